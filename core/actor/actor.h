@@ -1,0 +1,92 @@
+/* What a behaviour sees of the actor runtime.
+ *
+ * An actor is a name, a bounded mailbox and a behaviour (`struct actor_ops`). Behaviours run on the loop thread, one
+ * message at a time, and never block. Everything here is for the loop thread, unless it says otherwise.
+ *
+ *   tell   delivers, or says at once why not
+ *   ask    ends exactly once: a reply, an error or the deadline
+ *   timer  one per id; arming again moves it
+ *
+ * Actors know each other by name and message only. An actor that fails is restarted in place with a fresh state: its
+ * name and its mailbox live on, what it had asked ends with ACTOR_GONE, what it owed an answer ends with ACTOR_FAILED.
+ */
+#ifndef KITH_CORE_ACTOR_ACTOR_H
+#define KITH_CORE_ACTOR_ACTOR_H
+
+#include "core/actor/msg.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct actor;
+struct actor_system;
+
+enum actor_status {
+    ACTOR_OK = 0,
+    ACTOR_FULL = -1,    /* the mailbox (or the table of asks) is at its limit: slow down, try later */
+    ACTOR_GONE = -2,    /* nobody of that name, or it has stopped for good */
+    ACTOR_TIMEOUT = -3, /* no answer before the deadline */
+    ACTOR_FAILED = -4   /* it failed before it answered */
+};
+
+/* A word for a status, for logs. */
+const char *actor_status_name(int status);
+
+struct actor_ops {
+    const char *name;  /* of the behaviour, for logs */
+    size_t state_size; /* of the state, zeroed before each start */
+    /* Returns 0, or a negative number when it cannot start: the supervisor tries again. */
+    int (*start)(struct actor *self);
+    void (*receive)(struct actor *self, const struct msg *m);
+    void (*timer)(struct actor *self, uint32_t timer_id);
+    void (*stop)(struct actor *self);
+};
+
+void *actor_state(struct actor *self);
+const void *actor_config(const struct actor *self);
+const char *actor_name(const struct actor *self);
+struct actor_system *actor_system_of(const struct actor *self);
+
+/* Milliseconds of a monotonic clock, read once a turn. */
+uint64_t actor_now_ms(const struct actor *self);
+
+/* Both take the reference to `m`, also when they refuse. `self` may be NULL only where a system is given.
+ * Return ACTOR_OK, ACTOR_FULL or ACTOR_GONE. */
+int actor_tell(struct actor *self, const char *to, struct msg *m);
+int actor_tell_control(struct actor *self, const char *to, struct msg *m);
+
+/* The same to an actor found once by actor_find: saves the look-up by name. */
+int actor_tell_to(struct actor *self, struct actor *to, struct msg *m);
+
+/* NULL when there is none of that name; else valid as long as the system. */
+struct actor *actor_find(struct actor_system *system, const char *name);
+
+/* `reply` is borrowed for the call and NULL unless `status` is ACTOR_OK. */
+typedef void (*actor_reply_fn)(struct actor *self, void *context, int status, const struct msg *reply);
+
+/* Sends `m` (taken) and calls `on_reply` exactly once, never before actor_ask has returned. */
+void actor_ask(struct actor *self, const char *to, struct msg *m, uint64_t timeout_ms, actor_reply_fn on_reply,
+               void *context);
+void actor_ask_to(struct actor *self, struct actor *to, struct msg *m, uint64_t timeout_ms, actor_reply_fn on_reply,
+                  void *context);
+
+/* Answers the message now being received. Takes `reply`. A tell has nobody to answer: the reply is dropped. */
+void actor_reply(struct actor *self, struct msg *reply);
+
+/* For an answer that comes later: keep what this returns (0 for a tell) and give it to actor_answer once. A token
+ * whose ask has ended meanwhile (deadline, asker failed) is refused quietly: that ask has had its one ending. */
+typedef uint64_t actor_token;
+actor_token actor_defer(struct actor *self);
+void actor_answer(struct actor *self, actor_token token, struct msg *reply);
+void actor_answer_error(struct actor *self, actor_token token, int status);
+/* Whether anybody still waits for this answer. */
+bool actor_awaited(struct actor *self, actor_token token);
+
+/* Calls ops->timer(self, timer_id) once, `delay_ms` from now. */
+void actor_after(struct actor *self, uint64_t delay_ms, uint32_t timer_id);
+void actor_cancel(struct actor *self, uint32_t timer_id);
+
+/* This behaviour cannot go on: when it returns, it is stopped and its supervisor restarts it. */
+void actor_fail(struct actor *self, const char *why, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,35 @@
+/* One line an event, as text or JSON, on standard error. Any thread.
+ *
+ *   log_event(LOG_INFO, "finished", LOG_INT("image", id), LOG_STR("person", name));
+ *
+ * gives, as text,
+ * `2026-11-23T19:22:01.123Z info  finished image=7 person=Hannibal`. No embedding, no secret, no image bytes ever.
+ */
+#ifndef KITH_CORE_BASE_LOG_H
+#define KITH_CORE_BASE_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+
+/* Before the first thread starts. */
+void log_setup(enum log_level least, bool json);
+bool log_wants(enum log_level level);
+
+struct log_pair {
+    const char *key;
+    const char *text; /* NULL: the number is meant */
+    int64_t number;
+};
+
+#define LOG_STR(k, v) {.key = (k), .text = (v) ? (v) : "-"}
+#define LOG_INT(k, v) {.key = (k), .number = (int64_t)(v)}
+
+#define log_event(level, event, ...) \
+    log_pairs((level), (event), (const struct log_pair[]){__VA_ARGS__, {.key = 0}})
+
+/* The pairs end with a NULL key. */
+void log_pairs(enum log_level level, const char *event, const struct log_pair *pairs);
+
+#endif

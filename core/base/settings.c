@@ -1,0 +1,382 @@
+#include "core/base/settings.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum kind { KIND_text, KIND_secret, KIND_choice, KIND_count, KIND_duration, KIND_size, KIND_number };
+
+/* A choice keeps its words where a number keeps its least value. */
+union bound {
+    double number;
+    const char *words;
+};
+
+struct row {
+    const char *field;
+    enum kind kind;
+    const char *initial, *meaning;
+    double min, max;
+    const char *words;
+    size_t offset;
+};
+
+#define ROW_MIN(x) _Generic((x), char *: 0, default: (x))
+#define ROW_WORDS(x) _Generic((x), char *: (x), default: NULL)
+
+static const struct row rows[] = {
+#define SETTING(field, kind, initial, min, max, meaning)                                                                \
+    {#field, KIND_##kind, initial, meaning, (double)ROW_MIN(min), (double)(max), (const char *)ROW_WORDS(min),          \
+     offsetof(struct settings, field)},
+#include "core/base/settings_table.h"
+#undef SETTING
+};
+
+enum { ROWS = sizeof rows / sizeof rows[0], VALUE_MAX = 8192 };
+
+struct settings_book {
+    struct settings values;
+    char *text[ROWS]; /* as given */
+    enum setting_source source[ROWS];
+};
+
+/* Other programs' names for our settings. */
+static const struct alias {
+    const char *variable, *field, *prefix;
+} aliases[] = {
+    {"KNOWN_PEOPLE", "known_people", ""},
+    {"GRPC_ADDRESS", "grpc_address", ""},
+    {"FRONTEND_PORT", "dashboard_listen", "127.0.0.1:"},
+};
+
+static int find_row(const char *field, size_t len)
+{
+    for (int i = 0; i < ROWS; i++)
+        if (strlen(rows[i].field) == len && strncasecmp(rows[i].field, field, len) == 0)
+            return i;
+    return -1;
+}
+
+static void variable_name(const struct row *row, char name[static 64])
+{
+    size_t n = (size_t)snprintf(name, 64, "KITH_%s", row->field);
+
+    for (size_t i = 5; i < n; i++)
+        name[i] = (char)toupper((unsigned char)name[i]);
+}
+
+struct unit {
+    const char *name;
+    double factor;
+};
+
+static int scaled(const char *text, const struct unit *units, double *value)
+{
+    char *end;
+
+    errno = 0;
+    *value = strtod(text, &end);
+    if (end == text || errno || !isfinite(*value))
+        return -EINVAL;
+    for (; units->name; units++) {
+        if (strcasecmp(end, units->name) == 0) {
+            *value *= units->factor;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+static const struct unit durations[] = {{"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 36e5}, {"d", 864e5}, {NULL, 0}};
+static const struct unit sizes[] = {{"", 1},     {"b", 1},          {"kb", 1024},       {"k", 1024}, {"mb", 1048576},
+                                    {"m", 1048576}, {"gb", 1073741824}, {"g", 1073741824}, {NULL, 0}};
+static const struct unit plain[] = {{"", 1}, {NULL, 0}};
+
+static bool is_word_of(const char *text, const char *words)
+{
+    size_t len = strlen(text);
+
+    for (const char *at = words; *at; at += strcspn(at, ","), at += *at == ',')
+        if (strcspn(at, ",") == len && strncmp(at, text, len) == 0)
+            return true;
+    return len == 0;
+}
+
+static int set_number(struct settings_book *book, int i, const char *text, const char *origin, struct error *error)
+{
+    const struct row *row = &rows[i];
+    const struct unit *units = row->kind == KIND_duration ? durations : row->kind == KIND_size ? sizes : plain;
+    void *field = (char *)&book->values + row->offset;
+    double value;
+
+    if (scaled(text, units, &value) < 0)
+        return error_set(error, -EINVAL, "%s: “%.100s” is not a %s", origin, text,
+                         row->kind == KIND_duration ? "duration (250ms, 30s, 5m, 1h)"
+                         : row->kind == KIND_size   ? "size (64KB, 16MB, 2GB)"
+                                                    : "number");
+    if (value < row->min || value > row->max)
+        return error_set(error, -ERANGE, "%s: %.100s is outside %.15g to %.15g", origin, text, row->min, row->max);
+    if (row->kind == KIND_number)
+        *(double *)field = value;
+    else
+        *(int64_t *)field = (int64_t)value;
+    return 0;
+}
+
+static int set(struct settings_book *book, int i, const char *text, enum setting_source source, const char *origin,
+               struct error *error)
+{
+    const struct row *row = &rows[i];
+    char *copy = strdup(text);
+
+    if (!copy)
+        abort();
+    free(book->text[i]);
+    book->text[i] = copy;
+    book->source[i] = source;
+    switch (row->kind) {
+    case KIND_choice:
+        if (!is_word_of(copy, row->words))
+            return error_set(error, -EINVAL, "%s: “%.100s” is not one of %s", origin, copy, row->words);
+        /* fall through */
+    case KIND_text:
+    case KIND_secret:
+        *(const char **)((char *)&book->values + row->offset) = copy;
+        return 0;
+    default:
+        return set_number(book, i, copy, origin, error);
+    }
+}
+
+static int set_from_file(struct settings_book *book, int i, const char *file, const char *origin, struct error *error)
+{
+    char text[VALUE_MAX];
+    struct stat st;
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+
+    if (n < 0 || fstat(fd, &st) < 0) {
+        error_set(error, -errno, "%s: cannot read %s: %s", origin, file, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return -EINVAL;
+    }
+    close(fd);
+    if (st.st_mode & S_IROTH)
+        return error_set(error, -EPERM, "%s: %s can be read by everybody; chmod o-r it", origin, file);
+    while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+        n--;
+    text[n] = 0;
+    return set(book, i, text, FROM_FILE, origin, error);
+}
+
+/* Kubernetes puts such variables of its own for every service called kith. */
+static bool is_kubernetes(const char *name)
+{
+    size_t n = strlen(name);
+
+    if (n > 13 && strcmp(name + n - 13, "_SERVICE_HOST") == 0)
+        return true;
+    return strstr(name, "_SERVICE_PORT") || strstr(name, "_PORT_") || (n > 5 && strcmp(name + n - 5, "_PORT") == 0);
+}
+
+static int set_by_variable(struct settings_book *book, const char *name, const char *value, enum setting_source source,
+                           struct error *error)
+{
+    size_t n = strlen(name);
+    int i = find_row(name + 5, n - 5);
+
+    if (i >= 0)
+        return set(book, i, value, source, name, error);
+    if (n > 10 && strcmp(name + n - 5, "_FILE") == 0) {
+        i = find_row(name + 5, n - 10);
+        if (i >= 0 && rows[i].kind == KIND_secret)
+            return set_from_file(book, i, value, name, error);
+    }
+    if (is_kubernetes(name))
+        return 0;
+    return error_set(error, -EINVAL, "%s: there is no such setting; “kith help settings” lists them", name);
+}
+
+static int from_pair(struct settings_book *book, char *pair, enum setting_source source, struct error *error)
+{
+    char *value = strchr(pair, '=');
+    int status;
+
+    if (!value || strncmp(pair, "KITH_", 5) != 0)
+        return 0;
+    *value = 0;
+    status = set_by_variable(book, pair, value + 1, source, error);
+    *value = '=';
+    return status;
+}
+
+static int read_dotenv(struct settings_book *book, struct error *error)
+{
+    FILE *f = fopen(".env", "re");
+    char line[VALUE_MAX];
+    int status = 0;
+
+    if (!f)
+        return 0;
+    while (status == 0 && fgets(line, sizeof line, f)) {
+        char *at = line + strspn(line, " \t"), *value;
+        size_t n;
+
+        at[strcspn(at, "\r\n")] = 0;
+        if (strncmp(at, "export ", 7) == 0)
+            at += 7;
+        if (*at == '#' || !(value = strchr(at, '=')))
+            continue;
+        n = strlen(value + 1);
+        if (n >= 2 && (value[1] == '"' || value[1] == '\'') && value[n] == value[1]) {
+            value[n] = 0;
+            memmove(value + 1, value + 2, n - 1);
+        }
+        status = from_pair(book, at, FROM_DOTENV, error);
+    }
+    fclose(f);
+    return status;
+}
+
+static int read_aliases(struct settings_book *book, struct error *error)
+{
+    char text[VALUE_MAX];
+    const char *host = getenv("MYSQL_CONNECTION"), *port = getenv("MYSQL_PORT"), *name = getenv("MYSQL_DBNAME"),
+               *password = getenv("MYSQL_USERPASSWORD");
+
+    for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++) {
+        const char *value = getenv(aliases[i].variable);
+
+        if (!value)
+            continue;
+        snprintf(text, sizeof text, "%s%s", aliases[i].prefix, value[0] == ':' ? value + 1 : value);
+        if (set(book, find_row(aliases[i].field, strlen(aliases[i].field)), text, FROM_ALIAS, aliases[i].variable,
+                error) < 0)
+            return -EINVAL;
+    }
+    if (host && *host) {
+        snprintf(text, sizeof text, "mariadb://root@%s:%s/%s", host, port ? port : "3306", name ? name : "kube");
+        if (set(book, find_row("database", 8), text, FROM_ALIAS, "MYSQL_CONNECTION", error) < 0)
+            return -EINVAL;
+    }
+    if (password)
+        return set(book, find_row("database_password", 17), password, FROM_ALIAS, "MYSQL_USERPASSWORD", error);
+    return 0;
+}
+
+static int read_environment(struct settings_book *book, char *const *environment, struct error *error)
+{
+    for (; *environment; environment++) {
+        char pair[VALUE_MAX];
+
+        if (strncmp(*environment, "KITH_", 5) != 0)
+            continue;
+        if (strlen(*environment) >= sizeof pair)
+            return error_set(error, -E2BIG, "%.40s…: the value is longer than %d bytes", *environment, VALUE_MAX - 64);
+        strcpy(pair, *environment);
+        if (from_pair(book, pair, FROM_ENVIRONMENT, error) < 0)
+            return -EINVAL;
+    }
+    return 0;
+}
+
+static int read_flags(struct settings_book *book, int argc, char **argv, int *rest, struct error *error)
+{
+    int kept = 0;
+
+    for (int i = 1; i < argc; i++) {
+        char *arg = argv[i], *value, field[64];
+        size_t n;
+        int row;
+
+        if (strncmp(arg, "--", 2) != 0) {
+            argv[kept++] = arg;
+            continue;
+        }
+        value = strchr(arg, '=');
+        n = value ? (size_t)(value - arg) - 2 : strlen(arg) - 2;
+        for (size_t c = 0; c < n && c < sizeof field; c++)
+            field[c] = arg[2 + c] == '-' ? '_' : arg[2 + c];
+        row = n < sizeof field ? find_row(field, n) : -1;
+        if (row < 0) { /* perhaps a flag of the subcommand: it decides */
+            argv[kept++] = arg;
+            continue;
+        }
+        if (!value && i + 1 == argc)
+            return error_set(error, -EINVAL, "%s: needs a value", arg);
+        if (rows[row].kind == KIND_secret)
+            return error_set(error, -EINVAL, "%s: a secret on the command line can be read by everybody; use the "
+                                             "environment or a file", arg);
+        if (set(book, row, value ? value + 1 : argv[++i], FROM_FLAG, arg, error) < 0)
+            return -EINVAL;
+    }
+    *rest = kept;
+    return 0;
+}
+
+struct settings_book *settings_load(int argc, char **argv, int *rest, char *const *environment, struct error *error)
+{
+    struct settings_book *book = calloc(1, sizeof *book);
+
+    if (!book)
+        abort();
+    for (int i = 0; i < ROWS; i++)
+        if (set(book, i, rows[i].initial, FROM_DEFAULT, rows[i].field, error) < 0)
+            goto fail;
+    if (read_dotenv(book, error) < 0 || read_aliases(book, error) < 0 || read_environment(book, environment, error) < 0 ||
+        read_flags(book, argc, argv, rest, error) < 0)
+        goto fail;
+    return book;
+fail:
+    settings_free(book);
+    return NULL;
+}
+
+void settings_free(struct settings_book *book)
+{
+    if (!book)
+        return;
+    for (int i = 0; i < ROWS; i++)
+        free(book->text[i]);
+    free(book);
+}
+
+const struct settings *settings_of(const struct settings_book *book)
+{
+    return &book->values;
+}
+
+void settings_print(const struct settings_book *book, struct buf *out)
+{
+    static const char *const sources[] = {"default", ".env", "environment", "alias", "file", "flag"};
+
+    for (int i = 0; i < ROWS; i++) {
+        char name[64];
+        const char *text = book->text[i];
+
+        variable_name(&rows[i], name);
+        if (rows[i].kind == KIND_secret && *text)
+            text = "********";
+        buf_printf(out, "%s=%s  # %s\n", name, text, sources[book->source[i]]);
+    }
+}
+
+void settings_help(struct buf *out)
+{
+    for (int i = 0; i < ROWS; i++) {
+        char name[64];
+
+        variable_name(&rows[i], name);
+        buf_printf(out, "%s=%s\n    %s", name, rows[i].initial, rows[i].meaning);
+        if (rows[i].words)
+            buf_printf(out, " (%s)", rows[i].words);
+        buf_str(out, "\n");
+    }
+}
