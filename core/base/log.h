@@ -23,7 +23,13 @@ struct log_pair {
     int64_t number;
 };
 
-#define LOG_STR(k, v) {.key = (k), .text = (v) ? (v) : "-"}
+static inline const char *log_text(const char *text)
+{
+    return text ? text : "-";
+}
+
+/* One pair; a NULL text is shown as "-". */
+#define LOG_STR(k, v) {.key = (k), .text = log_text(v)}
 #define LOG_INT(k, v) {.key = (k), .number = (int64_t)(v)}
 
 #define log_event(level, event, ...) \
