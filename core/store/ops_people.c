@@ -1,0 +1,291 @@
+/* People, their photos and templates; naming faces. */
+#include "core/store/internal.h"
+
+#include <string.h>
+
+static int person_exists(struct op *op, int64_t id)
+{
+    struct db_statement *s = db_query(op->db, "SELECT 1 FROM person WHERE id = ?");
+    int result;
+
+    op->d->bind_int(s, 1, id);
+    result = op->d->step(s);
+    op->d->reset(s);
+    return result;
+}
+
+int op_person_add(struct op *op, const struct msg *msg)
+{
+    const struct store_person *m = (const struct store_person *)msg;
+    bool made;
+    int result = op_person_by_name(op, m->name, &op->reply->id, &made);
+
+    op->reply->changed = made;
+    return result;
+}
+
+int op_person_rename(struct op *op, const struct msg *msg)
+{
+    const struct store_person *m = (const struct store_person *)msg;
+    struct db_statement *s = db_query(op->db, "SELECT id FROM person WHERE name = ? AND id <> ?");
+    int result;
+
+    db_bind_text(op->db, s, 1, m->name);
+    op->d->bind_int(s, 2, m->id);
+    result = op->d->step(s);
+    op->d->reset(s);
+    if (result == DB_ROW)
+        return op_refuse(op, STORE_CONFLICT, "there is a person of that name already");
+    s = db_query(op->db, "UPDATE person SET name = ? WHERE id = ?");
+    db_bind_text(op->db, s, 1, m->name);
+    op->d->bind_int(s, 2, m->id);
+    if (result < 0 || db_finish(op->db, s) < 0)
+        return DB_ERROR;
+    if (op->d->changes(op->db) == 0)
+        return op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)m->id);
+    op->reply->changed = 1;
+    return op_event(op, EVENT_PERSON, 0, m->id);
+}
+
+static int run_with_id(struct op *op, const char *sql, int64_t id)
+{
+    struct db_statement *s = db_query(op->db, sql);
+
+    op->d->bind_int(s, 1, id);
+    return db_finish(op->db, s);
+}
+
+/* One batch of the faces that carry the person: they are nobody's again, their images judged anew. The person goes
+ * with the last batch; the caller asks again while `more`. */
+int op_person_delete(struct op *op, const struct msg *msg)
+{
+    enum { BATCH = 500 };
+    const struct store_id *m = (const struct store_id *)msg;
+    struct db_statement *s = db_query(op->db, "SELECT id, image_id FROM faces WHERE person = ? ORDER BY id LIMIT 500");
+    int64_t faces[BATCH], images[BATCH];
+    int count = 0, result = person_exists(op, m->id);
+
+    if (result != DB_ROW)
+        return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)m->id);
+    op->d->bind_int(s, 1, m->id);
+    for (; count < BATCH && op->d->step(s) == DB_ROW; count++) {
+        faces[count] = op->d->column_int(s, 0);
+        images[count] = op->d->column_int(s, 1);
+    }
+    op->d->reset(s);
+    for (int i = 0; i < count; i++)
+        if (run_with_id(op, "UPDATE faces SET person = -1, distance = NULL, similarity = NULL WHERE id = ?", faces[i]) < 0 ||
+            op_judge_image(op, images[i]) < 0)
+            return DB_ERROR;
+    op->reply->more = count == BATCH;
+    op->reply->changed = count;
+    if (op->reply->more)
+        return 0;
+    if (run_with_id(op, "DELETE FROM templates WHERE person_id = ?", m->id) < 0 ||
+        run_with_id(op, "DELETE FROM person_images WHERE person_id = ?", m->id) < 0 ||
+        run_with_id(op, "DELETE FROM person WHERE id = ?", m->id) < 0)
+        return DB_ERROR;
+    return op_event(op, EVENT_PERSON_DELETED, 0, m->id);
+}
+
+static int insert_photo(struct op *op, const struct store_photo *m, int64_t person)
+{
+    struct db_statement *s = db_query(op->db, "INSERT INTO person_images(image_name, person_id, path, sha256, spooled, "
+                                              "created_at) VALUES(?, ?, ?, ?, ?, ?)");
+    int64_t photo;
+
+    db_bind_text(op->db, s, 1, m->photo_name);
+    op->d->bind_int(s, 2, person);
+    db_bind_text(op->db, s, 3, m->path);
+    db_bind_text(op->db, s, 4, m->sha256);
+    op->d->bind_int(s, 5, m->spooled);
+    op->d->bind_int(s, 6, op->now_ms);
+    if (db_finish(op->db, s) < 0)
+        return DB_ERROR;
+    photo = op->d->last_id(op->db);
+    s = db_query(op->db, "INSERT INTO templates(person_id, photo_id, model, embedding) VALUES(?, ?, ?, ?)");
+    op->d->bind_int(s, 1, person);
+    op->d->bind_int(s, 2, photo);
+    db_bind_text(op->db, s, 3, m->model);
+    op->d->bind_blob(s, 4, m->embedding, (size_t)m->dimension * sizeof(float), 0);
+    if (db_finish(op->db, s) < 0)
+        return DB_ERROR;
+    op->reply->templates = arena_alloc(op->arena, sizeof(struct template));
+    op->reply->template_count = 1;
+    *op->reply->templates = (struct template){.id = op->d->last_id(op->db),
+                                              .person = person,
+                                              .model = arena_text(op->arena, m->model),
+                                              .embedding = (const float *)(const void *)arena_copy(
+                                                  op->arena, m->embedding, (size_t)m->dimension * sizeof(float)),
+                                              .dimension = m->dimension};
+    op->reply->photos = arena_alloc(op->arena, sizeof(struct photo));
+    op->reply->photo_count = 1;
+    *op->reply->photos = (struct photo){.id = photo,
+                                        .person = person,
+                                        .name = arena_text(op->arena, m->photo_name),
+                                        .path = arena_text(op->arena, m->path),
+                                        .created_ms = op->now_ms};
+    op->reply->changed = 1;
+    return op_event(op, EVENT_PERSON, 0, person);
+}
+
+/* A photo whose bytes the person has already, for the same model, is enrolled once. */
+static int photo_is_there(struct op *op, const struct store_photo *m, int64_t person)
+{
+    struct db_statement *s = db_query(op->db, "SELECT pi.id FROM person_images pi JOIN templates t ON t.photo_id = pi.id "
+                                              "WHERE pi.person_id = ? AND pi.sha256 = ? AND t.model = ? LIMIT 1");
+    int result;
+
+    db_bind_text(op->db, s, 2, m->sha256);
+    op->d->bind_int(s, 1, person);
+    db_bind_text(op->db, s, 3, m->model);
+    result = op->d->step(s);
+    op->d->reset(s);
+    return result;
+}
+
+int op_photo_add(struct op *op, const struct msg *msg)
+{
+    const struct store_photo *m = (const struct store_photo *)msg;
+    int64_t person = m->person;
+    bool made;
+    int result = m->person_name ? op_person_by_name(op, m->person_name, &person, &made) : person_exists(op, person);
+
+    if (result < 0)
+        return result;
+    if (!m->person_name && result != DB_ROW)
+        return op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)person);
+    op->reply->id = person;
+    if (m->sha256 && (result = photo_is_there(op, m, person)) != DB_DONE)
+        return result < 0 ? result : 0;
+    return insert_photo(op, m, person);
+}
+
+int op_photo_delete(struct op *op, const struct msg *msg)
+{
+    const struct store_id *m = (const struct store_id *)msg;
+    struct db_statement *s = db_query(op->db, "SELECT person_id, path, spooled FROM person_images WHERE id = ?");
+    int result;
+
+    op->d->bind_int(s, 1, m->id);
+    result = op->d->step(s);
+    if (result == DB_ROW) {
+        op->reply->id = op->d->column_int(s, 0);
+        op->reply->photos = arena_alloc(op->arena, sizeof(struct photo));
+        op->reply->photo_count = 1;
+        op->reply->photos->id = m->id;
+        op->reply->photos->path = op->d->column_int(s, 2) ? op_text(op, s, 1) : NULL; /* ours to remove */
+    }
+    op->d->reset(s);
+    if (result != DB_ROW)
+        return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no photo %lld", (long long)m->id);
+    s = db_query(op->db, "SELECT id FROM templates WHERE photo_id = ?");
+    op->d->bind_int(s, 1, m->id);
+    op->reply->templates = arena_alloc(op->arena, sizeof(struct template));
+    if (op->d->step(s) == DB_ROW) {
+        op->reply->templates->id = op->d->column_int(s, 0);
+        op->reply->template_count = 1;
+    }
+    op->d->reset(s);
+    if (run_with_id(op, "DELETE FROM templates WHERE photo_id = ?", m->id) < 0 ||
+        run_with_id(op, "DELETE FROM person_images WHERE id = ?", m->id) < 0)
+        return DB_ERROR;
+    op->reply->changed = 1;
+    return op_event(op, EVENT_PERSON, 0, op->reply->id);
+}
+
+static int set_face_person(struct op *op, int64_t face, int64_t person, double distance, double similarity,
+                           const char *candidates)
+{
+    struct db_statement *s = db_query(op->db, "UPDATE faces SET person = ?, distance = ?, similarity = ?, candidates = "
+                                              "COALESCE(?, candidates) WHERE id = ?");
+
+    op->d->bind_int(s, 1, person);
+    op->d->bind_real(s, 2, distance);
+    op->d->bind_real(s, 3, similarity);
+    db_bind_text(op->db, s, 4, candidates);
+    op->d->bind_int(s, 5, face);
+    return db_finish(op->db, s);
+}
+
+static int load_face(struct op *op, int64_t id, struct face *face)
+{
+    struct db_statement *s =
+        db_query(op->db, "SELECT " FACE_COLUMNS " FROM faces f LEFT JOIN person p ON p.id = f.person WHERE f.id = ?");
+    int result;
+
+    op->d->bind_int(s, 1, id);
+    result = op->d->step(s);
+    if (result == DB_ROW)
+        op_face_row(op, s, face);
+    op->d->reset(s);
+    return result;
+}
+
+int op_face(struct op *op, const struct msg *msg)
+{
+    op->reply->faces = arena_alloc(op->arena, sizeof(struct face));
+    op->reply->face_count = load_face(op, ((const struct store_id *)msg)->id, op->reply->faces) == DB_ROW;
+    return op->reply->face_count ? 0 : op_refuse(op, STORE_NOT_FOUND, "there is no such face");
+}
+
+/* A person says who this is: the face gets the name, and its embedding becomes a template of that person. */
+int op_name_face(struct op *op, const struct msg *msg)
+{
+    const struct store_name_face *m = (const struct store_name_face *)msg;
+    struct face *face = arena_alloc(op->arena, sizeof *face);
+    struct image *image = arena_alloc(op->arena, sizeof *image);
+    struct store_photo photo = {0};
+    int64_t person = m->person;
+    bool made;
+    int result = load_face(op, m->face, face);
+
+    if (result != DB_ROW || (result = op_load_image(op, face->image, image)) != 1)
+        return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no face %lld", (long long)m->face);
+    result = person ? person_exists(op, person) : op_person_by_name(op, m->person_name, &person, &made);
+    if (result < 0)
+        return result;
+    if (m->person && result != DB_ROW)
+        return op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)person);
+    if (set_face_person(op, m->face, person, 0, 1, NULL) < 0 || op_judge_image(op, face->image) < 0)
+        return DB_ERROR;
+    if (face->embedding) {
+        const char *slash = strrchr(image->path, '/');
+
+        photo.photo_name = slash ? slash + 1 : image->path;
+        photo.path = image->path;
+        photo.model = face->model;
+        photo.embedding = face->embedding;
+        photo.dimension = face->dimension;
+        if (insert_photo(op, &photo, person) < 0)
+            return DB_ERROR;
+    }
+    op->reply->id = person;
+    op->reply->images = image;
+    op->reply->image_count = 1;
+    return op_load_image(op, face->image, image) < 0 ? DB_ERROR : 0;
+}
+
+/* Faces that were unknown and now are not. One that somebody named meanwhile is left alone. */
+int op_resolve(struct op *op, const struct msg *msg)
+{
+    const struct store_resolve *m = (const struct store_resolve *)msg;
+
+    for (int i = 0; i < m->count; i++) {
+        const struct resolved *r = &m->faces[i];
+        struct db_statement *s = db_query(op->db, "SELECT 1 FROM faces WHERE id = ? AND person = -1");
+        int result;
+
+        op->d->bind_int(s, 1, r->face);
+        result = op->d->step(s);
+        op->d->reset(s);
+        if (result != DB_ROW || person_exists(op, r->person) != DB_ROW)
+            continue;
+        if (set_face_person(op, r->face, r->person, r->distance, r->similarity,
+                            op_candidates_text(op, r->candidates, r->candidate_count)) < 0 ||
+            op_judge_image(op, r->image) < 0)
+            return DB_ERROR;
+        op->reply->changed++;
+    }
+    return 0;
+}

@@ -1,0 +1,236 @@
+/* One run of an image: claim, renew, finish; and what happens to runs nobody finishes. The compare-and-set on
+ * (status, attempt) is the fence: no statement here changes a row that belongs to another run. */
+#include "core/store/internal.h"
+
+#include <string.h>
+
+static int claim_one(struct op *op, const struct store_claim *m, struct image *image)
+{
+    struct db_statement *s = db_query(op->db, "UPDATE images SET status = 3, attempt = attempt + 1, tries = tries + 1, "
+                                              "lease_owner = ?, lease_until = ?, reason = NULL WHERE id = ? AND status "
+                                              "= 0 AND attempt = ?");
+
+    db_bind_text(op->db, s, 1, m->owner);
+    op->d->bind_int(s, 2, op->now_ms + m->lease_ms);
+    op->d->bind_int(s, 3, image->id);
+    op->d->bind_int(s, 4, image->attempt);
+    if (db_finish(op->db, s) < 0)
+        return DB_ERROR;
+    if (op->d->changes(op->db) != 1)
+        return 0;
+    op_moved(op, IMAGE_PENDING, image->verdict, IMAGE_PROCESSING, image->verdict);
+    image->status = IMAGE_PROCESSING;
+    image->attempt++;
+    image->tries++;
+    return op_event(op, EVENT_IMAGE, image->id, 0) < 0 ? DB_ERROR : 1;
+}
+
+int op_claim(struct op *op, const struct msg *msg)
+{
+    const struct store_claim *m = (const struct store_claim *)msg;
+    struct db_statement *s = db_query(op->db, "SELECT " IMAGE_COLUMNS
+                                              " FROM images i LEFT JOIN person p ON p.id = i.person WHERE i.status = 0 "
+                                              "AND i.run_after <= ? ORDER BY i.run_after, i.id LIMIT ?");
+    struct image *due = arena_alloc(op->arena, (size_t)m->max * sizeof *due + 1);
+    int count = 0, result;
+
+    op->d->bind_int(s, 1, op->now_ms);
+    op->d->bind_int(s, 2, m->max);
+    while (count < m->max && (result = op->d->step(s)) == DB_ROW)
+        op_image_row(op, s, &due[count++]);
+    op->d->reset(s);
+    op->reply->images = due;
+    for (int i = 0; i < count; i++) {
+        if ((result = claim_one(op, m, &due[i])) < 0)
+            return result;
+        if (result)
+            due[op->reply->image_count++] = due[i];
+    }
+    op->reply->more = count == m->max;
+    return 0;
+}
+
+int op_renew(struct op *op, const struct msg *msg)
+{
+    const struct store_renew *m = (const struct store_renew *)msg;
+
+    for (int i = 0; i < m->count; i++) {
+        struct db_statement *s =
+            db_query(op->db, "UPDATE images SET lease_until = ? WHERE id = ? AND status = 3 AND attempt = ?");
+
+        op->d->bind_int(s, 1, op->now_ms + m->lease_ms);
+        op->d->bind_int(s, 2, m->ids[i]);
+        op->d->bind_int(s, 3, m->attempts[i]);
+        if (db_finish(op->db, s) < 0)
+            return DB_ERROR;
+        op->reply->changed += op->d->changes(op->db);
+    }
+    return 0;
+}
+
+static int insert_face(struct op *op, int64_t image, const struct face *f)
+{
+    struct db_statement *s =
+        db_query(op->db, "INSERT INTO faces(image_id, x, y, width, height, landmarks, quality, model, embedding, person, "
+                         "distance, similarity, candidates) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+
+    op->d->bind_int(s, 1, image);
+    op->d->bind_real(s, 2, (double)f->x);
+    op->d->bind_real(s, 3, (double)f->y);
+    op->d->bind_real(s, 4, (double)f->width);
+    op->d->bind_real(s, 5, (double)f->height);
+    op->d->bind_blob(s, 6, f->landmarks, (size_t)f->landmark_count * 2 * sizeof(float), 0);
+    op->d->bind_real(s, 7, (double)f->quality);
+    db_bind_text(op->db, s, 8, f->model);
+    op->d->bind_blob(s, 9, f->embedding, (size_t)f->dimension * sizeof(float), 0);
+    op->d->bind_int(s, 10, f->person);
+    op->d->bind_real(s, 11, f->distance);
+    op->d->bind_real(s, 12, f->similarity);
+    db_bind_text(op->db, s, 13, op_candidates_text(op, f->candidates, f->candidate_count));
+    return db_finish(op->db, s);
+}
+
+struct ending {
+    int status, verdict;
+    int64_t person, run_after, finished_at;
+    int64_t tries_back, crashes; /* tries_back: 1 gives a try back */
+    const char *reason;
+};
+
+static struct ending ending_of(const struct op *op, const struct store_finish *m, const struct image *before)
+{
+    struct ending e = {.status = IMAGE_FAILED, .person = PERSON_UNKNOWN, .finished_at = op->now_ms, .reason = m->reason};
+
+    switch (m->outcome) {
+    case OUTCOME_FAILED:
+        break;
+    case OUTCOME_RELEASE:
+        e = (struct ending){.person = before->person, .verdict = before->verdict, .run_after = op->now_ms + m->delay_ms,
+                            .tries_back = 1};
+        break;
+    case OUTCOME_RETRY:
+        e.crashes = m->crashed;
+        if (m->crashed && before->crashes + 1 >= m->max_crashes) {
+            e.reason = "poison";
+        } else if (before->tries < m->max_tries) {
+            e.status = IMAGE_PENDING;
+            e.run_after = op->now_ms + m->delay_ms;
+            e.finished_at = 0;
+        }
+        break;
+    case OUTCOME_FACES: {
+        const struct face *best = NULL;
+
+        for (int i = 0; i < m->face_count; i++)
+            if (m->faces[i].person > 0 && (!best || m->faces[i].distance < best->distance))
+                best = &m->faces[i];
+        e.status = best ? IMAGE_PROCESSED : IMAGE_PENDING;
+        e.verdict = best ? VERDICT_KNOWN : VERDICT_UNKNOWN;
+        e.person = best ? best->person : PERSON_UNKNOWN;
+        e.run_after = best ? 0 : RUN_NEVER;
+        e.reason = NULL;
+    }
+    }
+    return e;
+}
+
+static int write_ending(struct op *op, const struct image *before, const struct ending *e, const char *sha256)
+{
+    struct db_statement *s = db_query(
+        op->db, "UPDATE images SET status = ?, verdict = ?, person = ?, run_after = ?, finished_at = ?, tries = tries - "
+                "?, crashes = crashes + ?, reason = ?, sha256 = COALESCE(?, sha256), lease_owner = NULL, lease_until = 0 "
+                "WHERE id = ? AND status = 3 AND attempt = ?");
+    int result;
+
+    op->d->bind_int(s, 1, e->status);
+    op->d->bind_int(s, 2, e->verdict);
+    op->d->bind_int(s, 3, e->person);
+    op->d->bind_int(s, 4, e->run_after);
+    op->d->bind_int(s, 5, e->finished_at);
+    op->d->bind_int(s, 6, e->tries_back);
+    op->d->bind_int(s, 7, e->crashes);
+    db_bind_text(op->db, s, 8, e->reason);
+    db_bind_text(op->db, s, 9, sha256);
+    op->d->bind_int(s, 10, before->id);
+    op->d->bind_int(s, 11, before->attempt);
+    if ((result = db_finish(op->db, s)) < 0)
+        return result;
+    op->reply->changed = op->d->changes(op->db);
+    if (op->reply->changed == 0)
+        return 0;
+    op_moved(op, IMAGE_PROCESSING, before->verdict, e->status, e->verdict);
+    return op_event(op, EVENT_IMAGE, before->id, 0);
+}
+
+static int replace_faces(struct op *op, const struct store_finish *m)
+{
+    struct db_statement *s = db_query(op->db, "DELETE FROM faces WHERE image_id = ?");
+
+    op->d->bind_int(s, 1, m->id);
+    if (db_finish(op->db, s) < 0)
+        return DB_ERROR;
+    for (int i = 0; i < m->face_count; i++)
+        if (insert_face(op, m->id, &m->faces[i]) < 0)
+            return DB_ERROR;
+    return 0;
+}
+
+int op_finish(struct op *op, const struct msg *msg)
+{
+    const struct store_finish *m = (const struct store_finish *)msg;
+    struct image *before = arena_alloc(op->arena, sizeof *before);
+    struct ending ending;
+    int result = op_load_image(op, m->id, before);
+
+    if (result < 0)
+        return result;
+    if (result == 0 || before->status != IMAGE_PROCESSING || before->attempt != m->attempt)
+        return 0; /* another run's, or deleted meanwhile: changed stays 0 */
+    ending = ending_of(op, m, before);
+    if ((result = write_ending(op, before, &ending, m->sha256)) < 0)
+        return result;
+    if (m->outcome == OUTCOME_FACES || m->outcome == OUTCOME_FAILED)
+        if ((result = replace_faces(op, m)) < 0)
+            return result;
+    op->reply->images = before;
+    op->reply->image_count = 1;
+    return op_load_image(op, m->id, before) < 0 ? DB_ERROR : 0;
+}
+
+int op_reap(struct op *op, const struct msg *msg)
+{
+    enum { BATCH = 256 };
+    const struct store_reap *m = (const struct store_reap *)msg;
+    struct db_statement *s =
+        m->not_owner ? db_query(op->db, "SELECT id, attempt FROM images WHERE status = 3 AND COALESCE(lease_owner, '') <> "
+                                        "? ORDER BY id LIMIT 256")
+                     : db_query(op->db, "SELECT id, attempt FROM images WHERE status = 3 AND lease_until < ? LIMIT 256");
+    int64_t ids[BATCH], attempts[BATCH];
+    int count = 0, result = 0;
+
+    if (m->not_owner)
+        db_bind_text(op->db, s, 1, m->not_owner);
+    else
+        op->d->bind_int(s, 1, op->now_ms);
+    for (; count < BATCH && op->d->step(s) == DB_ROW; count++) {
+        ids[count] = op->d->column_int(s, 0);
+        attempts[count] = op->d->column_int(s, 1);
+    }
+    op->d->reset(s);
+    for (int i = 0; i < count && result >= 0; i++) {
+        /* A process that died with it may have died of it: it counts as a try, not as a crash of a worker. */
+        struct store_finish f = {.id = ids[i],
+                                 .attempt = attempts[i],
+                                 .outcome = OUTCOME_RETRY,
+                                 .reason = "its lease ran out",
+                                 .delay_ms = m->delay_ms,
+                                 .max_tries = m->max_tries,
+                                 .max_crashes = m->max_crashes};
+
+        result = op_finish(op, &f.m.head);
+    }
+    op->reply->changed = count;
+    op->reply->more = count == BATCH;
+    op->reply->image_count = 0;
+    return result;
+}

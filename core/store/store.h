@@ -1,0 +1,308 @@
+/* The records: what kith knows, in words of the domain.
+ *
+ * The store looks like an actor, "store": every operation is a message to ask it. Behind it one thread owns the one
+ * connection that writes: it takes all writes that wait, gives each a savepoint in one transaction, commits once,
+ * and only then are they answered. What is answered STORE_OK is durable. A second thread reads.
+ *
+ * Every write that belongs to one run of an image carries `attempt`, the fencing token of its claim: when it is old,
+ * nothing changes and `changed` is 0.
+ *
+ * Messages and replies own an arena; all they point to lives in it (or is borrowed for the message's life).
+ */
+#ifndef KITH_CORE_STORE_STORE_H
+#define KITH_CORE_STORE_STORE_H
+
+#include "core/actor/actor.h"
+#include "core/base/arena.h"
+#include "core/base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct store;
+
+/* The numbers of the original tables. */
+enum image_status { IMAGE_PENDING = 0, IMAGE_PROCESSED = 1, IMAGE_FAILED = 2, IMAGE_PROCESSING = 3, IMAGE_STATUSES };
+enum image_verdict { VERDICT_NONE = 0, VERDICT_KNOWN = 1, VERDICT_UNKNOWN = 2 };
+enum { PERSON_UNKNOWN = -1 };
+
+const char *image_status_name(int status); /* "pending", … */
+int image_status_from(const char *name);   /* -1: no such word */
+
+struct candidate {
+    int64_t person;
+    const char *name;
+    double distance, similarity;
+};
+
+struct face {
+    int64_t id, image;
+    float x, y, width, height; /* pixels of the upright picture */
+    const float *landmarks;    /* pairs x, y */
+    int landmark_count;        /* pairs */
+    float quality;
+    const char *model;         /* the model id its embedding belongs to */
+    const float *embedding;    /* NULL when the recogniser gave a label */
+    int dimension;
+    int64_t person;            /* PERSON_UNKNOWN */
+    const char *person_name;
+    double distance, similarity;
+    const struct candidate *candidates; /* nearest first */
+    int candidate_count;
+};
+
+struct image {
+    int64_t id, person;
+    const char *path, *person_name, *reason, *sha256;
+    int status, verdict;
+    int64_t attempt, tries, crashes;
+    int64_t created_ms, finished_ms; /* wall clock; 0: not yet */
+    bool spooled;                    /* its bytes lie in the spool: they go with it */
+    bool existing;                   /* in a submit's reply: was there already */
+    struct face *faces;
+    int face_count;
+};
+
+struct person {
+    int64_t id;
+    const char *name;
+    int64_t photos, images;
+};
+
+struct photo { /* an enrolled photo of a person */
+    int64_t id, person;
+    const char *name, *path;
+    int64_t created_ms;
+};
+
+struct template { /* an enrolled embedding */
+    int64_t id, person;
+    const char *model;
+    const float *embedding;
+    int dimension;
+};
+
+struct event {
+    int64_t id, image, person; /* 0 where it does not apply */
+    int kind;
+};
+enum event_kind { EVENT_IMAGE = 1, EVENT_IMAGE_DELETED, EVENT_PERSON, EVENT_PERSON_DELETED };
+
+struct known_file { /* a file of the known-people folder, as it was when last looked at */
+    const char *path, *person_name, *reason; /* reason: why it was not taken, else NULL */
+    int64_t size, mtime_ns;
+    bool taken;
+};
+
+enum store_status { STORE_OK = 0, STORE_NOT_FOUND, STORE_CONFLICT, STORE_NO_SPACE, STORE_BROKEN, STORE_MISMATCH };
+
+enum store_message {
+    /* writes */
+    STORE_SUBMIT = 0x1000,
+    STORE_CLAIM,
+    STORE_RENEW,
+    STORE_FINISH,
+    STORE_REAP,
+    STORE_RETRY,
+    STORE_DELETE,
+    STORE_PERSON_ADD,
+    STORE_PERSON_RENAME,
+    STORE_PERSON_DELETE,
+    STORE_PHOTO_ADD,
+    STORE_PHOTO_DELETE,
+    STORE_NAME_FACE,
+    STORE_RESOLVE,
+    STORE_KNOWN_FILE,
+    STORE_QUARANTINE,
+    STORE_PRUNE,
+    STORE_FIRST_READ,
+    /* reads */
+    STORE_IMAGE = STORE_FIRST_READ,
+    STORE_IMAGES,
+    STORE_EVENTS,
+    STORE_TALLY,
+    STORE_PEOPLE,
+    STORE_PHOTOS,
+    STORE_TEMPLATES,
+    STORE_UNKNOWN_FACES,
+    STORE_FACE,
+    STORE_KNOWN_FILES,
+    STORE_PATH_IN_USE,
+    STORE_QUARANTINED,
+    /* what it tells others */
+    STORE_REPLY,
+    STORE_CHANGED, /* told to the actor "events" after a commit that made events */
+    STORE_DONE     /* its own threads to itself */
+};
+
+/* How every message of the store begins. */
+struct store_message_head {
+    struct msg head;
+    struct arena arena;
+};
+
+struct store_submit {
+    struct store_message_head m;
+    const char *const *paths;
+    int count;
+    bool spooled;
+    const char *sha256;          /* of a spooled one */
+    const char *idempotency_key; /* or NULL */
+    const char *request_hash;    /* of the whole request, with a key */
+};
+
+struct store_claim {
+    struct store_message_head m;
+    int max;
+    const char *owner;
+    int64_t lease_ms;
+};
+
+struct store_renew {
+    struct store_message_head m;
+    const int64_t *ids, *attempts;
+    int count;
+    int64_t lease_ms;
+};
+
+enum outcome {
+    OUTCOME_FACES,  /* recognised: `faces`, the best known person decides */
+    OUTCOME_FAILED, /* the image itself is to blame: `reason` */
+    OUTCOME_RETRY,  /* the recogniser is: again after `delay_ms`, failed after max_tries or max_crashes */
+    OUTCOME_RELEASE /* nobody is: as if it had never been claimed */
+};
+
+struct store_finish {
+    struct store_message_head m;
+    int64_t id, attempt;
+    enum outcome outcome;
+    struct face *faces;
+    int face_count;
+    const char *reason, *sha256;
+    bool crashed;
+    int64_t delay_ms, max_tries, max_crashes;
+};
+
+struct store_reap { /* expired leases, or (owner given) those of anybody else: dead processes of a database of one */
+    struct store_message_head m;
+    const char *not_owner;
+    int64_t max_tries, max_crashes, delay_ms;
+};
+
+struct store_retry { /* id 0: a batch of the failed ones after `after`; the reply says whether there are more */
+    struct store_message_head m;
+    int64_t id, after;
+};
+
+struct store_id { /* IMAGE, DELETE, FACE, PHOTO_DELETE, PERSON_DELETE, PHOTOS */
+    struct store_message_head m;
+    int64_t id;
+};
+
+struct store_list { /* IMAGES, PEOPLE, EVENTS, TEMPLATES, UNKNOWN_FACES, KNOWN_FILES */
+    struct store_message_head m;
+    int status, verdict; /* -1: any */
+    int64_t person;      /* 0: any */
+    int64_t after;       /* cursor: the last id of the page before; 0: from the start */
+    int limit;
+    const char *model;
+};
+
+struct store_person {
+    struct store_message_head m;
+    int64_t id;
+    const char *name;
+    int64_t after_face;
+};
+
+struct store_photo { /* a template and the photo it came from */
+    struct store_message_head m;
+    int64_t person;
+    const char *person_name; /* made when it does not exist; NULL: `person` must */
+    const char *photo_name, *path, *sha256, *model;
+    const float *embedding;
+    int dimension;
+    bool spooled;
+};
+
+struct store_name_face {
+    struct store_message_head m;
+    int64_t face, person;
+    const char *person_name; /* used when person is 0 */
+};
+
+struct resolved {
+    int64_t face, image, person;
+    double distance, similarity;
+    const struct candidate *candidates;
+    int candidate_count;
+};
+
+struct store_resolve {
+    struct store_message_head m;
+    const struct resolved *faces;
+    int count;
+};
+
+struct store_known {
+    struct store_message_head m;
+    struct known_file file;
+};
+
+struct store_text { /* PATH_IN_USE: a path; QUARANTINE: a hash */
+    struct store_message_head m;
+    const char *text;
+    int64_t until_ms;
+};
+
+struct store_prune {
+    struct store_message_head m;
+    int64_t events_keep, idempotency_before_ms;
+};
+
+struct store_reply {
+    struct store_message_head m;
+    int status;                   /* store_status */
+    char error[200];              /* words, when it is not STORE_OK */
+    int64_t id, changed, next;    /* next: cursor of the next page, 0: none */
+    bool more;
+    struct image *images;
+    int image_count;
+    struct face *faces;
+    int face_count;
+    struct person *people;
+    int person_count;
+    struct photo *photos;
+    int photo_count;
+    struct template *templates;
+    int template_count;
+    struct event *events;
+    int event_count;
+    struct known_file *files;
+    int file_count;
+    int64_t tally[IMAGE_STATUSES], unknown; /* rows by status; unknown ones are among the pending */
+    int64_t first_event, last_event;
+    const char *const *texts;
+    int text_count;
+};
+
+/* A message of the store with its arena; the caller owns it. */
+#define STORE_MESSAGE(type, struct_type) ((struct struct_type *)store_message_new((type), sizeof(struct struct_type)))
+void *store_message_new(uint32_t type, size_t size);
+
+struct store_options {
+    const char *folder;   /* the data folder; made when missing */
+    const char *database; /* "sqlite" */
+    int64_t queue_limit;
+};
+
+/* Locks the folder, opens the database and brings its schema up to date. Blocks: before the loop runs. NULL with
+ * `error` when it cannot. */
+struct store *store_open(const struct store_options *options, struct error *error);
+/* Spawns the actor "store" and starts the threads. */
+void store_attach(struct store *store, struct actor_system *system);
+/* Finishes what is under way and joins the threads. Before the actor system is freed. */
+void store_detach(struct store *store);
+void store_close(struct store *store);
+
+#endif
