@@ -1,0 +1,19 @@
+/* The walls around a worker. Called by the worker itself, on its only thread. */
+#ifndef KITH_PLUGINS_HOST_SANDBOX_H
+#define KITH_PLUGINS_HOST_SANDBOX_H
+
+#include "core/base/error.h"
+
+#include <stdint.h>
+
+/* First of all: dies with its parent, gains no privileges, leaves no core, writes no file, has bounded memory, and
+ * reaches no network, no other process and no other program. 0 or negative errno with `error`. */
+int sandbox_enter(uint64_t max_memory, uint32_t parent, struct error *error);
+
+/* When the models are loaded: opens nothing any more; only computing, memory and the socket it has are left. */
+int sandbox_close(struct error *error);
+
+/* What this job may use of the CPU from now on; beyond it the kernel kills the process. */
+void sandbox_allow_cpu(uint32_t seconds);
+
+#endif

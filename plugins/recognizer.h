@@ -1,0 +1,122 @@
+/* The recogniser ABI: what a plug-in gives kith, and what kith gives a plug-in. Self-contained; C and C++.
+ *
+ * A plug-in is one shared object with one exported function, kith_recognizer_get(), which returns a constant descriptor.
+ * It runs in a worker process of its own, without network, without files to open after open() has returned, under
+ * limits of memory and CPU time; if it crashes or hangs, one try of one image is lost.
+ *
+ * Rules that never change:
+ *  - plain C types only; what a plug-in allocates it frees; no exception leaves it (catch (...) in every function);
+ *  - one instance is used by one thread;
+ *  - what the plug-in returns stays valid until its next call;
+ *  - new members come only at the end of a struct, whose `size` says how much of it the other side knows;
+ *  - what does not fit is refused when it is loaded, in words that name both versions.
+ *
+ * The host decodes: a plug-in gets upright RGB pixels (EXIF orientation applied) and, if it asks, the path and the
+ * bytes of the file. A face is a box, landmarks and either an embedding, which kith compares with its gallery, or a
+ * label, when the recogniser has matched it itself. plugins/example/ is a worked example.
+ */
+#ifndef KITH_RECOGNIZER_H
+#define KITH_RECOGNIZER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define KITH_RECOGNIZER_MAGIC 0x6b697468u /* "kith" */
+#define KITH_RECOGNIZER_ABI 1u
+
+/* How two embeddings are compared. Smaller is nearer for all three. */
+enum kith_metric {
+    KITH_METRIC_L2 = 1,        /* Euclidean distance */
+    KITH_METRIC_COSINE = 2,    /* 1 - cosine of the angle */
+    KITH_METRIC_CHI_SQUARE = 3 /* sum of 2 (a-b)^2 / (a+b), as OpenCV's HISTCMP_CHISQR_ALT */
+};
+
+enum kith_needs {
+    KITH_NEEDS_PIXELS = 1, /* decoded RGB */
+    KITH_NEEDS_BYTES = 2,  /* the file as it is */
+    KITH_NEEDS_PATH = 4    /* its name, as the client gave it */
+};
+
+enum kith_status {
+    KITH_OK = 0,
+    KITH_BAD_IMAGE = 1, /* this image is to blame: it fails, the recogniser is well */
+    KITH_FAILED = -1    /* the recogniser is: the image is tried again */
+};
+
+struct kith_setting {
+    const char *name, *value;
+};
+
+struct kith_settings { /* all of kith's settings by name, "models", "min_face", …; ends with a NULL name */
+    uint32_t size;
+    const struct kith_setting *list;
+};
+
+struct kith_image {
+    uint32_t size;
+    uint32_t width, height; /* of `rgb` */
+    uint32_t stride;        /* bytes of a row */
+    const uint8_t *rgb;     /* upright, 3 bytes a pixel; NULL when not needed */
+    const uint8_t *bytes;   /* the file; NULL when not needed */
+    uint64_t bytes_len;
+    const char *path;  /* "" when it came as bytes */
+    double scale;      /* pixels of `rgb` for one pixel of the picture: 1, or less when it was decoded smaller */
+    uint32_t max_faces; /* more are not taken */
+};
+
+#define KITH_LANDMARKS_MAX 68
+
+struct kith_face {
+    uint32_t size;
+    float x, y, width, height; /* in pixels of `rgb` */
+    float quality;             /* 0 to 1: how well the detector liked it */
+    uint32_t landmark_count;
+    const float *landmarks; /* pairs x, y */
+    const float *embedding; /* `dimension` numbers, or NULL when `label` is given */
+    const char *label;      /* who it is, or NULL */
+    float label_distance;   /* on the scale of `threshold` */
+};
+
+struct kith_result {
+    uint32_t size;
+    uint32_t face_count;
+    const struct kith_face *faces;
+};
+
+struct kith_recognizer {
+    uint32_t magic, abi;
+    uint32_t size; /* sizeof(struct kith_recognizer) when the plug-in was built */
+    uint32_t needs;
+    const char *name, *version;
+    const char *model_id;    /* embeddings of different ids are never compared */
+    uint32_t metric;         /* of its embeddings */
+    uint32_t dimension;      /* numbers of an embedding; 0 when it only gives labels */
+    double threshold;        /* the largest distance at which two are the same person */
+    uint32_t wanted_side;    /* a longer side than this is of no use to it: the host may decode smaller; 0: as it is */
+    /* An instance, or NULL with words in `error`. May read files; takes as long as it takes. */
+    void *(*open)(const struct kith_settings *settings, char *error, size_t error_size);
+    /* KITH_OK when it can work. */
+    int (*health)(void *instance, char *error, size_t error_size);
+    /* Fills `result`; no face is KITH_OK with none. */
+    int (*recognize)(void *instance, const struct kith_image *image, struct kith_result *result, char *error,
+                     size_t error_size);
+    void (*close)(void *instance); /* NULL is fine */
+};
+
+/* The one symbol a plug-in exports. The same pointer at every call. */
+typedef const struct kith_recognizer *(*kith_recognizer_fn)(void);
+
+#ifdef __GNUC__
+__attribute__((visibility("default")))
+#endif
+const struct kith_recognizer *
+kith_recognizer_get(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
