@@ -380,3 +380,16 @@ void settings_help(struct buf *out)
         buf_str(out, "\n");
     }
 }
+
+int settings_texts(const struct settings_book *book, const char **names, const char **texts, int max)
+{
+    int count = 0;
+
+    for (int i = 0; i < ROWS && count < max; i++) {
+        if (rows[i].kind == KIND_secret)
+            continue;
+        names[count] = rows[i].field;
+        texts[count++] = book->text[i];
+    }
+    return count;
+}

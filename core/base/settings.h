@@ -43,4 +43,8 @@ void settings_print(const struct settings_book *book, struct buf *out);
 /* One line a setting: flag, default, meaning, for `kith help settings`. */
 void settings_help(struct buf *out);
 
+/* The settings as name and text, secrets left out, for whoever knows them by name only (plug-ins). Fills at most `max`
+ * of both arrays, borrowed until settings_free, and returns how many. */
+int settings_texts(const struct settings_book *book, const char **names, const char **texts, int max);
+
 #endif

@@ -43,6 +43,8 @@ SETTING(breaker_failures, count, "5", 1, 1000, "infrastructure failures in a row
 SETTING(breaker_timeout, duration, "10s", 1, 3600000, "how long the breaker stays open before its first health check")
 SETTING(breaker_timeout_max, duration, "5m", 1, 86400000, "ceiling of that wait, which doubles with each failed check")
 SETTING(retry_policy, duration, "0s", 0, 2147483647, "failed images are put back this often; 0: only when asked")
+SETTING(orphan_age, duration, "1h", 1, 2147483647, "an uploaded file that no image speaks of is removed after this")
+SETTING(sweep, duration, "10s", 1, 86400000, "how often one of the spool's 256 folders is looked through for such files")
 SETTING(events_keep, count, "1000000", 100, 1000000000, "events kept for subscribers that reconnect")
 /* limits of the edge */
 SETTING(max_body, size, "16MB", 1024, 30 << 20, "bytes of a request body")

@@ -28,6 +28,7 @@ static const char *reason_of(int status)
                    {415, "Unsupported Media Type"},
                    {422, "Unprocessable Content"},
                    {500, "Internal Server Error"},
+                   {502, "Bad Gateway"},
                    {503, "Service Unavailable"},
                    {504, "Gateway Timeout"},
                    {507, "Insufficient Storage"}};

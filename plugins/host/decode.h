@@ -4,7 +4,7 @@
 #define KITH_PLUGINS_HOST_DECODE_H
 
 #include "core/base/error.h"
-#include "plugins/host/sniff.h"
+#include "core/base/sniff.h"
 
 #include <stdbool.h>
 

@@ -30,6 +30,7 @@ struct worker {
     int64_t exit_status;
     int exit_signal;
     uint64_t serial;           /* of the job under way, 0: none */
+    struct packet_hello hello;
     struct worker_event *next; /* what is being collected */
     int face_capacity;
     char *in; /* PACKET_MAX */
@@ -59,6 +60,7 @@ static void post(struct worker *w, uint32_t type)
 
     w->next = event_new(w);
     e->head.type = type;
+    e->hello = w->hello;
     e->head.size_bytes += e->arena.total + e->picture_len;
     actor_post(w->o.system, w->o.actor, &e->head);
 }
@@ -153,7 +155,7 @@ static bool take_done(struct worker *w, const char *body, size_t len)
 
 static bool take_hello(struct worker *w, const char *body, size_t len)
 {
-    struct packet_hello *h = &w->next->hello;
+    struct packet_hello *h = &w->hello;
 
     if (len != sizeof *h)
         return false;

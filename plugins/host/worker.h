@@ -23,7 +23,7 @@ struct worker_event {
     struct arena arena;
     uint64_t worker; /* the number given at the start: an event of an older worker is not mixed up */
     uint64_t serial; /* DONE: of the job */
-    struct packet_hello hello;
+    struct packet_hello hello; /* of this worker, once it was ready */
     struct packet_done done;
     struct face *faces;
     int face_count;

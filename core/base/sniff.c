@@ -1,4 +1,4 @@
-#include "plugins/host/sniff.h"
+#include "core/base/sniff.h"
 
 #include <string.h>
 

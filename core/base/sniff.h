@@ -1,6 +1,6 @@
 /* What an image file says of itself, read from its header by small careful code, before any decoder sees it. */
-#ifndef KITH_PLUGINS_HOST_SNIFF_H
-#define KITH_PLUGINS_HOST_SNIFF_H
+#ifndef KITH_CORE_BASE_SNIFF_H
+#define KITH_CORE_BASE_SNIFF_H
 
 #include <stddef.h>
 #include <stdint.h>

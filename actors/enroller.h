@@ -1,0 +1,42 @@
+/* Makes a template of a photo of somebody whose name is known. */
+#ifndef KITH_ACTORS_ENROLLER_H
+#define KITH_ACTORS_ENROLLER_H
+
+#include "actors/messages.h"
+#include "actors/spool.h"
+
+enum enroller_message { MSG_ENROL = 0x2100, MSG_ENROLLED };
+
+struct msg_enrol {
+    struct msg head;
+    struct arena arena;
+    const char *name;  /* of the person, made when there is none; NULL: `person` */
+    int64_t person;
+    const char *photo; /* its name for people */
+    const char *path;  /* a file below the roots */
+    const void *bytes; /* or the photo itself: it is spooled */
+    size_t len;
+    bool urgent;
+};
+
+enum enrolled { ENROLLED_OK, ENROLLED_NO_FACE, ENROLLED_FACES, ENROLLED_REFUSED, ENROLLED_LATER, ENROLLED_NO_PERSON };
+
+struct msg_enrolled {
+    struct msg head;
+    int status;
+    char reason[REASON_BYTES]; /* when it is not OK, in words */
+    int64_t person, photo;
+};
+
+struct msg_enrol *msg_enrol_new(const char *name, int64_t person, const char *photo, const char *path, const void *bytes,
+                                size_t len);
+
+struct enroller_config {
+    const struct spool *spool;
+    struct offload *files;
+    uint64_t call_ms;
+};
+
+extern const struct actor_ops enroller_actor;
+
+#endif

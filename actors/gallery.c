@@ -1,0 +1,547 @@
+/* Who is nearest?
+ *
+ * The index lives on one thread of its own; the actor gives it jobs in order: templates to add or remove, faces to
+ * compare. So a comparison sees everything that was enrolled before it was asked.
+ *
+ *   start or changed ─▶ read the store's new templates page by page ─▶ index
+ *                    ─▶ read the people's names
+ *                    ─▶ read the faces nobody knows, page by page ─▶ compare ─▶ STORE_RESOLVE those who now have a name
+ *
+ * An image that was compared before an enrolment and finished as unknown after the pass over the unknown faces would
+ * be missed: the processor says with which generation it was compared, and a pass follows when that one is old.
+ */
+#include "actors/gallery.h"
+
+#include "actors/gallery_index.h"
+#include "actors/messages.h"
+#include "core/base/log.h"
+#include "core/base/metrics.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+enum { ASK_MS = 30000, RETRY_MS = 1000, WAITERS_MAX = 4096, TIMER_PASS = 1 };
+enum { MSG_JOB = MSG_OFFLOADED };
+
+struct name {
+    int64_t id;
+    char *text;
+    UT_hash_handle hh;
+};
+
+struct gallery {
+    struct packet_hello model;
+    bool model_known;
+    struct name *names;
+    int64_t last_template, last_person, last_face; /* cursors of the pass under way */
+    bool passing, again;                           /* again: something changed during the pass */
+    bool loaded;                                   /* one pass has ended: the names and templates are here */
+    uint64_t generation;                           /* grows with each change of the index */
+    uint64_t pass_generation;                      /* of the pass over unknown faces under way */
+    int64_t resolved;
+    actor_token waiters[WAITERS_MAX]; /* asked for a change: answered at the end of a pass begun after it */
+    int waiting, next_waiting;        /* those after `waiting` came during the pass */
+};
+
+enum search_job { JOB_CLEAR, JOB_ADD, JOB_REMOVE, JOB_MATCH, JOB_RESOLVE };
+
+struct msg_job { /* for the search thread; it owns what it references */
+    struct msg head;
+    int kind;
+    struct gallery_index *index;
+    const struct msg *source; /* the store's reply, or the match that was asked */
+    int64_t removed_person, removed_template;
+    struct packet_hello model;
+    double threshold;
+    int max;
+    actor_token token;
+    struct msg_matched *matched;
+    struct store_resolve *resolve;
+    int64_t size;
+};
+
+static struct metric templates = {.name = "kith_gallery_templates", .help = "Enrolled templates.", .kind = METRIC_GAUGE};
+static struct metric resolved_total = {.name = "kith_gallery_resolved_total", .help = "Faces named after an enrolment."};
+
+static void begin_pass(struct actor *self);
+static void next_people(struct actor *self);
+static void next_faces(struct actor *self);
+
+static void destroy_job(struct msg *m)
+{
+    struct msg_job *job = (struct msg_job *)m;
+
+    msg_unref(job->source);
+    msg_unref(job->matched ? &job->matched->head : NULL);
+    msg_unref(job->resolve ? &job->resolve->m.head : NULL);
+}
+
+/* --- on the search thread --- */
+
+static void decide(const struct msg_job *job, struct arena *arena, struct face *f, const struct face *from)
+{
+    struct candidate *list = arena_alloc(arena, (size_t)job->max * sizeof *list);
+
+    *f = *from;
+    f->model = job->model.model;
+    f->person = PERSON_UNKNOWN;
+    f->candidates = list;
+    f->candidate_count = 0;
+    if (!f->embedding)
+        return;
+    f->candidate_count = gallery_index_nearest(job->index, job->model.model, job->model.metric, f->embedding,
+                                               f->dimension, list, job->max);
+    for (int i = 0; i < f->candidate_count; i++)
+        list[i].similarity = similarity_of(list[i].distance, job->threshold);
+    if (f->candidate_count == 0)
+        return;
+    f->distance = list[0].distance;
+    f->similarity = list[0].similarity;
+    if (f->distance <= job->threshold)
+        f->person = list[0].person;
+}
+
+static void match(struct msg_job *job)
+{
+    const struct worker_event *event = ((const struct msg_match *)job->source)->event;
+    struct msg_matched *m = job->matched;
+
+    m->faces = arena_alloc(&m->arena, (size_t)event->face_count * sizeof *m->faces + 1);
+    m->face_count = event->face_count;
+    m->threshold = job->threshold;
+    for (int i = 0; i < event->face_count; i++) {
+        decide(job, &m->arena, &m->faces[i], &event->faces[i]);
+        m->faces[i].model = arena_text(&m->arena, job->model.model);
+    }
+}
+
+static void resolve(struct msg_job *job)
+{
+    const struct store_reply *page = (const struct store_reply *)job->source;
+    struct store_resolve *m = job->resolve;
+    struct resolved *list = arena_alloc(&m->m.arena, (size_t)page->face_count * sizeof *list + 1);
+
+    m->faces = list;
+    for (int i = 0; i < page->face_count; i++) {
+        const struct face *from = &page->faces[i];
+        struct face f;
+
+        if (!from->embedding || strcmp(from->model, job->model.model) != 0)
+            continue;
+        decide(job, &m->m.arena, &f, from);
+        if (f.person == PERSON_UNKNOWN)
+            continue;
+        list[m->count++] = (struct resolved){.face = from->id,
+                                             .image = from->image,
+                                             .person = f.person,
+                                             .distance = f.distance,
+                                             .similarity = f.similarity,
+                                             .candidates = f.candidates,
+                                             .candidate_count = f.candidate_count};
+    }
+}
+
+static void work(struct msg *m)
+{
+    struct msg_job *job = (struct msg_job *)m;
+    const struct store_reply *page = (const struct store_reply *)job->source;
+
+    switch (job->kind) {
+    case JOB_CLEAR:
+        gallery_index_clear(job->index);
+        break;
+    case JOB_ADD:
+        for (int i = 0; i < page->template_count; i++)
+            gallery_index_add(job->index, &page->templates[i]);
+        break;
+    case JOB_REMOVE:
+        if (job->removed_person)
+            gallery_index_remove_person(job->index, job->removed_person);
+        if (job->removed_template)
+            gallery_index_remove_template(job->index, job->removed_template);
+        break;
+    case JOB_MATCH:
+        match(job);
+        break;
+    case JOB_RESOLVE:
+        resolve(job);
+        break;
+    }
+    job->size = (int64_t)gallery_index_size(job->index);
+}
+
+/* --- on the loop --- */
+
+static double threshold_of(struct actor *self)
+{
+    const struct gallery_config *config = actor_config(self);
+    struct gallery *g = actor_state(self);
+
+    return config->threshold >= 0 ? config->threshold : g->model.threshold;
+}
+
+static struct msg_job *job_new(struct actor *self, int kind, const struct msg *source)
+{
+    const struct gallery_config *config = actor_config(self);
+    struct gallery *g = actor_state(self);
+    struct msg_job *job = (struct msg_job *)msg_new(MSG_JOB, sizeof *job);
+
+    job->head.destroy = destroy_job;
+    job->kind = kind;
+    job->index = config->index;
+    job->source = source ? msg_ref(source) : NULL;
+    job->model = g->model;
+    job->threshold = threshold_of(self);
+    job->max = config->candidates;
+    return job;
+}
+
+static int run(struct actor *self, struct msg_job *job)
+{
+    const struct gallery_config *config = actor_config(self);
+
+    return offload_run(config->search, actor_find(actor_system_of(self), actor_name(self)), &job->head, work);
+}
+
+static void remember_name(struct gallery *g, int64_t id, const char *text)
+{
+    struct name *n;
+
+    HASH_FIND(hh, g->names, &id, sizeof id, n);
+    if (!n) {
+        n = calloc(1, sizeof *n);
+        if (!n)
+            abort();
+        n->id = id;
+        HASH_ADD(hh, g->names, id, sizeof n->id, n);
+    }
+    free(n->text);
+    n->text = strdup(text);
+    if (!n->text)
+        abort();
+}
+
+static const char *name_of(const struct gallery *g, int64_t id)
+{
+    struct name *n;
+
+    HASH_FIND(hh, g->names, &id, sizeof id, n);
+    return n ? n->text : NULL;
+}
+
+static int64_t person_named(const struct gallery *g, const char *text)
+{
+    for (const struct name *n = g->names; n; n = n->hh.next)
+        if (strcmp(n->text, text) == 0)
+            return n->id;
+    return PERSON_UNKNOWN;
+}
+
+/* --- the pass: new templates, names, then the faces nobody knows --- */
+
+static void end_pass(struct actor *self)
+{
+    struct gallery *g = actor_state(self);
+
+    for (int i = 0; i < g->waiting; i++) {
+        struct msg_count *m = (struct msg_count *)msg_new(MSG_GALLERY_RESOLVED, sizeof *m);
+
+        m->count = g->resolved;
+        actor_answer(self, g->waiters[i], &m->head);
+    }
+    memmove(g->waiters, g->waiters + g->waiting, (size_t)g->next_waiting * sizeof g->waiters[0]);
+    g->waiting = g->next_waiting;
+    g->next_waiting = 0;
+    g->passing = false;
+    g->loaded = true;
+    if (g->again || g->waiting)
+        begin_pass(self);
+}
+
+static void pass_failed(struct actor *self, const char *what)
+{
+    log_event(LOG_WARN, "gallery waits", LOG_STR("for", what));
+    actor_after(self, RETRY_MS, TIMER_PASS);
+}
+
+static void on_page_resolved(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct store_reply *r = (const struct store_reply *)reply;
+    struct gallery *g = actor_state(self);
+
+    (void)context;
+    if (status != ACTOR_OK || r->status != STORE_OK) {
+        pass_failed(self, "the store");
+        return;
+    }
+    g->resolved += r->changed;
+    metric_add(&resolved_total, r->changed);
+    next_faces(self);
+}
+
+static void after_resolve(struct actor *self, struct msg_job *job)
+{
+    struct store_resolve *m = job->resolve;
+
+    if (m->count == 0) {
+        next_faces(self);
+        return;
+    }
+    job->resolve = NULL;
+    for (int i = 0; i < m->count; i++)
+        log_event(LOG_INFO, "resolved", LOG_INT("image", m->faces[i].image), LOG_INT("person", m->faces[i].person));
+    actor_ask(self, "store", &m->m.head, ASK_MS, on_page_resolved, NULL);
+}
+
+static void on_faces(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct store_reply *r = (const struct store_reply *)reply;
+    struct gallery *g = actor_state(self);
+    struct msg_job *job;
+
+    (void)context;
+    if (status != ACTOR_OK || r->status != STORE_OK) {
+        pass_failed(self, "the store");
+        return;
+    }
+    if (r->face_count == 0) {
+        end_pass(self);
+        return;
+    }
+    g->last_face = r->next;
+    job = job_new(self, JOB_RESOLVE, reply);
+    job->resolve = STORE_MESSAGE(STORE_RESOLVE, store_resolve);
+    if (run(self, job) < 0)
+        pass_failed(self, "its own thread");
+}
+
+static struct store_list *page_of(struct actor *self, uint32_t type, int64_t after)
+{
+    const struct gallery_config *config = actor_config(self);
+    struct store_list *m = STORE_MESSAGE(type, store_list);
+
+    m->after = after;
+    m->limit = (int)config->page;
+    return m;
+}
+
+static void next_faces(struct actor *self)
+{
+    struct gallery *g = actor_state(self);
+
+    if (!g->model_known) { /* nothing can be compared yet: the model's arrival starts another pass */
+        end_pass(self);
+        return;
+    }
+    actor_ask(self, "store", &page_of(self, STORE_UNKNOWN_FACES, g->last_face)->m.head, ASK_MS, on_faces, NULL);
+}
+
+static void on_people(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct store_reply *r = (const struct store_reply *)reply;
+    struct gallery *g = actor_state(self);
+
+    (void)context;
+    if (status != ACTOR_OK || r->status != STORE_OK) {
+        pass_failed(self, "the store");
+        return;
+    }
+    for (int i = 0; i < r->person_count; i++)
+        remember_name(g, r->people[i].id, r->people[i].name);
+    g->last_person = r->next;
+    if (r->next)
+        next_people(self);
+    else
+        next_faces(self);
+}
+
+static void next_people(struct actor *self)
+{
+    struct gallery *g = actor_state(self);
+
+    actor_ask(self, "store", &page_of(self, STORE_PEOPLE, g->last_person)->m.head, ASK_MS, on_people, NULL);
+}
+
+static void on_templates(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct store_reply *r = (const struct store_reply *)reply;
+    struct gallery *g = actor_state(self);
+
+    (void)context;
+    if (status != ACTOR_OK || r->status != STORE_OK || (r->template_count && run(self, job_new(self, JOB_ADD, reply)) < 0)) {
+        pass_failed(self, "the store");
+        return;
+    }
+    if (r->template_count) {
+        g->last_template = r->next;
+        g->generation++;
+    }
+    if (r->more)
+        actor_ask(self, "store", &page_of(self, STORE_TEMPLATES, g->last_template)->m.head, ASK_MS, on_templates, NULL);
+    else
+        next_people(self);
+}
+
+static void begin_pass(struct actor *self)
+{
+    struct gallery *g = actor_state(self);
+
+    if (g->passing) {
+        g->again = true;
+        return;
+    }
+    g->passing = true;
+    g->again = false;
+    g->last_person = g->last_face = g->resolved = 0;
+    actor_ask(self, "store", &page_of(self, STORE_TEMPLATES, g->last_template)->m.head, ASK_MS, on_templates, NULL);
+}
+
+/* --- messages --- */
+
+static void on_changed(struct actor *self, const struct msg_gallery_changed *m)
+{
+    struct gallery *g = actor_state(self);
+    actor_token token = actor_defer(self);
+
+    if (m->removed_person || m->removed_template) {
+        struct msg_job *job = job_new(self, JOB_REMOVE, NULL);
+
+        job->removed_person = m->removed_person;
+        job->removed_template = m->removed_template;
+        g->generation++;
+        if (run(self, job) < 0)
+            actor_fail(self, "its thread is full: templates cannot be removed"); /* a restart reads the store anew */
+    }
+    if (token && g->waiting + g->next_waiting == WAITERS_MAX) {
+        actor_answer_error(self, token, ACTOR_FULL);
+    } else if (token) {
+        g->waiters[g->waiting + g->next_waiting] = token;
+        if (g->passing)
+            g->next_waiting++;
+        else
+            g->waiting++;
+    }
+    begin_pass(self);
+}
+
+static void on_match(struct actor *self, const struct msg *m)
+{
+    const struct gallery_config *config = actor_config(self);
+    struct gallery *g = actor_state(self);
+    struct msg_job *job = job_new(self, JOB_MATCH, m);
+
+    job->matched = msg_matched_new(((const struct msg_match *)m)->event);
+    job->model = job->matched->event->hello;
+    if (config->threshold < 0)
+        job->threshold = job->model.threshold;
+    job->matched->generation = g->generation;
+    job->token = actor_defer(self);
+    if (run(self, job) < 0)
+        actor_answer_error(self, job->token, ACTOR_FULL);
+}
+
+static void name_candidates(const struct gallery *g, struct msg_matched *m, const struct face *f)
+{
+    struct candidate *list = (struct candidate *)(uintptr_t)f->candidates;
+
+    for (int i = 0; i < f->candidate_count; i++)
+        list[i].name = arena_text(&m->arena, name_of(g, list[i].person));
+}
+
+static void after_match(struct actor *self, struct msg_job *job)
+{
+    struct gallery *g = actor_state(self);
+    struct msg_matched *m = job->matched;
+
+    for (int i = 0; i < m->face_count; i++) {
+        struct face *f = &m->faces[i];
+
+        if (!f->embedding && f->person_name) { /* the recogniser matched it itself: a label is a person's name */
+            f->person = f->distance <= job->threshold ? person_named(g, f->person_name) : PERSON_UNKNOWN;
+            f->similarity = similarity_of(f->distance, job->threshold);
+        }
+        name_candidates(g, m, f);
+        f->person_name = f->person > 0 ? arena_text(&m->arena, name_of(g, f->person)) : NULL;
+    }
+    m->head.size_bytes += m->arena.total;
+    job->matched = NULL;
+    actor_answer(self, job->token, &m->head);
+}
+
+static void on_job(struct actor *self, struct msg_job *job)
+{
+    metric_set(&templates, job->size);
+    if (job->kind == JOB_MATCH)
+        after_match(self, job);
+    else if (job->kind == JOB_RESOLVE)
+        after_resolve(self, job);
+}
+
+static int gallery_start(struct actor *self)
+{
+    metric_register(&templates);
+    metric_register(&resolved_total);
+    if (run(self, job_new(self, JOB_CLEAR, NULL)) < 0)
+        return -EAGAIN;
+    begin_pass(self);
+    return 0;
+}
+
+static void gallery_receive(struct actor *self, const struct msg *m)
+{
+    struct gallery *g = actor_state(self);
+
+    switch (m->type) {
+    case MSG_MATCH:
+        on_match(self, m);
+        break;
+    case MSG_GALLERY_CHANGED:
+        on_changed(self, (const struct msg_gallery_changed *)m);
+        break;
+    case MSG_FOUND_UNKNOWN:
+        if ((uint64_t)((const struct msg_count *)m)->count != g->generation)
+            begin_pass(self);
+        break;
+    case MSG_MODEL:
+        g->model = ((const struct msg_model *)m)->hello;
+        g->model_known = true;
+        begin_pass(self);
+        break;
+    case MSG_JOB:
+        on_job(self, (struct msg_job *)(uintptr_t)m);
+        break;
+    }
+}
+
+static void gallery_timer(struct actor *self, uint32_t timer)
+{
+    struct gallery *g = actor_state(self);
+
+    (void)timer;
+    g->passing = false;
+    begin_pass(self);
+}
+
+static void gallery_stop(struct actor *self)
+{
+    struct gallery *g = actor_state(self);
+    struct name *n, *next;
+
+    HASH_ITER(hh, g->names, n, next)
+    {
+        HASH_DEL(g->names, n);
+        free(n->text);
+        free(n);
+    }
+}
+
+const struct actor_ops gallery_actor = {
+    .name = "gallery",
+    .state_size = sizeof(struct gallery),
+    .start = gallery_start,
+    .receive = gallery_receive,
+    .timer = gallery_timer,
+    .stop = gallery_stop,
+};

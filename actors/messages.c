@@ -1,0 +1,103 @@
+#include "actors/messages.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *recognized_name(int outcome)
+{
+    static const char *const names[] = {"ok",      "bad image",   "poison", "failed", "crashed",
+                                        "timeout", "unavailable", "busy",   "open",   "stopping"};
+
+    return names[outcome];
+}
+
+const char *breaker_state_name(int state)
+{
+    static const char *const names[] = {"closed", "open", "probing"};
+
+    return names[state];
+}
+
+static void destroy_recognize(struct msg *m)
+{
+    arena_free(&((struct msg_recognize *)m)->arena);
+}
+
+struct msg_recognize *msg_recognize_new(int kind, const char *path, const void *bytes, size_t len)
+{
+    struct msg_recognize *m = (struct msg_recognize *)msg_new(MSG_RECOGNIZE, sizeof *m);
+
+    m->head.destroy = destroy_recognize;
+    m->head.size_bytes += len;
+    m->kind = kind;
+    m->path = arena_text(&m->arena, path);
+    if (bytes) {
+        m->bytes = arena_copy(&m->arena, bytes, len);
+        m->len = len;
+    }
+    return m;
+}
+
+static void destroy_recognized(struct msg *m)
+{
+    const struct worker_event *event = ((struct msg_recognized *)m)->event;
+
+    msg_unref(event ? &event->head : NULL);
+}
+
+struct msg_recognized *msg_recognized_new(int outcome, const char *reason)
+{
+    struct msg_recognized *m = (struct msg_recognized *)msg_new(MSG_RECOGNIZED, sizeof *m);
+
+    m->head.destroy = destroy_recognized;
+    m->outcome = outcome;
+    snprintf(m->reason, sizeof m->reason, "%s", reason ? reason : "");
+    return m;
+}
+
+static void destroy_match(struct msg *m)
+{
+    msg_unref(&((struct msg_match *)m)->event->head);
+}
+
+struct msg_match *msg_match_new(const struct worker_event *event)
+{
+    struct msg_match *m = (struct msg_match *)msg_new(MSG_MATCH, sizeof *m);
+
+    m->head.destroy = destroy_match;
+    msg_ref(&event->head);
+    m->event = event;
+    return m;
+}
+
+static void destroy_matched(struct msg *m)
+{
+    struct msg_matched *matched = (struct msg_matched *)m;
+
+    msg_unref(&matched->event->head);
+    arena_free(&matched->arena);
+}
+
+struct msg_matched *msg_matched_new(const struct worker_event *event)
+{
+    struct msg_matched *m = (struct msg_matched *)msg_new(MSG_MATCHED, sizeof *m);
+
+    m->head.destroy = destroy_matched;
+    msg_ref(&event->head);
+    m->event = event;
+    return m;
+}
+
+void msg_tell(struct actor *self, const char *to, uint32_t type)
+{
+    actor_tell(self, to, msg_new(type, sizeof(struct msg)));
+}
+
+void msg_tell_gallery(struct actor *self, int64_t removed_person, int64_t removed_template)
+{
+    struct msg_gallery_changed *m = (struct msg_gallery_changed *)msg_new(MSG_GALLERY_CHANGED, sizeof *m);
+
+    m->removed_person = removed_person;
+    m->removed_template = removed_template;
+    actor_tell_control(self, "gallery", &m->head);
+}

@@ -1,0 +1,139 @@
+/* What the actors say to each other, beside the store's own messages (core/store/store.h).
+ *
+ *   HTTP ─▶ receiver ─────────▶ store            processor ◀─ nudge, capacity, breaker's state
+ *   HTTP ─▶ identify, people ─┐                      │ claim, finish ─▶ store
+ *                             ├─▶ breaker ─▶ recognizer ─▶ worker processes
+ *           enroller ─────────┘       ▲          │
+ *           processor ────────────────┘          └─ capacity ─▶ processor, model ─▶ gallery
+ *   processor, identify ─▶ gallery (who is nearest?)
+ */
+#ifndef KITH_ACTORS_MESSAGES_H
+#define KITH_ACTORS_MESSAGES_H
+
+#include "core/base/arena.h"
+#include "core/net/http.h"
+#include "core/store/store.h"
+#include "plugins/host/worker.h"
+
+enum actor_message {
+    MSG_HTTP = 0x2000,    /* msg_http */
+    MSG_RECOGNIZE,        /* msg_recognize, asked of breaker; it asks recognizer the same */
+    MSG_RECOGNIZED,       /* msg_recognized */
+    MSG_MATCH,            /* msg_match, asked of gallery */
+    MSG_MATCHED,          /* msg_matched */
+    MSG_GALLERY_CHANGED,  /* msg_gallery_changed, asked of gallery: look at the store again */
+    MSG_GALLERY_RESOLVED, /* msg_count: images that got a name by it */
+    MSG_FOUND_UNKNOWN,    /* msg_count, told to gallery: an image was finished as unknown by that generation */
+    MSG_NUDGE,            /* msg, told to processor: there may be work */
+    MSG_CAPACITY,         /* msg_capacity, told to processor and frontend */
+    MSG_MODEL,            /* msg_model, told to gallery */
+    MSG_BREAKER,          /* msg_breaker, told to processor, frontend and events */
+    MSG_QUARANTINE,       /* msg, told to recognizer: the store has put more bytes there */
+    MSG_STOPPING,         /* msg, told to processor: claim no more; answered when nothing is in flight */
+    MSG_STOPPED,          /* msg */
+    MSG_OFFLOADED         /* the first of each actor's own jobs */
+};
+
+struct msg_http { /* owns one reference to the request */
+    struct msg head;
+    struct http_request *request;
+};
+
+struct msg_recognize {
+    struct msg head;
+    int kind;          /* job_kind */
+    bool urgent;       /* somebody waits: before the images of the queue */
+    const char *path;  /* normalized; with bytes only a name */
+    const void *bytes; /* NULL: the file `path` is opened */
+    size_t len;
+    double x, y, width, height; /* JOB_PICTURE */
+    uint32_t side;
+    struct arena arena; /* path and bytes live here */
+};
+
+enum recognized {
+    RECOGNIZED_OK,
+    RECOGNIZED_BAD_IMAGE, /* the image's own fault: `reason` */
+    RECOGNIZED_POISON,    /* its bytes are refused for a while */
+    /* the recogniser's fault: the breaker counts them */
+    RECOGNIZED_FAILED,
+    RECOGNIZED_CRASHED,
+    RECOGNIZED_TIMEOUT,
+    RECOGNIZED_UNAVAILABLE, /* no worker can start */
+    /* nobody's: try later */
+    RECOGNIZED_BUSY,
+    RECOGNIZED_OPEN,
+    RECOGNIZED_STOPPING
+};
+
+const char *recognized_name(int outcome);
+static inline bool recognized_is_infrastructure(int outcome)
+{
+    return outcome >= RECOGNIZED_FAILED && outcome <= RECOGNIZED_UNAVAILABLE;
+}
+
+struct msg_recognized {
+    struct msg head;
+    int outcome;
+    char reason[REASON_BYTES];
+    char sha256[SHA256_HEX_BYTES];    /* "" when it was not read */
+    const struct worker_event *event; /* OK: the faces or the picture; referenced */
+};
+
+struct msg_match { /* the faces are borrowed from `event`, which is referenced */
+    struct msg head;
+    const struct worker_event *event;
+};
+
+struct msg_matched { /* faces with person, distance, similarity, candidates; names are borrowed for the message's life */
+    struct msg head;
+    struct arena arena;
+    const struct worker_event *event;
+    struct face *faces;
+    int face_count;
+    uint64_t generation; /* of the gallery that was asked */
+    double threshold;
+};
+
+struct msg_gallery_changed {
+    struct msg head;
+    int64_t removed_person, removed_template; /* 0: none */
+};
+
+struct msg_count {
+    struct msg head;
+    int64_t count;
+};
+
+struct msg_capacity {
+    struct msg head;
+    int workers, ready;
+    char why[REASON_BYTES]; /* not ready: what the last one said that could not start */
+    char recognizer[64], model[128];
+};
+
+struct msg_model {
+    struct msg head;
+    struct packet_hello hello;
+};
+
+enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_PROBING };
+const char *breaker_state_name(int state);
+
+struct msg_breaker {
+    struct msg head;
+    int state;
+    uint64_t wait_ms; /* open: until the next check */
+    char reason[REASON_BYTES];
+};
+
+/* Makers: the one reference is the caller's. */
+struct msg_recognize *msg_recognize_new(int kind, const char *path, const void *bytes, size_t len);
+struct msg_recognized *msg_recognized_new(int outcome, const char *reason);
+struct msg_match *msg_match_new(const struct worker_event *event);
+struct msg_matched *msg_matched_new(const struct worker_event *event);
+/* Tells `to` that something has happened; a full mailbox or nobody of that name is fine: it looks by itself, later. */
+void msg_tell(struct actor *self, const char *to, uint32_t type);
+void msg_tell_gallery(struct actor *self, int64_t removed_person, int64_t removed_template);
+
+#endif

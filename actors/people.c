@@ -1,0 +1,381 @@
+/* People over HTTP. What changes who is known waits for the gallery: when it is answered, the images of those who
+ * were unknown already carry their names, and the answer says how many. */
+#include "actors/people.h"
+
+#include "actors/enroller.h"
+#include "actors/ops.h"
+#include "actors/reply.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAME_MAX_BYTES = 255 };
+
+static void ask_gallery(struct actor *self, struct call *call, int64_t removed_person, int64_t removed_template,
+                        actor_reply_fn then)
+{
+    const struct people_config *config = actor_config(self);
+    struct msg_gallery_changed *m = (struct msg_gallery_changed *)msg_new(MSG_GALLERY_CHANGED, sizeof *m);
+
+    m->removed_person = removed_person;
+    m->removed_template = removed_template;
+    actor_ask(self, "gallery", &m->head, config->call_ms, then, call);
+}
+
+/* How many images got a name by it; the change itself is in, whatever the gallery says. */
+static int64_t resolved(int status, const struct msg *reply)
+{
+    return status == ACTOR_OK ? ((const struct msg_count *)reply)->count : 0;
+}
+
+/* --- reading --- */
+
+static void on_people(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct store_reply *r = (const struct store_reply *)reply;
+    struct call *call = context;
+    struct buf out = {0};
+
+    (void)self;
+    if (!reply_failed(call->request, status, reply)) {
+        buf_str(&out, "{\"people\":[");
+        for (int i = 0; i < r->person_count; i++) {
+            buf_str(&out, i ? "," : "");
+            json_person(&out, &r->people[i]);
+        }
+        if (r->next)
+            buf_printf(&out, "],\"next\":\"%lld\"}", (long long)r->next);
+        else
+            buf_str(&out, "],\"next\":null}");
+        reply_json(call->request, 200, &out);
+    }
+    call_free(call);
+}
+
+static void list_people(struct actor *self, struct http_request *request)
+{
+    const struct people_config *config = actor_config(self);
+    struct store_list *m;
+    int64_t after;
+    int limit;
+
+    if (!query_page(request, config->page_limit, &limit, &after))
+        return;
+    m = STORE_MESSAGE(STORE_PEOPLE, store_list);
+    m->after = after;
+    m->limit = limit;
+    actor_ask(self, "store", &m->m.head, config->store_ms, on_people, call_new(self, request, 0));
+}
+
+static void on_person(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct store_reply *r = (const struct store_reply *)reply;
+    struct call *call = context;
+    struct buf out = {0};
+
+    (void)self;
+    if (!reply_failed(call->request, status, reply)) {
+        buf_printf(&out, "{\"id\":%lld,\"name\":", (long long)r->people->id);
+        buf_json(&out, r->people->name);
+        buf_str(&out, ",\"photos\":[");
+        for (int i = 0; i < r->photo_count; i++) {
+            buf_printf(&out, "%s{\"id\":%lld,\"name\":", i ? "," : "", (long long)r->photos[i].id);
+            buf_json(&out, r->photos[i].name);
+            buf_str(&out, ",\"created_at\":");
+            json_time(&out, r->photos[i].created_ms);
+            buf_str(&out, "}");
+        }
+        buf_str(&out, "]}");
+        reply_json(call->request, 200, &out);
+    }
+    call_free(call);
+}
+
+static struct store_id *id_message(uint32_t type, int64_t id)
+{
+    struct store_id *m = STORE_MESSAGE(type, store_id);
+
+    m->id = id;
+    return m;
+}
+
+/* --- a name --- */
+
+static void on_named(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    struct call *call = context;
+    struct buf out = {0};
+
+    (void)self;
+    buf_printf(&out, "{\"id\":%lld,\"name\":", (long long)call->id);
+    buf_json(&out, call->text);
+    if (call->op == OP_NAME_FACE)
+        buf_printf(&out, ",\"resolved\":%lld", (long long)resolved(status, reply));
+    buf_str(&out, "}");
+    reply_json(call->request, call->other ? 201 : 200, &out);
+    call_free(call);
+}
+
+static void on_person_changed(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct store_reply *r = (const struct store_reply *)reply;
+    struct call *call = context;
+
+    if (reply_failed(call->request, status, reply)) {
+        call_free(call);
+        return;
+    }
+    if (call->op == OP_PERSON_ADD) {
+        call->id = r->id;
+        call->other = r->changed;
+    }
+    ask_gallery(self, call, 0, 0, on_named);
+}
+
+static bool read_name(struct http_request *request, char **name)
+{
+    json_t *object = body_object(request);
+    size_t len;
+    const char *text = object ? body_text(request, object, "name", NAME_MAX_BYTES, &len) : NULL;
+
+    *name = text ? strdup(text) : NULL;
+    json_decref(object);
+    return text != NULL;
+}
+
+static void change_person(struct actor *self, struct http_request *request, int op)
+{
+    const struct people_config *config = actor_config(self);
+    struct store_person *m;
+    struct call *call;
+    int64_t id = 0;
+    char *name;
+
+    if ((op == OP_PERSON_RENAME && !part_number(request, 0, &id)) || !read_name(request, &name))
+        return;
+    call = call_new(self, request, op);
+    call->id = id;
+    call->text = name;
+    m = STORE_MESSAGE(op == OP_PERSON_ADD ? STORE_PERSON_ADD : STORE_PERSON_RENAME, store_person);
+    m->id = id;
+    m->name = arena_text(&m->m.arena, name);
+    actor_ask(self, "store", &m->m.head, config->store_ms, on_person_changed, call);
+}
+
+/* --- forgetting --- */
+
+static void on_forgotten(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    struct call *call = context;
+
+    (void)self;
+    (void)status;
+    (void)reply;
+    http_reply(call->request, 204, NULL, NULL, 0);
+    call_free(call);
+}
+
+static void on_person_deleted(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct people_config *config = actor_config(self);
+    struct call *call = context;
+
+    if (reply_failed(call->request, status, reply))
+        call_free(call);
+    else if (((const struct store_reply *)reply)->more)
+        actor_ask(self, "store", &id_message(STORE_PERSON_DELETE, call->id)->m.head, config->store_ms, on_person_deleted,
+                  call);
+    else
+        ask_gallery(self, call, call->id, 0, on_forgotten);
+}
+
+static void on_photo_deleted(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct store_reply *r = (const struct store_reply *)reply;
+    struct call *call = context;
+
+    if (reply_failed(call->request, status, reply))
+        call_free(call);
+    else
+        ask_gallery(self, call, 0, r->template_count ? r->templates->id : 0, on_forgotten);
+}
+
+static void ask_by_id(struct actor *self, struct http_request *request, uint32_t type, int part, actor_reply_fn then)
+{
+    const struct people_config *config = actor_config(self);
+    struct call *call;
+    int64_t id;
+
+    if (!part_number(request, part, &id))
+        return;
+    call = call_new(self, request, 0);
+    call->id = id;
+    actor_ask(self, "store", &id_message(type, id)->m.head, config->store_ms, then, call);
+}
+
+/* --- photos --- */
+
+static void on_photo_known(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    struct call *call = context;
+    struct buf out = {0};
+
+    (void)self;
+    buf_printf(&out, "{\"id\":%lld,\"person\":%lld,\"resolved\":%lld}", (long long)call->other, (long long)call->id,
+               (long long)resolved(status, reply));
+    reply_json(call->request, 201, &out);
+    call_free(call);
+}
+
+static void on_enrolled(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    static const struct {
+        int http;
+        const char *slug;
+    } table[] = {[ENROLLED_NO_FACE] = {422, "no-face"},
+                 [ENROLLED_FACES] = {422, "several-faces"},
+                 [ENROLLED_REFUSED] = {422, "bad-image"},
+                 [ENROLLED_LATER] = {503, "recognizer-unavailable"},
+                 [ENROLLED_NO_PERSON] = {404, "not-found"}};
+    const struct msg_enrolled *m = (const struct msg_enrolled *)reply;
+    struct call *call = context;
+
+    if (status != ACTOR_OK) {
+        http_problem(call->request, 503, "busy", "Enrolling is %s.", actor_status_name(status));
+    } else if (m->status != ENROLLED_OK) {
+        http_problem(call->request, table[m->status].http, table[m->status].slug, "%s", m->reason);
+    } else {
+        call->id = m->person;
+        call->other = m->photo;
+        ask_gallery(self, call, 0, 0, on_photo_known);
+        return;
+    }
+    call_free(call);
+}
+
+/* Bytes as the body, with ?name= for their name; or {"path": …}. */
+static struct msg_enrol *read_photo(struct actor *self, struct http_request *request, int64_t person)
+{
+    const struct people_config *config = actor_config(self);
+    char name[NAME_MAX_BYTES + 1] = "", path[PATH_MAX];
+    const char *text, *slash;
+    struct error error;
+    json_t *object;
+    size_t len;
+
+    http_request_query(request, "name", name, sizeof name);
+    if (body_is_image(request)) {
+        const char *body = http_request_body(request, &len);
+
+        if (body && len)
+            return msg_enrol_new(NULL, person, name[0] ? name : "upload", NULL, body, len);
+        http_problem(request, 400, "no-body", "The request has no body.");
+        return NULL;
+    }
+    if (!(object = body_object(request)))
+        return NULL;
+    text = body_text(request, object, "path", config->max_path, &len);
+    if (text && path_normalize(config->roots, text, len, config->max_path, path, sizeof path, &error) < 0) {
+        http_problem(request, 400, "bad-path", "%s", error.text);
+        text = NULL;
+    }
+    json_decref(object);
+    slash = text ? strrchr(path, '/') : NULL;
+    return text ? msg_enrol_new(NULL, person, name[0] ? name : slash + 1, path, NULL, 0) : NULL;
+}
+
+static void add_photo(struct actor *self, struct http_request *request)
+{
+    const struct people_config *config = actor_config(self);
+    struct msg_enrol *m;
+    int64_t person;
+
+    if (!part_number(request, 0, &person) || !(m = read_photo(self, request, person)))
+        return;
+    m->urgent = true;
+    actor_ask(self, "enroller", &m->head, config->call_ms, on_enrolled, call_new(self, request, OP_PHOTO_ADD));
+}
+
+/* --- naming an unknown face --- */
+
+static void on_face_named(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct store_reply *r = (const struct store_reply *)reply;
+    struct call *call = context;
+
+    if (reply_failed(call->request, status, reply)) {
+        call_free(call);
+        return;
+    }
+    call->id = r->id;
+    free(call->text);
+    call->text = NULL;
+    for (int i = 0; i < r->images[0].face_count && !call->text; i++)
+        if (r->images[0].faces[i].person == r->id && r->images[0].faces[i].person_name)
+            call->text = strdup(r->images[0].faces[i].person_name);
+    ask_gallery(self, call, 0, 0, on_named);
+}
+
+static void name_face(struct actor *self, struct http_request *request)
+{
+    const struct people_config *config = actor_config(self);
+    struct store_name_face *m;
+    json_t *object, *person;
+    const char *name = NULL;
+    int64_t face;
+    size_t len;
+
+    if (!part_number(request, 0, &face) || !(object = body_object(request)))
+        return;
+    m = STORE_MESSAGE(STORE_NAME_FACE, store_name_face);
+    m->face = face;
+    person = json_object_get(object, "person");
+    if (json_is_integer(person) && json_integer_value(person) > 0)
+        m->person = json_integer_value(person);
+    else if (person)
+        http_problem(request, 400, "wrong-type", "“person” must be the id of a person.");
+    else if ((name = body_text(request, object, "name", NAME_MAX_BYTES, &len)))
+        m->person_name = arena_text(&m->m.arena, name);
+    json_decref(object);
+    if (m->person || m->person_name)
+        actor_ask(self, "store", &m->m.head, config->store_ms, on_face_named, call_new(self, request, OP_NAME_FACE));
+    else
+        msg_unref(&m->m.head);
+}
+
+/* --- the actor --- */
+
+static void people_receive(struct actor *self, const struct msg *m)
+{
+    struct http_request *request = ((const struct msg_http *)m)->request;
+
+    if (m->type != MSG_HTTP)
+        return;
+    switch (http_request_route(request)->op) {
+    case OP_PEOPLE:
+        list_people(self, request);
+        break;
+    case OP_PERSON:
+        ask_by_id(self, request, STORE_PHOTOS, 0, on_person);
+        break;
+    case OP_PERSON_ADD:
+    case OP_PERSON_RENAME:
+        change_person(self, request, (int)http_request_route(request)->op);
+        break;
+    case OP_PERSON_DELETE:
+        ask_by_id(self, request, STORE_PERSON_DELETE, 0, on_person_deleted);
+        break;
+    case OP_PHOTO_ADD:
+        add_photo(self, request);
+        break;
+    case OP_PHOTO_DELETE:
+        ask_by_id(self, request, STORE_PHOTO_DELETE, 1, on_photo_deleted);
+        break;
+    case OP_NAME_FACE:
+        name_face(self, request);
+        break;
+    }
+}
+
+const struct actor_ops people_actor = {.name = "people", .receive = people_receive};

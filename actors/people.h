@@ -1,0 +1,17 @@
+/* People over HTTP: list, create, rename, forget; their photos; naming an unknown face. */
+#ifndef KITH_ACTORS_PEOPLE_H
+#define KITH_ACTORS_PEOPLE_H
+
+#include "actors/spool.h"
+#include "core/base/path.h"
+
+struct people_config {
+    const struct path_roots *roots;
+    size_t max_path;
+    int64_t page_limit;
+    uint64_t store_ms, call_ms;
+};
+
+extern const struct actor_ops people_actor;
+
+#endif

@@ -1,0 +1,18 @@
+/* Accepts images: paths or bytes, one or many. */
+#ifndef KITH_ACTORS_RECEIVER_H
+#define KITH_ACTORS_RECEIVER_H
+
+#include "actors/spool.h"
+#include "core/base/path.h"
+
+struct receiver_config {
+    const struct path_roots *roots;
+    const struct spool *spool;
+    struct offload *files;
+    uint64_t store_ms;
+    size_t max_paths, max_path, max_image;
+};
+
+extern const struct actor_ops receiver_actor;
+
+#endif

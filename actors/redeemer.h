@@ -1,0 +1,17 @@
+/* Puts failed images back, takes back expired leases, deletes, and keeps house. */
+#ifndef KITH_ACTORS_REDEEMER_H
+#define KITH_ACTORS_REDEEMER_H
+
+#include "actors/spool.h"
+
+struct redeemer_config {
+    const struct spool *spool;
+    const char *thumbs;
+    struct offload *files;
+    uint64_t store_ms, reap_ms, sweep_ms, prune_ms, retry_ms; /* retry_ms 0: only when asked */
+    int64_t tries, crashes, events_keep, orphan_age_ms, thumb_age_ms, idempotency_ms;
+};
+
+extern const struct actor_ops redeemer_actor;
+
+#endif

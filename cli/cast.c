@@ -1,0 +1,146 @@
+/* Who plays, with which settings. The order is that of dependence: the store first, the edge last, so that a group
+ * that restarts the rest takes with it what builds on the one that failed. */
+#include "cli/serve.h"
+
+#include "plugins/host/protocol.h"
+
+enum { STORE_MS = 30000, PAGE = 512, MAX_KNOWN_FILES = 100000, GALLERY_PAGE = 1024 };
+
+static const char *const breaker_subscribers[] = {"processor", "frontend", "events", NULL};
+
+static void configure_recognition(struct service *v)
+{
+    const struct settings *s = v->s;
+    /* An ask outlives the deadline of the job it is about: waiting for a worker, then the work itself. */
+    uint64_t call_ms = (uint64_t)(s->start_timeout + 2 * s->recognize_timeout) + 5000;
+
+    v->processor = (struct processor_config){.owner = v->owner,
+                                             .breaker = "breaker",
+                                             .ahead = 2,
+                                             .lease_ms = (uint64_t)s->lease,
+                                             .poll_ms = (uint64_t)s->poll,
+                                             .call_ms = call_ms,
+                                             .backoff_ms = (uint64_t)s->retry_backoff,
+                                             .tries = s->tries,
+                                             .crashes = s->poison_crashes,
+                                             .quarantine_ms = (uint64_t)s->quarantine};
+    v->breaker = (struct breaker_config){.recognizer = "recognizer",
+                                         .failures = (uint32_t)s->breaker_failures,
+                                         .open_ms = (uint64_t)s->breaker_timeout,
+                                         .open_max_ms = (uint64_t)s->breaker_timeout_max,
+                                         .call_ms = call_ms,
+                                         .probe_ms = (uint64_t)s->recognize_timeout,
+                                         .jitter_percent = 20,
+                                         .subscribers = breaker_subscribers};
+    v->recognizer = (struct recognizer_config){.worker = {.loop = &v->loop,
+                                                          .system = v->system,
+                                                          .program = v->program,
+                                                          .plugin_file = v->plugin,
+                                                          .settings = v->plugin_settings,
+                                                          .max_pixels = (uint64_t)s->max_pixels,
+                                                          .max_image = (uint64_t)s->max_image,
+                                                          .max_memory = (uint64_t)s->worker_memory * 2,
+                                                          .max_faces = (uint32_t)s->max_faces,
+                                                          .cpu_s = (uint32_t)(s->recognize_timeout / 1000) + 1,
+                                                          .thread = s->isolation[0] == 't'},
+                                               .roots = v->roots,
+                                               .files = v->files,
+                                               .workers = v->workers,
+                                               .queue_max = (uint32_t)s->worker_queue,
+                                               .recognize_ms = (uint64_t)s->recognize_timeout,
+                                               .start_ms = (uint64_t)s->start_timeout,
+                                               .images_max = (uint64_t)s->worker_images,
+                                               .memory_max = (uint64_t)s->worker_memory};
+    v->gallery = (struct gallery_config){.index = v->index,
+                                         .search = v->search,
+                                         .threshold = s->threshold,
+                                         .candidates = (int)s->candidates,
+                                         .page = GALLERY_PAGE};
+    v->enroller = (struct enroller_config){.spool = &v->spool, .files = v->files, .call_ms = call_ms};
+    v->known_people = (struct known_people_config){.loop = &v->loop,
+                                                   .folder = s->known_people,
+                                                   .files = v->files,
+                                                   .call_ms = call_ms,
+                                                   .store_ms = STORE_MS,
+                                                   .rescan_ms = 15000,
+                                                   .max_files = MAX_KNOWN_FILES};
+}
+
+static void configure_edge(struct service *v)
+{
+    const struct settings *s = v->s;
+    uint64_t request_ms = (uint64_t)s->request_timeout;
+
+    v->receiver = (struct receiver_config){.roots = v->roots,
+                                           .spool = &v->spool,
+                                           .files = v->files,
+                                           .store_ms = request_ms,
+                                           .max_paths = (size_t)s->max_paths,
+                                           .max_path = (size_t)s->max_path,
+                                           .max_image = (size_t)s->max_image};
+    v->identify = (struct identify_config){.roots = v->roots, .max_path = (size_t)s->max_path, .call_ms = request_ms};
+    v->people = (struct people_config){.roots = v->roots,
+                                       .max_path = (size_t)s->max_path,
+                                       .page_limit = s->page_limit,
+                                       .store_ms = request_ms,
+                                       .call_ms = request_ms};
+    v->frontend = (struct frontend_config){.server = v->server,
+                                           .openapi = &openapi_file,
+                                           .page_limit = s->page_limit,
+                                           .store_ms = request_ms};
+    v->pictures = (struct pictures_config){.roots = v->roots,
+                                           .thumbs = v->thumbs,
+                                           .files = v->files,
+                                           .store_ms = request_ms,
+                                           .call_ms = request_ms,
+                                           .max_image = (size_t)s->max_image};
+    v->events = (struct events_config){.store_ms = STORE_MS,
+                                       .gather_ms = 20,
+                                       .heartbeat_ms = 10000,
+                                       .page = PAGE,
+                                       .subscribers_max = (uint32_t)s->max_subscribers};
+    v->redeemer = (struct redeemer_config){.spool = &v->spool,
+                                           .thumbs = v->thumbs,
+                                           .files = v->files,
+                                           .store_ms = STORE_MS,
+                                           .reap_ms = (uint64_t)(s->lease / 3 > 5000 ? 5000 : s->lease / 3),
+                                           .sweep_ms = (uint64_t)s->sweep,
+                                           .prune_ms = 60000,
+                                           .retry_ms = (uint64_t)s->retry_policy,
+                                           .tries = s->tries,
+                                           .crashes = s->poison_crashes,
+                                           .events_keep = s->events_keep,
+                                           .orphan_age_ms = s->orphan_age,
+                                           .thumb_age_ms = 7LL * 24 * 3600 * 1000,
+                                           .idempotency_ms = 24LL * 3600 * 1000};
+}
+
+void cast_spawn(struct service *v)
+{
+    configure_recognition(v);
+    configure_edge(v);
+    const struct actor_spec cast[] = {
+        {.name = "gallery", .ops = &gallery_actor, .config = &v->gallery},
+        {.name = "recognizer", .ops = &recognizer_actor, .config = &v->recognizer},
+        {.name = "breaker", .ops = &breaker_actor, .config = &v->breaker},
+        {.name = "processor", .ops = &processor_actor, .config = &v->processor},
+        {.name = "enroller", .ops = &enroller_actor, .config = &v->enroller},
+        {.name = "redeemer", .ops = &redeemer_actor, .config = &v->redeemer},
+        {.name = "events", .ops = &events_actor, .config = &v->events},
+        {.name = "frontend", .ops = &frontend_actor, .config = &v->frontend},
+        {.name = "pictures", .ops = &pictures_actor, .config = &v->pictures},
+        {.name = "people", .ops = &people_actor, .config = &v->people},
+        {.name = "identify", .ops = &identify_actor, .config = &v->identify},
+        {.name = "receiver", .ops = &receiver_actor, .config = &v->receiver},
+        {.name = "known-people", .ops = &known_people_actor, .config = &v->known_people},
+    };
+
+    for (size_t i = 0; i < sizeof cast / sizeof cast[0]; i++) {
+        struct actor_spec spec = cast[i];
+
+        spec.mailbox_max = (uint32_t)v->s->mailbox;
+        spec.mailbox_max_bytes = (size_t)v->s->mailbox_bytes;
+        if (spec.ops != &known_people_actor || v->s->known_people[0])
+            actor_spawn(v->system, &spec);
+    }
+}

@@ -1,0 +1,103 @@
+/* kith: who is in this picture? */
+#include "cli/cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+extern char **environ;
+
+static const struct command {
+    const char *name, *arguments, *meaning;
+    int (*run)(const struct invocation *in);
+} commands[];
+
+int cli_refuse(const char *format, ...)
+{
+    va_list args;
+
+    fputs("kith: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return 2;
+}
+
+static int print_version(const struct invocation *in)
+{
+    (void)in;
+    puts("kith " KITH_VERSION);
+    return 0;
+}
+
+static int print_help(const struct invocation *in)
+{
+    struct buf out = {0};
+
+    if (in->count == 1 && strcmp(in->arguments[0], "settings") == 0) {
+        settings_help(&out);
+        fwrite(out.data, 1, out.len, stdout);
+        buf_free(&out);
+        return 0;
+    }
+    puts("kith — who is in this picture?\n\nusage: kith COMMAND [--setting=value …]\n");
+    for (const struct command *c = commands; c->name; c++)
+        printf("  %-10s %-14s %s\n", c->name, c->arguments, c->meaning);
+    puts("\nEvery setting is a flag (--api-listen=…), an environment variable (KITH_API_LISTEN=…) or a line of .env;\n"
+         "“kith help settings” lists them all, “kith config” shows those in force.");
+    return 0;
+}
+
+static const struct command commands[] = {
+    {"serve", "", "take images over HTTP, recognise who is in them, show the answers", cli_serve},
+    {"enroll", "DIR", "teach a running kith the people in DIR: NAME/*.jpg, or name_1.jpg", cli_enroll},
+    {"retry", "[ID …]", "put failed images back into the queue of a running kith: these, or all", cli_retry},
+    {"config", "", "print the settings in force and where each came from", cli_config},
+    {"plugin", "check FILE.so", "check that a recogniser's plug-in fits this kith and works", cli_plugin},
+    {"version", "", "print the version", print_version},
+    {"help", "[settings]", "print this, or every setting", print_help},
+    {NULL, NULL, NULL, NULL}};
+
+static const struct command *find_command(const char *name)
+{
+    for (const struct command *c = commands; c->name; c++)
+        if (strcmp(c->name, name) == 0)
+            return c;
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        return find_command("help");
+    return strcmp(name, "--version") == 0 ? find_command("version") : NULL;
+}
+
+int main(int argc, char **argv)
+{
+    struct invocation in = {0};
+    struct error error;
+    const struct command *command;
+    int rest = 0, code;
+
+    if (argc == 2 && strcmp(argv[1], "worker") == 0)
+        return cli_worker();
+    if (argc < 2)
+        return print_help(&in), 2;
+    command = find_command(argv[1]);
+    if (!command)
+        return cli_refuse("there is no command “%s”; “kith help” lists them", argv[1]);
+    if (command->run == print_version)
+        return print_version(&in);
+    in.book = settings_load(argc - 1, argv + 1, &rest, environ, &error);
+    if (!in.book)
+        return cli_refuse("%s", error.text);
+    in.settings = settings_of(in.book);
+    in.count = rest;
+    in.arguments = argv + 1;
+    for (int i = 0; i < rest; i++)
+        if (strncmp(in.arguments[i], "--", 2) == 0) {
+            code = cli_refuse("there is no setting “%s”; “kith help settings” lists them", in.arguments[i]);
+            goto out;
+        }
+    code = command->run(&in);
+out:
+    settings_free(in.book);
+    return code;
+}

@@ -1,0 +1,65 @@
+/* The cast: every actor with its settings, and what they stand on. */
+#ifndef KITH_CLI_SERVE_H
+#define KITH_CLI_SERVE_H
+
+#include "actors/breaker.h"
+#include "actors/enroller.h"
+#include "actors/events.h"
+#include "actors/frontend.h"
+#include "actors/gallery.h"
+#include "actors/identify.h"
+#include "actors/known_people.h"
+#include "actors/people.h"
+#include "actors/pictures.h"
+#include "actors/processor.h"
+#include "actors/receiver.h"
+#include "actors/recognizer.h"
+#include "actors/redeemer.h"
+#include "cli/cli.h"
+#include "core/actor/driver_uv.h"
+#include "core/net/http.h"
+#include "core/store/store.h"
+
+#include <limits.h>
+#include <uv.h>
+
+struct service {
+    const struct invocation *in;
+    const struct settings *s;
+    uv_loop_t loop;
+    struct driver_uv *driver;
+    struct actor_system *system;
+    struct http_server *server;
+    struct store *store;
+    struct offload *files, *search;
+    struct gallery_index *index;
+    struct path_roots *roots;
+    struct spool spool;
+    char thumbs[PATH_MAX], plugin[PATH_MAX], program[PATH_MAX], owner[128];
+    struct kith_setting plugin_settings[128];
+    uint32_t workers;
+    int code;
+    /* what the actors borrow */
+    struct receiver_config receiver;
+    struct processor_config processor;
+    struct breaker_config breaker;
+    struct recognizer_config recognizer;
+    struct gallery_config gallery;
+    struct identify_config identify;
+    struct enroller_config enroller;
+    struct people_config people;
+    struct known_people_config known_people;
+    struct frontend_config frontend;
+    struct pictures_config pictures;
+    struct events_config events;
+    struct redeemer_config redeemer;
+};
+
+/* cast.c: fills the configurations and spawns the actors. */
+void cast_spawn(struct service *service);
+
+/* Files that are part of the program, embedded by the build; they end with a NULL path. */
+extern const struct http_file web_files[];
+extern const struct http_file openapi_file;
+
+#endif

@@ -1,0 +1,20 @@
+/* kith worker: the other end of plugins/host/worker.c. It inherits its socket as descriptor 3. */
+#include "cli/cli.h"
+#include "plugins/host/protocol.h"
+#include "plugins/host/serve.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int cli_worker(void)
+{
+    int type = 0, code;
+    socklen_t len = sizeof type;
+
+    if (getsockopt(WORKER_FD, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET)
+        return cli_refuse("“kith worker” is started by “kith serve”, not by hand");
+    fcntl(WORKER_FD, F_SETFD, FD_CLOEXEC);
+    code = serve_run(WORKER_FD);
+    _exit(code); /* no destructors of other people's libraries */
+}

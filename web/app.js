@@ -1,0 +1,155 @@
+// The results table, live. Rows come by pages from /v1/images and change by the events of /v1/events.
+'use strict';
+
+const PAGE = 50;
+const rows = document.getElementById('rows');
+const filter = document.getElementById('filter');
+const older = document.getElementById('older');
+const newest = document.getElementById('newest');
+let next = null; // cursor of the page after the one that is shown
+let onNewest = true;
+let wanted = 0; // grows with each page asked for: a late answer to an older one is dropped
+
+function text(tag, value, className) {
+  const cell = document.createElement(tag);
+  cell.textContent = value;
+  if (className) cell.className = className;
+  return cell;
+}
+
+function bestFace(image) {
+  let best = null;
+  for (const face of image.faces)
+    if (face.similarity !== null && (!best || face.similarity > best.similarity)) best = face;
+  return best;
+}
+
+function pictureCell(image) {
+  const cell = text('td', '', 'image');
+  if (image.status === 'failed' && image.faces.length === 0) return cell;
+  const link = document.createElement('a');
+  const picture = document.createElement('img');
+  link.href = `/v1/images/${image.id}/photo`;
+  picture.alt = '';
+  picture.loading = 'lazy';
+  if (image.status === 'processed' || image.verdict) picture.src = `/v1/images/${image.id}/photo?width=128`;
+  picture.onerror = () => picture.remove();
+  link.append(picture);
+  cell.append(link);
+  return cell;
+}
+
+function rowOf(image) {
+  const row = document.createElement('tr');
+  const best = bestFace(image);
+  row.dataset.id = image.id;
+  row.append(text('td', image.id, 'number'), pictureCell(image), text('td', image.path, 'path'));
+  if (image.person) row.append(text('td', image.person.name, 'known'));
+  else row.append(text('td', image.verdict === 'unknown' ? 'unknown' : '', 'unknown'));
+  row.append(text('td', best ? best.similarity.toFixed(2) : '', 'number'));
+  row.append(text('td', image.status, image.status), text('td', image.reason || '', 'reason'));
+  return row;
+}
+
+function matches(image) {
+  if (filter.value === '') return true;
+  if (filter.value === 'unknown') return image.verdict === 'unknown';
+  return image.status === filter.value;
+}
+
+function find(id) {
+  return rows.querySelector(`tr[data-id="${id}"]`);
+}
+
+function showEmpty() {
+  document.getElementById('empty').hidden = rows.children.length > 0 || filter.value !== '';
+}
+
+function take(image) {
+  const old = find(image.id);
+  if (!matches(image)) {
+    if (old) old.remove();
+    return;
+  }
+  const row = rowOf(image);
+  row.classList.add('fresh');
+  if (old) {
+    old.replaceWith(row);
+  } else if (onNewest) {
+    let before = rows.firstElementChild;
+    while (before && Number(before.dataset.id) > image.id) before = before.nextElementSibling;
+    if (!before && rows.children.length >= PAGE) return;
+    rows.insertBefore(row, before);
+    while (rows.children.length > PAGE) rows.lastElementChild.remove();
+  }
+  showEmpty();
+}
+
+async function load(after) {
+  const mine = ++wanted;
+  const query = new URLSearchParams({limit: PAGE});
+  if (filter.value) query.set('status', filter.value);
+  if (after) query.set('after', after);
+  const answer = await fetch(`/v1/images?${query}`);
+  if (!answer.ok || mine !== wanted) return;
+  const page = await answer.json();
+  rows.replaceChildren(...page.images.map(rowOf));
+  next = page.next;
+  onNewest = !after;
+  older.disabled = !next;
+  newest.disabled = onNewest;
+  showEmpty();
+}
+
+async function count() {
+  const answer = await fetch('/v1/stats');
+  if (!answer.ok) return;
+  const s = await answer.json();
+  document.getElementById('counts').textContent =
+    `${s.processed} processed · ${s.unknown} unknown · ${s.pending - s.unknown} pending · ` +
+    `${s.processing} processing · ${s.failed} failed · ${s.workers_ready} of ${s.workers} workers`;
+  showBreaker(s.breaker.state);
+}
+
+function showBreaker(state) {
+  const badge = document.getElementById('breaker');
+  badge.textContent = state === 'closed' ? '' : `recogniser: breaker ${state}`;
+  badge.className = 'badge failed';
+}
+
+// Counts follow the events, at most twice a second.
+let counting = false;
+function countSoon() {
+  if (counting) return;
+  counting = true;
+  setTimeout(() => { counting = false; count(); }, 500);
+}
+
+function listen() {
+  const live = document.getElementById('live');
+  const source = new EventSource('/v1/events');
+  source.onopen = () => { live.textContent = 'live'; };
+  source.onerror = () => { live.textContent = 'reconnecting'; };
+  source.addEventListener('image', (e) => { take(JSON.parse(e.data)); countSoon(); });
+  source.addEventListener('deleted', (e) => {
+    const row = find(JSON.parse(e.data).id);
+    if (row) row.remove();
+    countSoon();
+  });
+  source.addEventListener('reset', () => { load(null); countSoon(); });
+  source.addEventListener('breaker', (e) => showBreaker(JSON.parse(e.data).state));
+}
+
+filter.onchange = () => load(null);
+older.onclick = () => load(next);
+newest.onclick = () => load(null);
+document.getElementById('retry').onclick = async () => {
+  const answer = await fetch('/v1/images/retry?status=failed', {method: 'POST'});
+  const body = await answer.json();
+  document.getElementById('note').textContent =
+    answer.ok ? `${body.retried} put back into the queue` : body.detail;
+};
+
+listen();
+load(null);
+count();
