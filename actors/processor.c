@@ -203,7 +203,7 @@ static void on_recognized(struct actor *self, void *context, int status, const s
         m->delay_ms = BUSY_MS;
     } else if (r->outcome == RECOGNIZED_OK && r->event->face_count > 0) {
         f->stage = MATCHING;
-        log_event(LOG_DEBUG, "recognised", LOG_INT("image", f->id), LOG_INT("faces", r->event->face_count),
+        log_event(LOG_INFO, "recognised", LOG_INT("image", f->id), LOG_INT("faces", r->event->face_count),
                   LOG_INT("cpu_us", r->event->done.cpu_us));
         actor_ask(self, "gallery", &msg_match_new(r->event)->head, config->call_ms, on_matched, f);
         return;

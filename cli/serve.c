@@ -230,7 +230,6 @@ static void plugin_settings(struct service *v)
 static int run(struct service *v)
 {
     static const int stop_signals[] = {SIGTERM, SIGINT};
-    uv_signal_t signals[2];
 
     make_system(v);
     if (open_folders(v) || listen_on(v))
@@ -239,16 +238,16 @@ static int run(struct service *v)
     store_attach(v->store, v->system);
     cast_spawn(v);
     for (int i = 0; i < 2; i++) {
-        uv_signal_init(&v->loop, &signals[i]);
-        signals[i].data = v;
-        uv_signal_start(&signals[i], on_signal, stop_signals[i]);
+        uv_signal_init(&v->loop, &v->signals[i]);
+        v->signals[i].data = v;
+        uv_signal_start(&v->signals[i], on_signal, stop_signals[i]);
     }
     log_event(LOG_INFO, "serving", LOG_STR("version", KITH_VERSION), LOG_STR("api", http_server_address(v->server, 0)),
               LOG_STR("dashboard", http_server_address(v->server, 1)), LOG_STR("data", v->s->data),
               LOG_STR("recognizer", v->s->recognizer), LOG_INT("workers", v->workers));
     uv_run(&v->loop, UV_RUN_DEFAULT);
     for (int i = 0; i < 2; i++)
-        uv_close((uv_handle_t *)&signals[i], NULL);
+        uv_close((uv_handle_t *)&v->signals[i], NULL);
     log_event(LOG_INFO, "stopped", LOG_INT("code", v->code));
     return v->code;
 }

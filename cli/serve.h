@@ -27,6 +27,7 @@ struct service {
     const struct invocation *in;
     const struct settings *s;
     uv_loop_t loop;
+    uv_signal_t signals[2];
     struct driver_uv *driver;
     struct actor_system *system;
     struct http_server *server;
