@@ -1,0 +1,163 @@
+"""Accepting images: the original endpoints, /v1/images with paths, lines and bytes."""
+import hashlib
+import json
+
+from harness import png, until
+
+
+def test_a_posted_path_becomes_an_answer(kith):
+    kith.picture('red.png', 255, 0, 0)
+    answer = kith.post('/image/post', {'path': 'red.png'})
+    path = kith.images / 'red.png'
+    assert answer.status == 200
+    assert answer.text == f'got path: {path}\nimage saved with id: 1\nimage sent to queue\n'
+    image = kith.finished(1)
+    assert (image['status'], image['verdict'], image['person']) == ('pending', 'unknown', None)
+    assert len(image['faces']) == 1
+
+
+def test_a_path_posted_twice_keeps_its_row(kith):
+    kith.picture('red.png', 255, 0, 0)
+    kith.post('/image/post', {'path': 'red.png'})
+    again = kith.post('/image/post', {'path': str(kith.images / 'red.png')})
+    assert 'already exists' in again.text
+    assert 'sent to queue' not in again.text
+    answer = kith.post('/v1/images', {'path': './red.png'})
+    assert answer.json['images'][0]['id'] == 1 and answer.json['images'][0]['existing'] is True
+    assert len(kith.get('/v1/images').json['images']) == 1
+
+
+def test_original_endpoint_for_many_paths(kith):
+    for name in 'abc':
+        kith.picture(f'{name}.png', 1, 2, 3)
+    answer = kith.post('/images/post', {'paths': [{'path': 'a.png'}, {'path': 'b.png'}, {'path': 'c.png'}]})
+    assert answer.text.count('image sent to queue') == 3
+
+
+def test_curls_default_content_type_is_taken_as_json(kith):
+    answer = kith.post('/image/post', '{"path":"x.jpg"}', content_type='application/x-www-form-urlencoded')
+    assert answer.status == 200, answer
+
+
+def test_paths_as_lines(kith):
+    body = '"a.jpg"\n\n{"path":"b.jpg"}\n'
+    answer = kith.post('/v1/images', body, content_type='application/x-ndjson')
+    assert answer.status == 202
+    assert [i['path'].rsplit('/')[-1] for i in answer.json['images']] == ['a.jpg', 'b.jpg']
+
+
+def test_one_bad_path_refuses_the_whole_request(kith):
+    answer = kith.post('/v1/images', {'paths': ['a.jpg', '../b.jpg']})
+    assert answer.status == 400
+    assert answer.headers['content-type'] == 'application/problem+json'
+    assert 'Path number 2' in answer.json['detail']
+    assert kith.get('/v1/images').json['images'] == []
+
+
+def test_bytes_are_spooled_by_their_hash(kith):
+    data = png(0, 255, 0)
+    answer = kith.post('/v1/images', data, content_type='image/png')
+    assert answer.status == 202, answer
+    path = answer.json['images'][0]['path']
+    name = hashlib.sha256(data).hexdigest()
+    assert path.endswith(f'/spool/{name[:2]}/{name}.png')
+    assert open(path, 'rb').read() == data
+    again = kith.post('/v1/images', data, content_type='image/png').json['images'][0]
+    assert again['id'] == answer.json['images'][0]['id'] and again['existing']
+    assert kith.finished(again['id'])['verdict'] == 'unknown'
+
+
+def test_same_key_same_answer_and_another_request_is_refused(kith):
+    first = kith.post('/v1/images', {'path': 'a.jpg'}, idempotency_key='k1')
+    again = kith.post('/v1/images', {'path': 'a.jpg'}, idempotency_key='k1')
+    other = kith.post('/v1/images', {'path': 'b.jpg'}, idempotency_key='k1')
+    assert first.json['images'][0]['id'] == again.json['images'][0]['id']
+    assert other.status == 422 and 'Idempotency-Key' in other.json['detail']
+
+
+def test_an_orphan_of_the_spool_is_collected_and_others_stay(make):
+    kith = make(orphan_age='1ms', sweep='1ms').start()
+    kept = kith.post('/v1/images', png(9, 9, 9), content_type='image/png').json['images'][0]['path']
+    orphan = kith.folder / 'data/spool/00'
+    orphan.mkdir(exist_ok=True)
+    (orphan / 'left.jpg').write_bytes(b'x')
+    until(lambda: not (orphan / 'left.jpg').exists(), 'the orphan to go')
+    until(lambda: kith.metric('kith_actor_handled_total{actor="redeemer"}') > 600, 'every folder to be looked through')
+    assert open(kept, 'rb').read() == png(9, 9, 9)
+
+
+def test_lists_go_by_pages_and_filters(kith):
+    kith.submit(*[kith.picture(f'{n:02}.png', n, 0, 0) for n in range(25)])
+    kith.submit('missing.jpg')
+    until(lambda: kith.get('/v1/stats').json['unknown'] == 25, 'all to be recognised')
+    until(lambda: kith.get('/v1/stats').json['failed'] == 1, 'the missing one to fail')
+    seen, after = [], ''
+    while True:
+        page = kith.get(f'/v1/images?limit=10{after}').json
+        seen += [i['id'] for i in page['images']]
+        if not page['next']:
+            break
+        after = f'&after={page["next"]}'
+    assert seen == list(range(26, 0, -1))
+    assert len(kith.get('/v1/images?status=unknown&limit=500').json['images']) == 25
+    failed = kith.get('/v1/images?status=failed').json['images']
+    assert [i['reason'] for i in failed] == ['no such file']
+    assert kith.get('/v1/images?limit=501').status == 400
+    assert kith.get('/v1/images?limit=x').status == 400
+    assert kith.get('/v1/images?status=odd').status == 400
+    assert kith.get('/v1/images/999').status == 404
+    assert kith.get('/v1/images/x').status == 404
+
+
+def test_identify_answers_now_and_keeps_nothing(kith):
+    kith.picture('red.png', 255, 0, 0)
+    person = kith.post('/v1/people', {'name': 'Red'}).json['id']
+    added = kith.post(f'/v1/people/{person}/photos?name=r.png', png(255, 0, 0), content_type='image/png')
+    assert added.status == 201, added
+    by_path = kith.post('/v1/identify', {'path': 'red.png'})
+    by_bytes = kith.post('/v1/identify', png(250, 3, 3), content_type='image/png')
+    stranger = kith.post('/v1/identify', png(0, 0, 255), content_type='image/png')
+    assert by_path.json['faces'][0]['person'] == {'id': person, 'name': 'Red'}
+    assert by_bytes.json['faces'][0]['person']['name'] == 'Red'
+    assert by_bytes.json['faces'][0]['similarity'] > 0.99
+    assert stranger.json['faces'][0]['person'] is None
+    assert stranger.json['faces'][0]['candidates'][0]['person']['name'] == 'Red'
+    assert kith.get('/v1/images').json['images'] == []
+
+
+def test_a_failed_image_is_redeemed(kith):
+    number, = kith.submit('late.png')
+    assert kith.finished(number)['reason'] == 'no such file'
+    kith.picture('late.png', 1, 1, 1)
+    assert kith.post('/v1/images/retry?status=failed').json == {'retried': 1}
+    assert kith.finished(number)['verdict'] == 'unknown'
+    assert kith.image(number)['attempts'] == 2
+    ran = kith.run('retry', number)
+    assert ran.returncode == 0, ran.stderr
+    until(lambda: kith.image(number)['attempts'] == 3, 'a third attempt')
+
+
+def test_deleting_an_image_takes_its_thumbnail_along(kith):
+    path = kith.picture('a.png', 5, 5, 5)
+    number, = kith.submit(path)
+    kith.finished(number)
+    assert kith.get(f'/v1/images/{number}/photo?width=32').status == 200
+    thumbs = kith.folder / 'data/thumbs'
+    until(lambda: list(thumbs.glob('??/*.jpg')), 'the thumbnail to be kept')
+    assert kith.call('DELETE', f'/v1/images/{number}').status == 204
+    assert kith.get(f'/v1/images/{number}').status == 404
+    until(lambda: not list(thumbs.glob('??/*.jpg')), 'the thumbnail to go')
+    assert path.exists(), 'a posted path is the client\'s file'
+
+
+def test_json_of_a_list_is_what_the_contract_says(kith):
+    kith.submit(kith.picture('a.png', 5, 5, 5))
+    kith.finished(1)
+    page = json.loads(kith.get('/v1/images').body)
+    assert set(page) == {'images', 'next'}
+    image, = page['images']
+    assert set(image) == {'id', 'path', 'status', 'verdict', 'reason', 'attempts', 'person', 'faces', 'created_at',
+                          'finished_at'}
+    face, = image['faces']
+    assert set(face) == {'id', 'box', 'landmarks', 'quality', 'person', 'distance', 'similarity', 'candidates'}
+    assert face['box'] == {'x': 0, 'y': 0, 'width': 64, 'height': 64}

@@ -1,0 +1,266 @@
+/* Headers and decoders: made pictures, turned eight ways, cut short, lying. */
+#include "plugins/host/decode.h"
+#include "test/unit/test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <png.h>
+#include <webp/encode.h>
+
+enum { WIDTH = 96, HEIGHT = 64, MAX_PIXELS = 50000000 };
+
+/* Four quarters: red, green / blue, white. */
+static struct pixels quarters(void)
+{
+    static const uint8_t colours[4][3] = {{220, 20, 20}, {20, 200, 20}, {20, 20, 220}, {240, 240, 240}};
+    struct pixels p = {.width = WIDTH, .height = HEIGHT, .rgb = malloc(WIDTH * HEIGHT * 3)};
+
+    for (int y = 0; y < HEIGHT; y++)
+        for (int x = 0; x < WIDTH; x++)
+            memcpy(p.rgb + (y * WIDTH + x) * 3, colours[(y >= HEIGHT / 2) * 2 + (x >= WIDTH / 2)], 3);
+    return p;
+}
+
+static char colour_at(const struct pixels *p, double x, double y)
+{
+    const uint8_t *c = p->rgb + ((size_t)(y * p->height) * p->width + (size_t)(x * p->width)) * 3;
+
+    if (c[0] > 150 && c[1] > 150 && c[2] > 150)
+        return 'w';
+    return c[0] > 150 ? 'r' : c[1] > 150 ? 'g' : c[2] > 150 ? 'b' : '?';
+}
+
+/* The four quarters in reading order. */
+static void read_quarters(const struct pixels *p, char out[5])
+{
+    out[0] = colour_at(p, 0.25, 0.25);
+    out[1] = colour_at(p, 0.75, 0.25);
+    out[2] = colour_at(p, 0.25, 0.75);
+    out[3] = colour_at(p, 0.75, 0.75);
+    out[4] = 0;
+}
+
+static uint8_t *jpeg(size_t *len)
+{
+    struct pixels p = quarters();
+    uint8_t *data = pixels_jpeg(&p, 95, len);
+
+    pixels_free(&p);
+    assert_non_null(data);
+    return data;
+}
+
+/* The JPEG with an EXIF segment behind its start marker. */
+static uint8_t *with_exif(const uint8_t *data, size_t len, int orientation, bool big, size_t *out_len)
+{
+    uint8_t exif[] = {0xff, 0xe1, 0, 34,   'E', 'x', 'i', 'f', 0, 0, 'I', 'I', 42, 0, 8, 0, 0, 0,
+                      1,    0,    0x12, 1, 3,   0,   1,   0,   0, 0, (uint8_t)orientation, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t big_endian[] = {'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1};
+    uint8_t *out = malloc(len + sizeof exif);
+
+    if (big) {
+        memcpy(exif + 10, big_endian, sizeof big_endian);
+        exif[28] = 0;
+        exif[29] = (uint8_t)orientation;
+    }
+    memcpy(out, data, 2);
+    memcpy(out + 2, exif, sizeof exif);
+    memcpy(out + 2 + sizeof exif, data + 2, len - 2);
+    *out_len = len + sizeof exif;
+    return out;
+}
+
+static void test_all_eight_orientations_come_out_upright(void **state)
+{
+    /* What is stored as "rgbw" is shown as this. */
+    static const char *const shown[] = {"", "rgbw", "grwb", "wbgr", "bwrg", "rbgw", "brwg", "wgbr", "gwrb"};
+    size_t len, exif_len;
+    uint8_t *plain = jpeg(&len);
+
+    (void)state;
+    for (int big = 0; big < 2; big++)
+        for (int o = 1; o <= 8; o++) {
+            uint8_t *data = with_exif(plain, len, o, big != 0, &exif_len);
+            struct error error = {0};
+            struct pixels p;
+            char seen[5];
+
+            assert_int_equal(decode(data, exif_len, MAX_PIXELS, 0, &p, &error), 0);
+            assert_int_equal(p.width, o >= 5 ? HEIGHT : WIDTH);
+            assert_int_equal(p.picture_width, p.width);
+            assert_int_equal(p.picture_height, p.height);
+            read_quarters(&p, seen);
+            assert_string_equal(seen, shown[o]);
+            pixels_free(&p);
+            free(data);
+        }
+    free(plain);
+}
+
+static void test_a_large_jpeg_is_decoded_smaller(void **state)
+{
+    struct pixels large = {.width = 1000, .height = 600, .rgb = calloc(1000 * 600, 3)}, p;
+    size_t len;
+    uint8_t *data = pixels_jpeg(&large, 80, &len);
+
+    (void)state;
+    assert_int_equal(decode(data, len, MAX_PIXELS, 300, &p, NULL), 0);
+    assert_int_equal(p.width, 300);
+    assert_int_equal(p.height, 180);
+    assert_int_equal(p.picture_width, 1000);
+    assert_true(p.scale > 0.299 && p.scale < 0.301);
+    pixels_free(&p);
+    pixels_free(&large);
+    free(data);
+}
+
+static void test_png_with_transparency_lies_on_white(void **state)
+{
+    uint8_t rgba[WIDTH * HEIGHT * 4] = {0}, *data = malloc(100000);
+    png_image image = {.version = PNG_IMAGE_VERSION, .width = WIDTH, .height = HEIGHT, .format = PNG_FORMAT_RGBA};
+    png_alloc_size_t len = 100000;
+    struct pixels p;
+
+    (void)state;
+    assert_true(png_image_write_to_memory(&image, data, &len, 0, rgba, 0, NULL));
+    assert_int_equal(decode(data, len, MAX_PIXELS, 0, &p, NULL), 0);
+    assert_int_equal(colour_at(&p, 0.5, 0.5), 'w');
+    pixels_free(&p);
+    free(data);
+}
+
+static void test_webp_is_decoded(void **state)
+{
+    struct pixels from = quarters(), p;
+    uint8_t *data;
+    size_t len = WebPEncodeLosslessRGB(from.rgb, WIDTH, HEIGHT, WIDTH * 3, &data);
+    struct image_header h = sniff(data, len);
+    char seen[5];
+
+    (void)state;
+    assert_int_equal(h.type, IMAGE_WEBP);
+    assert_int_equal(h.width, WIDTH);
+    assert_int_equal(h.height, HEIGHT);
+    assert_int_equal(decode(data, len, MAX_PIXELS, 0, &p, NULL), 0);
+    read_quarters(&p, seen);
+    assert_string_equal(seen, "rgbw");
+    pixels_free(&p);
+    pixels_free(&from);
+    WebPFree(data);
+}
+
+static void expect_refused(const uint8_t *data, size_t len, const char *words)
+{
+    struct error error = {0};
+    struct pixels p;
+
+    assert_true(decode(data, len, MAX_PIXELS, 0, &p, &error) < 0);
+    if (!strstr(error.text, words))
+        fail_msg("“%s” does not say “%s”", error.text, words);
+}
+
+static void test_what_is_no_image_is_refused_in_words(void **state)
+{
+    static const uint8_t huge[] = {0x89, 'P', 'N', 'G', 13, 10, 26, 10, 0, 0, 0, 13, 'I', 'H', 'D', 'R', 0, 0, 0xc3,
+                                   0x50, 0, 0, 0xc3, 0x50, 8, 2, 0, 0, 0, 0, 0, 0, 0, 0};
+    size_t len;
+    uint8_t *data = jpeg(&len);
+
+    (void)state;
+    expect_refused((const uint8_t *)"", 0, "empty");
+    expect_refused((const uint8_t *)"just some text, called .jpg", 27, "not an image");
+    expect_refused(huge, sizeof huge, "50000×50000");
+    expect_refused(huge, sizeof huge, "KITH_MAX_PIXELS");
+    expect_refused(data, len - 20, "cut short");
+    expect_refused(data, 20, "damaged or cut short");
+    free(data);
+}
+
+static void test_a_header_that_lies_about_the_size_is_refused(void **state)
+{
+    size_t len;
+    uint8_t *data = jpeg(&len), *lie = malloc(len + 12);
+    /* A second, small frame header before the real one. */
+    static const uint8_t frame[] = {0xff, 0xc0, 0, 11, 8, 0, 1, 0, 1, 1, 1, 0x11, 0};
+
+    (void)state;
+    lie = realloc(lie, len + sizeof frame);
+    memcpy(lie, data, 2);
+    memcpy(lie + 2, frame, sizeof frame);
+    memcpy(lie + 2 + sizeof frame, data + 2, len - 2);
+    expect_refused(lie, len + sizeof frame, "JPEG");
+    free(lie);
+    free(data);
+}
+
+/* Every prefix and a flip of every byte: an answer, never a crash (the sanitizers watch). */
+static void test_mutations_never_crash(void **state)
+{
+    struct pixels from = quarters();
+    uint8_t *files[3], *webp;
+    size_t lens[3];
+    png_image image = {.version = PNG_IMAGE_VERSION, .width = WIDTH, .height = HEIGHT, .format = PNG_FORMAT_RGB};
+    png_alloc_size_t png_len = 100000;
+
+    (void)state;
+    files[0] = jpeg(&lens[0]);
+    files[1] = malloc(png_len);
+    assert_true(png_image_write_to_memory(&image, files[1], &png_len, 0, from.rgb, 0, NULL));
+    lens[1] = png_len;
+    lens[2] = WebPEncodeRGB(from.rgb, WIDTH, HEIGHT, WIDTH * 3, 80, &webp);
+    files[2] = malloc(lens[2]);
+    memcpy(files[2], webp, lens[2]);
+    WebPFree(webp);
+    for (int f = 0; f < 3; f++) {
+        for (size_t i = 0; i < lens[f]; i++) {
+            uint8_t *copy = malloc(lens[f]); /* of exact size, so that a read beyond it is seen */
+            struct pixels p;
+
+            memcpy(copy, files[f], lens[f]);
+            copy[i] ^= (uint8_t)(1u << (i % 8));
+            if (decode(copy, lens[f], 4 * WIDTH * HEIGHT, 0, &p, NULL) == 0)
+                pixels_free(&p);
+            free(copy);
+            copy = malloc(i + 1);
+            memcpy(copy, files[f], i + 1);
+            if (decode(copy, i, MAX_PIXELS, 0, &p, NULL) == 0)
+                pixels_free(&p);
+            free(copy);
+        }
+        free(files[f]);
+    }
+    pixels_free(&from);
+}
+
+static void test_a_part_is_clipped_to_the_picture(void **state)
+{
+    struct pixels from = quarters(), p;
+
+    (void)state;
+    pixels_part(&from, -10, -10, 58, 42, 0, &p); /* the red quarter and no more */
+    assert_int_equal(p.width, WIDTH / 2);
+    assert_int_equal(p.height, HEIGHT / 2);
+    assert_int_equal(colour_at(&p, 0.9, 0.9), 'r');
+    pixels_free(&p);
+    pixels_part(&from, 1000, 1000, 50, 50, 10, &p);
+    assert_int_equal(p.width, 1);
+    pixels_free(&p);
+    pixels_free(&from);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_eight_orientations_come_out_upright),
+        cmocka_unit_test(test_a_large_jpeg_is_decoded_smaller),
+        cmocka_unit_test(test_png_with_transparency_lies_on_white),
+        cmocka_unit_test(test_webp_is_decoded),
+        cmocka_unit_test(test_what_is_no_image_is_refused_in_words),
+        cmocka_unit_test(test_a_header_that_lies_about_the_size_is_refused),
+        cmocka_unit_test(test_mutations_never_crash),
+        cmocka_unit_test(test_a_part_is_clipped_to_the_picture),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
