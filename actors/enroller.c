@@ -1,8 +1,8 @@
 /* Makes a template of a photo of somebody whose name is known.
  *
- *   MSG_ENROL ─▶ breaker (the one face in it) ─▶ [bytes: spool] ─▶ STORE_PHOTO_ADD ─▶ gallery told ─▶ MSG_ENROLLED
+ *   MSG_ENROL ─▶ breaker (the one face in it) ─▶ [bytes: spool] ─▶ STORE_PHOTO_ADD ─▶ MSG_ENROLLED
  *
- * A photo with no face or with several is refused in words: which of them is the person nobody can know.
+ * Whoever asked tells the gallery, or asks it when the answer shall wait for it. A photo with no face or with several is refused in words: which of them is the person nobody can know.
  */
 #include "actors/enroller.h"
 
@@ -71,7 +71,6 @@ static void on_added(struct actor *self, void *context, int status, const struct
         end(self, e, r->status == STORE_NOT_FOUND ? ENROLLED_NO_PERSON : ENROLLED_LATER, 0, 0, r->error);
     } else {
         log_event(LOG_INFO, "enrolled", LOG_INT("person", r->id), LOG_STR("photo", e->ask->photo));
-        msg_tell_gallery(self, 0, 0);
         end(self, e, ENROLLED_OK, r->id, r->photo_count ? r->photos->id : 0, "");
     }
 }

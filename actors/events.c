@@ -103,8 +103,8 @@ static void send_text(struct subscriber *s, const struct buf *out)
 /* A page as text; `cursor` moves behind it. */
 static void write_page(struct buf *out, const struct store_reply *r, int64_t *cursor)
 {
-    if (*cursor >= 0 && r->first_event > *cursor + 1 && *cursor < r->last_event) {
-        /* what lay between is pruned: start again from the lists */
+    if (*cursor > r->last_event || (r->first_event > *cursor + 1 && *cursor < r->last_event)) {
+        /* what lay between is pruned, or it is a number of another database: start again from the lists */
         *cursor = r->last_event;
         buf_printf(out, "id: %lld\nevent: reset\ndata: {}\n\n", (long long)r->last_event);
         return;

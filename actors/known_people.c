@@ -211,11 +211,14 @@ static void on_enrolled(struct actor *self, void *context, int status, const str
         work_off(self);
         return;
     }
-    if (m->status == ENROLLED_OK)
+    if (m->status == ENROLLED_OK) {
         k->enrolled++;
-    else if (++k->refused)
+        msg_tell_gallery(self, 0, 0);
+    } else {
+        k->refused++;
         log_event(LOG_WARN, "photo refused", LOG_STR("photo", f->path), LOG_STR("person", f->person),
                   LOG_STR("reason", m->reason));
+    }
     s = STORE_MESSAGE(STORE_KNOWN_FILE, store_known);
     s->file = (struct known_file){.path = arena_text(&s->m.arena, f->path),
                                   .person_name = arena_text(&s->m.arena, f->person),

@@ -96,7 +96,7 @@ static void configure_edge(struct service *v)
                                            .max_image = (size_t)s->max_image};
     v->events = (struct events_config){.store_ms = STORE_MS,
                                        .gather_ms = 20,
-                                       .heartbeat_ms = 10000,
+                                       .heartbeat_ms = (uint64_t)s->heartbeat,
                                        .page = PAGE,
                                        .subscribers_max = (uint32_t)s->max_subscribers};
     v->redeemer = (struct redeemer_config){.spool = &v->spool,

@@ -74,6 +74,7 @@ class Kith:
                          'models': ROOT / 'models', 'access_log': 'off', **settings}
         self.log_path = self.folder / 'kith.log'
         self.process = None
+        self.log_from = 0
 
     # --- life ---
 
@@ -106,6 +107,8 @@ class Kith:
         return until(lambda: self.get('/readyz').status == 200, 'kith to be ready')
 
     def log(self):
+        if not self.log_path.exists():
+            return ''
         with open(self.log_path, 'rb') as file:
             file.seek(self.log_from)
             return file.read().decode(errors='replace')

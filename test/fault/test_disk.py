@@ -1,0 +1,50 @@
+"""A full disk: requests are refused in words, what was accepted stays, work goes on when there is room again."""
+import os
+import subprocess
+
+import pytest
+from harness import png, until
+
+MEGABYTE = 1 << 20
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    folder = tmp_path / 'data'
+    folder.mkdir()
+    made = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder], capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f'cannot mount a small disk: {made.stderr.strip()}')
+    yield folder
+    subprocess.run(['umount', '-l', folder], check=True)
+
+
+def fill(folder, leave):
+    with open(folder / 'ballast', 'wb') as ballast:
+        room = os.statvfs(folder)
+        ballast.write(b'\0' * max(0, room.f_bavail * room.f_frsize - leave))
+
+
+def test_a_full_disk_refuses_and_recovers(small_disk, make):
+    kith = make(heartbeat='1s').start()
+    kept, = kith.submit(kith.picture('a.png', 1, 2, 3))
+    kith.finished(kept)
+    fill(small_disk, 0)
+    answers = []
+
+    def refused():
+        answers.append(kith.post('/v1/images', {'paths': [f'{len(answers)}/{"x" * 200}/{n}' for n in range(200)]}))
+        return answers[-1].status != 202
+
+    until(refused, 'a refusal')
+    assert answers[-1].status == 503, answers[-1]
+    assert 'full' in answers[-1].json['detail']
+    upload = kith.post('/v1/images', png(4, 5, 6, width=900, height=900) + os.urandom(MEGABYTE), content_type='image/png')
+    assert upload.status in (503, 507) and 'full' in upload.json['detail'], upload
+    assert kith.image(kept)['verdict'] == 'unknown', 'reading goes on'
+    assert kith.get('/healthz').status == 200
+    (small_disk / 'ballast').unlink()
+    number, = until(lambda: (lambda a: a.status == 202 and [i['id'] for i in a.json['images']])(
+        kith.post('/v1/images', {'path': str(kith.picture('b.png', 7, 8, 9))})), 'room again')
+    assert kith.finished(number)['verdict'] == 'unknown'
+    assert len(list((small_disk / 'spool/tmp').iterdir())) == 0, 'no half file stays'

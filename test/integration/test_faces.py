@@ -1,0 +1,87 @@
+"""Real recognisers on real photos: who is in them. Skipped, saying so, where the models or photos are not there."""
+import json
+import os
+
+import pytest
+from harness import ROOT, until
+
+SAMPLES = ROOT / 'samples'
+OBAMA = ['obama2.jpg', 'obama3.jpg', 'obama_partial_face.jpg', 'obama_partial_face2.jpg', '32bit.png']
+
+pytestmark = [
+    pytest.mark.skipif(not (ROOT / 'models/dlib_face_recognition_resnet_model_v1.dat').exists(),
+                       reason='no models: deploy/setup.sh fetches them'),
+    pytest.mark.skipif(not (SAMPLES / 'obama.jpg').exists(), reason='no photos: deploy/setup.sh fetches them'),
+    pytest.mark.skipif(bool(os.environ.get('KITH_SANITIZED')), reason='dlib is not built with sanitizers')]
+
+
+def enrol(kith, name, photo):
+    person = kith.post('/v1/people', {'name': name}).json['id']
+    answer = kith.post(f'/v1/people/{person}/photos', (SAMPLES / photo).read_bytes(), content_type='image/jpeg')
+    assert answer.status == 201, answer
+
+
+def names(kith, photos):
+    numbers = kith.submit(*[SAMPLES / p for p in photos])
+    images = [kith.finished(n) for n in numbers]
+    return [i['person']['name'] if i['person'] else i['verdict'] for i in images]
+
+
+def test_dlib_names_every_sample_and_nobody_wrongly(make):
+    kith = make(recognizer='dlib', image_roots=SAMPLES).start()
+    enrol(kith, 'Barack Obama', 'obama.jpg')
+    assert names(kith, OBAMA) == ['Barack Obama'] * 5
+    assert names(kith, ['biden.jpg']) == ['unknown']
+    face = kith.get('/v1/images?status=unknown').json['images'][0]['faces'][0]
+    assert len(face['landmarks']) == 5 and face['similarity'] < 0.5
+    kith.post(f'/v1/faces/{face["id"]}/person', {'name': 'Joe Biden'})
+    assert kith.get('/v1/images?status=unknown').json['images'] == []
+
+
+def test_a_known_people_folder_and_a_photo_of_nobody(make, tmp_path):
+    known = tmp_path / 'known'
+    (known / 'Barack Obama').mkdir(parents=True)
+    (known / 'Barack Obama' / '1.jpg').write_bytes((SAMPLES / 'obama.jpg').read_bytes())
+    (known / 'nobody_1.png').write_bytes(__import__('harness').png(90, 90, 90, width=300, height=300))
+    kith = make(recognizer='dlib', image_roots=SAMPLES, known_people=known).start()
+    until(lambda: kith.metric('kith_gallery_templates') == 1, 'the template')
+    until(lambda: 'photo refused' in kith.log() and 'no face found' in kith.log(), 'the refusal')
+    assert names(kith, ['obama2.jpg']) == ['Barack Obama']
+
+
+@pytest.mark.parametrize('damage', ['missing', 'short'])
+def test_a_model_file_missing_or_damaged_is_named(make, tmp_path, damage):
+    models = tmp_path / 'models'
+    models.mkdir()
+    for file in (ROOT / 'models').glob('*.dat'):
+        data = file.read_bytes()
+        if 'resnet' in file.name:
+            if damage == 'missing':
+                continue
+            data = data[:1000000]
+        (models / file.name).write_bytes(data)
+    kith = make(recognizer='dlib', models=models).start(ready=False)
+    text = until(lambda: (lambda t: t if 'resnet' in t else None)(kith.get('/readyz').text), 'the reason')
+    assert 'dlib_face_recognition_resnet_model_v1.dat' in text and 'KITH_MODELS' in text
+    assert kith.post('/image/post', {'path': 'a.jpg'}).status == 200
+
+
+def test_lbph_proves_the_interface_by_another_recogniser(make):
+    kith = make(recognizer='lbph', image_roots=SAMPLES).start()
+    enrol(kith, 'Barack Obama', 'obama.jpg')
+    number, = kith.submit(SAMPLES / 'obama.jpg')
+    image = kith.finished(number)
+    assert image['person']['name'] == 'Barack Obama' and image['faces'][0]['distance'] < 0.01
+    other, = kith.submit(SAMPLES / 'biden.jpg')
+    face = kith.finished(other)['faces'][0]
+    assert face['distance'] > 1 and face['candidates'][0]['person']['name'] == 'Barack Obama'
+
+
+def test_embeddings_of_two_recognisers_are_never_compared(make):
+    kith = make(recognizer='lbph', image_roots=SAMPLES).start()
+    enrol(kith, 'Barack Obama', 'obama.jpg')
+    kith.stop()
+    kith.settings['recognizer'] = 'dlib'
+    kith.start()
+    answer = kith.post('/v1/identify', (SAMPLES / 'obama.jpg').read_bytes(), content_type='image/jpeg')
+    assert json.loads(answer.body)['faces'][0]['candidates'] == []

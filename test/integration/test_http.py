@@ -1,0 +1,245 @@
+"""The edge: both protocols, limits, clients that are slow, rude or gone."""
+import select
+import socket
+import subprocess
+import time
+
+import pytest
+from harness import ROOT, Events, png, until
+
+h2 = pytest.importorskip('h2.connection')
+import h2.config  # noqa: E402
+import h2.events  # noqa: E402
+import h2.settings  # noqa: E402
+
+
+class Http2:
+    """One connection with prior knowledge."""
+
+    def __init__(self, kith):
+        self.api = kith.api
+        self.socket = kith.socket()
+        self.connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
+        self.connection.initiate_connection()
+        self.flush()
+
+    def flush(self):
+        self.socket.sendall(self.connection.data_to_send())
+
+    def headers(self, method, path, **more):
+        return [(':method', method), (':path', path), (':scheme', 'http'), (':authority', self.api),
+                *[(k.replace('_', '-'), str(v)) for k, v in more.items()]]
+
+    def request(self, method, path, body=b'', **headers):
+        stream = self.connection.get_next_available_stream_id()
+        self.connection.send_headers(stream, self.headers(method, path, **headers), end_stream=not body)
+        while body:
+            size = min(len(body), self.connection.local_flow_control_window(stream),
+                       self.connection.max_outbound_frame_size)
+            if size == 0:
+                self.read()
+                continue
+            self.connection.send_data(stream, body[:size], end_stream=size == len(body))
+            body = body[size:]
+            self.flush()
+        self.flush()
+        return stream
+
+    def read(self):
+        data = self.socket.recv(65536)
+        if not data:
+            raise ConnectionError('closed')
+        events = self.connection.receive_data(data)
+        for event in events:
+            if isinstance(event, h2.events.DataReceived):
+                self.connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+        self.flush()
+        return events
+
+    def answer(self, stream):
+        status, body = None, b''
+        while True:
+            for event in self.read():
+                if getattr(event, 'stream_id', None) != stream:
+                    continue
+                if isinstance(event, h2.events.ResponseReceived):
+                    status = int(dict(event.headers)[b':status' if b':status' in dict(event.headers) else ':status'])
+                elif isinstance(event, h2.events.DataReceived):
+                    body += event.data
+                elif isinstance(event, h2.events.StreamReset):
+                    return 'reset', body
+                elif isinstance(event, h2.events.StreamEnded):
+                    return status, body
+
+    def close(self):
+        self.socket.close()
+
+
+def curl(kith, *arguments):
+    return subprocess.run(['curl', '-s', '--noproxy', '*', '-o', '/dev/null', '-w', '%{http_code} %{http_version}',
+                           *arguments], capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize('flag, version', [('--http1.1', '1.1'), ('--http2-prior-knowledge', '2'), ('--http2', '2')])
+def test_both_protocols_and_the_upgrade(kith, flag, version):
+    ran = curl(kith, flag, f'http://{kith.api}/healthz')
+    assert ran.stdout == f'200 {version}'
+
+
+def test_many_streams_on_one_connection(kith):
+    client = Http2(kith)
+    streams = [client.request('POST', '/image/post', b'{"path":"%d.jpg"}' % n) for n in range(50)]
+    waiting, statuses = set(streams), []
+    while waiting:
+        for event in client.read():
+            if isinstance(event, h2.events.ResponseReceived):
+                statuses.append(dict(event.headers).get(b':status') or dict(event.headers).get(':status'))
+            elif isinstance(event, h2.events.StreamEnded):
+                waiting.discard(event.stream_id)
+    assert [int(s) for s in statuses] == [200] * 50
+    assert len(kith.get('/v1/images?limit=500').json['images']) == 50
+    client.close()
+
+
+def test_a_body_over_the_limit_is_answered_on_both_protocols(make):
+    kith = make(max_body='64KB').start()
+    body = b'x' * 70000
+    answer = kith.post('/v1/images', body, content_type='application/json')
+    assert answer.status == 413 and 'KITH_MAX_BODY' in answer.json['detail'], answer
+    client = Http2(kith)
+    status, words = client.answer(client.request('POST', '/v1/images', body, content_type='application/json'))
+    assert status == 413 and b'KITH_MAX_BODY' in words
+    client.close()
+    assert kith.post('/v1/images', b'x' * 500000, content_type='application/json').status == 413
+
+
+def test_a_slow_upload_that_gets_on_is_served(make):
+    kith = make(idle_timeout='600ms', min_rate='1').start()
+    body = b'{"path":"slow.jpg"}'
+    client = kith.socket()
+    client.sendall(b'POST /image/post HTTP/1.1\r\nhost: %s\r\ncontent-length: %d\r\n\r\n' % (kith.api.encode(), len(body)))
+    for byte in body:
+        client.sendall(bytes([byte]))
+        select.select([], [], [], 0.05)
+    assert client.recv(100).startswith(b'HTTP/1.1 200')
+    client.close()
+
+
+def closed_within(client, seconds):
+    deadline = time.monotonic() + seconds
+    client.settimeout(seconds)
+    try:
+        while time.monotonic() < deadline:
+            if not client.recv(65536):
+                return True
+    except ConnectionError:
+        return True
+    except socket.timeout:
+        return False
+    return False
+
+
+@pytest.mark.parametrize('beginning', [
+    b'', b'GET /he', b'POST /image/post HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 100\r\n\r\n{"pa',
+    b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00'])
+def test_one_who_says_no_more_is_cut_off(make, beginning):
+    kith = make(idle_timeout='300ms').start()
+    client = kith.socket()
+    client.sendall(beginning)
+    assert closed_within(client, 20)
+    assert kith.get('/healthz').status == 200
+
+
+def test_one_who_does_not_read_is_cut_off_and_costs_no_memory(make):
+    kith = make(idle_timeout='500ms', request_timeout='1s', min_rate='1MB').start()
+    big = kith.images / 'big.png'
+    big.write_bytes(png(1, 2, 3) + b'\0' * 4000000)
+    number, = kith.submit(big)
+    kith.finished(number)
+    client = Http2(kith)
+    client.connection.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 0})
+    client.flush()
+    for _ in range(20):
+        client.connection.send_headers(client.connection.get_next_available_stream_id(),
+                                       client.headers('GET', f'/v1/images/{number}/photo'), end_stream=True)
+    client.flush()
+    until(lambda: kith.metric('kith_http_cut_off_total') >= 1, 'it to be cut off')
+    client.close()
+
+
+def test_one_who_resets_what_it_asked_is_cut_off(kith):
+    client = Http2(kith)
+    asked = 0
+    try:
+        for _ in range(200):
+            for _ in range(20):
+                stream = client.connection.get_next_available_stream_id()
+                client.connection.send_headers(stream, client.headers('GET', '/v1/images'), end_stream=True)
+                client.connection.reset_stream(stream, 8)
+                asked += 1
+            client.flush()
+            if select.select([client.socket], [], [], 0)[0] and not client.socket.recv(65536):
+                break
+        else:
+            assert closed_within(client.socket, 10)
+    except (ConnectionError, BrokenPipeError):
+        pass
+    assert kith.metric('kith_http_cut_off_total') >= 1
+    assert kith.get('/healthz').status == 200
+
+
+def test_one_who_leaves_loses_only_the_answer(make):
+    kith = make(heartbeat='50ms').start()
+    kith.picture('a.png', 1, 2, 3)
+    for n in range(20):
+        client = kith.socket()
+        body = b'{"path":"%d.png"}' % n
+        client.sendall(b'POST /image/post HTTP/1.1\r\nhost: %s\r\ncontent-length: %d\r\n\r\n%s'
+                       % (kith.api.encode(), len(body), body))
+        client.close()
+    until(lambda: len(kith.get('/v1/images').json['images']) == 20, 'all to be stored')
+    events = Events(kith)
+    events.close()
+    until(lambda: kith.metric('kith_http_connections') <= 1, 'the connections to be gone')
+
+
+def test_more_connections_than_allowed(make):
+    kith = make(max_connections_per_address=8).start()
+    clients = [kith.socket() for _ in range(30)]
+    until(lambda: sum(closed_within(c, 0.05) for c in clients) >= 20, 'those over the limit to be closed')
+    for client in clients:
+        client.close()
+    until(lambda: kith.get('/healthz').status == 200, 'room again')
+
+
+def test_every_answer_has_a_request_id(kith):
+    assert kith.get('/healthz', x_request_id='mine-1').headers['x-request-id'] == 'mine-1'
+    assert kith.get('/healthz', x_request_id='bad id').headers['x-request-id'] != 'bad id'
+    assert kith.get('/healthz').headers['x-request-id'] != kith.get('/healthz').headers['x-request-id']
+
+
+def test_the_page_is_served_with_an_etag_and_the_interface_described(kith):
+    kith.api, api = kith.dashboard, kith.api
+    page = kith.get('/')
+    assert page.status == 200 and page.headers['content-type'].startswith('text/html')
+    assert kith.get('/', if_none_match=page.headers['etag']).status == 304
+    assert "default-src 'self'" in page.headers['content-security-policy']
+    assert kith.get('/v1/images').status == 200
+    kith.api = api
+    assert kith.get('/openapi.yaml').body == (ROOT / 'proto/openapi.yaml').read_bytes()
+
+
+def test_metrics_are_prometheus_text(kith):
+    kith.finished(kith.submit(kith.picture('a.png', 1, 2, 3))[0])
+    text = kith.get('/metrics').text
+    described = set()
+    for line in text.splitlines():
+        if line.startswith('# TYPE '):
+            name = line.split()[2]
+            assert name not in described, f'{name} is described twice'
+            described.add(name)
+        elif not line.startswith('#'):
+            float(line.rsplit(' ', 1)[1])
+            name = line.split('{')[0].split(' ')[0]
+            base = name.rsplit('_', 1)[0] if name.rsplit('_', 1)[-1] in ('bucket', 'sum', 'count') else name
+            assert name in described or base in described, line

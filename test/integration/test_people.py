@@ -1,0 +1,127 @@
+"""People, photos, the folder of known people, and unknown faces that get a name later."""
+import shutil
+
+from harness import png, until
+
+RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+
+
+def add(kith, name, *colour):
+    person = kith.post('/v1/people', {'name': name})
+    assert person.status in (200, 201), person
+    answer = kith.post(f'/v1/people/{person.json["id"]}/photos?name={name}.png', png(*colour), content_type='image/png')
+    assert answer.status == 201, answer
+    return person.json['id'], answer.json
+
+
+def test_an_unknown_face_gets_its_name_when_its_person_is_enrolled(kith):
+    number, = kith.submit(kith.picture('r.png', *RED))
+    assert kith.finished(number)['verdict'] == 'unknown'
+    attempts = kith.image(number)['attempts']
+    person, added = add(kith, 'Red', 250, 0, 0)
+    assert added['resolved'] == 1
+    image = kith.image(number)
+    assert image['status'] == 'processed' and image['person'] == {'id': person, 'name': 'Red'}
+    assert image['attempts'] == attempts, 'the network was not run again'
+
+
+def test_naming_a_face_names_its_image_and_those_like_it(kith):
+    numbers = kith.submit(*[kith.picture(f'{n}.png', 255, n, 0) for n in range(3)], kith.picture('g.png', *GREEN))
+    for number in numbers:
+        kith.finished(number)
+    face = kith.image(numbers[0])['faces'][0]['id']
+    answer = kith.post(f'/v1/faces/{face}/person', {'name': 'Red'})
+    assert answer.json == {'id': 1, 'name': 'Red', 'resolved': 2}
+    assert [kith.image(n)['person'] is not None for n in numbers] == [True, True, True, False]
+    listed = kith.get('/v1/images?person=1').json['images']
+    assert [i['id'] for i in listed] == numbers[2::-1]
+    again = kith.post(f'/v1/faces/{face}/person', {'person': 999})
+    assert again.status == 404
+    assert kith.post(f'/v1/faces/{face}/person', {'name': 5}).status == 400
+    assert kith.post(f'/v1/faces/{face}/person', {}).status == 400
+
+
+def test_people_are_listed_renamed_and_forgotten(kith):
+    red, photo = add(kith, 'Red', *RED)
+    green, _ = add(kith, 'Green', *GREEN)
+    number, = kith.submit(kith.picture('r.png', *RED))
+    until(lambda: kith.image(number)['person'], 'a name')
+    people = kith.get('/v1/people').json
+    assert [(p['name'], p['photos']) for p in people['people']] == [('Red', 1), ('Green', 1)]
+    assert kith.call('PATCH', f'/v1/people/{red}', {'name': 'Scarlet'}).json == {'id': red, 'name': 'Scarlet'}
+    assert kith.image(number)['person']['name'] == 'Scarlet'
+    assert kith.call('PATCH', f'/v1/people/{red}', {'name': 'Green'}).status == 409
+    one = kith.get(f'/v1/people/{red}').json
+    assert one['photos'][0]['name'] == 'Red.png'
+    assert kith.call('DELETE', f'/v1/people/{red}').status == 204
+    assert kith.get(f'/v1/people/{red}').status == 404
+    image = kith.image(number)
+    assert image['person'] is None and image['verdict'] == 'unknown'
+    stranger = kith.post('/v1/identify', png(*RED), content_type='image/png').json['faces'][0]
+    assert stranger['person'] is None
+
+
+def test_deleting_a_photo_takes_its_template_out_of_the_gallery(kith):
+    person, photo = add(kith, 'Red', *RED)
+    assert kith.call('DELETE', f'/v1/people/{person}/photos/{photo["id"]}').status == 204
+    face = kith.post('/v1/identify', png(*RED), content_type='image/png').json['faces'][0]
+    assert face['candidates'] == []
+
+
+def test_the_same_photo_twice_is_one_template(kith):
+    person, _ = add(kith, 'Red', *RED)
+    add(kith, 'Red', *RED)
+    assert kith.metric('kith_gallery_templates') == 1
+    assert len(kith.get(f'/v1/people/{person}').json['photos']) == 1
+
+
+def test_a_bad_name_is_refused(kith):
+    assert kith.post('/v1/people', {'name': ''}).status == 400
+    assert kith.post('/v1/people', {'name': 'x' * 256}).status == 400
+    assert kith.post('/v1/people', {}).status == 400
+    assert kith.post('/v1/people/99/photos', png(*RED), content_type='image/png').status == 404
+
+
+def known_folder(kith):
+    folder = kith.folder / 'known'
+    (folder / 'Red').mkdir(parents=True)
+    (folder / 'Red' / 'one.png').write_bytes(png(*RED))
+    (folder / 'green_1.png').write_bytes(png(*GREEN))
+    (folder / 'green_2.png').write_bytes(png(0, 200, 0))
+    (folder / 'notes.txt').write_text('not a photo')
+    (folder / 'text.jpg').write_text('not a photo either')
+    return folder
+
+
+def test_a_folder_of_known_people_is_enrolled_watched_and_remembered(make):
+    kith = make()
+    folder = known_folder(kith)
+    kith.settings['known_people'] = folder
+    kith.start()
+    until(lambda: kith.metric('kith_gallery_templates') == 3, 'three templates')
+    names = [p['name'] for p in kith.get('/v1/people').json['people']]
+    assert sorted(names) == ['Red', 'green']
+    until(lambda: 'photo refused' in kith.log(), 'the refusal to be reported')
+    assert 'text.jpg' in kith.log() and 'not an image' in kith.log()
+    (folder / 'blue.png').write_bytes(png(*BLUE))
+    until(lambda: kith.metric('kith_gallery_templates') == 4, 'the new photo to be seen')
+    until(lambda: kith.metric('kith_images_in_flight') == 0)
+    kith.stop()
+    kith.start()
+    assert until(lambda: kith.metric('kith_gallery_templates') == 4, 'the templates to be there again')
+    until(lambda: kith.metric('kith_actor_handled_total{actor="known-people"}') >= 2, 'the folder to be looked at')
+    assert kith.metric('kith_worker_cpu_microseconds_total') == 0, 'nothing was embedded again'
+
+
+def test_kith_enroll_sends_a_folder(kith):
+    folder = known_folder(kith)
+    ran = kith.run('enroll', folder)
+    assert ran.returncode == 1 and '3 enrolled, 2 refused' in ran.stdout, ran
+    assert 'text.jpg: refused' in ran.stderr
+    shutil.rmtree(folder / 'Red')
+    (folder / 'text.jpg').unlink()
+    (folder / 'notes.txt').unlink()
+    again = kith.run('enroll', folder)
+    assert again.returncode == 0 and kith.metric('kith_gallery_templates') == 3
+    assert kith.run('enroll', '/nowhere').returncode == 2
+    assert kith.run('enroll').returncode == 2

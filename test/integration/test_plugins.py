@@ -1,0 +1,178 @@
+"""Recognisers that crash, hang, leak, throw, lie and try to get out: what it costs is one try of one image."""
+import os
+
+import pytest
+from harness import BUILD, Kith, png, until
+
+PLUGINS = BUILD / 'test/plugins'
+CRASH, SPIN, SLEEP, LEAK, NONSENSE = (255, 0, 0), (0, 255, 0), (0, 254, 0), (0, 0, 255), (255, 255, 0)
+MANY, ESCAPE, FAILS, DISLIKES, LEAVES, NOBODY = ((255, 0, 255), (0, 255, 255), (254,) * 3, (253,) * 3, (252,) * 3,
+                                                 (250, 1, 1))
+SANITIZED = bool(os.environ.get('KITH_SANITIZED'))
+
+
+@pytest.fixture
+def moody(make):
+    def start(**settings):
+        return make(recognizer=PLUGINS / 'moody.so', **{'retry_backoff': '1ms', 'recognize_timeout': '2s', **settings}).start()
+    return start
+
+
+def submit(kith, name, colour):
+    number, = kith.submit(kith.picture(name, *colour))
+    return number
+
+
+def test_a_crash_costs_the_image_its_tries_and_nobody_else(moody):
+    kith = moody(breaker_failures=100)
+    bad = submit(kith, 'bad.png', CRASH)
+    good = [submit(kith, f'{n}.png', (n, 100, 100)) for n in range(20)]
+    image = kith.finished(bad)
+    assert (image['status'], image['reason'], image['attempts']) == ('failed', 'poison', 3)
+    for number in good:
+        assert kith.finished(number)['verdict'] == 'unknown'
+    assert kith.metric('kith_worker_restarts_total') >= 3
+    if not SANITIZED:
+        assert 'signal 11' in kith.log()
+
+
+def test_the_same_bytes_are_refused_for_a_while(moody):
+    kith = moody(breaker_failures=100)
+    kith.finished(submit(kith, 'bad.png', CRASH))
+    restarts = kith.metric('kith_worker_restarts_total')
+    until(lambda: kith.metric('kith_actor_mailbox{actor="recognizer"}') == 0)
+    again = kith.finished(submit(kith, 'copy of bad.png', CRASH))
+    assert again['status'] == 'failed' and again['reason'].startswith('poison') and again['attempts'] == 1
+    answer = kith.post('/v1/identify', png(*CRASH), content_type='image/png')
+    assert answer.status == 422 and 'KITH_QUARANTINE' in answer.json['detail']
+    assert kith.metric('kith_worker_restarts_total') == restarts
+
+
+@pytest.mark.parametrize('colour', [SPIN, SLEEP])
+def test_a_hang_is_killed_at_its_deadline(moody, colour):
+    kith = moody(recognize_timeout='300ms', tries=2, breaker_failures=100)
+    number = submit(kith, 'hang.png', colour)
+    image = kith.finished(number)
+    assert image['status'] == 'failed' and image['attempts'] == 2
+    assert 'KITH_RECOGNIZE_TIMEOUT' in image['reason'] or 'signal' in image['reason']
+    assert kith.finished(submit(kith, 'good.png', (9, 9, 9)))['verdict'] == 'unknown'
+
+
+@pytest.mark.skipif(SANITIZED, reason='memory limits do not work under sanitizers')
+def test_a_leak_is_recycled_before_it_hurts(moody):
+    kith = moody(worker_memory='150MB')
+    for n in range(12):
+        path = kith.images / f'leak{n}.png'
+        path.write_bytes(png(*LEAK, width=64 + n))
+        number, = kith.submit(path)
+        assert kith.finished(number)['verdict'] == 'unknown'
+    assert kith.metric('kith_worker_recycled_total') >= 3
+    assert kith.metric('kith_worker_restarts_total') == 0
+
+
+def test_a_worker_is_replaced_after_its_images(moody):
+    kith = moody(worker_images=3, workers=1)
+    for n in range(10):
+        assert kith.finished(submit(kith, f'{n}.png', (n, 50, 50)))['verdict'] == 'unknown'
+    assert kith.metric('kith_worker_recycled_total') == 3
+
+
+@pytest.mark.parametrize('colour, words', [(NONSENSE, 'cannot be'), (MANY, 'cannot be'), (FAILS, 'out of sorts'),
+                                           (LEAVES, 'code 3')])
+def test_nonsense_and_failures_are_the_recognisers_fault(moody, colour, words):
+    kith = moody(tries=2, breaker_failures=100, poison_crashes=100)
+    image = kith.finished(submit(kith, 'x.png', colour))
+    assert (image['status'], image['attempts']) == ('failed', 2)
+    assert words in image['reason'], image
+
+
+def test_no_face_and_a_disliked_image_are_the_images_fault(moody):
+    kith = moody()
+    assert kith.finished(submit(kith, 'n.png', NOBODY))['reason'] == 'no face found'
+    assert kith.finished(submit(kith, 'd.png', DISLIKES))['reason'] == 'do not like it'
+    for n in range(10):
+        assert kith.finished(submit(kith, f'd{n}.png', (250, n, 2)))['status'] == 'failed'
+    assert kith.get('/v1/stats').json['breaker']['state'] == 'closed'
+
+
+@pytest.mark.skipif(SANITIZED, reason='the second seccomp filter is not loaded under sanitizers')
+def test_a_plugin_cannot_get_out(moody):
+    kith = moody()
+    reason = kith.finished(submit(kith, 'escape.png', ESCAPE))['reason']
+    tried = dict(pair.split('=') for pair in reason.split())
+    assert set(tried) == {'network', 'file', 'write', 'fork', 'exec', 'kill'}
+    assert all(int(errno) != 0 for errno in tried.values()), tried
+    assert not os.path.exists('/tmp/kith-was-here')
+
+
+@pytest.mark.skipif(SANITIZED, reason='a sanitizer ends the process its own way')
+def test_an_exception_that_leaves_a_plugin_ends_its_process_only(make):
+    kith = make(recognizer=PLUGINS / 'thrower.so', retry_backoff='1ms', breaker_failures=100).start()
+    image = kith.finished(submit(kith, 'x.png', (1, 1, 1)))
+    assert (image['status'], image['reason']) == ('failed', 'poison')
+    assert kith.get('/healthz').status == 200
+
+
+@pytest.mark.parametrize('plugin, words', [
+    ('old_abi', ['ABI 99', 'speaks 1']), ('wrong_magic', ['not a kith recogniser']),
+    ('silent', ['kith_recognizer_get'])])
+def test_a_plugin_that_does_not_fit_is_refused_in_words(make, plugin, words):
+    kith = make(recognizer=PLUGINS / f'{plugin}.so').start(ready=False)
+    kith.picture('a.png', 1, 1, 1)
+    number, = kith.submit('a.png')
+    ready = until(lambda: (lambda a: a if 'plug-in' in a.text else None)(kith.get('/readyz')), 'the reason')
+    assert ready.status == 503
+    for word in words:
+        assert word in ready.text
+    assert kith.image(number)['status'] == 'pending' and kith.image(number)['attempts'] == 0
+    checked = kith.run('plugin', 'check', PLUGINS / f'{plugin}.so')
+    assert checked.returncode == 1 and words[0] in checked.stdout
+
+
+def test_a_plugin_that_cannot_open_keeps_images_waiting(make):
+    kith = make(recognizer=PLUGINS / 'moody.so', cascade='refuse').start(ready=False)
+    until(lambda: 'not in the mood' in kith.get('/readyz').text, 'the reason')
+    answer = kith.post('/v1/identify', png(1, 1, 1), content_type='image/png')
+    assert answer.status == 503 and 'not in the mood' in answer.json['detail']
+
+
+def test_the_breaker_opens_and_heals(moody):
+    kith = moody(breaker_failures=3, breaker_timeout='300ms', poison_crashes=100, tries=1000, workers=1)
+    number = submit(kith, 'bad.png', CRASH)
+    until(lambda: kith.metric('kith_breaker_opened_total') >= 1, 'the breaker to open')
+    assert kith.call('DELETE', f'/v1/images/{number}').status in (204, 409)
+    until(lambda: kith.get('/v1/stats').json['breaker']['state'] == 'closed', 'the breaker to close')
+    until(lambda: kith.call('DELETE', f'/v1/images/{number}').status in (204, 404), 'the image to go')
+    assert kith.finished(submit(kith, 'good.png', (5, 5, 5)))['verdict'] == 'unknown'
+    assert ' breaker state=open' in kith.log() and ' breaker state=closed' in kith.log()
+
+
+def test_while_open_nothing_is_claimed_and_no_try_is_spent(moody):
+    kith = moody(breaker_failures=1, breaker_timeout='1m', workers=1)
+    assert kith.post('/v1/identify', png(*CRASH), content_type='image/png').status == 502
+    until(lambda: kith.get('/v1/stats').json['breaker']['state'] == 'open', 'the breaker to open')
+    number = submit(kith, 'good.png', (5, 5, 5))
+    answer = kith.post('/v1/identify', png(5, 5, 5), content_type='image/png')
+    assert answer.status == 503 and answer.json['type'].endswith('breaker-open')
+    assert kith.get('/readyz').status == 503
+    image = kith.image(number)
+    assert (image['status'], image['attempts']) == ('pending', 0)
+
+
+def test_threads_instead_of_processes_for_a_trusted_plugin(make):
+    kith = make(isolation='thread').start()
+    assert kith.finished(submit(kith, 'a.png', (5, 5, 5)))['verdict'] == 'unknown'
+    assert 'pid=0' in kith.log()
+
+
+def test_workers_die_with_kith(make):
+    kith = make().start()
+    pids = until(lambda: (lambda p: p if len(p) == 2 else None)(kith.worker_pids()), 'both workers')
+    kith.kill()
+    until(lambda: not any(os.path.exists(f'/proc/{pid}') for pid in pids), 'the workers to be gone')
+
+
+def test_check_passes_the_example(tmp_path):
+    ran = Kith(tmp_path).run('plugin', 'check', 'example')
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert 'it fits' in ran.stdout and 'example-colours-64' in ran.stdout
