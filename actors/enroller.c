@@ -2,7 +2,8 @@
  *
  *   MSG_ENROL ─▶ breaker (the one face in it) ─▶ [bytes: spool] ─▶ STORE_PHOTO_ADD ─▶ MSG_ENROLLED
  *
- * Whoever asked tells the gallery, or asks it when the answer shall wait for it. A photo with no face or with several is refused in words: which of them is the person nobody can know.
+ * Whoever asked tells the gallery, or asks it when the answer shall wait for it. A photo with no face or with several
+ * is refused in words: which of them is the person nobody can know.
  */
 #include "actors/enroller.h"
 
@@ -27,8 +28,8 @@ static void destroy_enrol(struct msg *m)
     arena_free(&((struct msg_enrol *)m)->arena);
 }
 
-struct msg_enrol *msg_enrol_new(const char *name, int64_t person, const char *photo, const char *path, const void *bytes,
-                                size_t len)
+struct msg_enrol *msg_enrol_new(const char *name, int64_t person, const char *photo, const char *path,
+                                const void *bytes, size_t len)
 {
     struct msg_enrol *m = (struct msg_enrol *)msg_new(MSG_ENROL, sizeof *m);
 
@@ -87,8 +88,7 @@ static void add_photo(struct actor *self, struct enrolment *e)
     m->path = arena_text(a, e->path);
     m->sha256 = arena_text(a, e->event->done.sha256);
     m->model = arena_text(a, e->event->hello.model);
-    m->embedding =
-        (const float *)(const void *)arena_copy(a, face->embedding, (size_t)face->dimension * sizeof(float));
+    m->embedding = (const float *)(const void *)arena_copy(a, face->embedding, (size_t)face->dimension * sizeof(float));
     m->dimension = face->dimension;
     m->spooled = e->ask->bytes != NULL;
     actor_ask(self, "store", &m->m.head, STORE_MS, on_added, e);

@@ -10,7 +10,7 @@ enum enroller_message { MSG_ENROL = 0x2100, MSG_ENROLLED };
 struct msg_enrol {
     struct msg head;
     struct arena arena;
-    const char *name;  /* of the person, made when there is none; NULL: `person` */
+    const char *name; /* of the person, made when there is none; NULL: `person` */
     int64_t person;
     const char *photo; /* its name for people */
     const char *path;  /* a file below the roots */
@@ -28,8 +28,8 @@ struct msg_enrolled {
     int64_t person, photo;
 };
 
-struct msg_enrol *msg_enrol_new(const char *name, int64_t person, const char *photo, const char *path, const void *bytes,
-                                size_t len);
+struct msg_enrol *msg_enrol_new(const char *name, int64_t person, const char *photo, const char *path,
+                                const void *bytes, size_t len);
 
 struct enroller_config {
     const struct spool *spool;

@@ -24,9 +24,9 @@ struct subscriber {
     struct http_request *request; /* the stream holds it until it is gone */
     struct actor *actor;
     enum subscriber_state state;
-    int64_t cursor;     /* the last event it has; -1: from now on */
-    bool gone, orphan;  /* orphan: its actor was restarted */
-    bool breaker_due;   /* has not seen the breaker's state */
+    int64_t cursor;    /* the last event it has; -1: from now on */
+    bool gone, orphan; /* orphan: its actor was restarted */
+    bool breaker_due;  /* has not seen the breaker's state */
 };
 
 struct events {
@@ -138,7 +138,8 @@ static void on_page(struct actor *self, void *context, int status, const struct 
     if (status == ACTOR_OK && r->status == STORE_OK) {
         if (s->cursor < 0) {
             s->cursor = r->last_event;
-            buf_str(&out, "retry: 2000\n\n");
+            /* with a number from the first moment on, so that one who is cut off at once comes back to the right place */
+            buf_printf(&out, "retry: 2000\nid: %lld\nevent: hello\ndata: {}\n\n", (long long)s->cursor);
         } else {
             write_page(&out, r, &s->cursor);
         }
@@ -167,8 +168,8 @@ static void read_for(struct actor *self, struct subscriber *s)
     const struct events_config *config = actor_config(self);
 
     s->state = READING;
-    actor_ask(self, "store", &page_after(self, s->cursor < 0 ? INT64_MAX : s->cursor)->m.head, config->store_ms, on_page,
-              s);
+    actor_ask(self, "store", &page_after(self, s->cursor < 0 ? INT64_MAX : s->cursor)->m.head, config->store_ms,
+              on_page, s);
 }
 
 static void on_shared_page(struct actor *self, void *context, int status, const struct msg *reply)
@@ -240,7 +241,8 @@ static void subscribe(struct actor *self, struct http_request *request)
     char text[32], *end;
 
     if (e->count >= config->subscribers_max) {
-        http_problem(request, 503, "too-many-subscribers", "%u event streams are open (KITH_MAX_SUBSCRIBERS).", e->count);
+        http_problem(request, 503, "too-many-subscribers", "%u event streams are open (KITH_MAX_SUBSCRIBERS).",
+                     e->count);
         return;
     }
     s = calloc(1, sizeof *s);

@@ -188,7 +188,8 @@ static void write_metrics(struct actor *self, struct buf *out, const struct stor
     buf_str(out, "# HELP kith_images Images by status.\n# TYPE kith_images gauge\n");
     for (int i = 0; i < IMAGE_STATUSES; i++)
         buf_printf(out, "kith_images{status=\"%s\"} %lld\n", image_status_name(i), (long long)r->tally[i]);
-    write_metric(out, "kith_images_unknown", "Pending images whose faces nobody knows.", "gauge", (long long)r->unknown);
+    write_metric(out, "kith_images_unknown", "Pending images whose faces nobody knows.", "gauge",
+                 (long long)r->unknown);
 }
 
 static void on_tally(struct actor *self, void *context, int status, const struct msg *reply)

@@ -62,8 +62,10 @@ struct msg_job { /* for the search thread; it owns what it references */
     int64_t size;
 };
 
-static struct metric templates = {.name = "kith_gallery_templates", .help = "Enrolled templates.", .kind = METRIC_GAUGE};
-static struct metric resolved_total = {.name = "kith_gallery_resolved_total", .help = "Faces named after an enrolment."};
+static struct metric templates = {
+    .name = "kith_gallery_templates", .help = "Enrolled templates.", .kind = METRIC_GAUGE};
+static struct metric resolved_total = {.name = "kith_gallery_resolved_total",
+                                       .help = "Faces named after an enrolment."};
 
 static void begin_pass(struct actor *self);
 static void next_people(struct actor *self);
@@ -370,7 +372,8 @@ static void on_templates(struct actor *self, void *context, int status, const st
     struct gallery *g = actor_state(self);
 
     (void)context;
-    if (status != ACTOR_OK || r->status != STORE_OK || (r->template_count && run(self, job_new(self, JOB_ADD, reply)) < 0)) {
+    if (status != ACTOR_OK || r->status != STORE_OK ||
+        (r->template_count && run(self, job_new(self, JOB_ADD, reply)) < 0)) {
         pass_failed(self, "the store");
         return;
     }

@@ -9,9 +9,9 @@ struct gallery_index;
 struct gallery_config {
     struct gallery_index *index; /* touched by the search thread only; outlives actor and thread */
     struct offload *search;      /* one thread: what is asked first is done first */
-    double threshold;       /* below 0: the recogniser's own */
-    int candidates;         /* kept for each face */
-    uint32_t page;          /* templates and faces read at once */
+    double threshold;            /* below 0: the recogniser's own */
+    int candidates;              /* kept for each face */
+    uint32_t page;               /* templates and faces read at once */
 };
 
 extern const struct actor_ops gallery_actor;

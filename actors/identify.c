@@ -63,7 +63,8 @@ static bool read_path(struct actor *self, struct http_request *request, char *na
                             size, &error);
     json_decref(object);
     if (status < 0)
-        http_problem(request, status == -EACCES ? 403 : 400, status == -EACCES ? "outside" : "bad-path", "%s", error.text);
+        http_problem(request, status == -EACCES ? 403 : 400, status == -EACCES ? "outside" : "bad-path", "%s",
+                     error.text);
     return status >= 0;
 }
 

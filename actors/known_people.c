@@ -271,7 +271,8 @@ static void on_scanned(struct actor *self, const struct msg *m)
 
     k->scan = (struct scan *)msg_ref(m);
     if (k->scan->status < 0)
-        log_event(LOG_WARN, "known people", LOG_STR("folder", config->folder), LOG_STR("reason", strerror(-k->scan->status)));
+        log_event(LOG_WARN, "known people", LOG_STR("folder", config->folder),
+                  LOG_STR("reason", strerror(-k->scan->status)));
     if (k->scan->too_many)
         log_event(LOG_WARN, "known people", LOG_STR("folder", config->folder), LOG_STR("reason", "too many photos"),
                   LOG_INT("limit", config->max_files));

@@ -85,7 +85,8 @@ struct msg_match { /* the faces are borrowed from `event`, which is referenced *
     const struct worker_event *event;
 };
 
-struct msg_matched { /* faces with person, distance, similarity, candidates; names are borrowed for the message's life */
+struct msg_matched { /* faces with person, distance, similarity, candidates; names are borrowed for the message's life
+                      */
     struct msg head;
     struct arena arena;
     const struct worker_event *event;

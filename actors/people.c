@@ -184,8 +184,8 @@ static void on_person_deleted(struct actor *self, void *context, int status, con
     if (reply_failed(call->request, status, reply))
         call_free(call);
     else if (((const struct store_reply *)reply)->more)
-        actor_ask(self, "store", &id_message(STORE_PERSON_DELETE, call->id)->m.head, config->store_ms, on_person_deleted,
-                  call);
+        actor_ask(self, "store", &id_message(STORE_PERSON_DELETE, call->id)->m.head, config->store_ms,
+                  on_person_deleted, call);
     else
         ask_gallery(self, call, call->id, 0, on_forgotten);
 }

@@ -23,7 +23,7 @@ enum { MSG_READ = MSG_OFFLOADED, MSG_WRITTEN, SIDE_MIN = 16, SIDE_MAX = 2048, CR
 
 struct view { /* one picture that is wanted */
     struct call *call;
-    char *path; /* of the image */
+    char *path;    /* of the image */
     uint32_t side; /* 0: the file as it is */
     double x, y, width, height;
     char *cache; /* its file in the cache, NULL: not to be kept */
@@ -76,7 +76,7 @@ static void destroy_read(struct msg *m)
 static void read_work(struct msg *m)
 {
     struct msg_read *r = (struct msg_read *)m;
-    size_t capacity = 64 * 1024;
+    size_t capacity = (size_t)64 << 10;
     ssize_t n = 1;
     int fd = r->original ? path_open(r->config->roots, r->view->path, &r->error)
                          : open(r->view->cache, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

@@ -29,7 +29,7 @@ struct flight {
     enum flight_stage stage;
     int64_t id, attempt, tries;
     uint64_t begun_ms;
-    uint64_t generation;          /* of the gallery that was asked */
+    uint64_t generation; /* of the gallery that was asked */
     const struct store_finish *finish;
 };
 
@@ -40,12 +40,17 @@ struct processor {
     actor_token stop_token;
 };
 
-static struct metric finished = {.name = "kith_images_finished_total", .labels = "result=\"known\"", .help = "Images finished."};
-static struct metric unknown = {.name = "kith_images_finished_total", .labels = "result=\"unknown\"", .help = "Images finished."};
-static struct metric failed = {.name = "kith_images_finished_total", .labels = "result=\"failed\"", .help = "Images finished."};
+static struct metric finished = {
+    .name = "kith_images_finished_total", .labels = "result=\"known\"", .help = "Images finished."};
+static struct metric unknown = {
+    .name = "kith_images_finished_total", .labels = "result=\"unknown\"", .help = "Images finished."};
+static struct metric failed = {
+    .name = "kith_images_finished_total", .labels = "result=\"failed\"", .help = "Images finished."};
 static struct metric retried = {.name = "kith_images_retried_total", .help = "Tries that the recogniser spoiled."};
-static struct metric superseded = {.name = "kith_images_superseded_total", .help = "Results of a run that was not current."};
-static struct metric flying = {.name = "kith_images_in_flight", .help = "Images being processed.", .kind = METRIC_GAUGE};
+static struct metric superseded = {.name = "kith_images_superseded_total",
+                                   .help = "Results of a run that was not current."};
+static struct metric flying = {
+    .name = "kith_images_in_flight", .help = "Images being processed.", .kind = METRIC_GAUGE};
 static struct histogram duration = {.name = "kith_image_seconds", .help = "From claim to finish."};
 
 static void try_claim(struct actor *self);
@@ -262,7 +267,8 @@ static void take_off(struct actor *self, const struct image *image)
                          .begun_ms = actor_now_ms(self)};
     p->in_flight++;
     metric_set(&flying, p->in_flight);
-    log_event(LOG_INFO, "claimed", LOG_INT("image", f->id), LOG_INT("attempt", f->attempt), LOG_STR("path", image->path));
+    log_event(LOG_INFO, "claimed", LOG_INT("image", f->id), LOG_INT("attempt", f->attempt),
+              LOG_STR("path", image->path));
     m = msg_recognize_new(JOB_RECOGNIZE, image->path, NULL, 0);
     actor_ask(self, config->breaker, &m->head, config->call_ms, on_recognized, f);
 }
@@ -275,7 +281,8 @@ static void on_claimed(struct actor *self, void *context, int status, const stru
     (void)context;
     p->claiming = false;
     if (status != ACTOR_OK || r->status != STORE_OK) {
-        log_event(LOG_WARN, "cannot claim", LOG_STR("reason", status == ACTOR_OK ? r->error : actor_status_name(status)));
+        log_event(LOG_WARN, "cannot claim",
+                  LOG_STR("reason", status == ACTOR_OK ? r->error : actor_status_name(status)));
         return; /* the next look is by the poll */
     }
     p->more |= r->more;

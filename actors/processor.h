@@ -5,11 +5,11 @@
 #include "core/actor/actor.h"
 
 struct processor_config {
-    const char *owner;     /* of its leases: this run of this process */
-    const char *breaker;   /* the actor to ask */
-    uint32_t ahead;        /* images claimed for each worker: the one it has and those it finds at once after it */
+    const char *owner;   /* of its leases: this run of this process */
+    const char *breaker; /* the actor to ask */
+    uint32_t ahead;      /* images claimed for each worker: the one it has and those it finds at once after it */
     uint64_t lease_ms, poll_ms, call_ms;
-    uint64_t backoff_ms;   /* before the second try; doubles */
+    uint64_t backoff_ms;    /* before the second try; doubles */
     int64_t tries, crashes; /* before it is failed */
     uint64_t quarantine_ms;
 };

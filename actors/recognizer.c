@@ -21,7 +21,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SLOTS_MAX = 256, TIMER_QUARANTINE = 1000, REST_MIN_MS = 200, REST_MAX_MS = 10000, QUARANTINE_MAX = 1000, QUARANTINE_LOOK_MS = 5000 };
+enum {
+    SLOTS_MAX = 256,
+    TIMER_QUARANTINE = 1000,
+    REST_MIN_MS = 200,
+    REST_MAX_MS = 10000,
+    QUARANTINE_MAX = 1000,
+    QUARANTINE_LOOK_MS = 5000
+};
 enum { MSG_OPENED = MSG_OFFLOADED };
 
 struct job {
@@ -69,11 +76,13 @@ struct msg_opened { /* the job of the files' thread */
 
 static struct metric restarts = {.name = "kith_worker_restarts_total", .help = "Workers that ended unasked."};
 static struct metric recycled = {.name = "kith_worker_recycled_total", .help = "Workers replaced by count or memory."};
-static struct metric ready_gauge = {.name = "kith_workers_ready", .help = "Workers that can work.", .kind = METRIC_GAUGE};
+static struct metric ready_gauge = {
+    .name = "kith_workers_ready", .help = "Workers that can work.", .kind = METRIC_GAUGE};
 static struct metric waiting_gauge = {
     .name = "kith_worker_queue", .help = "Requests that wait for a worker.", .kind = METRIC_GAUGE};
 static struct metric cpu = {.name = "kith_worker_cpu_microseconds_total", .help = "CPU time of finished jobs."};
-static struct histogram duration = {.name = "kith_worker_seconds", .help = "From a worker's start of a job to its end."};
+static struct histogram duration = {.name = "kith_worker_seconds",
+                                    .help = "From a worker's start of a job to its end."};
 
 static void try_dispatch(struct actor *self);
 
@@ -210,7 +219,7 @@ static void on_ready(struct actor *self, uint32_t i, const struct worker_event *
     slot->state = SLOT_IDLE;
     slot->failed_starts = 0;
     r->why[0] = 0;
-    if (!r->known || memcmp(&r->hello, &e->hello, sizeof r->hello) != 0) {
+    if (!r->known || strcmp(r->hello.model, e->hello.model) != 0) {
         struct msg_model *m = (struct msg_model *)msg_new(MSG_MODEL, sizeof *m);
 
         r->hello = m->hello = e->hello;
@@ -388,7 +397,8 @@ static void on_ask(struct actor *self, const struct msg *m)
 
     if (r->waiting >= config->queue_max) {
         actor_reply(self, &msg_recognized_new(RECOGNIZED_BUSY, "too many requests wait for a worker "
-                                                               "(KITH_WORKER_QUEUE)")->head);
+                                                               "(KITH_WORKER_QUEUE)")
+                               ->head);
         return;
     }
     job = calloc(1, sizeof *job);
@@ -401,7 +411,8 @@ static void on_ask(struct actor *self, const struct msg *m)
     opened->config = config;
     opened->job = job;
     r->waiting++;
-    if (offload_run(config->files, actor_find(actor_system_of(self), actor_name(self)), &opened->head, open_image) < 0) {
+    if (offload_run(config->files, actor_find(actor_system_of(self), actor_name(self)), &opened->head, open_image) <
+        0) {
         r->waiting--;
         answer(self, job, msg_recognized_new(RECOGNIZED_BUSY, "too many files wait to be opened"));
     }

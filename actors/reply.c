@@ -32,8 +32,10 @@ bool reply_failed(struct http_request *request, int status, const struct msg *re
     static const struct {
         int status, http;
         const char *slug;
-    } table[] = {{STORE_NOT_FOUND, 404, "not-found"},  {STORE_CONFLICT, 409, "conflict"},
-                 {STORE_NO_SPACE, 503, "no-space"},    {STORE_BROKEN, 503, "store"},
+    } table[] = {{STORE_NOT_FOUND, 404, "not-found"},
+                 {STORE_CONFLICT, 409, "conflict"},
+                 {STORE_NO_SPACE, 503, "no-space"},
+                 {STORE_BROKEN, 503, "store"},
                  {STORE_MISMATCH, 422, "key-reused"}};
     const struct store_reply *r = (const struct store_reply *)reply;
 
@@ -64,8 +66,9 @@ bool recognition_failed(struct http_request *request, int status, const struct m
         http_problem(request, 422, "bad-image", "%s", r->reason);
         break;
     case RECOGNIZED_POISON:
-        http_problem(request, 422, "poison", "The same bytes have killed recognisers; they are refused for a while "
-                                             "(KITH_QUARANTINE).");
+        http_problem(request, 422, "poison",
+                     "The same bytes have killed recognisers; they are refused for a while "
+                     "(KITH_QUARANTINE).");
         break;
     case RECOGNIZED_TIMEOUT:
         http_problem(request, 504, "recognizer-timeout", "%s", r->reason);

@@ -84,10 +84,8 @@ static void configure_edge(struct service *v)
                                        .page_limit = s->page_limit,
                                        .store_ms = request_ms,
                                        .call_ms = request_ms};
-    v->frontend = (struct frontend_config){.server = v->server,
-                                           .openapi = &openapi_file,
-                                           .page_limit = s->page_limit,
-                                           .store_ms = request_ms};
+    v->frontend = (struct frontend_config){
+        .server = v->server, .openapi = &openapi_file, .page_limit = s->page_limit, .store_ms = request_ms};
     v->pictures = (struct pictures_config){.roots = v->roots,
                                            .thumbs = v->thumbs,
                                            .files = v->files,

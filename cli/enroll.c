@@ -1,7 +1,7 @@
 /* kith enroll DIR: teaches a running kith the people in a folder, by sending it their photos.
  *
- * DIR/NAME/….jpg, or flat DIR/name_1.jpg. Each photo is sent; what the server refuses (no face, several faces, no image)
- * is printed with its reason, and the exit code is then 1. A photo that is enrolled already changes nothing.
+ * DIR/NAME/….jpg, or flat DIR/name_1.jpg. Each photo is sent; what the server refuses (no face, several faces, no
+ * image) is printed with its reason, and the exit code is then 1. A photo that is enrolled already changes nothing.
  */
 #include "cli/cli.h"
 #include "cli/client.h"

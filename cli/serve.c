@@ -72,8 +72,8 @@ static void serve_receive(struct actor *self, const struct msg *m)
     } else {
         c->begun = true;
         log_event(LOG_INFO, "stopping", LOG_INT("grace_ms", v->s->shutdown_grace));
-        actor_ask(self, "processor", msg_new(MSG_STOPPING, sizeof(struct msg)), (uint64_t)v->s->shutdown_grace, on_landed,
-                  NULL);
+        actor_ask(self, "processor", msg_new(MSG_STOPPING, sizeof(struct msg)), (uint64_t)v->s->shutdown_grace,
+                  on_landed, NULL);
         http_server_stop(v->server, on_http_stopped, v);
     }
 }
@@ -162,8 +162,7 @@ static void name_owner(struct service *v)
 
 static int open_folders(struct service *v)
 {
-    struct store_options options = {
-        .folder = v->s->data, .database = v->s->database, .queue_limit = v->s->queue_limit};
+    struct store_options options = {.folder = v->s->data, .database = v->s->database, .queue_limit = v->s->queue_limit};
     struct error error;
 
     if (!(v->store = store_open(&options, &error)) || spool_open(&v->spool, v->s->data, &error) < 0 ||
@@ -280,7 +279,7 @@ int cli_serve(const struct invocation *in)
         return cli_refuse("cannot find the program's own file: %s", strerror(errno));
     if ((code = check_settings(v)))
         return code;
-    log_setup(strcmp(v->s->log_level, "debug") == 0  ? LOG_DEBUG
+    log_setup(strcmp(v->s->log_level, "debug") == 0   ? LOG_DEBUG
               : strcmp(v->s->log_level, "warn") == 0  ? LOG_WARN
               : strcmp(v->s->log_level, "error") == 0 ? LOG_ERROR
                                                       : LOG_INFO,

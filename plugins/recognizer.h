@@ -1,8 +1,8 @@
 /* The recogniser ABI: what a plug-in gives kith, and what kith gives a plug-in. Self-contained; C and C++.
  *
- * A plug-in is one shared object with one exported function, kith_recognizer_get(), which returns a constant descriptor.
- * It runs in a worker process of its own, without network, without files to open after open() has returned, under
- * limits of memory and CPU time; if it crashes or hangs, one try of one image is lost.
+ * A plug-in is one shared object with one exported function, kith_recognizer_get(), which returns a constant
+ * descriptor. It runs in a worker process of its own, without network, without files to open after open() has returned,
+ * under limits of memory and CPU time; if it crashes or hangs, one try of one image is lost.
  *
  * Rules that never change:
  *  - plain C types only; what a plug-in allocates it frees; no exception leaves it (catch (...) in every function);
@@ -26,7 +26,7 @@ extern "C" {
 #endif
 
 #define KITH_RECOGNIZER_MAGIC 0x6b697468u /* "kith" */
-#define KITH_RECOGNIZER_ABI 1u
+#define KITH_RECOGNIZER_ABI   1u
 
 /* How two embeddings are compared. Smaller is nearer for all three. */
 enum kith_metric {
@@ -63,8 +63,8 @@ struct kith_image {
     const uint8_t *rgb;     /* upright, 3 bytes a pixel; NULL when not needed */
     const uint8_t *bytes;   /* the file; NULL when not needed */
     uint64_t bytes_len;
-    const char *path;  /* "" when it came as bytes */
-    double scale;      /* pixels of `rgb` for one pixel of the picture: 1, or less when it was decoded smaller */
+    const char *path;   /* "" when it came as bytes */
+    double scale;       /* pixels of `rgb` for one pixel of the picture: 1, or less when it was decoded smaller */
     uint32_t max_faces; /* more are not taken */
 };
 
@@ -92,11 +92,11 @@ struct kith_recognizer {
     uint32_t size; /* sizeof(struct kith_recognizer) when the plug-in was built */
     uint32_t needs;
     const char *name, *version;
-    const char *model_id;    /* embeddings of different ids are never compared */
-    uint32_t metric;         /* of its embeddings */
-    uint32_t dimension;      /* numbers of an embedding; 0 when it only gives labels */
-    double threshold;        /* the largest distance at which two are the same person */
-    uint32_t wanted_side;    /* a longer side than this is of no use to it: the host may decode smaller; 0: as it is */
+    const char *model_id; /* embeddings of different ids are never compared */
+    uint32_t metric;      /* of its embeddings */
+    uint32_t dimension;   /* numbers of an embedding; 0 when it only gives labels */
+    double threshold;     /* the largest distance at which two are the same person */
+    uint32_t wanted_side; /* a longer side than this is of no use to it: the host may decode smaller; 0: as it is */
     /* An instance, or NULL with words in `error`. May read files; takes as long as it takes. */
     void *(*open)(const struct kith_settings *settings, char *error, size_t error_size);
     /* KITH_OK when it can work. */

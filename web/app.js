@@ -125,11 +125,15 @@ function countSoon() {
   setTimeout(() => { counting = false; count(); }, 500);
 }
 
+// The browser reconnects by itself and says what it saw last; when it has given up, we begin anew.
 function listen() {
   const live = document.getElementById('live');
   const source = new EventSource('/v1/events');
   source.onopen = () => { live.textContent = 'live'; };
-  source.onerror = () => { live.textContent = 'reconnecting'; };
+  source.onerror = () => {
+    live.textContent = 'reconnecting';
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => { listen(); load(null); count(); }, 2000);
+  };
   source.addEventListener('image', (e) => { take(JSON.parse(e.data)); countSoon(); });
   source.addEventListener('deleted', (e) => {
     const row = find(JSON.parse(e.data).id);

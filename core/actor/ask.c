@@ -85,8 +85,7 @@ static void ask_end(struct ask *ask, int status, const struct msg *reply)
 
 static void send_ending(struct ask *ask, int status, struct msg *reply)
 {
-    struct envelope e = {
-        .msg = reply, .sender = ask->to, .ask_id = ask->id, .status = status, .lane = MAIL_REPLY};
+    struct envelope e = {.msg = reply, .sender = ask->to, .ask_id = ask->id, .status = status, .lane = MAIL_REPLY};
 
     if (system_deliver(ask->asker, &e) != ACTOR_OK)
         msg_unref(reply);

@@ -25,7 +25,7 @@ struct ask {
     struct actor *asker, *to;
     actor_reply_fn on_reply;
     void *context;
-    bool received;        /* the one asked has taken it out of its mailbox */
+    bool received; /* the one asked has taken it out of its mailbox */
     uint32_t next_free;
 };
 

@@ -73,7 +73,8 @@ static size_t utf8_len(const unsigned char *s)
             return 0;
         code = code << 6 | (s[i] & 0x3f);
     }
-    if ((n == 3 && (code < 0x800 || (code >= 0xd800 && code <= 0xdfff))) || (n == 4 && (code < 0x10000 || code > 0x10ffff)))
+    if ((n == 3 && (code < 0x800 || (code >= 0xd800 && code <= 0xdfff))) ||
+        (n == 4 && (code < 0x10000 || code > 0x10ffff)))
         return 0;
     return n;
 }

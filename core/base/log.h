@@ -29,11 +29,16 @@ static inline const char *log_text(const char *text)
 }
 
 /* One pair; a NULL text is shown as "-". */
-#define LOG_STR(k, v) {.key = (k), .text = log_text(v)}
-#define LOG_INT(k, v) {.key = (k), .number = (int64_t)(v)}
+#define LOG_STR(k, v)                                                                                                  \
+    {                                                                                                                  \
+        .key = (k), .text = log_text(v)                                                                                \
+    }
+#define LOG_INT(k, v)                                                                                                  \
+    {                                                                                                                  \
+        .key = (k), .number = (int64_t)(v)                                                                             \
+    }
 
-#define log_event(level, event, ...) \
-    log_pairs((level), (event), (const struct log_pair[]){__VA_ARGS__, {.key = 0}})
+#define log_event(level, event, ...) log_pairs((level), (event), (const struct log_pair[]){__VA_ARGS__, {.key = 0}})
 
 /* The pairs end with a NULL key. */
 void log_pairs(enum log_level level, const char *event, const struct log_pair *pairs);

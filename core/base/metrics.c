@@ -60,12 +60,11 @@ void metrics_write(struct buf *out)
     }
     for (const struct histogram *h = histograms; h; h = h->next) {
         uint64_t below = 0;
-        double bound = 0.001;
 
         buf_printf(out, "# HELP %s %s\n# TYPE %s histogram\n", h->name, h->help, h->name);
-        for (int i = 0; i < HISTOGRAM_BUCKETS; i++, bound *= 2) {
+        for (int i = 0; i < HISTOGRAM_BUCKETS; i++) {
             below += h->bucket[i];
-            buf_printf(out, "%s_bucket{le=\"%g\"} %llu\n", h->name, bound, (unsigned long long)below);
+            buf_printf(out, "%s_bucket{le=\"%g\"} %llu\n", h->name, 0.001 * (double)(1 << i), (unsigned long long)below);
         }
         buf_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.6f\n%s_count %llu\n", h->name,
                    (unsigned long long)h->count, h->name, (double)h->sum_us / 1e6, h->name,

@@ -27,12 +27,18 @@ struct row {
     size_t offset;
 };
 
-#define ROW_MIN(x) _Generic((x), char *: 0, default: (x))
-#define ROW_WORDS(x) _Generic((x), char *: (x), default: NULL)
+#define ROW_MIN(x)   _Generic((x), char * : 0, default : (x))
+#define ROW_WORDS(x) _Generic((x), char * : (x), default : NULL)
 
 static const struct row rows[] = {
-#define SETTING(field, kind, initial, min, max, meaning)                                                                \
-    {#field, KIND_##kind, initial, meaning, (double)ROW_MIN(min), (double)(max), (const char *)ROW_WORDS(min),          \
+#define SETTING(field, kind, initial, min, max, meaning)                                                               \
+    {#field,                                                                                                           \
+     KIND_##kind,                                                                                                      \
+     initial,                                                                                                          \
+     meaning,                                                                                                          \
+     (double)ROW_MIN(min),                                                                                             \
+     (double)(max),                                                                                                    \
+     (const char *)ROW_WORDS(min),                                                                                     \
      offsetof(struct settings, field)},
 #include "core/base/settings_table.h"
 #undef SETTING
@@ -94,7 +100,7 @@ static int scaled(const char *text, const struct unit *units, double *value)
 }
 
 static const struct unit durations[] = {{"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 36e5}, {"d", 864e5}, {NULL, 0}};
-static const struct unit sizes[] = {{"", 1},     {"b", 1},          {"kb", 1024},       {"k", 1024}, {"mb", 1048576},
+static const struct unit sizes[] = {{"", 1},        {"b", 1},           {"kb", 1024},      {"k", 1024}, {"mb", 1048576},
                                     {"m", 1048576}, {"gb", 1073741824}, {"g", 1073741824}, {NULL, 0}};
 static const struct unit plain[] = {{"", 1}, {NULL, 0}};
 
@@ -312,8 +318,10 @@ static int read_flags(struct settings_book *book, int argc, char **argv, int *re
         if (!value && i + 1 == argc)
             return error_set(error, -EINVAL, "%s: needs a value", arg);
         if (rows[row].kind == KIND_secret)
-            return error_set(error, -EINVAL, "%s: a secret on the command line can be read by everybody; use the "
-                                             "environment or a file", arg);
+            return error_set(error, -EINVAL,
+                             "%s: a secret on the command line can be read by everybody; use the "
+                             "environment or a file",
+                             arg);
         if (set(book, row, value ? value + 1 : argv[++i], FROM_FLAG, arg, error) < 0)
             return -EINVAL;
     }
@@ -330,8 +338,8 @@ struct settings_book *settings_load(int argc, char **argv, int *rest, char *cons
     for (int i = 0; i < ROWS; i++)
         if (set(book, i, rows[i].initial, FROM_DEFAULT, rows[i].field, error) < 0)
             goto fail;
-    if (read_dotenv(book, error) < 0 || read_aliases(book, error) < 0 || read_environment(book, environment, error) < 0 ||
-        read_flags(book, argc, argv, rest, error) < 0)
+    if (read_dotenv(book, error) < 0 || read_aliases(book, error) < 0 ||
+        read_environment(book, environment, error) < 0 || read_flags(book, argc, argv, rest, error) < 0)
         goto fail;
     return book;
 fail:

@@ -18,9 +18,11 @@ SETTING(auth, choice, "", "keys,none", 0, "who may use a public address; needed 
 SETTING(recognizer, text, "dlib", 0, 0, "dlib, lbph, or the path of a plug-in's shared object")
 SETTING(plugins, text, "", 0, 0, "folder of the plug-ins; empty: beside the program")
 SETTING(models, text, "./models", 0, 0, "folder of the model files")
-SETTING(cascade, text, "/usr/share/opencv4/haarcascades/haarcascade_frontalface_alt2.xml", 0, 0, "OpenCV cascade that the lbph recogniser detects with")
+SETTING(cascade, text, "/usr/share/opencv4/haarcascades/haarcascade_frontalface_alt2.xml", 0, 0,
+        "OpenCV cascade that the lbph recogniser detects with")
 SETTING(workers, count, "0", 0, 256, "recognition workers; 0: one for each core")
-SETTING(isolation, choice, "process", "process,thread", 0, "process: each worker in a sandbox; thread: in this process, for a trusted plug-in")
+SETTING(isolation, choice, "process", "process,thread", 0,
+        "process: each worker in a sandbox; thread: in this process, for a trusted plug-in")
 SETTING(threshold, number, "-1", -1, 1e9, "largest distance that counts as the same person; -1: the recogniser's own")
 SETTING(candidates, count, "5", 1, 50, "candidates kept for each face")
 SETTING(max_faces, count, "64", 1, 200, "faces taken from one image, the largest first")
@@ -30,8 +32,10 @@ SETTING(max_image, size, "64MB", 1, 1 << 30, "bytes of an image file; a larger o
 SETTING(recognize_timeout, duration, "20s", 1, 3600000, "how long a worker may take for one image before it is killed")
 SETTING(start_timeout, duration, "60s", 1, 3600000, "how long a worker may take to load its plug-in")
 SETTING(worker_images, count, "10000", 1, 1000000000, "a worker is replaced after so many images")
-SETTING(worker_memory, size, "2GB", 1, 1LL << 40, "a worker above this memory is replaced; twice this and it cannot grow")
-SETTING(worker_queue, count, "256", 1, 100000, "requests that wait for a worker (identify, enrol, thumbnails) before 503")
+SETTING(worker_memory, size, "2GB", 1, 1LL << 40,
+        "a worker above this memory is replaced; twice this and it cannot grow")
+SETTING(worker_queue, count, "256", 1, 100000,
+        "requests that wait for a worker (identify, enrol, thumbnails) before 503")
 /* the life of an image */
 SETTING(lease, duration, "30s", 10, 86400000, "how long a claim lasts without being renewed")
 SETTING(tries, count, "5", 1, 1000, "tries of an image before infrastructure failures make it failed")
@@ -44,7 +48,8 @@ SETTING(breaker_timeout, duration, "10s", 1, 3600000, "how long the breaker stay
 SETTING(breaker_timeout_max, duration, "5m", 1, 86400000, "ceiling of that wait, which doubles with each failed check")
 SETTING(retry_policy, duration, "0s", 0, 2147483647, "failed images are put back this often; 0: only when asked")
 SETTING(orphan_age, duration, "1h", 1, 2147483647, "an uploaded file that no image speaks of is removed after this")
-SETTING(sweep, duration, "10s", 1, 86400000, "how often one of the spool's 256 folders is looked through for such files")
+SETTING(sweep, duration, "10s", 1, 86400000,
+        "how often one of the spool's 256 folders is looked through for such files")
 SETTING(events_keep, count, "1000000", 100, 1000000000, "events kept for subscribers that reconnect")
 /* limits of the edge */
 SETTING(max_body, size, "16MB", 1024, 30 << 20, "bytes of a request body")
@@ -55,7 +60,8 @@ SETTING(max_connections, count, "4096", 1, 60000, "connections at once")
 SETTING(max_connections_per_address, count, "1024", 1, 60000, "connections at once from one address")
 SETTING(max_requests, count, "20000", 1, 1000000, "requests under way at once")
 SETTING(max_subscribers, count, "256", 1, 60000, "event streams at once")
-SETTING(heartbeat, duration, "10s", 10, 3600000, "an idle event stream gets a sign of life this often; one who has left is noticed by it")
+SETTING(heartbeat, duration, "10s", 10, 3600000,
+        "an idle event stream gets a sign of life this often; one who has left is noticed by it")
 SETTING(idle_timeout, duration, "15s", 10, 3600000, "a connection without progress is cut off after this")
 SETTING(min_rate, size, "1KB", 1, 1 << 30, "bytes a second that count as progress of an upload or a download")
 SETTING(max_resets, count, "100", 1, 1000000, "requests cancelled in a second before a connection is cut off")

@@ -187,7 +187,7 @@ static bool decode(const char *text, size_t len, char *value, size_t size)
         char c = text[i];
 
         if (c == '%' && i + 2 < len && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0) {
-            c = (char)(hex_value(text[i + 1]) << 4 | hex_value(text[i + 2]));
+            c = (char)(hex_value(text[i + 1]) * 16 | hex_value(text[i + 2]));
             i += 2;
         } else if (c == '+') {
             c = ' ';

@@ -34,8 +34,8 @@ struct http_server *http_server_new(const struct http_options *options)
     server->config.max_request_entity_size = options->max_body * 2;
     h2o_socket_buffer_mmap_settings.threshold = SIZE_MAX; /* never a picture in an unlinked file under /tmp */
     /* The guard watches progress; the library's timeouts would cut honest slow uploads. */
-    server->config.http1.req_timeout = 3600 * 1000;
-    server->config.http2.idle_timeout = 3600 * 1000;
+    server->config.http1.req_timeout = 3600ULL * 1000;
+    server->config.http2.idle_timeout = 3600ULL * 1000;
     server->config.http2.graceful_shutdown_timeout = options->shutdown_grace_ms ? options->shutdown_grace_ms : 1;
     server->config.http1.upgrade_to_http2 = 1;
     guard_start(server);
@@ -77,7 +77,7 @@ static bool is_loopback(const struct sockaddr_storage *sa)
 
 bool http_address_is_loopback(const char *address)
 {
-    struct sockaddr_storage sa;
+    struct sockaddr_storage sa = {0};
 
     return resolve(address, &sa, NULL) == 0 && is_loopback(&sa);
 }

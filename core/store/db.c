@@ -59,7 +59,8 @@ void db_close(struct db *db)
     if (!db)
         return;
     cache = db->cache;
-    HASH_ITER(hh, cache, c, next) {
+    HASH_ITER(hh, cache, c, next)
+    {
         HASH_DEL(cache, c);
         free(c); /* the statements go with the connection */
     }

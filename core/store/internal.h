@@ -26,7 +26,8 @@ typedef int (*op_fn)(struct op *op, const struct msg *m);
 /* Brings the schema to the newest version. */
 int schema_migrate(struct db *db, struct error *error);
 
-/* Words for what went wrong; returns 0, so that the transaction goes on without this one's changes when it made none. */
+/* Words for what went wrong; returns 0, so that the transaction goes on without this one's changes when it made none.
+ */
 int op_refuse(struct op *op, int status, const char *text, ...) __attribute__((format(printf, 3, 4)));
 
 const char *op_text(struct op *op, struct db_statement *s, int at); /* copied to the arena; NULL for null */

@@ -226,7 +226,8 @@ int op_judge_image(struct op *op, int64_t image)
     /* Only an image at rest is judged anew: one being processed will be judged by its own run. */
     if (result != DB_ROW || verdict == VERDICT_NONE || status == IMAGE_PROCESSING || status == IMAGE_FAILED)
         return result < 0 ? result : 0;
-    s = db_query(op->db, "UPDATE images SET status = ?, verdict = ?, person = ?, run_after = ?, finished_at = ? WHERE id = ?");
+    s = db_query(op->db,
+                 "UPDATE images SET status = ?, verdict = ?, person = ?, run_after = ?, finished_at = ? WHERE id = ?");
     op->d->bind_int(s, 1, known ? IMAGE_PROCESSED : IMAGE_PENDING);
     op->d->bind_int(s, 2, known ? VERDICT_KNOWN : VERDICT_UNKNOWN);
     op->d->bind_int(s, 3, person);

@@ -5,9 +5,9 @@
 
 static int put_back(struct op *op, int64_t id, int status, int verdict)
 {
-    struct db_statement *s =
-        db_query(op->db, "UPDATE images SET status = 0, verdict = 0, person = -1, reason = NULL, tries = 0, crashes = 0, "
-                         "cycle = cycle + 1, run_after = ?, finished_at = 0 WHERE id = ? AND status = ?");
+    struct db_statement *s = db_query(
+        op->db, "UPDATE images SET status = 0, verdict = 0, person = -1, reason = NULL, tries = 0, crashes = 0, "
+                "cycle = cycle + 1, run_after = ?, finished_at = 0 WHERE id = ? AND status = ?");
 
     op->d->bind_int(s, 1, op->now_ms);
     op->d->bind_int(s, 2, id);
@@ -24,7 +24,8 @@ static int put_back(struct op *op, int64_t id, int status, int verdict)
 static int retry_failed(struct op *op, int64_t after)
 {
     enum { BATCH = 500 };
-    struct db_statement *s = db_query(op->db, "SELECT id FROM images WHERE status = 2 AND id > ? ORDER BY id LIMIT 500");
+    struct db_statement *s =
+        db_query(op->db, "SELECT id FROM images WHERE status = 2 AND id > ? ORDER BY id LIMIT 500");
     int64_t ids[BATCH];
     int count = 0;
 
@@ -101,8 +102,9 @@ int op_quarantine(struct op *op, const struct msg *msg)
 int op_known_file(struct op *op, const struct msg *msg)
 {
     const struct known_file *f = &((const struct store_known *)msg)->file;
-    struct db_statement *s = db_query(op->db, "REPLACE INTO known_files(path, person_name, size, mtime_ns, taken, reason) "
-                                              "VALUES(?, ?, ?, ?, ?, ?)");
+    struct db_statement *s =
+        db_query(op->db, "REPLACE INTO known_files(path, person_name, size, mtime_ns, taken, reason) "
+                         "VALUES(?, ?, ?, ?, ?, ?)");
 
     db_bind_text(op->db, s, 1, f->path);
     db_bind_text(op->db, s, 2, f->person_name);
@@ -116,8 +118,9 @@ int op_known_file(struct op *op, const struct msg *msg)
 int op_prune(struct op *op, const struct msg *msg)
 {
     const struct store_prune *m = (const struct store_prune *)msg;
-    struct db_statement *s = db_query(op->db, "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id <= (SELECT "
-                                              "COALESCE(MAX(id), 0) FROM events) - ? ORDER BY id LIMIT 5000)");
+    struct db_statement *s =
+        db_query(op->db, "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id <= (SELECT "
+                         "COALESCE(MAX(id), 0) FROM events) - ? ORDER BY id LIMIT 5000)");
 
     op->d->bind_int(s, 1, m->events_keep);
     if (db_finish(op->db, s) < 0)

@@ -74,7 +74,8 @@ int op_person_delete(struct op *op, const struct msg *msg)
     }
     op->d->reset(s);
     for (int i = 0; i < count; i++)
-        if (run_with_id(op, "UPDATE faces SET person = -1, distance = NULL, similarity = NULL WHERE id = ?", faces[i]) < 0 ||
+        if (run_with_id(op, "UPDATE faces SET person = -1, distance = NULL, similarity = NULL WHERE id = ?", faces[i]) <
+                0 ||
             op_judge_image(op, images[i]) < 0)
             return DB_ERROR;
     op->reply->more = count == BATCH;
@@ -132,8 +133,9 @@ static int insert_photo(struct op *op, const struct store_photo *m, int64_t pers
 /* A photo whose bytes the person has already, for the same model, is enrolled once. */
 static int photo_is_there(struct op *op, const struct store_photo *m, int64_t person)
 {
-    struct db_statement *s = db_query(op->db, "SELECT pi.id FROM person_images pi JOIN templates t ON t.photo_id = pi.id "
-                                              "WHERE pi.person_id = ? AND pi.sha256 = ? AND t.model = ? LIMIT 1");
+    struct db_statement *s =
+        db_query(op->db, "SELECT pi.id FROM person_images pi JOIN templates t ON t.photo_id = pi.id "
+                         "WHERE pi.person_id = ? AND pi.sha256 = ? AND t.model = ? LIMIT 1");
     int result;
 
     db_bind_text(op->db, s, 2, m->sha256);

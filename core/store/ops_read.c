@@ -11,9 +11,10 @@ int op_image(struct op *op, const struct msg *msg)
     op->reply->images = arena_alloc(op->arena, sizeof(struct image));
     result = op_load_image(op, ((const struct store_id *)msg)->id, op->reply->images);
     op->reply->image_count = result == 1;
-    return result == 0 ? op_refuse(op, STORE_NOT_FOUND, "there is no image %lld",
-                                   (long long)((const struct store_id *)msg)->id)
-                       : result < 0 ? result : 0;
+    return result == 0
+               ? op_refuse(op, STORE_NOT_FOUND, "there is no image %lld", (long long)((const struct store_id *)msg)->id)
+           : result < 0 ? result
+                        : 0;
 }
 
 #define LIST_IMAGES(condition)                                                                                         \
@@ -114,7 +115,8 @@ int op_events(struct op *op, const struct msg *msg)
         if (has_later(events, count, i))
             continue;
         if (events[i].kind == EVENT_IMAGE && op_load_image(op, events[i].image, image) != 1)
-            events[i].kind = EVENT_IMAGE_DELETED; /* its own event comes on a later page; saying it twice harms nobody */
+            events[i].kind =
+                EVENT_IMAGE_DELETED; /* its own event comes on a later page; saying it twice harms nobody */
         events[kept++] = events[i];
     }
     r->events = events;
@@ -140,8 +142,9 @@ int op_people(struct op *op, const struct msg *msg)
 {
     const struct store_list *m = (const struct store_list *)msg;
     struct store_reply *r = op->reply;
-    struct db_statement *s = db_query(op->db, "SELECT p.id, p.name, (SELECT COUNT(*) FROM person_images pi WHERE "
-                                              "pi.person_id = p.id) FROM person p WHERE p.id > ? ORDER BY p.id LIMIT ?");
+    struct db_statement *s =
+        db_query(op->db, "SELECT p.id, p.name, (SELECT COUNT(*) FROM person_images pi WHERE "
+                         "pi.person_id = p.id) FROM person p WHERE p.id > ? ORDER BY p.id LIMIT ?");
 
     r->people = arena_alloc(op->arena, (size_t)(m->limit + 1) * sizeof(struct person));
     op->d->bind_int(s, 1, m->after);
@@ -173,8 +176,9 @@ int op_photos(struct op *op, const struct msg *msg)
     op->d->reset(s);
     if (!r->person_count)
         return op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)person);
-    s = db_query(op->db, "SELECT id, image_name, path, created_at FROM person_images WHERE person_id = ? ORDER BY id LIMIT "
-                         "1000");
+    s = db_query(op->db,
+                 "SELECT id, image_name, path, created_at FROM person_images WHERE person_id = ? ORDER BY id LIMIT "
+                 "1000");
     op->d->bind_int(s, 1, person);
     r->photos = arena_alloc(op->arena, MAX * sizeof(struct photo));
     while (r->photo_count < MAX && op->d->step(s) == DB_ROW)
@@ -220,8 +224,9 @@ int op_unknown_faces(struct op *op, const struct msg *msg)
 {
     const struct store_list *m = (const struct store_list *)msg;
     struct store_reply *r = op->reply;
-    struct db_statement *s = db_query(op->db, "SELECT id, image_id, model, embedding FROM faces WHERE person = -1 AND id > "
-                                              "? ORDER BY id LIMIT ?");
+    struct db_statement *s =
+        db_query(op->db, "SELECT id, image_id, model, embedding FROM faces WHERE person = -1 AND id > "
+                         "? ORDER BY id LIMIT ?");
 
     op->d->bind_int(s, 1, m->after);
     op->d->bind_int(s, 2, m->limit);
@@ -248,8 +253,8 @@ int op_known_files(struct op *op, const struct msg *msg)
 {
     const struct store_list *m = (const struct store_list *)msg;
     struct store_reply *r = op->reply;
-    struct db_statement *s =
-        db_query(op->db, "SELECT path, person_name, size, mtime_ns, taken, reason FROM known_files ORDER BY path LIMIT ?");
+    struct db_statement *s = db_query(
+        op->db, "SELECT path, person_name, size, mtime_ns, taken, reason FROM known_files ORDER BY path LIMIT ?");
 
     op->d->bind_int(s, 1, m->limit);
     r->files = arena_alloc(op->arena, (size_t)m->limit * sizeof(struct known_file) + 1);

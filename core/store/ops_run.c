@@ -32,13 +32,15 @@ int op_claim(struct op *op, const struct msg *msg)
                                               " FROM images i LEFT JOIN person p ON p.id = i.person WHERE i.status = 0 "
                                               "AND i.run_after <= ? ORDER BY i.run_after, i.id LIMIT ?");
     struct image *due = arena_alloc(op->arena, (size_t)m->max * sizeof *due + 1);
-    int count = 0, result;
+    int count = 0, result = DB_DONE;
 
     op->d->bind_int(s, 1, op->now_ms);
     op->d->bind_int(s, 2, m->max);
     while (count < m->max && (result = op->d->step(s)) == DB_ROW)
         op_image_row(op, s, &due[count++]);
     op->d->reset(s);
+    if (result < 0)
+        return result;
     op->reply->images = due;
     for (int i = 0; i < count; i++) {
         if ((result = claim_one(op, m, &due[i])) < 0)
@@ -70,9 +72,9 @@ int op_renew(struct op *op, const struct msg *msg)
 
 static int insert_face(struct op *op, int64_t image, const struct face *f)
 {
-    struct db_statement *s =
-        db_query(op->db, "INSERT INTO faces(image_id, x, y, width, height, landmarks, quality, model, embedding, person, "
-                         "distance, similarity, candidates) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    struct db_statement *s = db_query(
+        op->db, "INSERT INTO faces(image_id, x, y, width, height, landmarks, quality, model, embedding, person, "
+                "distance, similarity, candidates) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
     op->d->bind_int(s, 1, image);
     op->d->bind_real(s, 2, (double)f->x);
@@ -99,13 +101,16 @@ struct ending {
 
 static struct ending ending_of(const struct op *op, const struct store_finish *m, const struct image *before)
 {
-    struct ending e = {.status = IMAGE_FAILED, .person = PERSON_UNKNOWN, .finished_at = op->now_ms, .reason = m->reason};
+    struct ending e = {
+        .status = IMAGE_FAILED, .person = PERSON_UNKNOWN, .finished_at = op->now_ms, .reason = m->reason};
 
     switch (m->outcome) {
     case OUTCOME_FAILED:
         break;
     case OUTCOME_RELEASE:
-        e = (struct ending){.person = before->person, .verdict = before->verdict, .run_after = op->now_ms + m->delay_ms,
+        e = (struct ending){.person = before->person,
+                            .verdict = before->verdict,
+                            .run_after = op->now_ms + m->delay_ms,
                             .tries_back = 1};
         break;
     case OUTCOME_RETRY:
@@ -137,9 +142,10 @@ static struct ending ending_of(const struct op *op, const struct store_finish *m
 static int write_ending(struct op *op, const struct image *before, const struct ending *e, const char *sha256)
 {
     struct db_statement *s = db_query(
-        op->db, "UPDATE images SET status = ?, verdict = ?, person = ?, run_after = ?, finished_at = ?, tries = tries - "
-                "?, crashes = crashes + ?, reason = ?, sha256 = COALESCE(?, sha256), lease_owner = NULL, lease_until = 0 "
-                "WHERE id = ? AND status = 3 AND attempt = ?");
+        op->db,
+        "UPDATE images SET status = ?, verdict = ?, person = ?, run_after = ?, finished_at = ?, tries = tries - "
+        "?, crashes = crashes + ?, reason = ?, sha256 = COALESCE(?, sha256), lease_owner = NULL, lease_until = 0 "
+        "WHERE id = ? AND status = 3 AND attempt = ?");
     int result;
 
     op->d->bind_int(s, 1, e->status);
@@ -202,9 +208,10 @@ int op_reap(struct op *op, const struct msg *msg)
     enum { BATCH = 256 };
     const struct store_reap *m = (const struct store_reap *)msg;
     struct db_statement *s =
-        m->not_owner ? db_query(op->db, "SELECT id, attempt FROM images WHERE status = 3 AND COALESCE(lease_owner, '') <> "
-                                        "? ORDER BY id LIMIT 256")
-                     : db_query(op->db, "SELECT id, attempt FROM images WHERE status = 3 AND lease_until < ? LIMIT 256");
+        m->not_owner
+            ? db_query(op->db, "SELECT id, attempt FROM images WHERE status = 3 AND COALESCE(lease_owner, '') <> "
+                               "? ORDER BY id LIMIT 256")
+            : db_query(op->db, "SELECT id, attempt FROM images WHERE status = 3 AND lease_until < ? LIMIT 256");
     int64_t ids[BATCH], attempts[BATCH];
     int count = 0, result = 0;
 

@@ -193,9 +193,9 @@ static int run_in_savepoint(struct store *store, struct request *r, struct op *s
 
 static int write_tally(struct db *db, const struct op *sum)
 {
-    struct db_statement *s =
-        db_query(db, "UPDATE tally SET pending = pending + ?, processed = processed + ?, failed = failed + ?, processing = "
-                     "processing + ?, unknown = unknown + ?");
+    struct db_statement *s = db_query(
+        db, "UPDATE tally SET pending = pending + ?, processed = processed + ?, failed = failed + ?, processing = "
+            "processing + ?, unknown = unknown + ?");
     bool any = sum->unknown != 0;
 
     for (int i = 0; i < IMAGE_STATUSES; i++) {

@@ -41,10 +41,10 @@ struct face {
     const float *landmarks;    /* pairs x, y */
     int landmark_count;        /* pairs */
     float quality;
-    const char *model;         /* the model id its embedding belongs to */
-    const float *embedding;    /* NULL when the recogniser gave a label */
+    const char *model;      /* the model id its embedding belongs to */
+    const float *embedding; /* NULL when the recogniser gave a label */
     int dimension;
-    int64_t person;            /* PERSON_UNKNOWN */
+    int64_t person; /* PERSON_UNKNOWN */
     const char *person_name;
     double distance, similarity;
     const struct candidate *candidates; /* nearest first */
@@ -75,7 +75,8 @@ struct photo { /* an enrolled photo of a person */
     int64_t created_ms;
 };
 
-struct template { /* an enrolled embedding */
+struct template
+{ /* an enrolled embedding */
     int64_t id, person;
     const char *model;
     const float *embedding;
@@ -88,7 +89,7 @@ struct event {
 };
 enum event_kind { EVENT_IMAGE = 1, EVENT_IMAGE_DELETED, EVENT_PERSON, EVENT_PERSON_DELETED };
 
-struct known_file { /* a file of the known-people folder, as it was when last looked at */
+struct known_file {                          /* a file of the known-people folder, as it was when last looked at */
     const char *path, *person_name, *reason; /* reason: why it was not taken, else NULL */
     int64_t size, mtime_ns;
     bool taken;
@@ -262,9 +263,9 @@ struct store_prune {
 
 struct store_reply {
     struct store_message_head m;
-    int status;                   /* store_status */
-    char error[200];              /* words, when it is not STORE_OK */
-    int64_t id, changed, next;    /* next: cursor of the next page, 0: none */
+    int status;                /* store_status */
+    char error[200];           /* words, when it is not STORE_OK */
+    int64_t id, changed, next; /* next: cursor of the next page, 0: none */
     bool more;
     struct image *images;
     int image_count;

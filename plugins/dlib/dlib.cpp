@@ -23,15 +23,15 @@ namespace
 {
 constexpr unsigned CHIP_SIDE = 150;
 constexpr double CHIP_PADDING = 0.25;
-constexpr unsigned HOG_FACE = 80;               // side of the smallest face the detector can see
+constexpr unsigned HOG_FACE = 80;                // side of the smallest face the detector can see
 constexpr long MAX_UPSAMPLED = 4L * 1600 * 1600; // bounds time and memory of the second look
 constexpr unsigned DIMENSION = 128;
 
-template <template <int, template <typename> class, int, typename> class block, int N,
-          template <typename> class BN, typename SUBNET>
+template <template <int, template <typename> class, int, typename> class block, int N, template <typename> class BN,
+          typename SUBNET>
 using residual = dlib::add_prev1<block<N, BN, 1, dlib::tag1<SUBNET>>>;
-template <template <int, template <typename> class, int, typename> class block, int N,
-          template <typename> class BN, typename SUBNET>
+template <template <int, template <typename> class, int, typename> class block, int N, template <typename> class BN,
+          typename SUBNET>
 using residual_down =
     dlib::add_prev2<dlib::avg_pool<2, 2, 2, 2, dlib::skip1<dlib::tag2<block<N, BN, 2, dlib::tag1<SUBNET>>>>>>;
 template <int N, template <typename> class BN, int stride, typename SUBNET>
@@ -44,9 +44,9 @@ template <typename SUBNET> using alevel2 = ares<128, ares<128, ares_down<128, SU
 template <typename SUBNET> using alevel3 = ares<64, ares<64, ares<64, ares_down<64, SUBNET>>>>;
 template <typename SUBNET> using alevel4 = ares<32, ares<32, ares<32, SUBNET>>>;
 using network = dlib::loss_metric<dlib::fc_no_bias<
-    DIMENSION,
-    dlib::avg_pool_everything<alevel0<alevel1<alevel2<alevel3<alevel4<dlib::max_pool<
-        3, 3, 2, 2, dlib::relu<dlib::affine<dlib::con<32, 7, 7, 2, 2, dlib::input_rgb_image_sized<CHIP_SIDE>>>>>>>>>>>>>;
+    DIMENSION, dlib::avg_pool_everything<alevel0<alevel1<alevel2<alevel3<alevel4<dlib::max_pool<
+                   3, 3, 2, 2,
+                   dlib::relu<dlib::affine<dlib::con<32, 7, 7, 2, 2, dlib::input_rgb_image_sized<CHIP_SIDE>>>>>>>>>>>>>;
 
 using picture = dlib::matrix<dlib::rgb_pixel>;
 
@@ -111,7 +111,8 @@ void copy(const kith_image &image, picture &out)
 {
     out.set_size(image.height, image.width);
     for (uint32_t y = 0; y < image.height; y++)
-        std::memcpy(&out(y, 0), image.rgb + static_cast<size_t>(y) * image.stride, static_cast<size_t>(image.width) * 3);
+        std::memcpy(&out(y, 0), image.rgb + static_cast<size_t>(y) * image.stride,
+                    static_cast<size_t>(image.width) * 3);
 }
 
 std::vector<found> detect(instance &me, double min_side)
@@ -177,7 +178,8 @@ int recognize(void *self, const kith_image *image, kith_result *result, char *er
         copy(*image, me.pixels);
         auto seen = detect(me, me.min_face * image->scale);
         if (seen.size() > image->max_faces) {
-            std::sort(seen.begin(), seen.end(), [](const found &a, const found &b) { return a.box.area() > b.box.area(); });
+            std::sort(seen.begin(), seen.end(),
+                      [](const found &a, const found &b) { return a.box.area() > b.box.area(); });
             seen.resize(image->max_faces);
         }
         describe(me, seen);

@@ -3,8 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int decode_check(const uint8_t *data, size_t len, uint64_t max_pixels, struct image_header *header,
-                 struct error *error)
+int decode_check(const uint8_t *data, size_t len, uint64_t max_pixels, struct image_header *header, struct error *error)
 {
     if (len == 0)
         return error_set(error, -EINVAL, "the file is empty");
@@ -24,7 +23,7 @@ int decode_check(const uint8_t *data, size_t len, uint64_t max_pixels, struct im
 int decode(const uint8_t *data, size_t len, uint64_t max_pixels, uint32_t wanted_side, struct pixels *out,
            struct error *error)
 {
-    struct image_header header;
+    struct image_header header = {0};
     int result = decode_check(data, len, max_pixels, &header, error);
 
     *out = (struct pixels){.scale = 1};

@@ -11,7 +11,7 @@
 struct pixels {
     uint8_t *rgb; /* owned; 3 bytes a pixel, rows without gaps */
     uint32_t width, height;
-    double scale;                         /* pixels here for one pixel of the picture */
+    double scale;                           /* pixels here for one pixel of the picture */
     uint32_t picture_width, picture_height; /* of the upright picture at full size */
 };
 

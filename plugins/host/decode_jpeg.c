@@ -89,8 +89,9 @@ uint8_t *pixels_jpeg(const struct pixels *p, int quality, size_t *len)
     unsigned long size = 0;
     uint8_t *copy = NULL;
 
-    if (handle && tjCompress2(handle, p->rgb, (int)p->width, 0, (int)p->height, TJPF_RGB, &jpeg, &size, TJSAMP_420,
-                              quality, 0) == 0 &&
+    if (handle &&
+        tjCompress2(handle, p->rgb, (int)p->width, 0, (int)p->height, TJPF_RGB, &jpeg, &size, TJSAMP_420, quality, 0) ==
+            0 &&
         (copy = malloc(size))) {
         memcpy(copy, jpeg, size);
         *len = size;

@@ -30,7 +30,8 @@ int loader_check(const struct kith_recognizer *r, struct error *error)
     if (!r->open || !r->health || !r->recognize || !r->close)
         return error_set(error, -EINVAL, "one of its functions is missing");
     if (r->dimension > DIMENSION_MAX)
-        return error_set(error, -EINVAL, "its embeddings have %u numbers; the limit is %d", r->dimension, DIMENSION_MAX);
+        return error_set(error, -EINVAL, "its embeddings have %u numbers; the limit is %d", r->dimension,
+                         DIMENSION_MAX);
     if (r->dimension && (r->metric < KITH_METRIC_L2 || r->metric > KITH_METRIC_CHI_SQUARE))
         return error_set(error, -EINVAL, "its metric %u is unknown", r->metric);
     if (!isfinite(r->threshold) || r->threshold <= 0)

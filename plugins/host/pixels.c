@@ -94,7 +94,8 @@ void pixels_part(const struct pixels *p, int64_t x, int64_t y, int64_t width, in
                  struct pixels *out)
 {
     uint32_t x0 = (uint32_t)clip(x, 0, p->width - 1), y0 = (uint32_t)clip(y, 0, p->height - 1);
-    uint32_t w = (uint32_t)clip(x + width, x0 + 1, p->width) - x0, h = (uint32_t)clip(y + height, y0 + 1, p->height) - y0;
+    uint32_t w = (uint32_t)clip(x + width, x0 + 1, p->width) - x0,
+             h = (uint32_t)clip(y + height, y0 + 1, p->height) - y0;
     uint32_t longer = w > h ? w : h;
 
     *out = (struct pixels){.width = w, .height = h, .scale = 1};
@@ -109,8 +110,9 @@ void pixels_part(const struct pixels *p, int64_t x, int64_t y, int64_t width, in
         abort();
     for (uint32_t oy = 0; oy < out->height; oy++)
         for (uint32_t ox = 0; ox < out->width; ox++)
-            average(p, x0 + (uint32_t)((uint64_t)ox * w / out->width), x0 + (uint32_t)((uint64_t)(ox + 1) * w / out->width),
-                    y0 + (uint32_t)((uint64_t)oy * h / out->height),
-                    y0 + (uint32_t)((uint64_t)(oy + 1) * h / out->height), out->rgb + ((size_t)oy * out->width + ox) * 3);
+            average(
+                p, x0 + (uint32_t)((uint64_t)ox * w / out->width), x0 + (uint32_t)((uint64_t)(ox + 1) * w / out->width),
+                y0 + (uint32_t)((uint64_t)oy * h / out->height), y0 + (uint32_t)((uint64_t)(oy + 1) * h / out->height),
+                out->rgb + ((size_t)oy * out->width + ox) * 3);
     out->scale = (double)out->width / w;
 }

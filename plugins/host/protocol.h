@@ -15,7 +15,12 @@
 #include "core/base/hash.h"
 #include "plugins/recognizer.h"
 
-enum { PACKET_MAX = 160 * 1024, PICTURE_PART = 128 * 1024, REASON_BYTES = sizeof(((struct error *)0)->text), WORKER_FD = 3 };
+enum {
+    PACKET_MAX = 160 * 1024,
+    PICTURE_PART = 128 * 1024,
+    REASON_BYTES = sizeof(((struct error *)0)->text),
+    WORKER_FD = 3
+};
 
 enum packet_kind {
     PACKET_CONFIG = 1,

@@ -95,7 +95,8 @@ static int start(struct server *s)
     ssize_t n = receive(s, &fd);
     const char *at = s->in + sizeof(struct packet) + sizeof s->config, *end = s->in + n, *file = at;
 
-    if (n < (ssize_t)(sizeof(struct packet) + sizeof s->config) || ((struct packet *)(void *)s->in)->kind != PACKET_CONFIG)
+    if (n < (ssize_t)(sizeof(struct packet) + sizeof s->config) ||
+        ((struct packet *)(void *)s->in)->kind != PACKET_CONFIG)
         return 1;
     memcpy(&s->config, s->in + sizeof(struct packet), sizeof s->config);
     for (at += strlen(at) + 1; at < end && count < SETTINGS_MAX; count++) {
@@ -136,7 +137,7 @@ static void blame(struct job *job, int status, const char *words)
 /* The whole file into memory, whatever its size says: it is read to the end or to the limit. */
 static bool read_image(struct server *s, struct job *job, int fd)
 {
-    size_t capacity = 256 * 1024, max = s->config.max_image;
+    size_t capacity = (size_t)256 << 10, max = s->config.max_image;
     off_t size = lseek(fd, 0, SEEK_END);
     ssize_t n = 1;
     char words[REASON_BYTES];
@@ -177,8 +178,8 @@ static bool is_quarantined(const struct server *s, const char *sha256)
 static bool face_is_sane(const struct server *s, const struct kith_face *f)
 {
     if (f->size < sizeof *f || !isfinite(f->x) || !isfinite(f->y) || !(f->width > 0) || !(f->height > 0) ||
-        !isfinite(f->width) || !isfinite(f->height) || !isfinite(f->quality) || f->landmark_count > KITH_LANDMARKS_MAX ||
-        (f->landmark_count && !f->landmarks) || (!f->embedding && !f->label))
+        !isfinite(f->width) || !isfinite(f->height) || !isfinite(f->quality) ||
+        f->landmark_count > KITH_LANDMARKS_MAX || (f->landmark_count && !f->landmarks) || (!f->embedding && !f->label))
         return false;
     for (uint32_t i = 0; f->embedding && i < s->plugin->dimension; i++)
         if (!isfinite(f->embedding[i]))
@@ -250,8 +251,7 @@ static void recognize(struct server *s, struct job *job)
 {
     enum { FACES_SANE = 100000 };
     struct pixels pixels = {.scale = 1};
-    struct kith_image image = {
-        .size = sizeof image, .path = job->path, .scale = 1, .max_faces = s->config.max_faces};
+    struct kith_image image = {.size = sizeof image, .path = job->path, .scale = 1, .max_faces = s->config.max_faces};
     struct kith_result result = {.size = sizeof result};
     struct error error = {0};
     char words[REASON_BYTES] = "";
@@ -301,14 +301,16 @@ static void picture(struct server *s, struct job *job)
     job->done.width = whole.picture_width;
     job->done.height = whole.picture_height;
     if (ask->width > 0)
-        pixels_part(&whole, (int64_t)ask->x, (int64_t)ask->y, (int64_t)ask->width, (int64_t)ask->height, ask->side, &part);
+        pixels_part(&whole, (int64_t)ask->x, (int64_t)ask->y, (int64_t)ask->width, (int64_t)ask->height, ask->side,
+                    &part);
     else
         part = whole;
     jpeg = pixels_jpeg(&part, 85, &len);
     if (!jpeg)
         blame(job, WORK_BAD_IMAGE, "no small picture can be made of it");
     for (size_t at = 0; jpeg && at < len; at += PICTURE_PART)
-        send_packet(s, PACKET_PICTURE, job->serial, jpeg + at, len - at < PICTURE_PART ? len - at : PICTURE_PART, NULL, 0);
+        send_packet(s, PACKET_PICTURE, job->serial, jpeg + at, len - at < PICTURE_PART ? len - at : PICTURE_PART, NULL,
+                    0);
     free(jpeg);
     if (part.rgb != whole.rgb)
         pixels_free(&part);
@@ -340,7 +342,8 @@ static uint64_t resident_bytes(const struct server *s)
     char text[128] = "";
     unsigned long long all, resident = 0;
 
-    if (s->statm < 0 || pread(s->statm, text, sizeof text - 1, 0) <= 0 || sscanf(text, "%llu %llu", &all, &resident) != 2)
+    if (s->statm < 0 || pread(s->statm, text, sizeof text - 1, 0) <= 0 ||
+        sscanf(text, "%llu %llu", &all, &resident) != 2)
         return 0;
     return resident * 4096;
 }

@@ -29,7 +29,7 @@ struct worker {
     int handles; /* that still close */
     int64_t exit_status;
     int exit_signal;
-    uint64_t serial;           /* of the job under way, 0: none */
+    uint64_t serial; /* of the job under way, 0: none */
     struct packet_hello hello;
     struct worker_event *next; /* what is being collected */
     int face_capacity;
@@ -103,7 +103,9 @@ static bool take_face(struct worker *w, const char *body, size_t len)
                        .y = p.y,
                        .width = p.width,
                        .height = p.height,
-                       .quality = p.quality < 0 ? 0 : p.quality > 1 ? 1 : p.quality,
+                       .quality = p.quality < 0   ? 0
+                                  : p.quality > 1 ? 1
+                                                  : p.quality,
                        .landmark_count = (int)p.landmark_count,
                        .dimension = (int)p.dimension,
                        .person = PERSON_UNKNOWN};

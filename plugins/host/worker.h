@@ -21,8 +21,8 @@ enum worker_message { WORKER_READY = 0x3000, WORKER_DONE, WORKER_GONE };
 struct worker_event {
     struct msg head;
     struct arena arena;
-    uint64_t worker; /* the number given at the start: an event of an older worker is not mixed up */
-    uint64_t serial; /* DONE: of the job */
+    uint64_t worker;           /* the number given at the start: an event of an older worker is not mixed up */
+    uint64_t serial;           /* DONE: of the job */
     struct packet_hello hello; /* of this worker, once it was ready */
     struct packet_done done;
     struct face *faces;

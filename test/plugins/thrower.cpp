@@ -26,10 +26,21 @@ void close_instance(void *)
 {
 }
 
-const kith_recognizer descriptor = {
-    KITH_RECOGNIZER_MAGIC, KITH_RECOGNIZER_ABI, sizeof(kith_recognizer), KITH_NEEDS_PIXELS, "thrower", "1", "thrower",
-    KITH_METRIC_L2,        3,                   5,                       0,                 open_instance,
-    health,                recognize,           close_instance};
+const kith_recognizer descriptor = {KITH_RECOGNIZER_MAGIC,
+                                    KITH_RECOGNIZER_ABI,
+                                    sizeof(kith_recognizer),
+                                    KITH_NEEDS_PIXELS,
+                                    "thrower",
+                                    "1",
+                                    "thrower",
+                                    KITH_METRIC_L2,
+                                    3,
+                                    5,
+                                    0,
+                                    open_instance,
+                                    health,
+                                    recognize,
+                                    close_instance};
 } // namespace
 
 const kith_recognizer *kith_recognizer_get(void)

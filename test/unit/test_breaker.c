@@ -256,7 +256,7 @@ static void test_an_outcome_of_before_a_change_is_not_counted(void **state)
         call(RECOGNIZED_CRASHED);
     actor_system_tell(sys, "late", msg_new(1, sizeof(struct msg)));
     settle();
-    assert_int_equal(state_now(), BREAKER_CLOSED);      /* the late one was not the fifth */
+    assert_int_equal(state_now(), BREAKER_CLOSED);            /* the late one was not the fifth */
     assert_int_equal(heard.last_outcome, RECOGNIZED_CRASHED); /* but its asker got it */
 }
 

@@ -54,8 +54,42 @@ static uint8_t *jpeg(size_t *len)
 /* The JPEG with an EXIF segment behind its start marker. */
 static uint8_t *with_exif(const uint8_t *data, size_t len, int orientation, bool big, size_t *out_len)
 {
-    uint8_t exif[] = {0xff, 0xe1, 0, 34,   'E', 'x', 'i', 'f', 0, 0, 'I', 'I', 42, 0, 8, 0, 0, 0,
-                      1,    0,    0x12, 1, 3,   0,   1,   0,   0, 0, (uint8_t)orientation, 0, 0, 0, 0, 0, 0, 0};
+    uint8_t exif[] = {0xff,
+                      0xe1,
+                      0,
+                      34,
+                      'E',
+                      'x',
+                      'i',
+                      'f',
+                      0,
+                      0,
+                      'I',
+                      'I',
+                      42,
+                      0,
+                      8,
+                      0,
+                      0,
+                      0,
+                      1,
+                      0,
+                      0x12,
+                      1,
+                      3,
+                      0,
+                      1,
+                      0,
+                      0,
+                      0,
+                      (uint8_t)orientation,
+                      0,
+                      0,
+                      0,
+                      0,
+                      0,
+                      0,
+                      0};
     static const uint8_t big_endian[] = {'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1};
     uint8_t *out = malloc(len + sizeof exif);
 
@@ -162,8 +196,8 @@ static void expect_refused(const uint8_t *data, size_t len, const char *words)
 
 static void test_what_is_no_image_is_refused_in_words(void **state)
 {
-    static const uint8_t huge[] = {0x89, 'P', 'N', 'G', 13, 10, 26, 10, 0, 0, 0, 13, 'I', 'H', 'D', 'R', 0, 0, 0xc3,
-                                   0x50, 0, 0, 0xc3, 0x50, 8, 2, 0, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t huge[] = {0x89, 'P',  'N',  'G', 13, 10,   26,   10, 0, 0, 0, 13, 'I', 'H', 'D', 'R', 0,
+                                   0,    0xc3, 0x50, 0,   0,  0xc3, 0x50, 8,  2, 0, 0, 0,  0,   0,   0,   0,   0};
     size_t len;
     uint8_t *data = jpeg(&len);
 

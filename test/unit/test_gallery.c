@@ -11,7 +11,8 @@ static void add(struct gallery_index *g, int64_t id, int64_t person, const char 
 {
     float e[2] = {x, y};
 
-    gallery_index_add(g, &(struct template){.id = id, .person = person, .model = model, .embedding = e, .dimension = 2});
+    gallery_index_add(g,
+                      &(struct template){.id = id, .person = person, .model = model, .embedding = e, .dimension = 2});
 }
 
 static void test_nearest_person_first_each_once(void **state)

@@ -1,0 +1,106 @@
+"""The results page in a real browser: page.js drives Chromium, this feeds kith and says what must be seen."""
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+from harness import PATIENCE_S, ROOT, png, until
+
+NODE = ROOT / 'build/node/node_modules'
+CHROMIUM = shutil.which('chromium')
+
+
+class Page:
+    """A browser behind a pipe: one command a line, one JSON answer a line."""
+
+    def __init__(self, address, shots):
+        self.process = subprocess.Popen(['node', ROOT / 'test/browser/page.js', f'http://{address}/', CHROMIUM, str(shots)],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        env={**os.environ, 'NODE_PATH': str(NODE)})
+        self.ask('ready')
+
+    def ask(self, *command):
+        self.process.stdin.write(json.dumps(command) + '\n')
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        assert line, 'the browser is gone'
+        answer = json.loads(line)
+        assert 'error' not in answer, answer['error']
+        return answer['value']
+
+    def rows(self):
+        return self.ask('rows')
+
+    def until_row(self, number, condition):
+        def find():
+            row = next((r for r in self.rows() if r['id'] == str(number)), None)
+            return row if row and condition(row) else None
+        return until(find, f'row {number}')
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(PATIENCE_S)
+
+
+@pytest.fixture
+def page(kith, tmp_path):
+    if not CHROMIUM or not NODE.exists():
+        pytest.skip('no chromium or no playwright-core: test/run.sh installs them')
+    page = Page(kith.dashboard, tmp_path)
+    yield page
+    errors = page.ask('errors')
+    page.close()
+    assert errors == []
+
+
+def test_a_posted_image_appears_and_gets_its_name_without_a_reload(kith, page):
+    assert page.rows() == []
+    assert page.ask('visible', '#empty') is True
+    number, = kith.submit(kith.picture('red.png', 255, 0, 0))
+    row = page.until_row(number, lambda r: r['person'] == 'unknown')
+    assert row['path'].endswith('red.png') and row['status'] == 'pending'
+    assert page.ask('visible', '#empty') is False
+    until(lambda: page.ask('pictures') == 1, 'the thumbnail')
+    person = kith.post('/v1/people', {'name': 'Red <b>bold</b>'}).json['id']
+    kith.post(f'/v1/people/{person}/photos', png(255, 0, 0), content_type='image/png')
+    row = page.until_row(number, lambda r: r['status'] == 'processed')
+    assert row['person'] == 'Red <b>bold</b>', 'a name is text, never markup'
+    assert float(row['similarity']) > 0.9
+
+
+def test_failures_show_their_reason_and_can_be_retried(kith, page):
+    number, = kith.submit('later.png')
+    assert page.until_row(number, lambda r: r['status'] == 'failed')['reason'] == 'no such file'
+    kith.picture('later.png', 1, 2, 3)
+    page.ask('click', '#retry')
+    page.until_row(number, lambda r: r['person'] == 'unknown')
+
+
+def test_pages_and_filters(kith, page):
+    kith.submit(*[kith.picture(f'{n}.png', n, 0, 0) for n in range(120)], 'gone.jpg')
+    until(lambda: kith.get('/v1/stats').json['unknown'] == 120, 'all to be done')
+    page.ask('reload')
+    assert [r['id'] for r in until(lambda: page.rows(), 'rows')] == [str(n) for n in range(121, 71, -1)]
+    page.ask('click', '#older')
+    until(lambda: (page.rows() or [{}])[0].get('id') == '71', 'the second page')
+    page.ask('click', '#older')
+    until(lambda: len(page.rows()) == 21, 'the last page')
+    page.ask('click', '#newest')
+    until(lambda: (page.rows() or [{}])[0].get('id') == '121', 'the first page')
+    page.ask('select', '#filter', 'failed')
+    until(lambda: [r['path'].rsplit('/')[-1] for r in page.rows()] == ['gone.jpg'], 'the failed one')
+    page.ask('shot', 'page.png')
+
+
+def test_the_page_lives_through_a_restart(kith, page):
+    address = {'api_listen': kith.api, 'dashboard_listen': kith.dashboard}
+    until(lambda: page.ask('text', '#live') == 'live', 'it to be live')
+    assert kith.stop() == 0
+    until(lambda: page.ask('text', '#live') == 'reconnecting', 'it to notice')
+    page.ask('forget-errors')
+    kith.settings.update(address)
+    kith.start()
+    number, = kith.submit(kith.picture('a.png', 9, 9, 9))
+    page.until_row(number, lambda r: r['person'] == 'unknown')
+    page.ask('forget-errors')
