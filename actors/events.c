@@ -138,7 +138,8 @@ static void on_page(struct actor *self, void *context, int status, const struct 
     if (status == ACTOR_OK && r->status == STORE_OK) {
         if (s->cursor < 0) {
             s->cursor = r->last_event;
-            /* with a number from the first moment on, so that one who is cut off at once comes back to the right place */
+            /* with a number from the first moment on, so that one who is cut off at once comes back to the right place
+             */
             buf_printf(&out, "retry: 2000\nid: %lld\nevent: hello\ndata: {}\n\n", (long long)s->cursor);
         } else {
             write_page(&out, r, &s->cursor);

@@ -64,7 +64,8 @@ void metrics_write(struct buf *out)
         buf_printf(out, "# HELP %s %s\n# TYPE %s histogram\n", h->name, h->help, h->name);
         for (int i = 0; i < HISTOGRAM_BUCKETS; i++) {
             below += h->bucket[i];
-            buf_printf(out, "%s_bucket{le=\"%g\"} %llu\n", h->name, 0.001 * (double)(1 << i), (unsigned long long)below);
+            buf_printf(out, "%s_bucket{le=\"%g\"} %llu\n", h->name, 0.001 * (double)(1 << i),
+                       (unsigned long long)below);
         }
         buf_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.6f\n%s_count %llu\n", h->name,
                    (unsigned long long)h->count, h->name, (double)h->sum_us / 1e6, h->name,

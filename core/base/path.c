@@ -70,9 +70,13 @@ static int add_root(struct path_roots *roots, const char *folder, int create, in
     if (root->fd < 0)
         return error_set(error, -errno, "image root %s: %s", absolute, strerror(errno));
     root->real = strdup(absolute);
+    if (!root->real)
+        abort();
     root->folder = absolute_name(folder);
     if (!root->folder) /* holds `..`, or is "/" */
         root->folder = strdup(absolute);
+    if (!root->folder)
+        abort();
     root->hidden = hidden;
     roots->count++;
     return 0;
