@@ -140,15 +140,10 @@ static void put(struct queue *q, struct request *r)
     pthread_mutex_unlock(&q->lock);
 }
 
-static struct op op_for(struct store *store, struct db *db, struct request *r)
+static struct op op_for(struct db *db, struct request *r)
 {
-    return (struct op){.db = db,
-                       .d = db->driver,
-                       .reply = r->reply,
-                       .arena = &r->reply->m.arena,
-                       .now_ms = clock_wall_ms(),
-                       .rows_waiting = store->pending,
-                       .queue_limit = store->queue_limit};
+    return (struct op){
+        .db = db, .d = db->driver, .reply = r->reply, .arena = &r->reply->m.arena, .now_ms = clock_wall_ms()};
 }
 
 static void fail_reply(struct store_reply *reply, int result, const char *words)
@@ -173,7 +168,9 @@ static int run_in_savepoint(struct store *store, struct request *r, struct op *s
 
     if ((result = db_run(store->writer, "SAVEPOINT one")) < 0)
         return result;
-    op = op_for(store, store->writer, r);
+    op = op_for(store->writer, r);
+    op.rows_waiting = store->pending;
+    op.queue_limit = store->queue_limit;
     result = ops[r->m->type - STORE_SUBMIT](&op, r->m);
     if (result < 0) {
         fail_reply(r->reply, result, store->writer->driver->error(store->writer));
@@ -264,7 +261,7 @@ static void *run_reader(void *arg)
         int result;
 
         renew_reply(r);
-        op = op_for(store, store->reader, r);
+        op = op_for(store->reader, r);
         db_run(store->reader, "BEGIN"); /* one view for all statements of an operation */
         result = ops[r->m->type - STORE_SUBMIT](&op, r->m);
         if (result < 0)
@@ -335,7 +332,7 @@ static int lock_folder(struct store *store, const char *folder, struct error *er
 static int read_pending(struct store *store)
 {
     struct request r = {.reply = STORE_MESSAGE(STORE_REPLY, store_reply)};
-    struct op op = op_for(store, store->writer, &r);
+    struct op op = op_for(store->writer, &r);
     int result = op_tally(&op, NULL);
 
     store->pending = r.reply->tally[IMAGE_PENDING];
