@@ -178,10 +178,11 @@ class Kith:
                      f'image {number} to finish', patience)
 
     def metric(self, name):
-        for line in self.get('/metrics').text.splitlines():
+        answer = self.get('/metrics')
+        for line in answer.text.splitlines():
             if line.startswith(name + ' '):
                 return float(line.split()[-1])
-        raise AssertionError(f'no metric {name}')
+        raise AssertionError(f'no metric {name} in {answer}')
 
     def worker_pids(self):
         return [int(p) for p in re.findall(r'worker ready .*pid=(\d+)', self.log())]
