@@ -146,7 +146,7 @@ def main():
     check_routes_are_described()
     sources = [f for f in files if f.endswith(('.c', '.h', '.cpp'))]
     run_tool(['clang-format', '--dry-run', '--Werror'], sources, 'format')
-    build = pathlib.Path(os.environ.get('KITH_BUILD', ROOT / 'build/dev'))
+    build = pathlib.Path(os.environ.get('KITH_BUILD', ROOT / 'build/release'))
     linted = [f for f in sources if f.endswith('.c') and not f.startswith('test/plugins')]
     run_tool(['clang-tidy', '-p', build, '--quiet'], linted, 'lint')
     for line in problems:

@@ -1,6 +1,5 @@
 #include "core/base/path.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -158,12 +157,10 @@ static int clean(const char *path, char *out, size_t size)
 
 static const char *below_folder(const char *folder, const char *name)
 {
-    size_t n;
+    size_t n = strlen(folder);
 
-    assert(folder); /* both names of a root are set when it is opened */
-    n = strlen(folder);
     if (n == 1)
-        return name + 1;
+        n = 0; /* all is below "/" */
     return strncmp(name, folder, n) == 0 && name[n] == '/' && name[n + 1] ? name + n + 1 : NULL;
 }
 
