@@ -258,13 +258,16 @@ static void on_enrolled(struct actor *self, void *context, int status, const str
 static struct msg_enrol *read_photo(struct actor *self, struct http_request *request, int64_t person)
 {
     const struct people_config *config = actor_config(self);
-    char name[NAME_MAX_BYTES + 1] = "", path[PATH_MAX];
+    char name[HTTP_QUERY_MAX] = "", path[PATH_MAX];
     const char *text, *slash;
     struct error error;
     json_t *object;
     size_t len;
 
-    http_request_query(request, "name", name, sizeof name);
+    if (http_request_query(request, "name", name, sizeof name) && strlen(name) > NAME_MAX_BYTES) {
+        http_problem(request, 400, "too-long", "“name” is longer than %d bytes.", NAME_MAX_BYTES);
+        return NULL;
+    }
     if (body_is_image(request)) {
         const char *body = http_request_body(request, &len);
 

@@ -186,9 +186,16 @@ static int listen_on(struct service *v)
     return 0;
 }
 
+static void after_turn(void *context)
+{
+    (void)context;
+    log_flush();
+}
+
 static void make_system(struct service *v)
 {
-    struct actor_system_options options = {.on_event = on_actor_event, .on_fatal = on_fatal, .event_context = v};
+    struct actor_system_options options = {
+        .on_event = on_actor_event, .on_fatal = on_fatal, .after_turn = after_turn, .event_context = v};
     const struct settings *s = v->s;
     struct actor_spec spec = {.name = "serve", .ops = &serve_actor, .config = v};
     struct http_options http = {.loop = &v->loop,
@@ -244,10 +251,12 @@ static int run(struct service *v)
     log_event(LOG_INFO, "serving", LOG_STR("version", KITH_VERSION), LOG_STR("api", http_server_address(v->server, 0)),
               LOG_STR("dashboard", http_server_address(v->server, 1)), LOG_STR("data", v->s->data),
               LOG_STR("recognizer", v->s->recognizer), LOG_INT("workers", v->workers));
+    log_hold();
     uv_run(&v->loop, UV_RUN_DEFAULT);
     for (int i = 0; i < 2; i++)
         uv_close((uv_handle_t *)&v->signals[i], NULL);
     log_event(LOG_INFO, "stopped", LOG_INT("code", v->code));
+    log_flush();
     return v->code;
 }
 
@@ -264,6 +273,7 @@ static void take_down(struct service *v)
     store_close(v->store);
     gallery_index_free(v->index);
     path_roots_free(v->roots);
+    log_flush();
 }
 
 int cli_serve(const struct invocation *in)

@@ -329,6 +329,8 @@ bool actor_system_turn(struct actor_system *system)
         actor->handling_ns += now_ns - last_ns;
         last_ns = now_ns;
     }
+    if (system->o.after_turn)
+        system->o.after_turn(system->o.event_context);
     return system->ready_first != NULL && !system->finished;
 }
 

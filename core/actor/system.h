@@ -23,6 +23,8 @@ struct actor_system_options {
     void (*on_event)(void *context, const char *actor, const char *text);
     /* The tree gave up. `text` is one line that says who failed, how often and why last. */
     void (*on_fatal)(void *context, const char *text);
+    /* At the end of each turn, before the driver may sleep: the place to write out what was held. May be NULL. */
+    void (*after_turn)(void *context);
     void *event_context;
     uint32_t max_failures;      /* default 5 */
     uint64_t failure_window_ms; /* default 30,000 */

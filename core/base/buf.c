@@ -39,15 +39,18 @@ void buf_printf(struct buf *b, const char *format, ...)
     va_list args;
     int n;
 
+    reserve(b, 1);
     va_start(args, format);
-    n = vsnprintf(NULL, 0, format, args);
+    n = vsnprintf(b->data + b->len, b->capacity - b->len, format, args);
     va_end(args);
-    if (n <= 0)
+    if (n < 0)
         return;
-    reserve(b, (size_t)n + 1);
-    va_start(args, format);
-    vsnprintf(b->data + b->len, (size_t)n + 1, format, args);
-    va_end(args);
+    if ((size_t)n >= b->capacity - b->len) {
+        reserve(b, (size_t)n + 1);
+        va_start(args, format);
+        vsnprintf(b->data + b->len, (size_t)n + 1, format, args);
+        va_end(args);
+    }
     b->len += (size_t)n;
 }
 

@@ -1,6 +1,7 @@
 #include "core/base/clock.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 uint64_t clock_monotonic_ms(void)
@@ -21,11 +22,20 @@ int64_t clock_wall_ms(void)
 
 size_t clock_format(int64_t wall_ms, char text[static CLOCK_TEXT_BYTES])
 {
+    /* The calendar is looked up once a second: every line of the log has a time. */
+    static _Thread_local char known[CLOCK_TEXT_BYTES];
+    static _Thread_local size_t known_len;
+    static _Thread_local time_t known_seconds;
     time_t seconds = (time_t)(wall_ms / 1000);
-    struct tm tm;
-    size_t n;
 
-    gmtime_r(&seconds, &tm);
-    n = strftime(text, CLOCK_TEXT_BYTES, "%Y-%m-%dT%H:%M:%S", &tm);
-    return n + (size_t)snprintf(text + n, CLOCK_TEXT_BYTES - n, ".%03dZ", (int)(wall_ms % 1000));
+    if (known_len == 0 || seconds != known_seconds) {
+        struct tm tm;
+
+        gmtime_r(&seconds, &tm);
+        known_len = strftime(known, sizeof known, "%Y-%m-%dT%H:%M:%S", &tm);
+        known_seconds = seconds;
+    }
+    memcpy(text, known, known_len);
+    return known_len +
+           (size_t)snprintf(text + known_len, CLOCK_TEXT_BYTES - known_len, ".%03dZ", (int)(wall_ms % 1000));
 }

@@ -40,6 +40,11 @@ static inline const char *log_text(const char *text)
 
 #define log_event(level, event, ...) log_pairs((level), (event), (const struct log_pair[]){__VA_ARGS__, {.key = 0}})
 
+/* From now on the lines of this thread are held until log_flush(), so that a burst costs one write: for a loop that
+ * flushes before it waits. A warning or an error, and what is held before it, is written at once. */
+void log_hold(void);
+void log_flush(void);
+
 /* The pairs end with a NULL key. */
 void log_pairs(enum log_level level, const char *event, const struct log_pair *pairs);
 

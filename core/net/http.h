@@ -26,6 +26,7 @@ struct http_route {
     const char *method, *pattern;
     const char *actor; /* who answers: the dispatch function's business */
     uint32_t op;       /* what it is asked: likewise */
+    const char *query; /* names it takes after the "?", with spaces between; NULL: it looks at none and takes any */
 };
 
 /* A file that is part of the program. */
@@ -73,7 +74,10 @@ void http_request_unref(struct http_request *request);
 const struct http_route *http_request_route(const struct http_request *request);
 /* The n-th part in braces, NUL-terminated; "" when there is none. */
 const char *http_request_part(const struct http_request *request, int n);
-/* A query parameter, decoded into `value`; false when it is absent or does not fit. */
+/* A query parameter, decoded into `value`; false when it is absent. One that does not fit is cut short: each was
+ * checked to have at most HTTP_QUERY_MAX bytes before the request was dispatched, so a buffer of that size always fits.
+ */
+enum { HTTP_QUERY_MAX = 1024 };
 bool http_request_query(const struct http_request *request, const char *name, char *value, size_t size);
 /* A header by its lower-case name, copied; false when absent, too long or the client has left. */
 bool http_request_header(const struct http_request *request, const char *name, char *value, size_t size);

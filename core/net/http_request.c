@@ -124,7 +124,8 @@ static void route_and_dispatch(struct listener *listener, struct http_request *r
                      server->o.max_requests);
     } else if ((request->route = route_find(server->o.routes, raw->method.base, raw->method.len, raw->path.base, len,
                                             request, &path_known))) {
-        server->o.dispatch(server->o.context, request->route, http_request_ref(request));
+        if (query_fits(request))
+            server->o.dispatch(server->o.context, request->route, http_request_ref(request));
     } else if (!files_serve(listener->files, request)) {
         http_problem(request, path_known ? 405 : 404, path_known ? "method-not-allowed" : "not-found",
                      path_known ? "This path does not take that method." : "There is nothing at this path.");
@@ -172,52 +173,6 @@ const char *http_request_id(const struct http_request *request)
 bool http_request_waiting(const struct http_request *request)
 {
     return request->raw != NULL;
-}
-
-static int hex_value(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-}
-
-static bool decode(const char *text, size_t len, char *value, size_t size)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < len; i++) {
-        char c = text[i];
-
-        if (c == '%' && i + 2 < len && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0) {
-            c = (char)(hex_value(text[i + 1]) * 16 | hex_value(text[i + 2]));
-            i += 2;
-        } else if (c == '+') {
-            c = ' ';
-        }
-        if (n + 1 >= size || c == 0)
-            return false;
-        value[n++] = c;
-    }
-    value[n] = 0;
-    return true;
-}
-
-bool http_request_query(const struct http_request *request, const char *name, char *value, size_t size)
-{
-    const h2o_req_t *raw = request->raw;
-    const char *at, *end;
-    size_t n = strlen(name);
-
-    if (!raw || raw->query_at == SIZE_MAX)
-        return false;
-    end = raw->path.base + raw->path.len;
-    for (at = raw->path.base + raw->query_at + 1; at < end;) {
-        const char *amp = memchr(at, '&', (size_t)(end - at));
-        const char *stop = amp ? amp : end;
-
-        if ((size_t)(stop - at) > n && memcmp(at, name, n) == 0 && at[n] == '=')
-            return decode(at + n + 1, (size_t)(stop - at) - n - 1, value, size);
-        at = stop + 1;
-    }
-    return false;
 }
 
 bool http_request_header(const struct http_request *request, const char *name, char *value, size_t size)

@@ -95,6 +95,10 @@ void guard_request_ends(struct http_request *request);
 struct conn *guard_conn_of(struct http_server *server, h2o_req_t *raw);
 void guard_accept(struct listener *listener);
 
+/* Whether the route takes all that stands after the "?"; answers 400 when not: a filter with a slip of the pen must not
+ * show everything. */
+bool query_fits(struct http_request *request);
+
 /* http_route.c */
 const struct http_route *route_find(const struct http_route *routes, const char *method, size_t method_len,
                                     const char *path, size_t path_len, struct http_request *request, bool *path_known);

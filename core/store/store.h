@@ -1,8 +1,8 @@
 /* The records: what kith knows, in words of the domain.
  *
  * The store looks like an actor, "store": every operation is a message to ask it. Behind it one thread owns the one
- * connection that writes: it takes all writes that wait, gives each a savepoint in one transaction, commits once,
- * and only then are they answered. What is answered STORE_OK is durable. A second thread reads.
+ * connection that writes: it takes all writes that wait into one transaction (one that fails costs the others nothing),
+ * commits once, and only then are they answered. What is answered STORE_OK is durable. A second thread reads.
  *
  * Every write that belongs to one run of an image carries `attempt`, the fencing token of its claim: when it is old,
  * nothing changes and `changed` is 0.

@@ -134,3 +134,18 @@ def test_file_names_of_any_bytes_give_valid_json(kith):
     body = b'{"path":"caf\\u00e9.png"}'
     assert kith.post('/v1/images', body, content_type='application/json').status == 202
     until(lambda: kith.get('/v1/images?status=failed').json['images'], 'the list to be valid JSON')
+
+
+@pytest.mark.parametrize('path, words', [
+    ('/v1/images?verdict=unknown', ['“verdict”', 'status person after limit']),
+    ('/v1/images?status=' + 'x' * 2000, ['“status”', '1024']),
+    ('/v1/images?status=failed%00', ['“status”', 'NUL']),
+    ('/v1/images?=1', ['parameter']),
+    ('/v1/stats?x', ['none']),
+])
+def test_a_parameter_that_is_not_known_is_refused_and_not_ignored(kith, path, words):
+    answer = kith.get(path)
+    assert answer.status == 400, answer
+    for word in words:
+        assert word in answer.json['detail']
+    assert kith.get('/healthz?probe=1').status == 200

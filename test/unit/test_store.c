@@ -45,10 +45,38 @@ static void on_reply(struct actor *self, void *context, int status, const struct
 static struct msg *to_ask;
 static int answered;
 
+/* Many requests at once, of which the middle one breaks a constraint of the schema. */
+enum { CROWD = 200, MSG_CROWD = 2 };
+static int crowd_of_status[STORE_MISMATCH + 1], crowd_answered;
+
+static void on_crowd_reply(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    (void)self, (void)context;
+    assert_int_equal(status, ACTOR_OK);
+    crowd_of_status[((const struct store_reply *)reply)->status]++;
+    crowd_answered++;
+}
+
+static struct store_submit *submission(const char *path);
+
+static void ask_crowd(struct actor *self)
+{
+    for (int i = 0; i < CROWD; i++) {
+        char path[32];
+
+        snprintf(path, sizeof path, "/crowd/%d", i);
+        actor_ask(self, "store",
+                  i == CROWD / 2 ? STORE_MESSAGE(STORE_QUARANTINE, store_text) : (void *)submission(path), 60000,
+                  on_crowd_reply, NULL);
+    }
+}
+
 static void tester_receive(struct actor *self, const struct msg *m)
 {
     if (m->type == STORE_CHANGED)
         changes_told++;
+    else if (m->type == MSG_CROWD)
+        ask_crowd(self);
     else
         actor_ask(self, "store", to_ask, 60000, on_reply, &answered);
 }
@@ -131,7 +159,7 @@ static int teardown(void **state)
 
 /* --- the words of the tests --- */
 
-static int64_t submit(const char *path)
+static struct store_submit *submission(const char *path)
 {
     struct store_submit *m = STORE_MESSAGE(STORE_SUBMIT, store_submit);
     const char **paths = arena_alloc(&m->m.arena, sizeof *paths);
@@ -139,8 +167,12 @@ static int64_t submit(const char *path)
     paths[0] = arena_text(&m->m.arena, path);
     m->paths = paths;
     m->count = 1;
-    ask(m);
-    assert_int_equal(last->status, STORE_OK);
+    return m;
+}
+
+static int64_t submit(const char *path)
+{
+    assert_int_equal(ask(submission(path))->status, STORE_OK);
     return last->images[0].id;
 }
 
@@ -415,6 +447,20 @@ static void test_forgetting_a_person_unnames_the_images(void **state)
     expect_tally(1, 0, 0, 0, 1);
 }
 
+static void test_one_that_fails_costs_its_neighbours_nothing(void **state)
+{
+    (void)state;
+    crowd_answered = 0;
+    memset(crowd_of_status, 0, sizeof crowd_of_status);
+    actor_system_tell(sys, "events", msg_new(MSG_CROWD, sizeof(struct msg)));
+    while (crowd_answered < CROWD)
+        if (!actor_system_turn(sys))
+            wait_for_work();
+    assert_int_equal(crowd_of_status[STORE_OK], CROWD - 1);
+    assert_int_equal(crowd_of_status[STORE_BROKEN], 1);
+    expect_tally(CROWD - 1, 0, 0, 0, 0);
+}
+
 static void test_the_queue_has_a_limit(void **state)
 {
     struct store_submit *m = STORE_MESSAGE(STORE_SUBMIT, store_submit);
@@ -514,6 +560,7 @@ int main(void)
         TEST(test_retry_starts_over_but_keeps_the_token_growing),
         TEST(test_a_deleted_image_cannot_be_finished),
         TEST(test_forgetting_a_person_unnames_the_images),
+        TEST(test_one_that_fails_costs_its_neighbours_nothing),
         TEST(test_the_queue_has_a_limit),
         TEST(test_events_are_numbered_and_pruned),
         TEST(test_everything_is_there_after_a_restart),
