@@ -12,8 +12,8 @@
 #include "actors/enroller.h"
 #include "actors/messages.h"
 #include "core/base/log.h"
+#include "core/base/photo_name.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -74,18 +74,6 @@ static bool has_ending(const char *name)
     return false;
 }
 
-/* "hannibal_1.jpg", "hannibal 2.jpg" and "hannibal.jpg" are photos of hannibal. */
-static char *person_of_file(const char *name)
-{
-    size_t n = (size_t)(strrchr(name, '.') - name), end = n;
-
-    while (end > 0 && isdigit((unsigned char)name[end - 1]))
-        end--;
-    if (end > 1 && end < n && strchr("_- ", name[end - 1]))
-        n = end - 1;
-    return strndup(name, n);
-}
-
 static void add(struct scan *scan, const char *path, const char *person, const char *photo)
 {
     struct stat st;
@@ -105,7 +93,7 @@ static void add(struct scan *scan, const char *path, const char *person, const c
     }
     f = &scan->files[scan->count++];
     *f = (struct found){.path = strdup(path),
-                        .person = person ? strdup(person) : person_of_file(photo),
+                        .person = person ? strdup(person) : photo_name_person(photo),
                         .photo = strdup(photo),
                         .size = st.st_size,
                         .mtime_ns = st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec};

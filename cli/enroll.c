@@ -5,9 +5,9 @@
  */
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "core/base/photo_name.h"
 #include "core/base/sniff.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -90,19 +90,6 @@ static void send_photo(struct enrolment *e, const char *path, const char *person
     free(data);
 }
 
-/* "hannibal_1.jpg" is a photo of hannibal. */
-static char *person_of_file(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    size_t n = dot && dot > name ? (size_t)(dot - name) : strlen(name), end = n;
-
-    while (end > 0 && isdigit((unsigned char)name[end - 1]))
-        end--;
-    if (end > 1 && end < n && strchr("_- ", name[end - 1]))
-        n = end - 1;
-    return strndup(name, n);
-}
-
 static int walk(struct enrolment *e, const char *folder, const char *person)
 {
     struct dirent **entries;
@@ -119,7 +106,7 @@ static int walk(struct enrolment *e, const char *folder, const char *person)
             if (S_ISDIR(st.st_mode) && !person)
                 walk(e, path, name);
             else if (S_ISREG(st.st_mode))
-                send_photo(e, path, person ? person : (own = person_of_file(name)), name);
+                send_photo(e, path, person ? person : (own = photo_name_person(name)), name);
         }
         free(own);
         free(entries[i]);

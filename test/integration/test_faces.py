@@ -38,6 +38,31 @@ def test_dlib_names_every_sample_and_nobody_wrongly(make):
     assert kith.get('/v1/images?status=unknown').json['images'] == []
 
 
+def test_nine_faces_in_one_photo_each_get_their_own_answer(make, tmp_path):
+    """A mosaic of two men: every face is stored with its own person, and the image's is the best of them."""
+    image = pytest.importorskip('PIL.Image', reason='no python3-pil: deploy/setup.sh test installs it')
+    tiles = []
+    for name, box in [('obama2.jpg', (130, 160, 570, 600)), ('biden.jpg', (370, 140, 770, 540))]:
+        with image.open(SAMPLES / name) as photo:
+            tiles.append(photo.convert('RGB').crop(box).resize((240, 240)))
+    mosaic = image.new('RGB', (720, 720))
+    for n in range(9):
+        mosaic.paste(tiles[n % 2], (n % 3 * 240, n // 3 * 240))
+    mosaic.save(tmp_path / 'nine.png')
+    kith = make(recognizer='dlib', image_roots=tmp_path).start()
+    enrol(kith, 'Barack Obama', 'obama.jpg')
+    number, = kith.submit(tmp_path / 'nine.png')
+    found = kith.finished(number)
+    assert found['status'] == 'processed' and found['person']['name'] == 'Barack Obama'
+    who = {}
+    for face in found['faces']:
+        cell = int(face['box']['y'] + face['box']['height'] / 2) // 240 * 3 + int(face['box']['x'] + face['box']['width'] / 2) // 240
+        who[cell] = face['person'] and face['person']['name']
+    assert who == {n: 'Barack Obama' if n % 2 == 0 else None for n in range(9)}
+    assert found['faces'] and min(f['distance'] for f in found['faces'] if f['person']) == min(
+        f['distance'] for f in found['faces'])
+
+
 def test_a_known_people_folder_and_a_photo_of_nobody(make, tmp_path):
     known = tmp_path / 'known'
     (known / 'Barack Obama').mkdir(parents=True)
