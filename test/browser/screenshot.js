@@ -17,12 +17,13 @@ function head(id) {
 
 async function main() {
   const browser = await chromium.launch({executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--no-proxy-server']});
-  const page = await browser.newPage({viewport: {width: 1100, height: 480}});
+  const page = await browser.newPage({viewport: {width: 1100, height: 560}});
   await page.route('**/photo?width=*', (route) => route.fulfill({
     contentType: 'image/svg+xml', body: head(Number(route.request().url().match(/images\/(\d+)/)[1]))}));
   await page.goto(address);
-  await page.waitForFunction(() => document.querySelectorAll('#rows tr').length > 0 &&
-    document.getElementById('counts').textContent && [...document.images].every((i) => i.complete));
+  await page.waitForSelector('#rows tr');
+  await page.waitForSelector('#counts:not(:empty)');
+  await page.waitForLoadState('networkidle', {timeout: 2000}).catch(() => {}); // the event stream never ends
   await page.screenshot({path: file});
   await browser.close();
 }
