@@ -9,6 +9,8 @@ const newest = document.getElementById('newest');
 let next = null; // cursor of the page after the one that is shown
 let onNewest = true;
 let wanted = 0; // grows with each page asked for: a late answer to an older one is dropped
+let loading = 0; // pages asked for and not here yet
+let missed = []; // what events said meanwhile: the page may be older than they are, so they are applied after it
 
 function text(tag, value, className) {
   const cell = document.createElement(tag);
@@ -66,6 +68,7 @@ function showEmpty() {
 }
 
 function take(image) {
+  if (loading) missed.push(() => take(image));
   const old = find(image.id);
   if (!matches(image)) {
     if (old) old.remove();
@@ -85,19 +88,29 @@ function take(image) {
   showEmpty();
 }
 
+function drop(id) {
+  if (loading) missed.push(() => drop(id));
+  const row = find(id);
+  if (row) row.remove();
+}
+
 async function load(after) {
   const mine = ++wanted;
   const query = new URLSearchParams({limit: PAGE});
   if (filter.value) query.set('status', filter.value);
   if (after) query.set('after', after);
-  const answer = await fetch(`/v1/images?${query}`);
-  if (!answer.ok || mine !== wanted) return;
-  const page = await answer.json();
+  loading++;
+  const page = await fetch(`/v1/images?${query}`).then((answer) => (answer.ok ? answer.json() : null), () => null);
+  loading--;
+  if (!page || mine !== wanted) return;
   rows.replaceChildren(...page.images.map(rowOf));
   next = page.next;
   onNewest = !after;
   older.disabled = !next;
   newest.disabled = onNewest;
+  const later = missed;
+  missed = [];
+  for (const apply of later) apply();
   showEmpty();
 }
 
@@ -132,14 +145,12 @@ function listen() {
   source.onopen = () => { live.textContent = 'live'; };
   source.onerror = () => {
     live.textContent = 'reconnecting';
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => { listen(); load(null); count(); }, 2000);
+    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
   };
   source.addEventListener('image', (e) => { take(JSON.parse(e.data)); countSoon(); });
-  source.addEventListener('deleted', (e) => {
-    const row = find(JSON.parse(e.data).id);
-    if (row) row.remove();
-    countSoon();
-  });
+  source.addEventListener('deleted', (e) => { drop(JSON.parse(e.data).id); countSoon(); });
+  // From hello on every change comes as an event: a page read before it could miss what happened in between.
+  source.addEventListener('hello', () => { load(null); count(); });
   source.addEventListener('reset', () => { load(null); countSoon(); });
   source.addEventListener('breaker', (e) => showBreaker(JSON.parse(e.data).state));
 }
@@ -155,5 +166,3 @@ document.getElementById('retry').onclick = async () => {
 };
 
 listen();
-load(null);
-count();
