@@ -145,7 +145,10 @@ function listen() {
   source.onopen = () => { live.textContent = 'live'; };
   source.onerror = () => {
     live.textContent = 'reconnecting';
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
+    if (source.readyState !== EventSource.CLOSED) return;
+    load(null); // without events, at least what is there now
+    count();
+    setTimeout(listen, 2000);
   };
   source.addEventListener('image', (e) => { take(JSON.parse(e.data)); countSoon(); });
   source.addEventListener('deleted', (e) => { drop(JSON.parse(e.data).id); countSoon(); });
