@@ -91,6 +91,7 @@ static void add_photo(struct actor *self, struct enrolment *e)
     m->embedding = (const float *)(const void *)arena_copy(a, face->embedding, (size_t)face->dimension * sizeof(float));
     m->dimension = face->dimension;
     m->spooled = e->ask->bytes != NULL;
+    m->hand_row = e->ask->hand_row;
     actor_ask(self, "store", &m->m.head, STORE_MS, on_added, e);
 }
 
@@ -165,7 +166,7 @@ static void enroller_receive(struct actor *self, const struct msg *m)
     e->ask = (const struct msg_enrol *)msg_ref(m);
     recognize = msg_recognize_new(JOB_RECOGNIZE, ask->path ? ask->path : ask->photo, ask->bytes, ask->len);
     recognize->urgent = ask->urgent;
-    actor_ask(self, "breaker", &recognize->head, config->call_ms, on_recognized, e);
+    actor_ask(self, config->breaker, &recognize->head, config->call_ms, on_recognized, e);
 }
 
 const struct actor_ops enroller_actor = {.name = "enroller", .receive = enroller_receive};

@@ -17,6 +17,7 @@ struct msg_enrol {
     const void *bytes; /* or the photo itself: it is spooled */
     size_t len;
     bool urgent;
+    int64_t hand_row; /* of person_images, written by hand for it; 0: none */
 };
 
 enum enrolled { ENROLLED_OK, ENROLLED_NO_FACE, ENROLLED_FACES, ENROLLED_REFUSED, ENROLLED_LATER, ENROLLED_NO_PERSON };
@@ -32,6 +33,7 @@ struct msg_enrol *msg_enrol_new(const char *name, int64_t person, const char *ph
                                 const void *bytes, size_t len);
 
 struct enroller_config {
+    const char *breaker;
     const struct spool *spool;
     struct offload *files;
     uint64_t call_ms;

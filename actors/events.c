@@ -15,7 +15,7 @@
 #include <string.h>
 #include <utlist.h>
 
-enum { TIMER_GATHER = 1, TIMER_HEARTBEAT };
+enum { TIMER_GATHER = 1, TIMER_HEARTBEAT, TIMER_POLL };
 enum { MSG_STREAM_READY = MSG_OFFLOADED, MSG_STREAM_GONE };
 enum subscriber_state { IDLE, READING, SHARING, SENDING };
 
@@ -137,7 +137,7 @@ static void on_page(struct actor *self, void *context, int status, const struct 
     }
     if (status == ACTOR_OK && r->status == STORE_OK) {
         if (s->cursor < 0) {
-            s->cursor = r->last_event;
+            s->cursor = r->settled_event;
             /* with a number from the first moment on, so that one who is cut off at once comes back to the right place
              */
             buf_printf(&out, "retry: 2000\nid: %lld\nevent: hello\ndata: {}\n\n", (long long)s->cursor);
@@ -175,6 +175,7 @@ static void read_for(struct actor *self, struct subscriber *s)
 
 static void on_shared_page(struct actor *self, void *context, int status, const struct msg *reply)
 {
+    const struct events_config *config = actor_config(self);
     const struct store_reply *r = (const struct store_reply *)reply;
     struct events *e = actor_state(self);
     struct subscriber *s, *next;
@@ -201,6 +202,8 @@ static void on_shared_page(struct actor *self, void *context, int status, const 
     buf_free(&out);
     if (e->changed || (status == ACTOR_OK && r->more))
         actor_after(self, 1, TIMER_GATHER);
+    else if (status == ACTOR_OK && r->waits)
+        actor_after(self, config->gather_ms, TIMER_GATHER);
 }
 
 /* Everybody who is idle reads on; those at the tail together. */
@@ -324,6 +327,8 @@ static int events_start(struct actor *self)
     const struct events_config *config = actor_config(self);
 
     actor_after(self, config->heartbeat_ms, TIMER_HEARTBEAT);
+    if (config->poll_ms)
+        actor_after(self, config->poll_ms, TIMER_POLL);
     return 0;
 }
 
@@ -355,10 +360,16 @@ static void events_receive(struct actor *self, const struct msg *m)
 
 static void events_timer(struct actor *self, uint32_t timer)
 {
-    if (timer == TIMER_GATHER)
+    const struct events_config *config = actor_config(self);
+
+    if (timer == TIMER_GATHER) {
         read_on(self);
-    else
+    } else if (timer == TIMER_POLL) {
+        actor_after(self, config->poll_ms, TIMER_POLL);
+        changed(self);
+    } else {
         heartbeat(self);
+    }
 }
 
 /* Their streams end; clients come back by themselves, with the last id they saw. */

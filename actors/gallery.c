@@ -1,11 +1,12 @@
 /* Who is nearest?
  *
- * The index lives on one thread of its own; the actor gives it jobs in order: templates to add or remove, faces to
- * compare. So a comparison sees everything that was enrolled before it was asked.
+ * The index lives on one thread of its own; the actor gives it jobs in order: changes to apply, faces to compare. So a
+ * comparison sees everything that was enrolled before it was asked. What is in it follows from the store's log of
+ * changes alone, whoever made them: from the first number at the start, from the last one read ever after.
  *
- *   start or changed ─▶ read the store's new templates page by page ─▶ index
- *                    ─▶ read the people's names
- *                    ─▶ read the faces nobody knows, page by page ─▶ compare ─▶ STORE_RESOLVE those who now have a name
+ *   start, changed, poll ─▶ read the log page by page ─▶ index, names
+ *                        ─▶ if anything changed: read the faces nobody knows, page by page ─▶ compare
+ *                                                    ─▶ STORE_RESOLVE those who now have a name
  *
  * An image that was compared before an enrolment and finished as unknown after the pass over the unknown faces would
  * be missed: the processor says with which generation it was compared, and a pass follows when that one is old.
@@ -22,7 +23,7 @@
 #include <string.h>
 #include <uthash.h>
 
-enum { ASK_MS = 30000, RETRY_MS = 1000, WAITERS_MAX = 4096, TIMER_PASS = 1 };
+enum { ASK_MS = 30000, RETRY_MS = 1000, WAITERS_MAX = 4096, TIMER_PASS = 1, TIMER_POLL };
 enum { MSG_JOB = MSG_OFFLOADED };
 
 struct name {
@@ -35,24 +36,23 @@ struct gallery {
     struct packet_hello model;
     bool model_known;
     struct name *names;
-    int64_t last_template, last_person, last_face; /* cursors of the pass under way */
-    bool passing, again;                           /* again: something changed during the pass */
-    bool loaded;                                   /* one pass has ended: the names and templates are here */
-    uint64_t generation;                           /* grows with each change of the index */
-    uint64_t pass_generation;                      /* of the pass over unknown faces under way */
+    int64_t last_change, last_face; /* cursors: of the log; of the pass under way over unknown faces */
+    bool passing, again;            /* again: something changed during the pass */
+    bool resolving;                 /* the pass looks at the unknown faces too */
+    uint64_t generation;            /* grows with each change of the index */
+    uint64_t pass_generation;       /* of the pass over unknown faces under way */
     int64_t resolved;
     actor_token waiters[WAITERS_MAX]; /* asked for a change: answered at the end of a pass begun after it */
     int waiting, next_waiting;        /* those after `waiting` came during the pass */
 };
 
-enum search_job { JOB_CLEAR, JOB_ADD, JOB_REMOVE, JOB_MATCH, JOB_RESOLVE };
+enum search_job { JOB_CLEAR, JOB_APPLY, JOB_MATCH, JOB_RESOLVE };
 
 struct msg_job { /* for the search thread; it owns what it references */
     struct msg head;
     int kind;
     struct gallery_index *index;
     const struct msg *source; /* the store's reply, or the match that was asked */
-    int64_t removed_person, removed_template;
     struct packet_hello model;
     double threshold;
     int max;
@@ -67,8 +67,7 @@ static struct metric templates = {
 static struct metric resolved_total = {.name = "kith_gallery_resolved_total",
                                        .help = "Faces named after an enrolment."};
 
-static void begin_pass(struct actor *self);
-static void next_people(struct actor *self);
+static void begin_pass(struct actor *self, bool resolving);
 static void next_faces(struct actor *self);
 
 static void destroy_job(struct msg *m)
@@ -145,6 +144,16 @@ static void resolve(struct msg_job *job)
     }
 }
 
+static void apply(struct gallery_index *index, const struct gallery_change *c)
+{
+    if (c->kind == GALLERY_TEMPLATE_ADDED && c->template.embedding)
+        gallery_index_add(index, &c->template);
+    else if (c->kind == GALLERY_TEMPLATE_REMOVED)
+        gallery_index_remove_template(index, c->template.id);
+    else if (c->kind == GALLERY_PERSON_REMOVED)
+        gallery_index_remove_person(index, c->person);
+}
+
 static void work(struct msg *m)
 {
     struct msg_job *job = (struct msg_job *)m;
@@ -154,15 +163,9 @@ static void work(struct msg *m)
     case JOB_CLEAR:
         gallery_index_clear(job->index);
         break;
-    case JOB_ADD:
-        for (int i = 0; i < page->template_count; i++)
-            gallery_index_add(job->index, &page->templates[i]);
-        break;
-    case JOB_REMOVE:
-        if (job->removed_person)
-            gallery_index_remove_person(job->index, job->removed_person);
-        if (job->removed_template)
-            gallery_index_remove_template(job->index, job->removed_template);
+    case JOB_APPLY:
+        for (int i = 0; i < page->change_count; i++)
+            apply(job->index, &page->changes[i]);
         break;
     case JOB_MATCH:
         match(job);
@@ -225,6 +228,18 @@ static void remember_name(struct gallery *g, int64_t id, const char *text)
         abort();
 }
 
+static void forget_name(struct gallery *g, int64_t id)
+{
+    struct name *n;
+
+    HASH_FIND(hh, g->names, &id, sizeof id, n);
+    if (!n)
+        return;
+    HASH_DEL(g->names, n);
+    free(n->text);
+    free(n);
+}
+
 static const char *name_of(const struct gallery *g, int64_t id)
 {
     struct name *n;
@@ -241,7 +256,7 @@ static int64_t person_named(const struct gallery *g, const char *text)
     return PERSON_UNKNOWN;
 }
 
-/* --- the pass: new templates, names, then the faces nobody knows --- */
+/* --- the pass: what changed, then the faces nobody knows --- */
 
 static void end_pass(struct actor *self)
 {
@@ -257,9 +272,8 @@ static void end_pass(struct actor *self)
     g->waiting = g->next_waiting;
     g->next_waiting = 0;
     g->passing = false;
-    g->loaded = true;
     if (g->again || g->waiting)
-        begin_pass(self);
+        begin_pass(self, true);
 }
 
 static void pass_failed(struct actor *self, const char *what)
@@ -267,6 +281,8 @@ static void pass_failed(struct actor *self, const char *what)
     log_event(LOG_WARN, "gallery waits", LOG_STR("for", what));
     actor_after(self, RETRY_MS, TIMER_PASS);
 }
+
+static void next_changes(struct actor *self);
 
 static void on_page_resolved(struct actor *self, void *context, int status, const struct msg *reply)
 {
@@ -340,83 +356,65 @@ static void next_faces(struct actor *self)
     actor_ask(self, "store", &page_of(self, STORE_UNKNOWN_FACES, g->last_face)->m.head, ASK_MS, on_faces, NULL);
 }
 
-static void on_people(struct actor *self, void *context, int status, const struct msg *reply)
-{
-    const struct store_reply *r = (const struct store_reply *)reply;
-    struct gallery *g = actor_state(self);
-
-    (void)context;
-    if (status != ACTOR_OK || r->status != STORE_OK) {
-        pass_failed(self, "the store");
-        return;
-    }
-    for (int i = 0; i < r->person_count; i++)
-        remember_name(g, r->people[i].id, r->people[i].name);
-    g->last_person = r->next;
-    if (r->next)
-        next_people(self);
-    else
-        next_faces(self);
-}
-
-static void next_people(struct actor *self)
-{
-    struct gallery *g = actor_state(self);
-
-    actor_ask(self, "store", &page_of(self, STORE_PEOPLE, g->last_person)->m.head, ASK_MS, on_people, NULL);
-}
-
-static void on_templates(struct actor *self, void *context, int status, const struct msg *reply)
+static void on_changes(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct store_reply *r = (const struct store_reply *)reply;
     struct gallery *g = actor_state(self);
 
     (void)context;
     if (status != ACTOR_OK || r->status != STORE_OK ||
-        (r->template_count && run(self, job_new(self, JOB_ADD, reply)) < 0)) {
+        (r->change_count && run(self, job_new(self, JOB_APPLY, reply)) < 0)) {
         pass_failed(self, "the store");
         return;
     }
-    if (r->template_count) {
-        g->last_template = r->next;
+    for (int i = 0; i < r->change_count; i++) {
+        if (r->changes[i].name)
+            remember_name(g, r->changes[i].person, r->changes[i].name);
+        else
+            forget_name(g, r->changes[i].person);
+    }
+    if (r->change_count) {
+        g->last_change = r->next;
         g->generation++;
+        g->resolving = true;
     }
     if (r->more)
-        actor_ask(self, "store", &page_of(self, STORE_TEMPLATES, g->last_template)->m.head, ASK_MS, on_templates, NULL);
+        next_changes(self);
+    else if (g->resolving)
+        next_faces(self);
     else
-        next_people(self);
+        end_pass(self);
 }
 
-static void begin_pass(struct actor *self)
+static void next_changes(struct actor *self)
+{
+    struct gallery *g = actor_state(self);
+
+    actor_ask(self, "store", &page_of(self, STORE_GALLERY_CHANGES, g->last_change)->m.head, ASK_MS, on_changes, NULL);
+}
+
+static void begin_pass(struct actor *self, bool resolving)
 {
     struct gallery *g = actor_state(self);
 
     if (g->passing) {
-        g->again = true;
+        g->again |= resolving;
         return;
     }
     g->passing = true;
     g->again = false;
-    g->last_person = g->last_face = g->resolved = 0;
-    actor_ask(self, "store", &page_of(self, STORE_TEMPLATES, g->last_template)->m.head, ASK_MS, on_templates, NULL);
+    g->resolving = resolving;
+    g->last_face = g->resolved = 0;
+    next_changes(self);
 }
 
 /* --- messages --- */
 
-static void on_changed(struct actor *self, const struct msg_gallery_changed *m)
+static void on_changed(struct actor *self)
 {
     struct gallery *g = actor_state(self);
     actor_token token = actor_defer(self);
 
-    if (m->removed_person || m->removed_template) {
-        struct msg_job *job = job_new(self, JOB_REMOVE, NULL);
-
-        job->removed_person = m->removed_person;
-        job->removed_template = m->removed_template;
-        g->generation++;
-        if (run(self, job) < 0)
-            actor_fail(self, "its thread is full: templates cannot be removed"); /* a restart reads the store anew */
-    }
     if (token && g->waiting + g->next_waiting == WAITERS_MAX) {
         actor_answer_error(self, token, ACTOR_FULL);
     } else if (token) {
@@ -426,7 +424,7 @@ static void on_changed(struct actor *self, const struct msg_gallery_changed *m)
         else
             g->waiting++;
     }
-    begin_pass(self);
+    begin_pass(self, true);
 }
 
 static void on_match(struct actor *self, const struct msg *m)
@@ -437,6 +435,11 @@ static void on_match(struct actor *self, const struct msg *m)
 
     job->matched = msg_matched_new(((const struct msg_match *)m)->event);
     job->model = job->matched->event->hello;
+    if (!g->model_known) { /* the recognisers are on other nodes */
+        g->model = job->model;
+        g->model_known = true;
+        begin_pass(self, true);
+    }
     if (config->threshold < 0)
         job->threshold = job->model.threshold;
     job->matched->generation = g->generation;
@@ -484,11 +487,15 @@ static void on_job(struct actor *self, struct msg_job *job)
 
 static int gallery_start(struct actor *self)
 {
+    const struct gallery_config *config = actor_config(self);
+
     metric_register(&templates);
     metric_register(&resolved_total);
     if (run(self, job_new(self, JOB_CLEAR, NULL)) < 0)
         return -EAGAIN;
-    begin_pass(self);
+    begin_pass(self, true);
+    if (config->poll_ms)
+        actor_after(self, config->poll_ms, TIMER_POLL);
     return 0;
 }
 
@@ -501,16 +508,16 @@ static void gallery_receive(struct actor *self, const struct msg *m)
         on_match(self, m);
         break;
     case MSG_GALLERY_CHANGED:
-        on_changed(self, (const struct msg_gallery_changed *)m);
+        on_changed(self);
         break;
     case MSG_FOUND_UNKNOWN:
         if ((uint64_t)((const struct msg_count *)m)->count != g->generation)
-            begin_pass(self);
+            begin_pass(self, true);
         break;
     case MSG_MODEL:
         g->model = ((const struct msg_model *)m)->hello;
         g->model_known = true;
-        begin_pass(self);
+        begin_pass(self, true);
         break;
     case MSG_JOB:
         on_job(self, (struct msg_job *)(uintptr_t)m);
@@ -520,11 +527,16 @@ static void gallery_receive(struct actor *self, const struct msg *m)
 
 static void gallery_timer(struct actor *self, uint32_t timer)
 {
+    const struct gallery_config *config = actor_config(self);
     struct gallery *g = actor_state(self);
 
-    (void)timer;
-    g->passing = false;
-    begin_pass(self);
+    if (timer == TIMER_POLL) {
+        actor_after(self, config->poll_ms, TIMER_POLL);
+        begin_pass(self, false);
+    } else {
+        g->passing = false;
+        begin_pass(self, true);
+    }
 }
 
 static void gallery_stop(struct actor *self)

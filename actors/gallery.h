@@ -11,7 +11,8 @@ struct gallery_config {
     struct offload *search;      /* one thread: what is asked first is done first */
     double threshold;            /* below 0: the recogniser's own */
     int candidates;              /* kept for each face */
-    uint32_t page;               /* templates and faces read at once */
+    uint32_t page;               /* changes and faces read at once */
+    uint64_t poll_ms;            /* how often others' changes are looked for; 0: there are no others */
 };
 
 extern const struct actor_ops gallery_actor;

@@ -38,8 +38,8 @@ static void on_recognized(struct actor *self, void *context, int status, const s
     if (recognition_failed(call->request, status, reply))
         call_free(call);
     else
-        actor_ask(self, "gallery", &msg_match_new(((const struct msg_recognized *)reply)->event)->head, config->call_ms,
-                  on_matched, call);
+        actor_ask(self, config->gallery, &msg_match_new(((const struct msg_recognized *)reply)->event)->head,
+                  config->call_ms, on_matched, call);
 }
 
 /* A path of the request's JSON, normalized, or false when it is answered. */
@@ -89,7 +89,7 @@ static void on_http(struct actor *self, struct http_request *request)
         return;
     }
     m->urgent = true;
-    actor_ask(self, "breaker", &m->head, config->call_ms, on_recognized, call_new(self, request, 0));
+    actor_ask(self, config->breaker, &m->head, config->call_ms, on_recognized, call_new(self, request, 0));
 }
 
 static int identify_start(struct actor *self)

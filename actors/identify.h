@@ -6,6 +6,7 @@
 #include "core/base/path.h"
 
 struct identify_config {
+    const char *breaker, *gallery;
     const struct path_roots *roots;
     size_t max_path;
     uint64_t call_ms;

@@ -6,6 +6,7 @@
  * The store remembers each file by size and time, so a restart looks at no photo again. A photo that is refused is
  * remembered with its reason and looked at again when it changes; one that could not be judged (no worker, say) is
  * tried again at the next scan. A file that is removed forgets nobody: that is what DELETE /v1/people is for.
+ * A row of person_images that somebody wrote by hand says whose photo a file is, whatever its name or folder says.
  */
 #include "actors/known_people.h"
 
@@ -21,7 +22,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { TIMER_SCAN = 1, SETTLE_MS = 500, LATER_MS = 3000 };
+enum { TIMER_SCAN = 1, SETTLE_MS = 500, LATER_MS = 3000, HAND_ROWS_MAX = 10000 };
 enum { MSG_SCANNED = MSG_OFFLOADED, MSG_TOUCHED };
 
 struct found {
@@ -44,6 +45,7 @@ struct known_people {
     int next;
     int enrolled, refused, later;
     const struct store_reply *known; /* as the store had them when the scan began */
+    const struct store_reply *hand;  /* rows somebody wrote by hand: whose photo a file is */
     bool scanning, again;
 };
 
@@ -154,6 +156,23 @@ static const struct known_file *known_file(const struct known_people *k, const s
     return NULL;
 }
 
+/* An image_name may be the file's own name or its path below the folder. */
+static const struct photo *hand_row(const struct known_people *k, const struct found *f)
+{
+    size_t len = strlen(f->path);
+
+    for (int i = 0; k->hand && i < k->hand->photo_count; i++) {
+        const char *name = k->hand->photos[i].name;
+        size_t n = strlen(name);
+
+        while (*name == '/')
+            name++, n--;
+        if (n && n < len && f->path[len - n - 1] == '/' && strcmp(f->path + len - n, name) == 0)
+            return &k->hand->photos[i];
+    }
+    return NULL;
+}
+
 static void begin_scan(struct actor *self);
 
 static void end_scan(struct actor *self)
@@ -166,8 +185,9 @@ static void end_scan(struct actor *self)
                   LOG_INT("enrolled", k->enrolled), LOG_INT("refused", k->refused), LOG_INT("later", k->later));
     msg_unref(&k->scan->head);
     msg_unref(k->known ? &k->known->m.head : NULL);
+    msg_unref(k->hand ? &k->hand->m.head : NULL);
     k->scan = NULL;
-    k->known = NULL;
+    k->known = k->hand = NULL;
     k->scanning = false;
     if (k->again)
         begin_scan(self);
@@ -201,7 +221,7 @@ static void on_enrolled(struct actor *self, void *context, int status, const str
     }
     if (m->status == ENROLLED_OK) {
         k->enrolled++;
-        msg_tell_gallery(self, 0, 0);
+        msg_tell_gallery(self);
     } else {
         k->refused++;
         log_event(LOG_WARN, "photo refused", LOG_STR("photo", f->path), LOG_STR("person", f->person),
@@ -225,30 +245,56 @@ static void work_off(struct actor *self)
     while (k->next < k->scan->count) {
         const struct found *f = &k->scan->files[k->next++];
         const struct known_file *known = known_file(k, f);
+        const struct photo *hand = hand_row(k, f);
+        struct msg_enrol *m;
 
-        if (known && known->size == f->size && known->mtime_ns == f->mtime_ns)
+        if (!hand && known && known->size == f->size && known->mtime_ns == f->mtime_ns)
             continue;
-        actor_ask(self, "enroller", &msg_enrol_new(f->person, 0, f->photo, f->path, NULL, 0)->head, config->call_ms,
-                  on_enrolled, NULL);
+        m = msg_enrol_new(hand ? NULL : f->person, hand ? hand->person : 0, f->photo, f->path, NULL, 0);
+        m->hand_row = hand ? hand->id : 0;
+        actor_ask(self, "enroller", &m->head, config->call_ms, on_enrolled, NULL);
         return;
     }
     end_scan(self);
 }
 
-static void on_known(struct actor *self, void *context, int status, const struct msg *reply)
+static void scan_later(struct actor *self)
 {
-    const struct store_reply *r = (const struct store_reply *)reply;
+    struct known_people *k = actor_state(self);
+
+    k->later++;
+    k->next = k->scan->count;
+    end_scan(self);
+}
+
+static void on_hand_photos(struct actor *self, void *context, int status, const struct msg *reply)
+{
     struct known_people *k = actor_state(self);
 
     (void)context;
-    if (status != ACTOR_OK || r->status != STORE_OK) {
-        k->later++;
-        k->next = k->scan->count;
-        end_scan(self);
+    if (status != ACTOR_OK || ((const struct store_reply *)reply)->status != STORE_OK) {
+        scan_later(self);
+        return;
+    }
+    k->hand = (const struct store_reply *)msg_ref(reply);
+    work_off(self);
+}
+
+static void on_known(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct known_people_config *config = actor_config(self);
+    struct known_people *k = actor_state(self);
+    struct store_list *list;
+
+    (void)context;
+    if (status != ACTOR_OK || ((const struct store_reply *)reply)->status != STORE_OK) {
+        scan_later(self);
         return;
     }
     k->known = (const struct store_reply *)msg_ref(reply);
-    work_off(self);
+    list = STORE_MESSAGE(STORE_HAND_PHOTOS, store_list);
+    list->limit = HAND_ROWS_MAX;
+    actor_ask(self, "store", &list->m.head, config->store_ms, on_hand_photos, NULL);
 }
 
 static void on_scanned(struct actor *self, const struct msg *m)
@@ -352,6 +398,7 @@ static void known_people_stop(struct actor *self)
     uv_close((uv_handle_t *)k->watch, free_watch);
     msg_unref(k->scan ? &k->scan->head : NULL);
     msg_unref(k->known ? &k->known->m.head : NULL);
+    msg_unref(k->hand ? &k->hand->m.head : NULL);
 }
 
 const struct actor_ops known_people_actor = {

@@ -93,11 +93,7 @@ void msg_tell(struct actor *self, const char *to, uint32_t type)
     actor_tell(self, to, msg_new(type, sizeof(struct msg)));
 }
 
-void msg_tell_gallery(struct actor *self, int64_t removed_person, int64_t removed_template)
+void msg_tell_gallery(struct actor *self)
 {
-    struct msg_gallery_changed *m = (struct msg_gallery_changed *)msg_new(MSG_GALLERY_CHANGED, sizeof *m);
-
-    m->removed_person = removed_person;
-    m->removed_template = removed_template;
-    actor_tell_control(self, "gallery", &m->head);
+    actor_tell_control(self, "gallery", msg_new(MSG_GALLERY_CHANGED, sizeof(struct msg)));
 }

@@ -21,7 +21,7 @@ enum actor_message {
     MSG_RECOGNIZED,       /* msg_recognized */
     MSG_MATCH,            /* msg_match, asked of gallery */
     MSG_MATCHED,          /* msg_matched */
-    MSG_GALLERY_CHANGED,  /* msg_gallery_changed, asked of gallery: look at the store again */
+    MSG_GALLERY_CHANGED,  /* msg, asked of gallery: look at the store again */
     MSG_GALLERY_RESOLVED, /* msg_count: images that got a name by it */
     MSG_FOUND_UNKNOWN,    /* msg_count, told to gallery: an image was finished as unknown by that generation */
     MSG_NUDGE,            /* msg, told to processor: there may be work */
@@ -96,11 +96,6 @@ struct msg_matched { /* faces with person, distance, similarity, candidates; nam
     double threshold;
 };
 
-struct msg_gallery_changed {
-    struct msg head;
-    int64_t removed_person, removed_template; /* 0: none */
-};
-
 struct msg_count {
     struct msg head;
     int64_t count;
@@ -135,6 +130,6 @@ struct msg_match *msg_match_new(const struct worker_event *event);
 struct msg_matched *msg_matched_new(const struct worker_event *event);
 /* Tells `to` that something has happened; a full mailbox or nobody of that name is fine: it looks by itself, later. */
 void msg_tell(struct actor *self, const char *to, uint32_t type);
-void msg_tell_gallery(struct actor *self, int64_t removed_person, int64_t removed_template);
+void msg_tell_gallery(struct actor *self);
 
 #endif

@@ -12,15 +12,11 @@
 
 enum { NAME_MAX_BYTES = 255 };
 
-static void ask_gallery(struct actor *self, struct call *call, int64_t removed_person, int64_t removed_template,
-                        actor_reply_fn then)
+static void ask_gallery(struct actor *self, struct call *call, actor_reply_fn then)
 {
     const struct people_config *config = actor_config(self);
-    struct msg_gallery_changed *m = (struct msg_gallery_changed *)msg_new(MSG_GALLERY_CHANGED, sizeof *m);
 
-    m->removed_person = removed_person;
-    m->removed_template = removed_template;
-    actor_ask(self, "gallery", &m->head, config->call_ms, then, call);
+    actor_ask(self, config->gallery, msg_new(MSG_GALLERY_CHANGED, sizeof(struct msg)), config->call_ms, then, call);
 }
 
 /* How many images got a name by it; the change itself is in, whatever the gallery says. */
@@ -130,7 +126,7 @@ static void on_person_changed(struct actor *self, void *context, int status, con
         call->id = r->id;
         call->other = r->changed;
     }
-    ask_gallery(self, call, 0, 0, on_named);
+    ask_gallery(self, call, on_named);
 }
 
 static bool read_name(struct http_request *request, char **name)
@@ -187,18 +183,17 @@ static void on_person_deleted(struct actor *self, void *context, int status, con
         actor_ask(self, "store", &id_message(STORE_PERSON_DELETE, call->id)->m.head, config->store_ms,
                   on_person_deleted, call);
     else
-        ask_gallery(self, call, call->id, 0, on_forgotten);
+        ask_gallery(self, call, on_forgotten);
 }
 
 static void on_photo_deleted(struct actor *self, void *context, int status, const struct msg *reply)
 {
-    const struct store_reply *r = (const struct store_reply *)reply;
     struct call *call = context;
 
     if (reply_failed(call->request, status, reply))
         call_free(call);
     else
-        ask_gallery(self, call, 0, r->template_count ? r->templates->id : 0, on_forgotten);
+        ask_gallery(self, call, on_forgotten);
 }
 
 static void ask_by_id(struct actor *self, struct http_request *request, uint32_t type, int part, actor_reply_fn then)
@@ -248,7 +243,7 @@ static void on_enrolled(struct actor *self, void *context, int status, const str
     } else {
         call->id = m->person;
         call->other = m->photo;
-        ask_gallery(self, call, 0, 0, on_photo_known);
+        ask_gallery(self, call, on_photo_known);
         return;
     }
     call_free(call);
@@ -317,7 +312,7 @@ static void on_face_named(struct actor *self, void *context, int status, const s
     for (int i = 0; i < r->images[0].face_count && !call->text; i++)
         if (r->images[0].faces[i].person == r->id && r->images[0].faces[i].person_name)
             call->text = strdup(r->images[0].faces[i].person_name);
-    ask_gallery(self, call, 0, 0, on_named);
+    ask_gallery(self, call, on_named);
 }
 
 static void name_face(struct actor *self, struct http_request *request)

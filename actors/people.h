@@ -6,6 +6,7 @@
 #include "core/base/path.h"
 
 struct people_config {
+    const char *gallery;
     const struct path_roots *roots;
     size_t max_path;
     int64_t page_limit;

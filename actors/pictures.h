@@ -6,6 +6,7 @@
 #include "core/base/path.h"
 
 struct pictures_config {
+    const char *breaker;
     struct path_roots *roots;
     const char *thumbs; /* folder of the cache, absolute; it has a tmp/ */
     struct offload *files;

@@ -36,6 +36,7 @@ struct flight {
 struct processor {
     struct flight flights[FLIGHTS_MAX];
     uint32_t in_flight, window;
+    uint64_t claims;
     bool breaker_closed, claiming, more, reaped, stopping;
     actor_token stop_token;
 };
@@ -305,7 +306,7 @@ static void try_claim(struct actor *self)
     p->more = false;
     m = STORE_MESSAGE(STORE_CLAIM, store_claim);
     m->max = (int)(p->window - p->in_flight);
-    m->owner = config->owner;
+    m->owner = arena_printf(&m->m.arena, "%s#%llu", config->owner, (unsigned long long)++p->claims);
     m->lease_ms = (int64_t)config->lease_ms;
     actor_ask(self, "store", &m->m.head, STORE_MS, on_claimed, NULL);
 }
@@ -363,6 +364,7 @@ static void reap(struct actor *self)
     struct store_reap *m = STORE_MESSAGE(STORE_REAP, store_reap);
 
     m->not_owner = config->owner;
+    m->node = config->node;
     m->max_tries = config->tries;
     m->max_crashes = config->crashes;
     actor_ask(self, "store", &m->m.head, STORE_MS, on_reaped, NULL);

@@ -5,7 +5,8 @@
 #include "core/actor/actor.h"
 
 struct processor_config {
-    const char *owner;   /* of its leases: this run of this process */
+    const char *owner;   /* how the owners of its leases begin: this run of this process */
+    const char *node;    /* and how those of all runs on this node do */
     const char *breaker; /* the actor to ask */
     uint32_t ahead;      /* images claimed for each worker: the one it has and those it finds at once after it */
     uint64_t lease_ms, poll_ms, call_ms;

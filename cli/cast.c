@@ -15,6 +15,7 @@ static void configure_recognition(struct service *v)
     uint64_t call_ms = (uint64_t)(s->start_timeout + 2 * s->recognize_timeout) + 5000;
 
     v->processor = (struct processor_config){.owner = v->owner,
+                                             .node = v->owner_node,
                                              .breaker = "breaker",
                                              .ahead = 2,
                                              .lease_ms = (uint64_t)s->lease,
@@ -56,7 +57,8 @@ static void configure_recognition(struct service *v)
                                          .threshold = s->threshold,
                                          .candidates = (int)s->candidates,
                                          .page = GALLERY_PAGE};
-    v->enroller = (struct enroller_config){.spool = &v->spool, .files = v->files, .call_ms = call_ms};
+    v->enroller =
+        (struct enroller_config){.breaker = "breaker", .spool = &v->spool, .files = v->files, .call_ms = call_ms};
     v->known_people = (struct known_people_config){.loop = &v->loop,
                                                    .folder = s->known_people,
                                                    .files = v->files,
@@ -78,15 +80,21 @@ static void configure_edge(struct service *v)
                                            .max_paths = (size_t)s->max_paths,
                                            .max_path = (size_t)s->max_path,
                                            .max_image = (size_t)s->max_image};
-    v->identify = (struct identify_config){.roots = v->roots, .max_path = (size_t)s->max_path, .call_ms = request_ms};
-    v->people = (struct people_config){.roots = v->roots,
+    v->identify = (struct identify_config){.breaker = "breaker",
+                                           .gallery = "gallery",
+                                           .roots = v->roots,
+                                           .max_path = (size_t)s->max_path,
+                                           .call_ms = request_ms};
+    v->people = (struct people_config){.gallery = "gallery",
+                                       .roots = v->roots,
                                        .max_path = (size_t)s->max_path,
                                        .page_limit = s->page_limit,
                                        .store_ms = request_ms,
                                        .call_ms = request_ms};
     v->frontend = (struct frontend_config){
         .server = v->server, .openapi = &openapi_file, .page_limit = s->page_limit, .store_ms = request_ms};
-    v->pictures = (struct pictures_config){.roots = v->roots,
+    v->pictures = (struct pictures_config){.breaker = "breaker",
+                                           .roots = v->roots,
                                            .thumbs = v->thumbs,
                                            .files = v->files,
                                            .store_ms = request_ms,

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 enum { FILE_THREADS = 4, FILE_JOBS = 4096, SEARCH_JOBS = 65536, KEEP_FDS = 512 };
+#define NODE_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 enum { MSG_SHUT = MSG_OFFLOADED, MSG_SHUT_HTTP };
 
 /* --- going down --- */
@@ -147,22 +148,36 @@ static void raise_descriptors(const struct settings *s)
     setrlimit(RLIMIT_NOFILE, &l);
 }
 
-/* Whose leases they are: this run of this process. An older run's are dead, for the database is locked by one. */
-static void name_owner(struct service *v)
+/* Whose leases they are: this run of this process. Those of earlier runs of the same node are dead. */
+static int name_owner(struct service *v)
 {
-    char host[64] = "kith";
     uint64_t random = 0;
 
-    gethostname(host, sizeof host - 1);
+    if (v->s->node[0])
+        snprintf(v->node, sizeof v->node, "%s", v->s->node);
+    else if (gethostname(v->node, sizeof v->node - 1) < 0)
+        snprintf(v->node, sizeof v->node, "kith");
+    for (char *c = v->node; !v->s->node[0] && *c; c++)
+        if (!strchr(NODE_LETTERS, *c)) /* a host's name may have dots */
+            *c = '-';
+    if (strlen(v->s->node) >= sizeof v->node || strspn(v->node, NODE_LETTERS) != strlen(v->node))
+        return cli_refuse("KITH_NODE: “%s” is not a name of at most %zu letters, digits, “-” and “_”",
+                          v->s->node[0] ? v->s->node : v->node, sizeof v->node - 1);
     if (getrandom(&random, sizeof random, 0) < 0)
         random = (uint64_t)clock_wall_ms();
-    snprintf(v->owner, sizeof v->owner, "%s-%d-%llx", v->s->node[0] ? v->s->node : host, (int)getpid(),
-             (unsigned long long)random);
+    snprintf(v->owner_node, sizeof v->owner_node, "%s:", v->node);
+    snprintf(v->owner, sizeof v->owner, "%s%d-%llx", v->owner_node, (int)getpid(), (unsigned long long)random);
+    return 0;
 }
 
 static int open_folders(struct service *v)
 {
-    struct store_options options = {.folder = v->s->data, .database = v->s->database, .queue_limit = v->s->queue_limit};
+    struct store_options options = {.folder = v->s->data,
+                                    .database = v->s->database,
+                                    .password = v->s->database_password,
+                                    .node = v->node,
+                                    .timeout_ms = v->s->database_timeout,
+                                    .queue_limit = v->s->queue_limit};
     struct error error;
 
     if (!(v->store = store_open(&options, &error)) || spool_open(&v->spool, v->s->data, &error) < 0 ||
@@ -296,7 +311,8 @@ int cli_serve(const struct invocation *in)
               strcmp(v->s->log_format, "json") == 0);
     signal(SIGPIPE, SIG_IGN);
     raise_descriptors(v->s);
-    name_owner(v);
+    if ((code = name_owner(v)))
+        return code;
     v->workers = v->s->workers ? (uint32_t)v->s->workers : (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
     uv_loop_init(&v->loop);
     code = run(v);

@@ -36,7 +36,8 @@ struct service {
     struct gallery_index *index;
     struct path_roots *roots;
     struct spool spool;
-    char thumbs[PATH_MAX], plugin[PATH_MAX], program[PATH_MAX], owner[128];
+    char thumbs[PATH_MAX], plugin[PATH_MAX], program[PATH_MAX];
+    char node[64], owner[128], owner_node[72]; /* owner: of leases, "node:pid-random" */
     struct kith_setting plugin_settings[128];
     uint32_t workers;
     int code;

@@ -1,6 +1,8 @@
 #include "core/base/arena.h"
 
 #include <stdalign.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +52,22 @@ char *arena_copy(struct arena *a, const void *data, size_t len)
 char *arena_text(struct arena *a, const char *text)
 {
     return text ? arena_copy(a, text, strlen(text)) : NULL;
+}
+
+char *arena_printf(struct arena *a, const char *format, ...)
+{
+    va_list args, again;
+    char *text;
+    int n;
+
+    va_start(args, format);
+    va_copy(again, args);
+    n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    text = arena_alloc(a, (size_t)(n < 0 ? 0 : n) + 1);
+    vsnprintf(text, (size_t)(n < 0 ? 0 : n) + 1, format, again);
+    va_end(again);
+    return text;
 }
 
 void arena_free(struct arena *a)

@@ -18,6 +18,7 @@ void *arena_alloc(struct arena *a, size_t size);
 char *arena_copy(struct arena *a, const void *data, size_t len);
 /* NULL gives NULL. */
 char *arena_text(struct arena *a, const char *text);
+char *arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void arena_free(struct arena *a);
 
 #endif

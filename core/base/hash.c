@@ -2,6 +2,11 @@
 
 #include <openssl/sha.h>
 
+void sha256(const void *data, size_t len, uint8_t sum[static SHA256_BYTES])
+{
+    SHA256(data, len, sum);
+}
+
 void sha256_hex(const void *data, size_t len, char hex[static SHA256_HEX_BYTES])
 {
     static const char digits[] = "0123456789abcdef";

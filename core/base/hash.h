@@ -7,6 +7,7 @@
 
 enum { SHA256_BYTES = 32, SHA256_HEX_BYTES = 65 };
 
+void sha256(const void *data, size_t len, uint8_t sum[static SHA256_BYTES]);
 /* Lower-case hex with its NUL. */
 void sha256_hex(const void *data, size_t len, char hex[static SHA256_HEX_BYTES]);
 

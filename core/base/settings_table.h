@@ -8,6 +8,7 @@ SETTING(dashboard_listen, text, "127.0.0.1:8081", 0, 0, "address and port of the
 SETTING(data, text, "./data", 0, 0, "folder for the database, the spool of uploaded images and the thumbnails")
 SETTING(database, text, "sqlite", 0, 0, "sqlite (in the data folder), or mariadb://user@host:port/name")
 SETTING(database_password, secret, "", 0, 0, "password of a database server")
+SETTING(database_timeout, duration, "5s", 1000, 600000, "how long a database server may take for one answer")
 SETTING(nats, text, "", 0, 0, "addresses of the message bus of a cluster; empty: one machine")
 SETTING(roles, text, "all", 0, 0, "what this node does: all, or some of receiver,processor,recognizer,frontend")
 SETTING(node, text, "", 0, 0, "name of this node; empty: the host's")

@@ -11,9 +11,37 @@ struct cached {
     UT_hash_handle hh;
 };
 
+char *db_expand(const struct db *db, const char *sql)
+{
+    char *text = malloc(strlen(sql) + 1), *to = text;
+
+    if (!text)
+        abort();
+    for (const char *at = sql; *at;) {
+        const char *bar, *end;
+
+        if (*at != '{') {
+            *to++ = *at++;
+            continue;
+        }
+        bar = strchr(at, '|');
+        end = bar ? strchr(bar, '}') : NULL;
+        if (!end)
+            abort();
+        if (db->driver->dialect == DIALECT_SQLITE)
+            to = mempcpy(to, at + 1, (size_t)(bar - at) - 1);
+        else
+            to = mempcpy(to, bar + 1, (size_t)(end - bar) - 1);
+        at = end + 1;
+    }
+    *to = 0;
+    return text;
+}
+
 struct db_statement *db_query(struct db *db, const char *sql)
 {
     struct cached *cache = db->cache, *c;
+    char *text;
 
     HASH_FIND_PTR(cache, &sql, c);
     if (c)
@@ -22,11 +50,13 @@ struct db_statement *db_query(struct db *db, const char *sql)
     if (!c)
         abort();
     c->sql = sql;
-    c->statement = db->driver->prepare(db, sql);
+    text = db_expand(db, sql);
+    c->statement = db->driver->prepare(db, text);
     if (!c->statement) {
-        fprintf(stderr, "kith: %s cannot prepare “%s”: %s\n", db->driver->name, sql, db->driver->error(db));
+        fprintf(stderr, "kith: %s cannot prepare “%s”: %s\n", db->driver->name, text, db->driver->error(db));
         abort();
     }
+    free(text);
     HASH_ADD_PTR(cache, sql, c);
     db->cache = cache;
     return c->statement;

@@ -1,5 +1,6 @@
 /* A database as the operations see it: statements with `?`, bound and stepped. One driver a database; the SQL above it
- * is written once. One connection belongs to one thread.
+ * is written once. Where the two databases say a thing differently, the statement holds both: `{sqlite|mariadb}`, of
+ * which the driver takes its own. One connection belongs to one thread.
  */
 #ifndef KITH_CORE_STORE_DB_H
 #define KITH_CORE_STORE_DB_H
@@ -12,10 +13,21 @@
 struct db;
 struct db_statement;
 
-enum db_result { DB_ROW = 1, DB_DONE = 0, DB_ERROR = -1, DB_FULL = -2, DB_IO = -3 };
+enum db_result {
+    DB_ROW = 1,
+    DB_DONE = 0,
+    DB_ERROR = -1,
+    DB_FULL = -2,
+    DB_IO = -3,
+    DB_GONE = -4, /* the connection is lost: what was asked may or may not have happened */
+    DB_AGAIN = -5 /* rolled back for another's sake (a deadlock, a lock held too long): the same may succeed now */
+};
+
+enum db_dialect { DIALECT_SQLITE, DIALECT_MARIADB };
 
 struct db_driver {
     const char *name;
+    enum db_dialect dialect; /* MariaDB: others may write to the same tables at the same time */
     void (*close)(struct db *db);
     struct db_statement *(*prepare)(struct db *db, const char *sql);
     void (*bind_int)(struct db_statement *s, int at, int64_t value);
@@ -28,6 +40,7 @@ struct db_driver {
     const void *(*column_blob)(struct db_statement *s, int at, size_t *len); /* NULL for null; until the next step */
     int64_t (*last_id)(struct db *db);
     int64_t (*changes)(struct db *db);
+    int64_t (*clock_ms)(struct db *db); /* milliseconds since 1970 by the database's clock; negative: db_result */
     const char *(*error)(struct db *db);
     int (*in_transaction)(struct db *db);
 };
@@ -36,10 +49,13 @@ struct db_driver {
 struct db {
     const struct db_driver *driver;
     void *cache; /* of prepared statements, by the address of their text */
+    int gone;    /* the connection is lost: close it and open another */
+    int again;   /* the transaction under way was rolled back for another's sake; cleared by who begins the next */
 };
 
-/* The prepared statement of `sql`, a string literal, ready to bind (positions from 1). Aborts when the SQL is wrong:
- * that is our own mistake. Owned by the connection. */
+/* The prepared statement of `sql`, a string that lives as long as the program, ready to bind (positions from 1). Aborts
+ * when the SQL is wrong: that is our own mistake. On a lost connection, one whose every step says DB_GONE. Owned by the
+ * connection. */
 struct db_statement *db_query(struct db *db, const char *sql);
 /* Binds nothing, runs to the end. */
 int db_run(struct db *db, const char *sql);
@@ -50,7 +66,24 @@ void db_bind_text(struct db *db, struct db_statement *s, int at, const char *tex
 /* Frees statements and connection. */
 void db_close(struct db *db);
 
+/* `sql` with each `{sqlite|mariadb}` replaced by the driver's own; the caller frees it. */
+char *db_expand(const struct db *db, const char *sql);
+
 /* SQLite in WAL mode, synchronous FULL. `writer` makes the connection for all writes and checkpoints. */
 struct db *db_open_sqlite(const char *file, int writer, struct error *error);
+
+/* Where a MariaDB is and who we are there. Texts are borrowed while a connection is opened. */
+struct db_address {
+    char user[128], host[256], name[128];
+    unsigned port;
+    const char *password;
+    unsigned timeout_s; /* of connecting, and of each answer */
+};
+
+/* Takes "mariadb://user@host:port/name" apart. 0, or -EINVAL with words. */
+int db_address_parse(const char *url, struct db_address *address, struct error *error);
+/* NULL with `error`, whose code is -EAGAIN when it may come back (not reachable, starting, too many connections) and
+ * something else when it will not (password, rights, no such database). */
+struct db *db_open_mariadb(const struct db_address *address, struct error *error);
 
 #endif

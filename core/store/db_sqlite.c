@@ -2,6 +2,8 @@
  * two connections write and checkpoint at the same instant); the other only reads. */
 #include "core/store/db.h"
 
+#include "core/base/clock.h"
+
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -122,6 +124,12 @@ static int64_t sqlite_changed(struct db *db)
     return sqlite3_changes64(handle_of(db));
 }
 
+static int64_t sqlite_clock(struct db *db)
+{
+    (void)db;
+    return clock_wall_ms();
+}
+
 static const char *sqlite_error(struct db *db)
 {
     return sqlite3_errmsg(handle_of(db));
@@ -134,6 +142,7 @@ static int sqlite_in_transaction(struct db *db)
 
 static const struct db_driver driver = {
     .name = "sqlite",
+    .dialect = DIALECT_SQLITE,
     .close = sqlite_close_db,
     .prepare = sqlite_prepare,
     .bind_int = sqlite_bind_int,
@@ -146,6 +155,7 @@ static const struct db_driver driver = {
     .column_blob = sqlite_blob,
     .last_id = sqlite_last_id,
     .changes = sqlite_changed,
+    .clock_ms = sqlite_clock,
     .error = sqlite_error,
     .in_transaction = sqlite_in_transaction,
 };

@@ -42,15 +42,65 @@ const char *op_text(struct op *op, struct db_statement *s, int at)
     return data ? arena_copy(op->arena, data, len) : NULL;
 }
 
+#define EVENT      "(?, ?, ?, ?)"
+#define EVENTS8    EVENT ", " EVENT ", " EVENT ", " EVENT ", " EVENT ", " EVENT ", " EVENT ", " EVENT
+#define EVENTS64   EVENTS8 ", " EVENTS8 ", " EVENTS8 ", " EVENTS8 ", " EVENTS8 ", " EVENTS8 ", " EVENTS8 ", " EVENTS8
+#define ADD_EVENTS "INSERT INTO events(kind, image_id, person_id, at) VALUES"
+
+static int add_events(struct op *op, int kind, const int64_t *images, int count, int64_t person)
+{
+    struct db_statement *s = db_query(op->db, count == 64  ? ADD_EVENTS EVENTS64
+                                              : count == 8 ? ADD_EVENTS EVENTS8
+                                                           : ADD_EVENTS EVENT);
+    int at = 0;
+
+    for (int i = 0; i < count; i++) {
+        op->d->bind_int(s, ++at, kind);
+        op->d->bind_int(s, ++at, images[i]);
+        op->d->bind_int(s, ++at, person);
+        op->d->bind_int(s, ++at, op->now_ms);
+    }
+    op->made_events = true;
+    return db_finish(op->db, s);
+}
+
 int op_event(struct op *op, int kind, int64_t image, int64_t person)
 {
-    struct db_statement *s = db_query(op->db, "INSERT INTO events(kind, image_id, person_id, at) VALUES(?, ?, ?, ?)");
+    return add_events(op, kind, &image, 1, person);
+}
 
-    op->d->bind_int(s, 1, kind);
-    op->d->bind_int(s, 2, image);
+int op_events(struct op *op, int kind, const int64_t *images, int count)
+{
+    int result = 0;
+
+    for (int at = 0, n; at < count && result >= 0; at += n) {
+        n = count - at >= 64 ? 64 : count - at >= 8 ? 8 : 1;
+        result = add_events(op, kind, images + at, n, 0);
+    }
+    return result;
+}
+
+/* The head's row stays locked to the end of the transaction: who has the next number commits next. */
+int op_gallery_log(struct op *op, enum gallery_change_kind kind, int64_t person, int64_t template)
+{
+    struct db_statement *s;
+    int64_t n = 0;
+    int result;
+
+    if ((result = db_run(op->db, "UPDATE gallery_head SET n = n + 1 WHERE id = 1")) < 0)
+        return result;
+    s = db_query(op->db, "SELECT n FROM gallery_head WHERE id = 1");
+    if ((result = op->d->step(s)) == DB_ROW)
+        n = op->d->column_int(s, 0);
+    op->d->reset(s);
+    if (result < 0)
+        return result;
+    s = db_query(op->db, "INSERT INTO gallery_log(n, kind, person_id, template_id, at) VALUES(?, ?, ?, ?, ?)");
+    op->d->bind_int(s, 1, n);
+    op->d->bind_int(s, 2, kind);
     op->d->bind_int(s, 3, person);
-    op->d->bind_int(s, 4, op->now_ms);
-    op->made_events = true;
+    op->d->bind_int(s, 4, template);
+    op->d->bind_int(s, 5, op->now_ms);
     return db_finish(op->db, s);
 }
 
@@ -241,24 +291,39 @@ int op_judge_image(struct op *op, int64_t image)
     return op_event(op, EVENT_IMAGE, image, 0);
 }
 
-int op_person_by_name(struct op *op, const char *name, int64_t *id, bool *made)
+static int find_person(struct op *op, const uint8_t *key, int64_t *id)
 {
-    struct db_statement *s = db_query(op->db, "SELECT id FROM person WHERE name = ?");
+    struct db_statement *s = db_query(op->db, "SELECT id FROM person WHERE name_key = ?");
     int result;
 
-    *made = false;
-    db_bind_text(op->db, s, 1, name);
+    op->d->bind_blob(s, 1, key, PATH_KEY_BYTES, 0);
     result = op->d->step(s);
     if (result == DB_ROW)
         *id = op->d->column_int(s, 0);
     op->d->reset(s);
-    if (result != DB_DONE)
+    return result;
+}
+
+int op_person_by_name(struct op *op, const char *name, int64_t *id, bool *made)
+{
+    struct db_statement *s;
+    uint8_t key[PATH_KEY_BYTES];
+    int result;
+
+    *made = false;
+    op_text_key(name, key);
+    if ((result = find_person(op, key, id)) != DB_DONE)
         return result < 0 ? result : 0;
-    s = db_query(op->db, "INSERT INTO person(name) VALUES(?)");
+    s = db_query(op->db, "{INSERT OR IGNORE|INSERT IGNORE} INTO person(name, name_key) VALUES(?, ?)");
     db_bind_text(op->db, s, 1, name);
+    op->d->bind_blob(s, 2, key, sizeof key, 0);
     if ((result = db_finish(op->db, s)) < 0)
         return result;
+    if (op->d->changes(op->db) == 0) /* another node was faster */
+        return find_person(op, key, id) == DB_ROW ? 0 : DB_ERROR;
     *id = op->d->last_id(op->db);
     *made = true;
+    if ((result = op_gallery_log(op, GALLERY_PERSON_NAMED, *id, 0)) < 0)
+        return result;
     return op_event(op, EVENT_PERSON, 0, *id);
 }

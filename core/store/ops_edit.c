@@ -103,30 +103,54 @@ int op_known_file(struct op *op, const struct msg *msg)
 {
     const struct known_file *f = &((const struct store_known *)msg)->file;
     struct db_statement *s =
-        db_query(op->db, "REPLACE INTO known_files(path, person_name, size, mtime_ns, taken, reason) "
-                         "VALUES(?, ?, ?, ?, ?, ?)");
+        db_query(op->db, "REPLACE INTO known_files(path_key, path, person_name, size, mtime_ns, taken, reason) "
+                         "VALUES(?, ?, ?, ?, ?, ?, ?)");
+    uint8_t key[PATH_KEY_BYTES];
 
-    db_bind_text(op->db, s, 1, f->path);
-    db_bind_text(op->db, s, 2, f->person_name);
-    op->d->bind_int(s, 3, f->size);
-    op->d->bind_int(s, 4, f->mtime_ns);
-    op->d->bind_int(s, 5, f->taken);
-    db_bind_text(op->db, s, 6, f->reason);
+    op_text_key(f->path, key);
+    op->d->bind_blob(s, 1, key, sizeof key, 0);
+    db_bind_text(op->db, s, 2, f->path);
+    db_bind_text(op->db, s, 3, f->person_name);
+    op->d->bind_int(s, 4, f->size);
+    op->d->bind_int(s, 5, f->mtime_ns);
+    op->d->bind_int(s, 6, f->taken);
+    db_bind_text(op->db, s, 7, f->reason);
     return db_finish(op->db, s);
+}
+
+/* At most a batch of the events beyond those that are kept. */
+static int prune_events(struct op *op, int64_t keep)
+{
+    enum { BATCH = 5000 };
+    struct db_statement *s = db_query(op->db, "SELECT COALESCE(MIN(id), 0), COALESCE(MAX(id), 0) FROM events");
+    int64_t first = 0, last = 0, to;
+    int result;
+
+    if ((result = op->d->step(s)) == DB_ROW) {
+        first = op->d->column_int(s, 0);
+        last = op->d->column_int(s, 1);
+    }
+    op->d->reset(s);
+    to = last - keep < first + BATCH - 1 ? last - keep : first + BATCH - 1;
+    if (result < 0 || to < first)
+        return result < 0 ? result : 0;
+    s = db_query(op->db, "DELETE FROM events WHERE id BETWEEN ? AND ?");
+    op->d->bind_int(s, 1, first);
+    op->d->bind_int(s, 2, to);
+    if ((result = db_finish(op->db, s)) < 0)
+        return result;
+    op->reply->changed = op->d->changes(op->db);
+    op->reply->more = to < last - keep;
+    return 0;
 }
 
 int op_prune(struct op *op, const struct msg *msg)
 {
     const struct store_prune *m = (const struct store_prune *)msg;
-    struct db_statement *s =
-        db_query(op->db, "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id <= (SELECT "
-                         "COALESCE(MAX(id), 0) FROM events) - ? ORDER BY id LIMIT 5000)");
+    struct db_statement *s;
 
-    op->d->bind_int(s, 1, m->events_keep);
-    if (db_finish(op->db, s) < 0)
+    if (prune_events(op, m->events_keep) < 0)
         return DB_ERROR;
-    op->reply->changed = op->d->changes(op->db);
-    op->reply->more = op->reply->changed == 5000;
     s = db_query(op->db, "DELETE FROM idempotency WHERE created_at < ?");
     op->d->bind_int(s, 1, m->idempotency_before_ms);
     if (db_finish(op->db, s) < 0)

@@ -27,23 +27,28 @@ int op_person_add(struct op *op, const struct msg *msg)
 int op_person_rename(struct op *op, const struct msg *msg)
 {
     const struct store_person *m = (const struct store_person *)msg;
-    struct db_statement *s = db_query(op->db, "SELECT id FROM person WHERE name = ? AND id <> ?");
+    struct db_statement *s = db_query(op->db, "SELECT id FROM person WHERE name_key = ? AND id <> ?");
+    uint8_t key[PATH_KEY_BYTES];
     int result;
 
-    db_bind_text(op->db, s, 1, m->name);
+    op_text_key(m->name, key);
+    op->d->bind_blob(s, 1, key, sizeof key, 0);
     op->d->bind_int(s, 2, m->id);
     result = op->d->step(s);
     op->d->reset(s);
     if (result == DB_ROW)
         return op_refuse(op, STORE_CONFLICT, "there is a person of that name already");
-    s = db_query(op->db, "UPDATE person SET name = ? WHERE id = ?");
+    s = db_query(op->db, "UPDATE person SET name = ?, name_key = ? WHERE id = ?");
     db_bind_text(op->db, s, 1, m->name);
-    op->d->bind_int(s, 2, m->id);
+    op->d->bind_blob(s, 2, key, sizeof key, 0);
+    op->d->bind_int(s, 3, m->id);
     if (result < 0 || db_finish(op->db, s) < 0)
         return DB_ERROR;
     if (op->d->changes(op->db) == 0)
         return op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)m->id);
     op->reply->changed = 1;
+    if (op_gallery_log(op, GALLERY_PERSON_NAMED, m->id, 0) < 0)
+        return DB_ERROR;
     return op_event(op, EVENT_PERSON, 0, m->id);
 }
 
@@ -84,16 +89,30 @@ int op_person_delete(struct op *op, const struct msg *msg)
         return 0;
     if (run_with_id(op, "DELETE FROM templates WHERE person_id = ?", m->id) < 0 ||
         run_with_id(op, "DELETE FROM person_images WHERE person_id = ?", m->id) < 0 ||
-        run_with_id(op, "DELETE FROM person WHERE id = ?", m->id) < 0)
+        run_with_id(op, "DELETE FROM person WHERE id = ?", m->id) < 0 ||
+        run_with_id(op, "DELETE FROM gallery_log WHERE person_id = ?", m->id) < 0 ||
+        op_gallery_log(op, GALLERY_PERSON_REMOVED, m->id, 0) < 0)
         return DB_ERROR;
     return op_event(op, EVENT_PERSON_DELETED, 0, m->id);
 }
 
-static int insert_photo(struct op *op, const struct store_photo *m, int64_t person)
+/* A row that somebody wrote by hand, to say whose photo a file of the known-people folder is, becomes that photo's. */
+static int take_hand_row(struct op *op, const struct store_photo *m)
+{
+    struct db_statement *s =
+        db_query(op->db, "UPDATE person_images SET path = ?, sha256 = ?, created_at = ? WHERE id = ? AND path IS NULL");
+
+    db_bind_text(op->db, s, 1, m->path);
+    db_bind_text(op->db, s, 2, m->sha256);
+    op->d->bind_int(s, 3, op->now_ms);
+    op->d->bind_int(s, 4, m->hand_row);
+    return db_finish(op->db, s);
+}
+
+static int insert_row(struct op *op, const struct store_photo *m, int64_t person)
 {
     struct db_statement *s = db_query(op->db, "INSERT INTO person_images(image_name, person_id, path, sha256, spooled, "
                                               "created_at) VALUES(?, ?, ?, ?, ?, ?)");
-    int64_t photo;
 
     db_bind_text(op->db, s, 1, m->photo_name);
     op->d->bind_int(s, 2, person);
@@ -101,9 +120,17 @@ static int insert_photo(struct op *op, const struct store_photo *m, int64_t pers
     db_bind_text(op->db, s, 4, m->sha256);
     op->d->bind_int(s, 5, m->spooled);
     op->d->bind_int(s, 6, op->now_ms);
-    if (db_finish(op->db, s) < 0)
+    return db_finish(op->db, s);
+}
+
+static int insert_photo(struct op *op, const struct store_photo *m, int64_t person)
+{
+    struct db_statement *s;
+    int64_t photo, template;
+
+    if ((m->hand_row ? take_hand_row(op, m) : insert_row(op, m, person)) < 0)
         return DB_ERROR;
-    photo = op->d->last_id(op->db);
+    photo = m->hand_row ? m->hand_row : op->d->last_id(op->db);
     s = db_query(op->db, "INSERT INTO templates(person_id, photo_id, model, embedding) VALUES(?, ?, ?, ?)");
     op->d->bind_int(s, 1, person);
     op->d->bind_int(s, 2, photo);
@@ -111,9 +138,12 @@ static int insert_photo(struct op *op, const struct store_photo *m, int64_t pers
     op->d->bind_blob(s, 4, m->embedding, (size_t)m->dimension * sizeof(float), 0);
     if (db_finish(op->db, s) < 0)
         return DB_ERROR;
+    template = op->d->last_id(op->db);
+    if (op_gallery_log(op, GALLERY_TEMPLATE_ADDED, person, template) < 0)
+        return DB_ERROR;
     op->reply->templates = arena_alloc(op->arena, sizeof(struct template));
     op->reply->template_count = 1;
-    *op->reply->templates = (struct template){.id = op->d->last_id(op->db),
+    *op->reply->templates = (struct template){.id = template,
                                               .person = person,
                                               .model = arena_text(op->arena, m->model),
                                               .embedding = (const float *)(const void *)arena_copy(
@@ -159,7 +189,7 @@ int op_photo_add(struct op *op, const struct msg *msg)
         return op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)person);
     op->reply->id = person;
     if (m->sha256 && (result = photo_is_there(op, m, person)) != DB_DONE)
-        return result < 0 ? result : 0;
+        return result < 0 ? result : m->hand_row ? take_hand_row(op, m) : 0;
     return insert_photo(op, m, person);
 }
 
@@ -189,6 +219,9 @@ int op_photo_delete(struct op *op, const struct msg *msg)
         op->reply->template_count = 1;
     }
     op->d->reset(s);
+    if (op->reply->template_count &&
+        op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, op->reply->id, op->reply->templates->id) < 0)
+        return DB_ERROR;
     if (run_with_id(op, "DELETE FROM templates WHERE photo_id = ?", m->id) < 0 ||
         run_with_id(op, "DELETE FROM person_images WHERE id = ?", m->id) < 0)
         return DB_ERROR;

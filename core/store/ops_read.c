@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Longer than any transaction of ours lasts between its insert and its commit. */
+enum { SETTLE_MS = 2000 };
+
 int op_image(struct op *op, const struct msg *msg)
 {
     int result;
@@ -81,31 +84,67 @@ static bool has_later(const struct event *events, int count, int i)
     return false;
 }
 
-int op_events(struct op *op, const struct msg *msg)
+static int read_ends(struct op *op)
+{
+    struct store_reply *r = op->reply;
+    struct db_statement *s = db_query(op->db, "SELECT COALESCE(MIN(id), 0), COALESCE(MAX(id), 0) FROM events");
+    int result;
+
+    if ((result = op->d->step(s)) == DB_ROW) {
+        r->first_event = op->d->column_int(s, 0);
+        r->last_event = r->settled_event = op->d->column_int(s, 1);
+    }
+    op->d->reset(s);
+    if (result < 0 || op->d->dialect == DIALECT_SQLITE)
+        return result;
+    /* One who begins now begins a little earlier: below the last number others may not have committed yet. */
+    s = db_query(op->db, "SELECT COALESCE(MAX(id), 0) FROM events WHERE id > ? AND at < ?");
+    op->d->bind_int(s, 1, r->last_event - 1000);
+    op->d->bind_int(s, 2, op->now_ms - SETTLE_MS);
+    if ((result = op->d->step(s)) == DB_ROW && op->d->column_int(s, 0) > 0)
+        r->settled_event = op->d->column_int(s, 0);
+    op->d->reset(s);
+    return result;
+}
+
+/* Several nodes write at once, and a number given out earlier may be committed later. So a gap in the numbers is waited
+ * for, until what follows it is old enough that whoever had the missing number has rolled back. */
+static int read_numbers(struct op *op, const struct store_list *m, struct event *events)
+{
+    struct store_reply *r = op->reply;
+    struct db_statement *s =
+        db_query(op->db, "SELECT id, kind, image_id, person_id, at FROM events WHERE id > ? ORDER BY id LIMIT ?");
+    int64_t expected = m->after + 1;
+    int count = 0, result = DB_DONE;
+
+    op->d->bind_int(s, 1, m->after);
+    op->d->bind_int(s, 2, m->limit);
+    while (count < m->limit && (result = op->d->step(s)) == DB_ROW) {
+        int64_t id = op->d->column_int(s, 0);
+
+        if (id != expected && op->d->dialect == DIALECT_MARIADB && op->d->column_int(s, 4) > op->now_ms - SETTLE_MS) {
+            r->waits = true;
+            break;
+        }
+        expected = id + 1;
+        events[count++] = (struct event){.id = id,
+                                         .kind = (int)op->d->column_int(s, 1),
+                                         .image = op->d->column_int(s, 2),
+                                         .person = op->d->column_int(s, 3)};
+    }
+    op->d->reset(s);
+    return result < 0 ? result : count;
+}
+
+int op_read_events(struct op *op, const struct msg *msg)
 {
     const struct store_list *m = (const struct store_list *)msg;
     struct store_reply *r = op->reply;
-    struct db_statement *s = db_query(op->db, "SELECT COALESCE(MIN(id), 0) FROM events");
-    struct event *events;
-    int count = 0, kept = 0;
+    struct event *events = arena_alloc(op->arena, (size_t)m->limit * sizeof *events + 1);
+    int count, kept = 0, result;
 
-    if (op->d->step(s) == DB_ROW)
-        r->first_event = op->d->column_int(s, 0);
-    op->d->reset(s);
-    s = db_query(op->db, "SELECT COALESCE(MAX(id), 0) FROM events");
-    if (op->d->step(s) == DB_ROW)
-        r->last_event = op->d->column_int(s, 0);
-    op->d->reset(s);
-    events = arena_alloc(op->arena, (size_t)m->limit * sizeof *events + 1);
-    s = db_query(op->db, "SELECT id, kind, image_id, person_id FROM events WHERE id > ? ORDER BY id LIMIT ?");
-    op->d->bind_int(s, 1, m->after);
-    op->d->bind_int(s, 2, m->limit);
-    for (; count < m->limit && op->d->step(s) == DB_ROW; count++)
-        events[count] = (struct event){.id = op->d->column_int(s, 0),
-                                       .kind = (int)op->d->column_int(s, 1),
-                                       .image = op->d->column_int(s, 2),
-                                       .person = op->d->column_int(s, 3)};
-    op->d->reset(s);
+    if ((result = read_ends(op)) < 0 || (count = read_numbers(op, m, events)) < 0)
+        return result < 0 ? result : count;
     r->next = count ? events[count - 1].id : m->after;
     r->more = count == m->limit;
     r->images = arena_alloc(op->arena, (size_t)count * sizeof(struct image) + 1);
@@ -114,9 +153,12 @@ int op_events(struct op *op, const struct msg *msg)
 
         if (has_later(events, count, i))
             continue;
-        if (events[i].kind == EVENT_IMAGE && op_load_image(op, events[i].image, image) != 1)
+        if (events[i].kind == EVENT_IMAGE && (result = op_load_image(op, events[i].image, image)) != 1) {
+            if (result < 0)
+                return result;
             events[i].kind =
                 EVENT_IMAGE_DELETED; /* its own event comes on a later page; saying it twice harms nobody */
+        }
         events[kept++] = events[i];
     }
     r->events = events;
@@ -126,16 +168,20 @@ int op_events(struct op *op, const struct msg *msg)
 
 int op_tally(struct op *op, const struct msg *msg)
 {
-    struct db_statement *s = db_query(op->db, "SELECT pending, processed, failed, processing, unknown FROM tally");
+    struct db_statement *s = db_query(
+        op->db,
+        "SELECT {|CAST(}SUM(pending){| AS SIGNED)}, {|CAST(}SUM(processed){| AS SIGNED)}, {|CAST(}SUM(failed){| "
+        "AS SIGNED)}, {|CAST(}SUM(processing){| AS SIGNED)}, {|CAST(}SUM(unknown){| AS SIGNED)} FROM tally");
+    int result;
 
     (void)msg;
-    if (op->d->step(s) == DB_ROW) {
+    if ((result = op->d->step(s)) == DB_ROW) {
         for (int i = 0; i < IMAGE_STATUSES; i++)
             op->reply->tally[i] = op->d->column_int(s, i);
         op->reply->unknown = op->d->column_int(s, 4);
     }
     op->d->reset(s);
-    return 0;
+    return result < 0 ? result : 0;
 }
 
 int op_people(struct op *op, const struct msg *msg)
@@ -192,31 +238,59 @@ int op_photos(struct op *op, const struct msg *msg)
     return 0;
 }
 
-int op_templates(struct op *op, const struct msg *msg)
+/* What changed in the gallery after a number. An added template that is gone again has no embedding here. */
+int op_gallery_changes(struct op *op, const struct msg *msg)
+{
+    const struct store_list *m = (const struct store_list *)msg;
+    struct store_reply *r = op->reply;
+    struct db_statement *s = db_query(
+        op->db, "SELECT g.n, g.kind, g.person_id, g.template_id, p.name, t.model, t.embedding FROM gallery_log g "
+                "LEFT JOIN person p ON p.id = g.person_id LEFT JOIN templates t ON t.id = g.template_id WHERE "
+                "g.n > ? ORDER BY g.n LIMIT ?");
+    int result = DB_DONE;
+
+    op->d->bind_int(s, 1, m->after);
+    op->d->bind_int(s, 2, m->limit);
+    r->changes = arena_alloc(op->arena, (size_t)m->limit * sizeof(struct gallery_change) + 1);
+    r->next = m->after;
+    while (r->change_count < m->limit && (result = op->d->step(s)) == DB_ROW) {
+        struct gallery_change *c = &r->changes[r->change_count++];
+        size_t len;
+        const void *blob = op->d->column_blob(s, 6, &len);
+
+        r->next = op->d->column_int(s, 0);
+        c->kind = (enum gallery_change_kind)op->d->column_int(s, 1);
+        c->person = op->d->column_int(s, 2);
+        c->name = op_text(op, s, 4);
+        c->template = (struct template){.id = op->d->column_int(s, 3), .person = c->person};
+        if (blob) {
+            c->template.model = op_text(op, s, 5);
+            c->template.dimension = (int)(len / sizeof(float));
+            c->template.embedding = (const float *)(const void *)arena_copy(op->arena, blob, len);
+        }
+    }
+    op->d->reset(s);
+    r->more = r->change_count == m->limit;
+    return result < 0 ? result : 0;
+}
+
+/* Rows that somebody wrote into person_images by hand: they have a file's name and a person, and no photo yet. */
+int op_hand_photos(struct op *op, const struct msg *msg)
 {
     const struct store_list *m = (const struct store_list *)msg;
     struct store_reply *r = op->reply;
     struct db_statement *s =
-        db_query(op->db, "SELECT id, person_id, model, embedding FROM templates WHERE id > ? ORDER BY id LIMIT ?");
+        db_query(op->db, "SELECT id, person_id, image_name FROM person_images WHERE path IS NULL AND "
+                         "image_name IS NOT NULL AND person_id > 0 ORDER BY id LIMIT ?");
+    int result = DB_DONE;
 
-    op->d->bind_int(s, 1, m->after);
-    op->d->bind_int(s, 2, m->limit);
-    r->templates = arena_alloc(op->arena, (size_t)m->limit * sizeof(struct template) + 1);
-    while (r->template_count < m->limit && op->d->step(s) == DB_ROW) {
-        struct template *t = &r->templates[r->template_count];
-        size_t len;
-        const void *blob = op->d->column_blob(s, 3, &len);
-
-        r->next = t->id = op->d->column_int(s, 0);
-        t->person = op->d->column_int(s, 1);
-        t->model = op_text(op, s, 2);
-        t->dimension = (int)(len / sizeof(float));
-        t->embedding = (const float *)(const void *)arena_copy(op->arena, blob, len);
-        r->template_count++;
-    }
+    op->d->bind_int(s, 1, m->limit);
+    r->photos = arena_alloc(op->arena, (size_t)m->limit * sizeof(struct photo) + 1);
+    while (r->photo_count < m->limit && (result = op->d->step(s)) == DB_ROW)
+        r->photos[r->photo_count++] =
+            (struct photo){.id = op->d->column_int(s, 0), .person = op->d->column_int(s, 1), .name = op_text(op, s, 2)};
     op->d->reset(s);
-    r->more = r->template_count == m->limit;
-    return 0;
+    return result < 0 ? result : 0;
 }
 
 /* Faces nobody knows, by id: what is decided again after an enrolment. */
@@ -272,17 +346,23 @@ int op_known_files(struct op *op, const struct msg *msg)
 /* Whether a spooled file still belongs to an image or a photo. */
 int op_path_in_use(struct op *op, const struct msg *msg)
 {
-    static const char *const queries[] = {"SELECT 1 FROM images WHERE path = ? LIMIT 1",
-                                          "SELECT 1 FROM person_images WHERE path = ? LIMIT 1"};
+    const char *path = ((const struct store_text *)msg)->text;
+    struct db_statement *s = db_query(op->db, "SELECT 1 FROM images WHERE path_key = ?");
+    uint8_t key[PATH_KEY_BYTES];
+    int result;
 
-    for (int i = 0; i < 2; i++) {
-        struct db_statement *s = db_query(op->db, queries[i]);
-
-        db_bind_text(op->db, s, 1, ((const struct store_text *)msg)->text);
-        op->reply->changed += op->d->step(s) == DB_ROW;
+    op_text_key(path, key);
+    op->d->bind_blob(s, 1, key, sizeof key, 0);
+    result = op->d->step(s);
+    op->d->reset(s);
+    if (result == DB_DONE) {
+        s = db_query(op->db, "SELECT 1 FROM person_images WHERE path = ? LIMIT 1");
+        db_bind_text(op->db, s, 1, path);
+        result = op->d->step(s);
         op->d->reset(s);
     }
-    return 0;
+    op->reply->changed = result == DB_ROW;
+    return result < 0 ? result : 0;
 }
 
 int op_quarantined(struct op *op, const struct msg *msg)

@@ -4,51 +4,108 @@
 
 #include <string.h>
 
-static int claim_one(struct op *op, const struct store_claim *m, struct image *image)
+#define ONE  "?"
+#define ID8  "?, ?, ?, ?, ?, ?, ?, ?"
+#define ID64 ID8 ", " ID8 ", " ID8 ", " ID8 ", " ID8 ", " ID8 ", " ID8 ", " ID8
+#define TAKE(ids)                                                                                                      \
+    "UPDATE images SET status = 3, attempt = attempt + 1, tries = tries + 1, lease_owner = ?, lease_until = ?, "       \
+    "reason = NULL WHERE status = 0 AND id IN (" ids ")"
+
+/* The rows are ours to change: locked by the select before, or by being the only writer. */
+static int take(struct op *op, const struct store_claim *m, struct image *due, int count)
 {
-    struct db_statement *s = db_query(op->db, "UPDATE images SET status = 3, attempt = attempt + 1, tries = tries + 1, "
-                                              "lease_owner = ?, lease_until = ?, reason = NULL WHERE id = ? AND status "
-                                              "= 0 AND attempt = ?");
+    struct db_statement *s = db_query(op->db, count == 64 ? TAKE(ID64) : count == 8 ? TAKE(ID8) : TAKE(ONE));
+    int64_t ids[64];
+    int result;
 
     db_bind_text(op->db, s, 1, m->owner);
     op->d->bind_int(s, 2, op->now_ms + m->lease_ms);
-    op->d->bind_int(s, 3, image->id);
-    op->d->bind_int(s, 4, image->attempt);
-    if (db_finish(op->db, s) < 0)
+    for (int i = 0; i < count; i++)
+        op->d->bind_int(s, i + 3, ids[i] = due[i].id);
+    if ((result = db_finish(op->db, s)) < 0)
+        return result;
+    if (op->d->changes(op->db) != count)
         return DB_ERROR;
-    if (op->d->changes(op->db) != 1)
-        return 0;
-    op_moved(op, IMAGE_PENDING, image->verdict, IMAGE_PROCESSING, image->verdict);
-    image->status = IMAGE_PROCESSING;
-    image->attempt++;
-    image->tries++;
-    return op_event(op, EVENT_IMAGE, image->id, 0) < 0 ? DB_ERROR : 1;
+    for (int i = 0; i < count; i++) {
+        op_moved(op, IMAGE_PENDING, due[i].verdict, IMAGE_PROCESSING, due[i].verdict);
+        due[i].status = IMAGE_PROCESSING;
+        due[i].attempt++;
+        due[i].tries++;
+    }
+    return op_events(op, EVENT_IMAGE, ids, count);
+}
+
+static int read_rows(struct op *op, struct db_statement *s, struct image *rows, int max)
+{
+    int count = 0, result = DB_DONE;
+
+    while (count < max && (result = op->d->step(s)) == DB_ROW)
+        op_image_row(op, s, &rows[count++]);
+    op->d->reset(s);
+    return result < 0 ? result : count;
+}
+
+static int find_due(struct op *op, const struct store_claim *m, struct image *due)
+{
+    struct db_statement *s =
+        db_query(op->db, "SELECT " IMAGE_OWN_COLUMNS " FROM images i WHERE i.status = 0 AND i.run_after <= ? ORDER BY "
+                         "i.run_after, i.id LIMIT ?{| FOR UPDATE SKIP LOCKED}");
+
+    op->d->bind_int(s, 1, op->now_ms);
+    op->d->bind_int(s, 2, m->max);
+    return read_rows(op, s, due, m->max);
+}
+
+static int find_these(struct op *op, const struct store_claim *m, struct image *due)
+{
+    int count = 0, result = 0;
+
+    for (int at = 0; at < m->id_count && count < m->max && result >= 0; at += 64) {
+        struct db_statement *s =
+            db_query(op->db, "SELECT " IMAGE_OWN_COLUMNS " FROM images i WHERE i.id IN (" ID64 ") AND i.status = 0 AND "
+                             "i.run_after <= ?{| FOR UPDATE SKIP LOCKED}");
+
+        for (int i = 0; i < 64; i++)
+            op->d->bind_int(s, i + 1, at + i < m->id_count ? m->ids[at + i] : 0);
+        op->d->bind_int(s, 65, op->now_ms);
+        if ((result = read_rows(op, s, due + count, m->max - count)) > 0)
+            count += result;
+    }
+    return result < 0 ? result : count;
+}
+
+/* What the claim took before its answer was lost. */
+static int find_taken(struct op *op, const struct store_claim *m, struct image *due)
+{
+    struct db_statement *s =
+        db_query(op->db, "SELECT " IMAGE_OWN_COLUMNS " FROM images i WHERE i.status = 3 AND i.lease_owner = ? LIMIT ?");
+
+    db_bind_text(op->db, s, 1, m->owner);
+    op->d->bind_int(s, 2, m->max);
+    return read_rows(op, s, due, m->max);
 }
 
 int op_claim(struct op *op, const struct msg *msg)
 {
     const struct store_claim *m = (const struct store_claim *)msg;
-    struct db_statement *s = db_query(op->db, "SELECT " IMAGE_COLUMNS
-                                              " FROM images i LEFT JOIN person p ON p.id = i.person WHERE i.status = 0 "
-                                              "AND i.run_after <= ? ORDER BY i.run_after, i.id LIMIT ?");
     struct image *due = arena_alloc(op->arena, (size_t)m->max * sizeof *due + 1);
-    int count = 0, result = DB_DONE;
+    int count = op->again ? find_taken(op, m, due) : 0, result = 0;
 
-    op->d->bind_int(s, 1, op->now_ms);
-    op->d->bind_int(s, 2, m->max);
-    while (count < m->max && (result = op->d->step(s)) == DB_ROW)
-        op_image_row(op, s, &due[count++]);
-    op->d->reset(s);
-    if (result < 0)
-        return result;
     op->reply->images = due;
-    for (int i = 0; i < count; i++) {
-        if ((result = claim_one(op, m, &due[i])) < 0)
-            return result;
-        if (result)
-            due[op->reply->image_count++] = due[i];
+    if (count > 0) {
+        op->reply->image_count = count;
+        return 0;
     }
-    op->reply->more = count == m->max;
+    if (count == 0)
+        count = m->ids ? find_these(op, m, due) : find_due(op, m, due);
+    for (int at = 0, n; at < count && result >= 0; at += n) {
+        n = count - at >= 64 ? 64 : count - at >= 8 ? 8 : 1;
+        result = take(op, m, due + at, n);
+    }
+    if (count < 0 || result < 0)
+        return count < 0 ? count : result;
+    op->reply->image_count = count;
+    op->reply->more = !m->ids && count == m->max;
     return 0;
 }
 
@@ -190,6 +247,11 @@ int op_finish(struct op *op, const struct msg *msg)
 
     if (result < 0)
         return result;
+    op->reply->images = before;
+    if (result == 1 && op->again && before->attempt == m->attempt && before->status != IMAGE_PROCESSING) {
+        op->reply->changed = op->reply->image_count = 1; /* it was in: only its answer was lost */
+        return 0;
+    }
     if (result == 0 || before->status != IMAGE_PROCESSING || before->attempt != m->attempt)
         return 0; /* another run's, or deleted meanwhile: changed stays 0 */
     ending = ending_of(op, m, before);
@@ -198,7 +260,6 @@ int op_finish(struct op *op, const struct msg *msg)
     if (m->outcome == OUTCOME_FACES || m->outcome == OUTCOME_FAILED)
         if ((result = replace_faces(op, m)) < 0)
             return result;
-    op->reply->images = before;
     op->reply->image_count = 1;
     return op_load_image(op, m->id, before) < 0 ? DB_ERROR : 0;
 }
@@ -208,17 +269,23 @@ int op_reap(struct op *op, const struct msg *msg)
     enum { BATCH = 256 };
     const struct store_reap *m = (const struct store_reap *)msg;
     struct db_statement *s =
-        m->not_owner
-            ? db_query(op->db, "SELECT id, attempt FROM images WHERE status = 3 AND COALESCE(lease_owner, '') <> "
-                               "? ORDER BY id LIMIT 256")
-            : db_query(op->db, "SELECT id, attempt FROM images WHERE status = 3 AND lease_until < ? LIMIT 256");
+        m->not_owner ? db_query(op->db, "SELECT id, attempt FROM images WHERE status = 3 AND SUBSTR(COALESCE("
+                                        "lease_owner, ''), 1, ?) <> ? AND SUBSTR(COALESCE(lease_owner, ''), 1, ?) = ? "
+                                        "ORDER BY id LIMIT 256{| FOR UPDATE SKIP LOCKED}")
+                     : db_query(op->db, "SELECT id, attempt FROM images WHERE status = 3 AND lease_until < ? LIMIT "
+                                        "256{| FOR UPDATE SKIP LOCKED}");
+    const char *node = op->d->dialect == DIALECT_SQLITE || !m->node ? "" : m->node;
     int64_t ids[BATCH], attempts[BATCH];
     int count = 0, result = 0;
 
-    if (m->not_owner)
-        db_bind_text(op->db, s, 1, m->not_owner);
-    else
+    if (m->not_owner) {
+        op->d->bind_int(s, 1, (int64_t)strlen(m->not_owner));
+        db_bind_text(op->db, s, 2, m->not_owner);
+        op->d->bind_int(s, 3, (int64_t)strlen(node));
+        db_bind_text(op->db, s, 4, node);
+    } else {
         op->d->bind_int(s, 1, op->now_ms);
+    }
     for (; count < BATCH && op->d->step(s) == DB_ROW; count++) {
         ids[count] = op->d->column_int(s, 0);
         attempts[count] = op->d->column_int(s, 1);

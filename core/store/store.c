@@ -1,23 +1,13 @@
-/* The threads behind the actor "store", and the group commit.
- *
- *   actor ──ask──▶ writes ──▶ writer thread: BEGIN, a savepoint each, COMMIT ──▶ all answered
- *           ╲────▶ reads  ──▶ reader thread: one at a time ──▶ answered
- *
- * A request waits in a list that the actor's asks bound; whatever waits when the writer is free becomes one
- * transaction, so under load commits grow instead of queues.
- */
+/* The actor "store": hands what it is asked to its threads, and their answers back; opening and closing. */
 #include "core/store/store.h"
 
 #include "core/actor/system.h"
-#include "core/base/clock.h"
 #include "core/base/log.h"
-#include "core/store/internal.h"
+#include "core/store/threads.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,42 +15,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Of one transaction: enough to make the cost of a commit vanish, few enough to answer soon. */
-enum { GROUP_MAX = 1024 };
-
-struct request {
-    struct request *next;
-    struct msg *m; /* held by the actor's side: released on the loop */
-    struct store_reply *reply;
-    actor_token token;
-};
-
-struct queue {
-    pthread_mutex_t lock;
-    pthread_cond_t some;
-    struct request *first, *last; /* under lock */
-    bool stopping;
-    pthread_t thread;
-    bool running;
-};
-
 struct store {
-    struct db *writer, *reader;
-    struct actor_system *system;
-    struct actor *actor;
-    struct queue writes, reads;
+    struct threads threads;
     int lock_fd;
-    int64_t queue_limit;
-    int64_t pending; /* writer thread: rows that wait, for the limit */
+    bool away; /* the database cannot be reached, and the log says so */
 };
 
-struct msg_done { /* what a thread posts: a list of answered requests */
-    struct msg head;
-    struct request *first;
-    bool made_events, broken;
-};
-
-static const op_fn ops[] = {
+const op_fn store_ops[] = {
     [STORE_SUBMIT - STORE_SUBMIT] = op_submit,
     [STORE_CLAIM - STORE_SUBMIT] = op_claim,
     [STORE_RENEW - STORE_SUBMIT] = op_renew,
@@ -80,11 +41,12 @@ static const op_fn ops[] = {
     [STORE_PRUNE - STORE_SUBMIT] = op_prune,
     [STORE_IMAGE - STORE_SUBMIT] = op_image,
     [STORE_IMAGES - STORE_SUBMIT] = op_images,
-    [STORE_EVENTS - STORE_SUBMIT] = op_events,
+    [STORE_EVENTS - STORE_SUBMIT] = op_read_events,
     [STORE_TALLY - STORE_SUBMIT] = op_tally,
     [STORE_PEOPLE - STORE_SUBMIT] = op_people,
     [STORE_PHOTOS - STORE_SUBMIT] = op_photos,
-    [STORE_TEMPLATES - STORE_SUBMIT] = op_templates,
+    [STORE_GALLERY_CHANGES - STORE_SUBMIT] = op_gallery_changes,
+    [STORE_HAND_PHOTOS - STORE_SUBMIT] = op_hand_photos,
     [STORE_UNKNOWN_FACES - STORE_SUBMIT] = op_unknown_faces,
     [STORE_FACE - STORE_SUBMIT] = op_face,
     [STORE_KNOWN_FILES - STORE_SUBMIT] = op_known_files,
@@ -106,208 +68,29 @@ void *store_message_new(uint32_t type, size_t size)
     return m;
 }
 
-/* --- threads --- */
-
-static struct request *take_all(struct queue *q, int max)
-{
-    struct request *first, *last;
-
-    pthread_mutex_lock(&q->lock);
-    while (!q->first && !q->stopping)
-        pthread_cond_wait(&q->some, &q->lock);
-    first = last = q->first; /* when stopping, what waits is still done: it was asked before */
-    for (int i = 1; last && last->next && i < max; i++)
-        last = last->next;
-    if (last) {
-        q->first = last->next;
-        if (!q->first)
-            q->last = NULL;
-        last->next = NULL;
-    }
-    pthread_mutex_unlock(&q->lock);
-    return first;
-}
-
-static void put(struct queue *q, struct request *r)
-{
-    pthread_mutex_lock(&q->lock);
-    if (q->last)
-        q->last->next = r;
-    else
-        q->first = r;
-    q->last = r;
-    pthread_cond_signal(&q->some);
-    pthread_mutex_unlock(&q->lock);
-}
-
-static struct op op_for(struct db *db, struct request *r)
-{
-    return (struct op){
-        .db = db, .d = db->driver, .reply = r->reply, .arena = &r->reply->m.arena, .now_ms = clock_wall_ms()};
-}
-
-static void fail_reply(struct store_reply *reply, int result, const char *words)
-{
-    reply->status = result == DB_FULL ? STORE_NO_SPACE : STORE_BROKEN;
-    snprintf(reply->error, sizeof reply->error, "%s", result == DB_FULL ? "the disk of the database is full" : words);
-    reply->image_count = reply->face_count = reply->person_count = reply->photo_count = reply->template_count = 0;
-    reply->changed = 0;
-}
-
-/* The same message may be tried again after a failed transaction: its reply starts from nothing. */
-static void renew_reply(struct request *r)
-{
-    msg_unref(r->reply ? &r->reply->m.head : NULL);
-    r->reply = STORE_MESSAGE(STORE_REPLY, store_reply);
-}
-
-/* Nobody's write is in: says so to each, with what the database said. */
-static void fail_all(struct request *first, int result, const char *words)
-{
-    for (struct request *r = first; r; r = r->next) {
-        if (!r->reply)
-            renew_reply(r);
-        if (r->reply->status == STORE_OK || r->reply->status == STORE_BROKEN)
-            fail_reply(r->reply, result, words);
-    }
-}
-
-static int run_one(struct store *store, struct request *r, struct op *sum)
-{
-    struct op op = op_for(store->writer, r);
-    int result;
-
-    op.rows_waiting = store->pending;
-    op.queue_limit = store->queue_limit;
-    if ((result = ops[r->m->type - STORE_SUBMIT](&op, r->m)) < 0)
-        return result;
-    for (int i = 0; i < IMAGE_STATUSES; i++)
-        sum->tally[i] += op.tally[i];
-    sum->unknown += op.unknown;
-    store->pending += op.tally[IMAGE_PENDING];
-    sum->made_events |= op.made_events;
-    return 0;
-}
-
-static int run_in_savepoint(struct store *store, struct request *r, struct op *sum)
-{
-    struct db *db = store->writer;
-    int result;
-
-    if ((result = db_run(db, "SAVEPOINT one")) < 0)
-        return result;
-    result = run_one(store, r, sum);
-    if (result < 0) {
-        fail_reply(r->reply, result, db->driver->error(db));
-        if (!db->driver->in_transaction(db))
-            return result; /* the database rolled all of it back by itself */
-        if (db_run(db, "ROLLBACK TO one") < 0)
-            return result;
-    }
-    return db_run(db, "RELEASE one") < 0 || result == DB_FULL || result == DB_IO ? DB_FULL : 0;
-}
-
-static int write_tally(struct db *db, const struct op *sum)
-{
-    struct db_statement *s = db_query(
-        db, "UPDATE tally SET pending = pending + ?, processed = processed + ?, failed = failed + ?, processing = "
-            "processing + ?, unknown = unknown + ?");
-    bool any = sum->unknown != 0;
-
-    for (int i = 0; i < IMAGE_STATUSES; i++) {
-        any |= sum->tally[i] != 0;
-        db->driver->bind_int(s, i + 1, sum->tally[i]);
-    }
-    db->driver->bind_int(s, 5, sum->unknown);
-    if (any)
-        return db_finish(db, s);
-    db->driver->reset(s);
-    return 0;
-}
-
-/* One transaction, tried to its commit; on a failure nothing of it is in. `each` runs one request. */
-static int try_group(struct store *store, struct request *first, struct msg_done *done,
-                     int (*each)(struct store *store, struct request *r, struct op *sum))
-{
-    struct db *db = store->writer;
-    struct op sum = {0};
-    int64_t pending_before = store->pending;
-    int result = db_run(db, "BEGIN IMMEDIATE");
-
-    for (struct request *r = first; r && result >= 0; r = r->next) {
-        renew_reply(r);
-        result = each(store, r, &sum);
-    }
-    if (result >= 0)
-        result = write_tally(db, &sum);
-    if (result >= 0)
-        result = db_run(db, "COMMIT");
-    if (result < 0) {
-        store->pending = pending_before;
-        fail_all(first, result, db->driver->error(db));
-        if (db->driver->in_transaction(db))
-            db_run(db, "ROLLBACK");
-    } else {
-        done->made_events = sum.made_events;
-    }
-    return result;
-}
-
-/* A savepoint copies every page it touches, which is a third of the cost of a small write. Almost no request fails:
- * so the group is tried without; when one fails, again with a savepoint each, and only that one is refused. */
-static void commit_group(struct store *store, struct request *first, struct msg_done *done)
-{
-    int result = try_group(store, first, done, run_one);
-
-    if (result < 0 && result != DB_FULL && result != DB_IO)
-        result = try_group(store, first, done, run_in_savepoint);
-    done->broken = result == DB_IO;
-}
-
-static void *run_writer(void *arg)
-{
-    struct store *store = arg;
-    struct request *first;
-
-    while ((first = take_all(&store->writes, GROUP_MAX))) {
-        struct msg_done *done = (struct msg_done *)msg_new(STORE_DONE, sizeof *done);
-
-        commit_group(store, first, done);
-        done->first = first;
-        actor_post(store->system, store->actor, &done->head);
-    }
-    return NULL;
-}
-
-static void *run_reader(void *arg)
-{
-    struct store *store = arg;
-    struct request *r;
-
-    while ((r = take_all(&store->reads, 1))) {
-        struct msg_done *done = (struct msg_done *)msg_new(STORE_DONE, sizeof *done);
-        struct op op;
-        int result;
-
-        renew_reply(r);
-        op = op_for(store->reader, r);
-        db_run(store->reader, "BEGIN"); /* one view for all statements of an operation */
-        result = ops[r->m->type - STORE_SUBMIT](&op, r->m);
-        if (result < 0)
-            fail_reply(r->reply, result, store->reader->driver->error(store->reader));
-        db_run(store->reader, "COMMIT");
-        done->first = r;
-        actor_post(store->system, store->actor, &done->head);
-    }
-    return NULL;
-}
-
 /* --- the actor --- */
+
+static struct store *store_of(struct actor *self)
+{
+    return (struct store *)(uintptr_t)actor_config(self);
+}
+
+static void say_where_it_is(struct store *store, const struct msg_done *done)
+{
+    if (done->away == store->away)
+        return;
+    store->away = done->away;
+    if (done->away)
+        log_event(LOG_ERROR, "database away", LOG_STR("reason", done->words));
+    else
+        log_event(LOG_INFO, "database back", LOG_STR("database", store->threads.server ? "mariadb" : "sqlite"));
+}
 
 static void answer_all(struct actor *self, const struct msg_done *done)
 {
     struct request *next;
 
+    say_where_it_is(store_of(self), done);
     for (struct request *r = done->first; r; r = next) {
         next = r->next;
         /* A big page is held by its reader, who asked for it; a mailbox need not count it. */
@@ -323,7 +106,7 @@ static void answer_all(struct actor *self, const struct msg_done *done)
 
 static void store_receive(struct actor *self, const struct msg *m)
 {
-    struct store *store = (struct store *)(uintptr_t)actor_config(self);
+    struct threads *t = &store_of(self)->threads;
     struct request *r;
 
     if (m->type == STORE_DONE) {
@@ -336,7 +119,7 @@ static void store_receive(struct actor *self, const struct msg *m)
         abort();
     r->m = msg_ref(m);
     r->token = actor_defer(self);
-    put(m->type < STORE_FIRST_READ ? &store->writes : &store->reads, r);
+    threads_put(m->type < STORE_FIRST_READ ? &t->writes : &t->reads, r);
 }
 
 static const struct actor_ops store_actor = {.name = "store", .receive = store_receive};
@@ -358,44 +141,51 @@ static int lock_folder(struct store *store, const char *folder, struct error *er
     return 0;
 }
 
-static int read_pending(struct store *store)
+/* Nodes count in rows of their own, so that their commits do not wait for each other; which one hardly matters. */
+static int64_t slot_of(const char *node)
 {
-    struct request r = {.reply = STORE_MESSAGE(STORE_REPLY, store_reply)};
-    struct op op = op_for(store->writer, &r);
-    int result = op_tally(&op, NULL);
+    uint32_t hash = 2166136261u; /* FNV-1a */
 
-    store->pending = r.reply->tally[IMAGE_PENDING];
-    msg_unref(&r.reply->m.head);
-    return result;
+    for (; *node; node++)
+        hash = (hash ^ (uint8_t)*node) * 16777619u;
+    return 1 + hash % 1000000;
+}
+
+static int prepare(struct store *store, const struct store_options *o, struct error *error)
+{
+    struct threads *t = &store->threads;
+
+    t->o = *o;
+    if (lock_folder(store, o->folder, error) < 0)
+        return -1;
+    if (strcmp(o->database, "sqlite") == 0) {
+        snprintf(t->file, sizeof t->file, "%s/kith.db", o->folder);
+        return 0;
+    }
+    t->server = true;
+    t->address.timeout_s = o->timeout_ms ? (unsigned)((o->timeout_ms + 999) / 1000) : 5;
+    t->address.password = o->password;
+    t->tally_slot = slot_of(o->node ? o->node : "");
+    return db_address_parse(o->database, &t->address, error);
 }
 
 struct store *store_open(const struct store_options *options, struct error *error)
 {
     struct store *store = calloc(1, sizeof *store);
-    char file[4096];
+    int status;
 
     if (!store)
         abort();
     store->lock_fd = -1;
-    store->queue_limit = options->queue_limit;
-    pthread_mutex_init(&store->writes.lock, NULL);
-    pthread_cond_init(&store->writes.some, NULL);
-    pthread_mutex_init(&store->reads.lock, NULL);
-    pthread_cond_init(&store->reads.some, NULL);
-    if (strcmp(options->database, "sqlite") != 0) {
-        error_set(error, -EINVAL, "KITH_DATABASE: this version stores in sqlite; “%s” is not supported yet",
-                  strncmp(options->database, "mariadb://", 10) == 0 ? "mariadb" : options->database);
+    if (prepare(store, options, error) < 0)
+        goto fail;
+    status = threads_open(&store->threads, error);
+    if (status == -EAGAIN && store->threads.server) { /* it may come: what is asked until then is refused */
+        store->away = true;
+        log_event(LOG_ERROR, "database away", LOG_STR("reason", error->text));
+    } else if (status < 0) {
         goto fail;
     }
-    if (lock_folder(store, options->folder, error) < 0)
-        goto fail;
-    snprintf(file, sizeof file, "%s/kith.db", options->folder);
-    store->writer = db_open_sqlite(file, 1, error);
-    if (!store->writer || schema_migrate(store->writer, error) < 0)
-        goto fail;
-    store->reader = db_open_sqlite(file, 0, error);
-    if (!store->reader || read_pending(store) < 0)
-        goto fail;
     return store;
 fail:
     store_close(store);
@@ -409,51 +199,23 @@ void store_attach(struct store *store, struct actor_system *system)
                               .config = store,
                               .mailbox_max = 65536,
                               .mailbox_max_bytes = (size_t)256 << 20};
-    sigset_t all, before;
 
-    store->system = system;
-    store->actor = actor_spawn(system, &spec);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (pthread_create(&store->writes.thread, NULL, run_writer, store) ||
-        pthread_create(&store->reads.thread, NULL, run_reader, store))
-        abort();
-    pthread_setname_np(store->writes.thread, "store-write");
-    pthread_setname_np(store->reads.thread, "store-read");
-    store->writes.running = store->reads.running = true;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-}
-
-static void stop_queue(struct queue *q)
-{
-    if (!q->running)
-        return;
-    pthread_mutex_lock(&q->lock);
-    q->stopping = true;
-    pthread_cond_signal(&q->some);
-    pthread_mutex_unlock(&q->lock);
-    pthread_join(q->thread, NULL);
-    q->running = false;
+    store->threads.system = system;
+    store->threads.actor = actor_spawn(system, &spec);
+    threads_start(&store->threads);
 }
 
 void store_detach(struct store *store)
 {
-    stop_queue(&store->writes);
-    stop_queue(&store->reads);
+    threads_stop(&store->threads);
 }
 
 void store_close(struct store *store)
 {
     if (!store)
         return;
-    store_detach(store);
-    db_close(store->reader);
-    db_close(store->writer); /* the last: it checkpoints */
+    threads_close(&store->threads);
     if (store->lock_fd >= 0)
         close(store->lock_fd);
-    pthread_mutex_destroy(&store->writes.lock);
-    pthread_cond_destroy(&store->writes.some);
-    pthread_mutex_destroy(&store->reads.lock);
-    pthread_cond_destroy(&store->reads.some);
     free(store);
 }

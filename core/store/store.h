@@ -2,7 +2,7 @@
  *
  * The store looks like an actor, "store": every operation is a message to ask it. Behind it one thread owns the one
  * connection that writes: it takes all writes that wait into one transaction (one that fails costs the others nothing),
- * commits once, and only then are they answered. What is answered STORE_OK is durable. A second thread reads.
+ * commits once, and only then are they answered. What is answered STORE_OK is durable. Other threads read.
  *
  * Every write that belongs to one run of an image carries `attempt`, the fencing token of its claim: when it is old,
  * nothing changes and `changed` is 0.
@@ -83,6 +83,21 @@ struct template
     int dimension;
 };
 
+/* A change of the gallery, in the order of their commits. */
+enum gallery_change_kind {
+    GALLERY_TEMPLATE_ADDED = 1,
+    GALLERY_TEMPLATE_REMOVED,
+    GALLERY_PERSON_NAMED, /* new, or renamed */
+    GALLERY_PERSON_REMOVED
+};
+
+struct gallery_change {
+    enum gallery_change_kind kind;
+    int64_t person;
+    const char *name; /* of the person, as it is now; NULL: there is none any more */
+    struct template template;
+};
+
 struct event {
     int64_t id, image, person; /* 0 where it does not apply */
     int kind;
@@ -95,7 +110,15 @@ struct known_file {                          /* a file of the known-people folde
     bool taken;
 };
 
-enum store_status { STORE_OK = 0, STORE_NOT_FOUND, STORE_CONFLICT, STORE_NO_SPACE, STORE_BROKEN, STORE_MISMATCH };
+enum store_status {
+    STORE_OK = 0,
+    STORE_NOT_FOUND,
+    STORE_CONFLICT,
+    STORE_NO_SPACE,
+    STORE_BROKEN,
+    STORE_MISMATCH,
+    STORE_AWAY /* the database cannot be reached: nothing is known to have happened, ask again */
+};
 
 enum store_message {
     /* writes */
@@ -124,7 +147,8 @@ enum store_message {
     STORE_TALLY,
     STORE_PEOPLE,
     STORE_PHOTOS,
-    STORE_TEMPLATES,
+    STORE_GALLERY_CHANGES,
+    STORE_HAND_PHOTOS,
     STORE_UNKNOWN_FACES,
     STORE_FACE,
     STORE_KNOWN_FILES,
@@ -155,7 +179,9 @@ struct store_submit {
 struct store_claim {
     struct store_message_head m;
     int max;
-    const char *owner;
+    const int64_t *ids; /* only these, or NULL: whatever is due */
+    int id_count;
+    const char *owner; /* a text of its own for each claim: what tells whether it was in, when its answer is lost */
     int64_t lease_ms;
 };
 
@@ -184,9 +210,10 @@ struct store_finish {
     int64_t delay_ms, max_tries, max_crashes;
 };
 
-struct store_reap { /* expired leases, or (owner given) those of anybody else: dead processes of a database of one */
+struct store_reap { /* expired leases, or (owner given) those of processes that are known to be dead */
     struct store_message_head m;
-    const char *not_owner;
+    const char *not_owner; /* how this process's owners begin; those of earlier ones of this node are dead */
+    const char *node;      /* and how all of this node's begin; in a database of one nobody else's count */
     int64_t max_tries, max_crashes, delay_ms;
 };
 
@@ -200,7 +227,7 @@ struct store_id { /* IMAGE, DELETE, FACE, PHOTO_DELETE, PERSON_DELETE, PHOTOS */
     int64_t id;
 };
 
-struct store_list { /* IMAGES, PEOPLE, EVENTS, TEMPLATES, UNKNOWN_FACES, KNOWN_FILES */
+struct store_list { /* IMAGES, PEOPLE, EVENTS, GALLERY_CHANGES, UNKNOWN_FACES, KNOWN_FILES, HAND_PHOTOS */
     struct store_message_head m;
     int status, verdict; /* -1: any */
     int64_t person;      /* 0: any */
@@ -224,6 +251,7 @@ struct store_photo { /* a template and the photo it came from */
     const float *embedding;
     int dimension;
     bool spooled;
+    int64_t hand_row; /* the row of person_images that somebody wrote by hand for it; 0: none */
 };
 
 struct store_name_face {
@@ -277,12 +305,15 @@ struct store_reply {
     int photo_count;
     struct template *templates;
     int template_count;
+    struct gallery_change *changes;
+    int change_count;
     struct event *events;
     int event_count;
     struct known_file *files;
     int file_count;
-    int64_t tally[IMAGE_STATUSES], unknown; /* rows by status; unknown ones are among the pending */
-    int64_t first_event, last_event;
+    int64_t tally[IMAGE_STATUSES], unknown;         /* rows by status; unknown ones are among the pending */
+    int64_t first_event, last_event, settled_event; /* settled: none below it can still come */
+    bool waits;                                     /* an event is missing that may still come: read on soon */
     const char *const *texts;
     int text_count;
 };
@@ -291,14 +322,18 @@ struct store_reply {
 #define STORE_MESSAGE(type, struct_type) ((struct struct_type *)store_message_new((type), sizeof(struct struct_type)))
 void *store_message_new(uint32_t type, size_t size);
 
-struct store_options {
+struct store_options {    /* borrowed for the store's life */
     const char *folder;   /* the data folder; made when missing */
-    const char *database; /* "sqlite" */
+    const char *database; /* "sqlite", or "mariadb://user@host:port/name" */
+    const char *password; /* of a server; NULL: none */
+    const char *node;     /* this node's name among those that share a server */
+    int64_t timeout_ms;   /* of a server's answers; 0: 5 s */
     int64_t queue_limit;
 };
 
 /* Locks the folder, opens the database and brings its schema up to date. Blocks: before the loop runs. NULL with
- * `error` when it cannot. */
+ * `error` when it cannot; a server that is merely not there now is waited for, and what is asked meanwhile is refused
+ * with STORE_AWAY. */
 struct store *store_open(const struct store_options *options, struct error *error);
 /* Spawns the actor "store" and starts the threads. */
 void store_attach(struct store *store, struct actor_system *system);

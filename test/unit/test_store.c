@@ -1,4 +1,5 @@
-/* The store with its real threads and a real SQLite file: what a run of an image may and may not change. */
+/* The store with its real threads and a real database: what a run of an image may and may not change. The same tests
+ * for a SQLite file and, under test/mariadb.sh, for a MariaDB. */
 #include "core/store/store.h"
 
 #include "core/actor/system.h"
@@ -113,10 +114,18 @@ static struct store_reply *ask(void *m)
     return last;
 }
 
+static const char *database(void)
+{
+    const char *url = getenv("KITH_TEST_DATABASE");
+
+    return url ? url : "sqlite";
+}
+
 static void open_store(void)
 {
     struct actor_system_options options = {.now_ns = real_now, .wake = wake};
-    struct store_options so = {.folder = folder, .database = "sqlite", .queue_limit = 1000};
+    struct store_options so = {
+        .folder = folder, .database = database(), .password = "kith", .node = "test", .queue_limit = 1000};
     struct error error = {0};
 
     wake_fd = eventfd(0, EFD_NONBLOCK);
@@ -138,23 +147,42 @@ static void close_store(void)
     close(wake_fd);
 }
 
+/* A server's database lives longer than a test: each begins with an empty one. */
+static void empty_database(void)
+{
+    const char *sql = getenv("KITH_TEST_SQL");
+    char command[512];
+
+    if (!sql)
+        return;
+    snprintf(command, sizeof command, "%s -e 'DROP DATABASE kith; CREATE DATABASE kith'", sql);
+    assert_int_equal(system(command), 0);
+}
+
 static int setup(void **state)
 {
     (void)state;
+    empty_database();
     strcpy(folder, "/tmp/kith-store-XXXXXX");
     assert_non_null(mkdtemp(folder));
     open_store();
     return 0;
 }
 
-static int teardown(void **state)
+static void empty_folder(const char *name)
 {
     char command[128];
 
+    snprintf(command, sizeof command, "rm -r %s", name);
+    assert_int_equal(system(command), 0);
+}
+
+static int teardown(void **state)
+{
     (void)state;
     close_store();
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
+    empty_folder(folder);
+    return 0;
 }
 
 /* --- the words of the tests --- */
@@ -323,10 +351,13 @@ static void test_naming_a_face_resolves_its_image_and_makes_a_template(void **st
     assert_int_equal(ask(m)->images[0].status, IMAGE_PROCESSED);
     assert_string_equal(last->images[0].person_name, "Bo");
     expect_tally(0, 1, 0, 0, 0);
-    struct store_list *list = STORE_MESSAGE(STORE_TEMPLATES, store_list);
+    struct store_list *list = STORE_MESSAGE(STORE_GALLERY_CHANGES, store_list);
     list->limit = 10;
-    assert_int_equal(ask(list)->template_count, 1);
-    assert_true(last->templates[0].embedding[0] > 0.99f);
+    assert_int_equal(ask(list)->change_count, 2);
+    assert_int_equal(last->changes[0].kind, GALLERY_PERSON_NAMED);
+    assert_string_equal(last->changes[0].name, "Bo");
+    assert_int_equal(last->changes[1].kind, GALLERY_TEMPLATE_ADDED);
+    assert_true(last->changes[1].template.embedding[0] > 0.99f);
 }
 
 static void test_resolving_leaves_a_named_face_alone(void **state)
@@ -526,7 +557,7 @@ static void test_everything_is_there_after_a_restart(void **state)
 
 static void test_a_second_process_is_refused(void **state)
 {
-    struct store_options so = {.folder = folder, .database = "sqlite", .queue_limit = 1000};
+    struct store_options so = {.folder = folder, .database = database(), .queue_limit = 1000};
     struct error error = {0};
 
     (void)state;
@@ -534,14 +565,85 @@ static void test_a_second_process_is_refused(void **state)
     assert_non_null(strstr(error.text, "another kith"));
 }
 
-static void test_mariadb_is_refused_in_words(void **state)
+static void test_an_address_that_cannot_be_is_refused_in_words(void **state)
 {
-    struct store_options so = {.folder = folder, .database = "mariadb://x@y:1/z", .queue_limit = 1000};
-    struct error error = {0};
+    static const char *const wrong[] = {"mysql://x@y/z",     "mariadb://y/z",          "mariadb://x@y",
+                                        "mariadb://x@y:0/z", "mariadb://x:secret@y/z", "oracle"};
+    char other[] = "/tmp/kith-store-XXXXXX";
 
     (void)state;
-    assert_null(store_open(&so, &error));
-    assert_non_null(strstr(error.text, "KITH_DATABASE"));
+    assert_non_null(mkdtemp(other));
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct store_options so = {.folder = other, .database = wrong[i], .queue_limit = 1000};
+        struct error error = {0};
+
+        assert_null(store_open(&so, &error));
+        assert_non_null(strstr(error.text, "KITH_DATABASE"));
+        assert_null(strstr(error.text, "secret"));
+    }
+    empty_folder(other);
+}
+
+static void test_many_at_once_with_the_same_among_them(void **state)
+{
+    struct store_submit *m = STORE_MESSAGE(STORE_SUBMIT, store_submit);
+    const char **paths = arena_alloc(&m->m.arena, 200 * sizeof *paths);
+    int existing = 0;
+
+    (void)state;
+    submit("/7");
+    for (int i = 0; i < 200; i++)
+        paths[i] = arena_printf(&m->m.arena, "/%d", i % 150);
+    m->paths = paths;
+    m->count = 200;
+    assert_int_equal(ask(m)->image_count, 200);
+    for (int i = 0; i < 200; i++) {
+        assert_true(last->images[i].id > 0);
+        assert_int_equal(last->images[i].id, last->images[i % 150].id);
+        existing += last->images[i].existing;
+    }
+    assert_int_equal(existing, 51);
+    expect_tally(150, 0, 0, 0, 0);
+}
+
+static void test_a_claim_of_named_images_takes_only_those_that_are_due(void **state)
+{
+    int64_t ids[3] = {submit("/a"), submit("/b"), 99};
+    struct store_claim *m = STORE_MESSAGE(STORE_CLAIM, store_claim);
+
+    (void)state;
+    submit("/c");
+    m->ids = ids;
+    m->id_count = 3;
+    m->max = 10;
+    m->owner = "me";
+    m->lease_ms = 30000;
+    assert_int_equal(ask(m)->image_count, 2);
+    assert_int_equal(last->images[0].attempt, 1);
+    assert_int_equal(claim(10), 1);
+}
+
+static void test_the_gallery_log_tells_every_change_in_order(void **state)
+{
+    int64_t ann = person("Ann"), bo = person("Bo");
+    struct store_person *rename = STORE_MESSAGE(STORE_PERSON_RENAME, store_person);
+    struct store_id *delete = STORE_MESSAGE(STORE_PERSON_DELETE, store_id);
+    struct store_list *list = STORE_MESSAGE(STORE_GALLERY_CHANGES, store_list);
+
+    (void)state;
+    rename->id = ann;
+    rename->name = "Anna";
+    assert_int_equal(ask(rename)->status, STORE_OK);
+    delete->id = bo;
+    assert_int_equal(ask(delete)->status, STORE_OK);
+    list->limit = 10;
+    assert_int_equal(ask(list)->change_count, 3);
+    assert_string_equal(last->changes[0].name, "Anna"); /* as it is now */
+    assert_int_equal(last->changes[1].person, ann);
+    assert_int_equal(last->changes[2].kind, GALLERY_PERSON_REMOVED);
+    assert_int_equal(last->changes[2].person, bo);
+    assert_null(last->changes[2].name);
+    assert_int_equal(last->next, 4);
 }
 
 int main(void)
@@ -565,7 +667,10 @@ int main(void)
         TEST(test_events_are_numbered_and_pruned),
         TEST(test_everything_is_there_after_a_restart),
         TEST(test_a_second_process_is_refused),
-        TEST(test_mariadb_is_refused_in_words),
+        TEST(test_an_address_that_cannot_be_is_refused_in_words),
+        TEST(test_many_at_once_with_the_same_among_them),
+        TEST(test_a_claim_of_named_images_takes_only_those_that_are_due),
+        TEST(test_the_gallery_log_tells_every_change_in_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
