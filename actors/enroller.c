@@ -90,7 +90,7 @@ static void add_photo(struct actor *self, struct enrolment *e)
     m->model = arena_text(a, e->event->hello.model);
     m->embedding = (const float *)(const void *)arena_copy(a, face->embedding, (size_t)face->dimension * sizeof(float));
     m->dimension = face->dimension;
-    m->spooled = e->ask->bytes != NULL;
+    m->spooled = e->ask->bytes != NULL && e->path;
     m->hand_row = e->ask->hand_row;
     actor_ask(self, "store", &m->m.head, STORE_MS, on_added, e);
 }
@@ -112,8 +112,8 @@ static void keep_photo(struct actor *self, struct enrolment *e)
     const struct enroller_config *config = actor_config(self);
     struct spool_job *job;
 
-    if (!e->ask->bytes) {
-        e->path = strdup(e->ask->path);
+    if (!e->ask->bytes || !config->spool) {
+        e->path = e->ask->path ? strdup(e->ask->path) : NULL;
         add_photo(self, e);
         return;
     }

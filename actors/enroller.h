@@ -34,7 +34,7 @@ struct msg_enrol *msg_enrol_new(const char *name, int64_t person, const char *ph
 
 struct enroller_config {
     const char *breaker;
-    const struct spool *spool;
+    const struct spool *spool; /* NULL: of uploaded photos only the template is kept */
     struct offload *files;
     uint64_t call_ms;
 };

@@ -116,8 +116,10 @@ static void write_stats(struct frontend *f, struct buf *out, const struct store_
     buf_str(out, "}}");
 }
 
-static void write_not_ready(struct frontend *f, struct buf *out, int status, const struct msg *reply)
+static void write_not_ready(struct actor *self, struct buf *out, int status, const struct msg *reply)
 {
+    const struct frontend_config *config = actor_config(self);
+    struct frontend *f = actor_state(self);
     const struct store_reply *r = (const struct store_reply *)reply;
     const char *separator = "";
 
@@ -126,12 +128,12 @@ static void write_not_ready(struct frontend *f, struct buf *out, int status, con
         buf_json(out, status == ACTOR_OK ? r->error : "the store does not answer");
         separator = ",";
     }
-    if (f->capacity.ready == 0) {
+    if (config->recognizes && f->capacity.ready == 0) {
         buf_str(out, separator);
         buf_json(out, f->capacity.why[0] ? f->capacity.why : "the recogniser's workers are loading their models");
         separator = ",";
     }
-    if (f->breaker.state != BREAKER_CLOSED) {
+    if (config->recognizes && f->breaker.state != BREAKER_CLOSED) {
         buf_str(out, separator);
         buf_json(out, "the recogniser's breaker is open");
     }
@@ -185,6 +187,9 @@ static void write_metrics(struct actor *self, struct buf *out, const struct stor
     write_metric(out, "kith_http_requests_total", "Requests handled.", "counter", (long long)http.handled);
     write_metric(out, "kith_http_refused_total", "Connections refused.", "counter", (long long)http.refused);
     write_metric(out, "kith_http_cut_off_total", "Connections cut off.", "counter", (long long)http.cut_off);
+    write_metric(out, "kith_database_reachable", "1 while the database answers.", "gauge", r != NULL);
+    if (!r)
+        return;
     buf_str(out, "# HELP kith_images Images by status.\n# TYPE kith_images gauge\n");
     for (int i = 0; i < IMAGE_STATUSES; i++)
         buf_printf(out, "kith_images{status=\"%s\"} %lld\n", image_status_name(i), (long long)r->tally[i]);
@@ -198,22 +203,22 @@ static void on_tally(struct actor *self, void *context, int status, const struct
     struct frontend *f = actor_state(self);
     struct call *call = context;
     struct buf out = {0};
+    const struct frontend_config *config = actor_config(self);
     bool well = status == ACTOR_OK && r->status == STORE_OK;
+    bool rests = config->recognizes && (f->capacity.ready == 0 || f->breaker.state != BREAKER_CLOSED);
 
-    if (call->op == OP_READYZ && (!well || f->capacity.ready == 0 || f->breaker.state != BREAKER_CLOSED)) {
-        write_not_ready(f, &out, status, reply);
+    if (call->op == OP_METRICS) { /* also when the database is away: that is when they are looked at */
+        write_metrics(self, &out, well ? r : NULL);
+        http_reply_buf(call->request, 200, "text/plain; version=0.0.4", &out);
+    } else if (call->op == OP_READYZ && (!well || rests)) {
+        write_not_ready(self, &out, status, reply);
         reply_json(call->request, 503, &out);
     } else if (call->op == OP_READYZ) {
         buf_str(&out, "{\"ready\":true}");
         reply_json(call->request, 200, &out);
     } else if (!reply_failed(call->request, status, reply)) {
-        if (call->op == OP_METRICS) {
-            write_metrics(self, &out, r);
-            http_reply_buf(call->request, 200, "text/plain; version=0.0.4", &out);
-        } else {
-            write_stats(f, &out, r);
-            reply_json(call->request, 200, &out);
-        }
+        write_stats(f, &out, r);
+        reply_json(call->request, 200, &out);
     }
     call_free(call);
 }

@@ -9,6 +9,7 @@ struct frontend_config {
     const struct http_file *openapi;
     int64_t page_limit;
     uint64_t store_ms;
+    bool recognizes; /* being ready means that images can be recognised */
 };
 
 extern const struct actor_ops frontend_actor;

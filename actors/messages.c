@@ -97,3 +97,22 @@ void msg_tell_gallery(struct actor *self)
 {
     actor_tell_control(self, "gallery", msg_new(MSG_GALLERY_CHANGED, sizeof(struct msg)));
 }
+
+static void destroy_hints(struct msg *m)
+{
+    arena_free(&((struct msg_hints *)m)->arena);
+}
+
+void msg_tell_waiting(struct actor *self, const char *to, const struct image *images, int count)
+{
+    struct msg_hints *m = (struct msg_hints *)msg_new(MSG_HINTS, sizeof *m);
+    int64_t *ids = arena_alloc(&m->arena, (size_t)count * sizeof *ids + 1);
+
+    m->head.destroy = destroy_hints;
+    m->ids = ids;
+    for (int i = 0; i < count; i++)
+        if (images[i].status == IMAGE_PENDING && !images[i].existing)
+            ids[m->count++] = images[i].id;
+    m->head.size_bytes += m->arena.total;
+    actor_tell(self, to, &m->head);
+}

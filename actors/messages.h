@@ -25,6 +25,9 @@ enum actor_message {
     MSG_GALLERY_RESOLVED, /* msg_count: images that got a name by it */
     MSG_FOUND_UNKNOWN,    /* msg_count, told to gallery: an image was finished as unknown by that generation */
     MSG_NUDGE,            /* msg, told to processor: there may be work */
+    MSG_HINTS,            /* msg_hints, told to hints: these images wait */
+    MSG_HINT,             /* msg_hint, asked of processor: this image waits; answered once its claim is in or refused */
+    MSG_ROOM,             /* msg_count, told to hints: so many images the processor can take */
     MSG_CAPACITY,         /* msg_capacity, told to processor and frontend */
     MSG_MODEL,            /* msg_model, told to gallery */
     MSG_BREAKER,          /* msg_breaker, told to processor, frontend and events */
@@ -101,6 +104,18 @@ struct msg_count {
     int64_t count;
 };
 
+struct msg_hints {
+    struct msg head;
+    struct arena arena;
+    const int64_t *ids;
+    int count;
+};
+
+struct msg_hint {
+    struct msg head;
+    int64_t id;
+};
+
 struct msg_capacity {
     struct msg head;
     int workers, ready;
@@ -131,5 +146,7 @@ struct msg_matched *msg_matched_new(const struct worker_event *event);
 /* Tells `to` that something has happened; a full mailbox or nobody of that name is fine: it looks by itself, later. */
 void msg_tell(struct actor *self, const char *to, uint32_t type);
 void msg_tell_gallery(struct actor *self);
+/* Says that images wait: to `to`, which is "hints" in a cluster (whoever has room looks) or "processor". */
+void msg_tell_waiting(struct actor *self, const char *to, const struct image *images, int count);
 
 #endif

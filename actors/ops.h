@@ -33,7 +33,9 @@ enum http_op {
     OP_PHOTO_DELETE,
     OP_NAME_FACE,
     /* events */
-    OP_EVENTS
+    OP_EVENTS,
+    /* cluster */
+    OP_NODES
 };
 
 #endif

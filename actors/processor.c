@@ -33,10 +33,18 @@ struct flight {
     const struct store_finish *finish;
 };
 
+struct hinted {
+    int64_t id;
+    actor_token token;
+};
+
 struct processor {
     struct flight flights[FLIGHTS_MAX];
     uint32_t in_flight, window;
     uint64_t claims;
+    struct hinted hinted[FLIGHTS_MAX];    /* images that hints spoke of, not claimed yet */
+    uint32_t hinted_count, claimed_hints; /* the first so many are in the claim under way */
+    int64_t told_room;
     bool breaker_closed, claiming, more, reaped, stopping;
     actor_token stop_token;
 };
@@ -274,6 +282,50 @@ static void take_off(struct actor *self, const struct image *image)
     actor_ask(self, config->breaker, &m->head, config->call_ms, on_recognized, f);
 }
 
+/* How many more images there is room for, to whom brings hints. */
+static void tell_room(struct actor *self)
+{
+    const struct processor_config *config = actor_config(self);
+    struct processor *p = actor_state(self);
+    int64_t room = 0;
+    struct msg_count *m;
+
+    if (p->breaker_closed && !p->stopping && p->reaped && p->window > p->in_flight)
+        room = p->window - p->in_flight;
+    if (!config->hints || room == p->told_room)
+        return;
+    p->told_room = room;
+    m = (struct msg_count *)msg_new(MSG_ROOM, sizeof *m);
+    m->count = room;
+    actor_tell_control(self, "hints", &m->head);
+}
+
+/* The claim is in, or refused: from now on the table knows, and the hint may go. */
+static void answer_hints(struct actor *self, uint32_t count)
+{
+    struct processor *p = actor_state(self);
+
+    for (uint32_t i = 0; i < count; i++)
+        actor_answer(self, p->hinted[i].token, msg_new(MSG_HINT, sizeof(struct msg_hint)));
+    p->hinted_count -= count;
+    memmove(p->hinted, p->hinted + count, p->hinted_count * sizeof p->hinted[0]);
+}
+
+static void on_hint(struct actor *self, const struct msg_hint *m)
+{
+    struct processor *p = actor_state(self);
+
+    p->hinted[p->hinted_count++] = (struct hinted){.id = m->id, .token = actor_defer(self)};
+    try_claim(self);
+    if (!p->claiming && p->hinted_count) { /* no room, or no recogniser: the poll will find it */
+        p->more = true;
+        answer_hints(self, p->hinted_count);
+    } else if (p->hinted_count == FLIGHTS_MAX) {
+        p->more = true;
+        actor_answer(self, p->hinted[--p->hinted_count].token, msg_new(MSG_HINT, sizeof(struct msg_hint)));
+    }
+}
+
 static void on_claimed(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct store_reply *r = (const struct store_reply *)reply;
@@ -281,6 +333,8 @@ static void on_claimed(struct actor *self, void *context, int status, const stru
 
     (void)context;
     p->claiming = false;
+    answer_hints(self, p->claimed_hints);
+    p->claimed_hints = 0;
     if (status != ACTOR_OK || r->status != STORE_OK) {
         log_event(LOG_WARN, "cannot claim",
                   LOG_STR("reason", status == ACTOR_OK ? r->error : actor_status_name(status)));
@@ -289,8 +343,7 @@ static void on_claimed(struct actor *self, void *context, int status, const stru
     p->more |= r->more;
     for (int i = 0; i < r->image_count; i++)
         take_off(self, &r->images[i]);
-    if (p->more)
-        try_claim(self);
+    try_claim(self);
 }
 
 /* `more` remembers that the table may hold due work; a nudge sets it, an answer with less than was asked clears it. */
@@ -300,12 +353,23 @@ static void try_claim(struct actor *self)
     struct processor *p = actor_state(self);
     struct store_claim *m;
 
-    if (p->claiming || !p->more || p->stopping || !p->reaped || !p->breaker_closed || p->in_flight >= p->window)
+    tell_room(self);
+    if (p->claiming || (!p->more && !p->hinted_count) || p->stopping || !p->reaped || !p->breaker_closed ||
+        p->in_flight >= p->window)
         return;
     p->claiming = true;
-    p->more = false;
     m = STORE_MESSAGE(STORE_CLAIM, store_claim);
     m->max = (int)(p->window - p->in_flight);
+    if (p->hinted_count) {
+        int64_t *ids = arena_alloc(&m->m.arena, p->hinted_count * sizeof *ids);
+
+        for (; m->id_count < m->max && (uint32_t)m->id_count < p->hinted_count; m->id_count++)
+            ids[m->id_count] = p->hinted[m->id_count].id;
+        m->ids = ids;
+        p->claimed_hints = (uint32_t)m->id_count;
+    } else {
+        p->more = false;
+    }
     m->owner = arena_printf(&m->m.arena, "%s#%llu", config->owner, (unsigned long long)++p->claims);
     m->lease_ms = (int64_t)config->lease_ms;
     actor_ask(self, "store", &m->m.head, STORE_MS, on_claimed, NULL);
@@ -389,6 +453,7 @@ static void on_stopping(struct actor *self)
     struct processor *p = actor_state(self);
 
     p->stopping = true;
+    tell_room(self);
     if (p->in_flight == 0)
         actor_reply(self, msg_new(MSG_STOPPED, sizeof(struct msg)));
     else
@@ -419,6 +484,10 @@ static void processor_receive(struct actor *self, const struct msg *m)
     struct processor *p = actor_state(self);
 
     switch (m->type) {
+    case MSG_HINT:
+        on_hint(self, (const struct msg_hint *)m);
+        break;
+    case MSG_HINTS:
     case MSG_NUDGE:
         p->more = true;
         try_claim(self);
@@ -443,8 +512,8 @@ static void processor_timer(struct actor *self, uint32_t timer)
     struct processor *p = actor_state(self);
 
     switch (timer) {
-    case TIMER_POLL:
-        actor_after(self, config->poll_ms, TIMER_POLL);
+    case TIMER_POLL: /* not in step with other nodes */
+        actor_after(self, config->poll_ms * 3 / 4 + (uint64_t)random() % (config->poll_ms / 2 + 1), TIMER_POLL);
         /* fall through */
     case TIMER_AGAIN:
         p->more = true;

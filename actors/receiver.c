@@ -56,6 +56,7 @@ static void write_json(struct buf *out, const struct store_reply *r)
 
 static void on_submitted(struct actor *self, void *context, int status, const struct msg *reply)
 {
+    const struct receiver_config *config = actor_config(self);
     const struct store_reply *r = (const struct store_reply *)reply;
     struct call *call = context;
     struct buf out = {0};
@@ -77,7 +78,7 @@ static void on_submitted(struct actor *self, void *context, int status, const st
             reply_json(call->request, 202, &out);
         }
         if (fresh)
-            msg_tell(self, "processor", MSG_NUDGE);
+            msg_tell_waiting(self, config->waiting, r->images, r->image_count);
     }
     call_free(call);
 }
@@ -255,6 +256,11 @@ static void on_bytes(struct actor *self, struct http_request *request)
 
     if (!body || len == 0) {
         http_problem(request, 400, "no-body", "The request has no body.");
+        return;
+    }
+    if (!config->spool) {
+        http_problem(request, 503, "no-spool",
+                     "Uploads need a folder that all nodes share (KITH_SPOOL); paths go without.");
         return;
     }
     header = sniff((const uint8_t *)body, len);

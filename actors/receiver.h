@@ -6,8 +6,9 @@
 #include "core/base/path.h"
 
 struct receiver_config {
+    const char *waiting; /* who hears that images wait */
     const struct path_roots *roots;
-    const struct spool *spool;
+    const struct spool *spool; /* NULL: bytes are not taken, for other nodes could not reach them */
     struct offload *files;
     uint64_t store_ms;
     size_t max_paths, max_path, max_image;

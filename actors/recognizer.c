@@ -106,7 +106,7 @@ static struct job *queue_take(struct queue *q)
 
 static void tell_capacity(struct actor *self)
 {
-    static const char *const listeners[] = {"processor", "frontend", NULL};
+    static const char *const listeners[] = {"processor", "frontend", "cluster", NULL};
     const struct recognizer_config *config = actor_config(self);
     struct recognizer *r = actor_state(self);
 
@@ -435,8 +435,7 @@ static void on_quarantined(struct actor *self, void *context, int status, const 
             if (r->slots[i].worker && r->slots[i].state != SLOT_STARTING)
                 send_quarantine(r, r->slots[i].worker);
     }
-    if (r->quarantined || status != ACTOR_OK)
-        actor_after(self, QUARANTINE_LOOK_MS, TIMER_QUARANTINE); /* until the last has run out */
+    actor_after(self, QUARANTINE_LOOK_MS, TIMER_QUARANTINE); /* others may put something in; what is in runs out */
 }
 
 static void look_at_quarantine(struct actor *self)

@@ -181,7 +181,7 @@ static void on_reaped(struct actor *self, void *context, int status, const struc
     (void)context;
     if (well && r->changed) {
         log_event(LOG_WARN, "leases ran out", LOG_INT("images", r->changed));
-        msg_tell(self, "processor", MSG_NUDGE);
+        msg_tell(self, config->processor, MSG_NUDGE);
     }
     actor_after(self, well && r->more ? 1 : config->reap_ms, TIMER_REAP);
 }
@@ -238,7 +238,7 @@ static void on_retried(struct actor *self, void *context, int status, const stru
     bool well = status == ACTOR_OK && r->status == STORE_OK;
 
     if (well && r->changed)
-        msg_tell(self, "processor", MSG_NUDGE);
+        msg_tell(self, config->processor, MSG_NUDGE);
     if (well && r->more) {
         if (call)
             call->other += r->changed;

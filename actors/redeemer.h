@@ -5,6 +5,7 @@
 #include "actors/spool.h"
 
 struct redeemer_config {
+    const char *processor; /* whom to nudge when images wait again */
     const struct spool *spool;
     const char *thumbs;
     struct offload *files;

@@ -25,6 +25,7 @@ const struct http_route routes[] = {{"POST", "/image/post", "receiver", OP_IMAGE
                                     {"DELETE", "/v1/people/{id}/photos/{photo}", "people", OP_PHOTO_DELETE, ""},
                                     {"POST", "/v1/faces/{id}/person", "people", OP_NAME_FACE, ""},
                                     {"GET", "/v1/events", "events", OP_EVENTS, "after"},
+                                    {"GET", "/v1/nodes", "cluster", OP_NODES, ""},
                                     {"GET", "/v1/stats", "frontend", OP_STATS, ""},
                                     {"GET", "/healthz", "frontend", OP_HEALTHZ, NULL},
                                     {"GET", "/readyz", "frontend", OP_READYZ, NULL},
@@ -49,7 +50,10 @@ void routes_dispatch(void *context, const struct http_route *route, struct http_
     m->request = request;
     http_request_ref(request);
     status = actor_system_tell(driver_uv_system(context), route->actor, &m->head);
-    if (status != ACTOR_OK)
+    if (status == ACTOR_GONE)
+        http_problem(request, 503, "not-here",
+                     "This node does not do that: there is no “%s” among its roles (KITH_ROLES).", route->actor);
+    else if (status != ACTOR_OK)
         http_problem(request, 503, "busy", "Too many requests wait for “%s” (KITH_MAILBOX).", route->actor);
     http_request_unref(request);
     driver_uv_kick(context);

@@ -8,20 +8,38 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-int spool_open(struct spool *spool, const char *data, struct error *error)
+int spool_open(struct spool *spool, const char *shared, const char *data, struct error *error)
 {
+    const char *setting = shared[0] ? "KITH_SPOOL" : "KITH_DATA", *base = shared[0] ? shared : data;
     char real[PATH_MAX], path[PATH_MAX + 16];
 
-    if (!realpath(data, real) || strlen(real) + 8 > sizeof spool->folder)
-        return error_set(error, -errno, "KITH_DATA: %s: %s", data, strerror(errno));
-    snprintf(spool->folder, sizeof spool->folder, "%.*s/spool", (int)sizeof spool->folder - 8, real);
+    if ((shared[0] && mkdir(shared, 0750) < 0 && errno != EEXIST) || !realpath(base, real))
+        return error_set(error, -errno, "%s: %s: %s", setting, base, strerror(errno));
+    if (strlen(real) + 8 > sizeof spool->folder)
+        return error_set(error, -ENAMETOOLONG, "%s: %s is too long a name", setting, real);
+    snprintf(spool->folder, sizeof spool->folder, "%.*s%s", (int)sizeof spool->folder - 8, real,
+             shared[0] ? "" : "/spool");
     snprintf(path, sizeof path, "%s/tmp", spool->folder);
     if ((mkdir(spool->folder, 0750) < 0 && errno != EEXIST) || (mkdir(path, 0750) < 0 && errno != EEXIST))
-        return error_set(error, -errno, "KITH_DATA: %s: %s", path, strerror(errno));
+        return error_set(error, -errno, "%s: %s: %s", setting, path, strerror(errno));
     return 0;
+}
+
+/* Tells this process from those of other nodes that write into the same folder. */
+static uint64_t process_number(void)
+{
+    static _Atomic uint64_t number;
+    uint64_t seen = atomic_load(&number), fresh = 0;
+
+    if (seen)
+        return seen;
+    if (getrandom(&fresh, sizeof fresh, 0) < 0 || fresh == 0)
+        fresh = (uint64_t)getpid();
+    return atomic_compare_exchange_strong(&number, &seen, fresh) ? fresh : seen;
 }
 
 static int sync_folder(const char *path)
@@ -54,7 +72,8 @@ int spool_write(const char *folder, const char *path, const void *data, size_t l
     char temporary[PATH_MAX];
     int fd, result;
 
-    snprintf(temporary, sizeof temporary, "%s/tmp/%d-%u", folder, (int)getpid(), atomic_fetch_add(&serial, 1));
+    snprintf(temporary, sizeof temporary, "%s/tmp/%llx-%u", folder, (unsigned long long)process_number(),
+             atomic_fetch_add(&serial, 1));
     fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
     result = fd < 0 ? -errno : write_all(fd, data, len);
     if (result == 0 && durable && fsync(fd) < 0)

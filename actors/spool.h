@@ -17,8 +17,9 @@ struct spool {
     char folder[PATH_MAX / 2]; /* absolute */
 };
 
-/* Makes the folder below `data`. 0 or negative errno with `error`. */
-int spool_open(struct spool *spool, const char *data, struct error *error);
+/* Makes the folder: `shared` when it is given (several nodes may use it), else one below `data`. 0 or negative errno
+ * with `error`. */
+int spool_open(struct spool *spool, const char *shared, const char *data, struct error *error);
 
 /* A job: put bytes away. Fill spool, data and len (borrowed until it comes back), run spool_work. */
 struct spool_job {

@@ -53,6 +53,7 @@ static const struct command commands[] = {
     {"serve", "", "take images over HTTP, recognise who is in them, show the answers", cli_serve},
     {"enroll", "DIR", "teach a running kith the people in DIR: NAME/*.jpg, or name_1.jpg", cli_enroll},
     {"retry", "[ID …]", "put failed images back into the queue of a running kith: these, or all", cli_retry},
+    {"nodes", "", "show the nodes of the cluster that a running kith belongs to", cli_nodes},
     {"config", "", "print the settings in force and where each came from", cli_config},
     {"plugin", "check FILE.so", "check that a recogniser's plug-in fits this kith and works", cli_plugin},
     {"version", "", "print the version", print_version},

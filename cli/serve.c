@@ -73,6 +73,7 @@ static void serve_receive(struct actor *self, const struct msg *m)
     } else {
         c->begun = true;
         log_event(LOG_INFO, "stopping", LOG_INT("grace_ms", v->s->shutdown_grace));
+        actor_tell_control(self, "cluster", msg_new(MSG_STOPPING, sizeof(struct msg)));
         actor_ask(self, "processor", msg_new(MSG_STOPPING, sizeof(struct msg)), (uint64_t)v->s->shutdown_grace,
                   on_landed, NULL);
         http_server_stop(v->server, on_http_stopped, v);
@@ -124,10 +125,21 @@ static int check_settings(struct service *v)
         return cli_refuse("serve takes no argument “%s”", v->in->arguments[0]);
     if (strcmp(s->auth, "keys") == 0)
         return cli_refuse("KITH_AUTH=keys: this version has no API keys yet; listen on loopback, or say none");
-    if (s->nats[0])
-        return cli_refuse("KITH_NATS: this version runs on one machine only");
-    if (strcmp(s->roles, "all") != 0)
-        return cli_refuse("KITH_ROLES=%s: this version runs all roles in one process", s->roles);
+    if (roles_parse(s->roles, &v->roles) < 0)
+        return cli_refuse("KITH_ROLES=%s: expected all, or some of receiver,processor,recognizer,frontend", s->roles);
+    v->cluster = strcmp(s->database, "sqlite") != 0;
+    if (s->nats[0] && !v->cluster)
+        return cli_refuse(
+            "KITH_NATS: nodes share their records: KITH_DATABASE must be a mariadb://…, sqlite is one node's own");
+    if ((v->roles & ROLE_PROCESSOR) && !(v->roles & ROLE_RECOGNIZER) && !s->nats[0])
+        return cli_refuse("KITH_ROLES=%s: a processor needs recognisers: its own, or other nodes' over KITH_NATS",
+                          s->roles);
+    if (s->nats_prefix[0] == 0 || strspn(s->nats_prefix, NODE_LETTERS) != strlen(s->nats_prefix) ||
+        strlen(s->nats_prefix) > 32)
+        return cli_refuse("KITH_NATS_PREFIX: “%s” is not a word of at most 32 letters, digits, “-” and “_”",
+                          s->nats_prefix);
+    if (s->node_timeout < 2 * s->node_beat)
+        return cli_refuse("KITH_NODE_TIMEOUT must be at least twice KITH_NODE_BEAT");
     if (s->breaker_timeout > s->breaker_timeout_max)
         return cli_refuse("KITH_BREAKER_TIMEOUT is above KITH_BREAKER_TIMEOUT_MAX");
     if (loader_find(s->recognizer, s->plugins, v->plugin, sizeof v->plugin, &error) < 0)
@@ -151,8 +163,6 @@ static void raise_descriptors(const struct settings *s)
 /* Whose leases they are: this run of this process. Those of earlier runs of the same node are dead. */
 static int name_owner(struct service *v)
 {
-    uint64_t random = 0;
-
     if (v->s->node[0])
         snprintf(v->node, sizeof v->node, "%s", v->s->node);
     else if (gethostname(v->node, sizeof v->node - 1) < 0)
@@ -163,10 +173,11 @@ static int name_owner(struct service *v)
     if (strlen(v->s->node) >= sizeof v->node || strspn(v->node, NODE_LETTERS) != strlen(v->node))
         return cli_refuse("KITH_NODE: “%s” is not a name of at most %zu letters, digits, “-” and “_”",
                           v->s->node[0] ? v->s->node : v->node, sizeof v->node - 1);
-    if (getrandom(&random, sizeof random, 0) < 0)
-        random = (uint64_t)clock_wall_ms();
+    if (getrandom(&v->boot, sizeof v->boot, 0) < 0)
+        v->boot = (uint64_t)clock_wall_ms();
+    v->boot &= INT64_MAX;
     snprintf(v->owner_node, sizeof v->owner_node, "%s:", v->node);
-    snprintf(v->owner, sizeof v->owner, "%s%d-%llx", v->owner_node, (int)getpid(), (unsigned long long)random);
+    snprintf(v->owner, sizeof v->owner, "%s%d-%llx", v->owner_node, (int)getpid(), (unsigned long long)v->boot);
     return 0;
 }
 
@@ -180,7 +191,7 @@ static int open_folders(struct service *v)
                                     .queue_limit = v->s->queue_limit};
     struct error error;
 
-    if (!(v->store = store_open(&options, &error)) || spool_open(&v->spool, v->s->data, &error) < 0 ||
+    if (!(v->store = store_open(&options, &error)) || spool_open(&v->spool, v->s->spool, v->s->data, &error) < 0 ||
         pictures_open(v->s->data, v->thumbs, sizeof v->thumbs, &error) < 0 ||
         !(v->roots = path_roots_open(v->s->image_roots, 1, &error)) ||
         path_roots_add(v->roots, v->spool.folder, &error) < 0)
@@ -195,7 +206,7 @@ static int listen_on(struct service *v)
     struct error error;
 
     if (http_server_listen(v->server, v->s->api_listen, "KITH_API_LISTEN", NULL, &error) < 0 ||
-        (v->s->dashboard_listen[0] &&
+        (v->s->dashboard_listen[0] && (v->roles & ROLE_FRONTEND) &&
          http_server_listen(v->server, v->s->dashboard_listen, "KITH_DASHBOARD_LISTEN", web_files, &error) < 0))
         return cli_refuse("%s", error.text);
     return 0;
@@ -257,7 +268,9 @@ static int run(struct service *v)
         return 2;
     plugin_settings(v);
     store_attach(v->store, v->system);
+    v->api_here = http_server_address(v->server, 0);
     cast_spawn(v);
+    bus_join(v);
     for (int i = 0; i < 2; i++) {
         uv_signal_init(&v->loop, &v->signals[i]);
         v->signals[i].data = v;
@@ -265,7 +278,8 @@ static int run(struct service *v)
     }
     log_event(LOG_INFO, "serving", LOG_STR("version", KITH_VERSION), LOG_STR("api", http_server_address(v->server, 0)),
               LOG_STR("dashboard", http_server_address(v->server, 1)), LOG_STR("data", v->s->data),
-              LOG_STR("recognizer", v->s->recognizer), LOG_INT("workers", v->workers));
+              LOG_STR("recognizer", v->s->recognizer), LOG_INT("workers", v->workers), LOG_STR("node", v->node),
+              LOG_STR("roles", v->s->roles), LOG_STR("database", v->cluster ? "mariadb" : "sqlite"));
     log_hold();
     uv_run(&v->loop, UV_RUN_DEFAULT);
     for (int i = 0; i < 2; i++)
@@ -285,6 +299,7 @@ static void take_down(struct service *v)
     driver_uv_free(v->driver);
     for (int i = 0; i < 200 && uv_run(&v->loop, UV_RUN_NOWAIT); i++)
         ; /* the handles of workers and timers close */
+    bus_leave(v);
     store_close(v->store);
     gallery_index_free(v->index);
     path_roots_free(v->roots);

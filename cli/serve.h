@@ -3,10 +3,12 @@
 #define KITH_CLI_SERVE_H
 
 #include "actors/breaker.h"
+#include "actors/cluster.h"
 #include "actors/enroller.h"
 #include "actors/events.h"
 #include "actors/frontend.h"
 #include "actors/gallery.h"
+#include "actors/hints.h"
 #include "actors/identify.h"
 #include "actors/known_people.h"
 #include "actors/people.h"
@@ -22,6 +24,8 @@
 
 #include <limits.h>
 #include <uv.h>
+
+enum role { ROLE_RECEIVER = 1, ROLE_PROCESSOR = 2, ROLE_RECOGNIZER = 4, ROLE_FRONTEND = 8, ROLES_ALL = 15 };
 
 struct service {
     const struct invocation *in;
@@ -40,6 +44,12 @@ struct service {
     char node[64], owner[128], owner_node[72]; /* owner: of leases, "node:pid-random" */
     struct kith_setting plugin_settings[128];
     uint32_t workers;
+    unsigned roles;       /* of enum role */
+    uint64_t boot;        /* which run of the node this is */
+    struct bus *bus;      /* NULL: this node is alone */
+    bool cluster;         /* others may work on the same records */
+    struct arena texts;   /* of the bus's options */
+    const char *api_here; /* the address that the interface really has */
     int code;
     /* what the actors borrow */
     struct receiver_config receiver;
@@ -55,7 +65,15 @@ struct service {
     struct pictures_config pictures;
     struct events_config events;
     struct redeemer_config redeemer;
+    struct cluster_config nodes;
+    struct hints_config hints;
 };
+
+/* roles.c: the roles of a text like "receiver,frontend". 0 or -1. */
+int roles_parse(const char *text, unsigned *roles);
+/* bus.c: connects the node with others; nothing without KITH_NATS. */
+void bus_join(struct service *service);
+void bus_leave(struct service *service);
 
 /* cast.c: fills the configurations and spawns the actors. */
 void cast_spawn(struct service *service);

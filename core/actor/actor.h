@@ -7,6 +7,9 @@
  *   ask    ends exactly once: a reply, an error or the deadline
  *   timer  one per id; arming again moves it
  *
+ * An address is a name ("store": on this node), or a name and where: "gallery@berlin" (on that node), "breaker@*" (one
+ * node that has it), "gallery@**" (all that have it; only told). The sender's code is the same.
+ *
  * Actors know each other by name and message only. An actor that fails is restarted in place with a fresh state: its
  * name and its mailbox live on, what it had asked ends with ACTOR_GONE, what it owed an answer ends with ACTOR_FAILED.
  */

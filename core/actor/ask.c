@@ -83,7 +83,7 @@ static void ask_end(struct ask *ask, int status, const struct msg *reply)
     on_reply(asker, context, status, status == ACTOR_OK ? reply : NULL);
 }
 
-static void send_ending(struct ask *ask, int status, struct msg *reply)
+void ask_send_ending(struct ask *ask, int status, struct msg *reply)
 {
     struct envelope e = {.msg = reply, .sender = ask->to, .ask_id = ask->id, .status = status, .lane = MAIL_REPLY};
 
@@ -116,13 +116,34 @@ void actor_ask_to(struct actor *self, struct actor *to, struct msg *m, uint64_t 
     if (status == ACTOR_OK)
         return;
     msg_unref(m);
-    send_ending(ask, status, NULL);
+    ask_send_ending(ask, status, NULL);
+}
+
+static void ask_remote(struct actor *self, const char *to, struct msg *m, uint64_t timeout_ms, actor_reply_fn on_reply,
+                       void *context)
+{
+    struct actor_system *system = self->system;
+    struct ask *ask = ask_new(self, NULL, on_reply, context);
+    uint64_t id = ask->id;
+    int status = ACTOR_FULL;
+
+    ask->node.due_ms = system->now_ms + timeout_ms;
+    timer_heap_add(&system->heap, &ask->node);
+    if (system->ask_count <= system->o.max_asks)
+        status = system_send(self, to, m, id, timeout_ms);
+    else
+        msg_unref(m);
+    if (status != ACTOR_OK)
+        ask_send_ending(ask, status, NULL);
 }
 
 void actor_ask(struct actor *self, const char *to, struct msg *m, uint64_t timeout_ms, actor_reply_fn on_reply,
                void *context)
 {
-    actor_ask_to(self, actor_find(self->system, to), m, timeout_ms, on_reply, context);
+    if (self->run == RUN_RUNNING && system_is_remote(to))
+        ask_remote(self, to, m, timeout_ms, on_reply, context);
+    else
+        actor_ask_to(self, actor_find(self->system, to), m, timeout_ms, on_reply, context);
 }
 
 actor_token actor_defer(struct actor *self)
@@ -138,7 +159,7 @@ void actor_answer(struct actor *self, actor_token token, struct msg *reply)
     struct ask *ask = ask_find(self->system, token);
 
     if (ask)
-        send_ending(ask, ACTOR_OK, reply);
+        ask_send_ending(ask, ACTOR_OK, reply);
     else
         msg_unref(reply);
 }
@@ -149,7 +170,7 @@ void actor_answer_error(struct actor *self, actor_token token, int status)
 
     assert(status != ACTOR_OK);
     if (ask)
-        send_ending(ask, status, NULL);
+        ask_send_ending(ask, status, NULL);
 }
 
 bool actor_awaited(struct actor *self, actor_token token)
@@ -186,7 +207,7 @@ void asks_of_failed(struct actor *actor)
         if (ask->asker == actor)
             ask_end(ask, ACTOR_GONE, NULL);
         else if (ask->asker && ask->to == actor && ask->received)
-            send_ending(ask, ACTOR_FAILED, NULL);
+            ask_send_ending(ask, ACTOR_FAILED, NULL);
     }
 }
 

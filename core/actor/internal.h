@@ -71,6 +71,7 @@ struct posted {
 
 struct actor_system {
     struct actor_system_options o;
+    struct actor_remote remote;
     struct actor *by_name;
     struct actor *spawn_first, *spawn_last;
     struct actor *ready_first, *ready_last;
@@ -87,11 +88,16 @@ struct actor_system {
 
 uint64_t system_clock_ns(const struct actor_system *system);
 int system_deliver(struct actor *to, const struct envelope *e);
+bool system_is_remote(const char *address);
+/* Takes `m`. */
+int system_send(struct actor *sender, const char *to, struct msg *m, uint64_t ask, uint64_t timeout_ms);
 void system_make_ready(struct actor *actor);
 
 /* ask.c */
 struct ask *ask_find(const struct actor_system *system, uint64_t id);
 void ask_due(struct ask *ask);
+/* Takes `reply`. */
+void ask_send_ending(struct ask *ask, int status, struct msg *reply);
 void ask_finish_reply(struct actor *self, const struct envelope *e);
 void asks_of_failed(struct actor *actor);
 void asks_free(struct actor_system *system);

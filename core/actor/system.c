@@ -173,11 +173,15 @@ static int tell(struct actor *sender, struct actor *to, struct msg *m, enum mail
 
 int actor_tell(struct actor *self, const char *to, struct msg *m)
 {
+    if (system_is_remote(to))
+        return system_send(self, to, m, 0, 0);
     return tell(self, actor_find(self->system, to), m, MAIL_NORMAL);
 }
 
 int actor_tell_control(struct actor *self, const char *to, struct msg *m)
 {
+    if (system_is_remote(to))
+        return system_send(self, to, m, 0, 0);
     return tell(self, actor_find(self->system, to), m, MAIL_CONTROL);
 }
 

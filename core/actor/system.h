@@ -65,6 +65,25 @@ struct actor *actor_spawn(struct actor_system *system, const struct actor_spec *
 /* From outside the actors, on the loop thread. Takes `m`. */
 int actor_system_tell(struct actor_system *system, const char *to, struct msg *m);
 
+/* How messages get to other nodes. Whoever has a way there (a bus) sets this once; without it every address with "@"
+ * is ACTOR_GONE. */
+struct actor_remote {
+    /* Takes `m`. `ask` is 0 for a tell; else the answer goes to actor_system_end_ask, within `timeout_ms` or not at
+     * all. Returns ACTOR_OK when it is on its way, else why not. What it finds to be meant for this node it gives to
+     * actor_system_deliver. */
+    int (*send)(void *context, struct actor *sender, const char *to, struct msg *m, uint64_t ask, uint64_t timeout_ms);
+    void *context;
+};
+void actor_system_set_remote(struct actor_system *system, const struct actor_remote *remote);
+
+/* For a remote: to this node's actor `name`, as if the sender had meant it. Takes `m`. */
+int actor_system_deliver(struct actor_system *system, struct actor *sender, const char *name, struct msg *m,
+                         uint64_t ask);
+/* For a remote: the ending of an ask that it sent. Takes `reply` (NULL unless `status` is ACTOR_OK). One that has ended
+ * already is left alone. */
+void actor_system_end_ask(struct actor_system *system, uint64_t ask, int status, struct msg *reply);
+bool actor_system_ask_waits(const struct actor_system *system, uint64_t ask);
+
 /* The only call for other threads: puts `m` (taken) into the mailbox of `to` at the next turn, past the limits, for
  * what the loop itself is waiting for (a finished query, a finished computation). */
 void actor_post(struct actor_system *system, struct actor *to, struct msg *m);

@@ -1,0 +1,177 @@
+"""Real servers for the cluster's tests: a MariaDB, a NATS, a proxy in between, each in a folder of its own.
+
+They start on free loopback ports and can be stopped, killed, frozen and started again on the same port.
+"""
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'integration'))
+from harness import PATIENCE_S, free_port, until  # noqa: E402
+
+USER = subprocess.run(['id', '-un'], capture_output=True, text=True).stdout.strip()
+
+
+class Server:
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True)
+        self.port = free_port()
+        self.process = None
+
+    def launch(self, *command):
+        self.log = open(self.folder / 'log', 'ab')
+        self.process = subprocess.Popen([str(c) for c in command], stdout=self.log, stderr=self.log, cwd=self.folder)
+
+    def freeze(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.thaw()
+            self.process.terminate()
+            try:
+                self.process.wait(PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+class MariaDB(Server):
+    def __init__(self, folder, template=None):
+        super().__init__(folder)
+        # Not in the test's folder: the name of a socket may only be so long.
+        self.socket = f'/tmp/kith-{os.getpid()}-{self.port}.sock'
+        if template:
+            shutil.copytree(template, self.folder / 'data')
+            return
+        subprocess.run(['mariadb-install-db', '--no-defaults', f'--datadir={self.folder}/data', '--skip-test-db',
+                        '--auth-root-authentication-method=normal', f'--user={USER}'], check=True, capture_output=True)
+
+    def start(self):
+        self.launch('mariadbd', '--no-defaults', f'--user={USER}', f'--datadir={self.folder}/data',
+                    f'--socket={self.socket}', f'--port={self.port}', '--bind-address=127.0.0.1',
+                    '--innodb-buffer-pool-size=128M', '--max-connections=200')
+        until(lambda: self.try_sql('SELECT 1') is not None, 'the MariaDB to start')
+        return self
+
+    def prepare(self):
+        self.sql("CREATE USER kith@'127.0.0.1' IDENTIFIED BY 'secret'; CREATE DATABASE kube; "
+                 "GRANT ALL ON kube.* TO kith@'127.0.0.1'")
+        return self
+
+    def url(self, port=None):
+        return f'mariadb://kith@127.0.0.1:{port or self.port}/kube'
+
+    def try_sql(self, text, database=''):
+        ran = subprocess.run(['mariadb', '--no-defaults', '-uroot', '-S', self.socket, '-N', '-B', '--connect-timeout=5',
+                              database, '-e', text], capture_output=True, text=True, timeout=PATIENCE_S)
+        return [line.split('\t') for line in ran.stdout.splitlines()] if ran.returncode == 0 else None
+
+    def sql(self, text, database=''):
+        rows = self.try_sql(text, database)
+        assert rows is not None, f'SQL failed: {text}'
+        return rows
+
+    def rows(self, text):
+        return self.sql(text, 'kube')
+
+
+class Nats(Server):
+    def __init__(self, folder, *options):
+        super().__init__(folder)
+        self.options = options
+
+    def start(self):
+        options = self.options or ('-js',)
+        self.launch('nats-server', '-a', '127.0.0.1', '-p', self.port, '-sd', self.folder / 'store', *options)
+        until(self.answers, 'the NATS server to start')
+        return self
+
+    def answers(self):
+        try:
+            with socket.create_connection(('127.0.0.1', self.port), 1) as s:
+                return s.recv(4) == b'INFO'
+        except OSError:
+            return False
+
+    def forget(self):
+        shutil.rmtree(self.folder / 'store', ignore_errors=True)
+
+    @property
+    def url(self):
+        return f'nats://127.0.0.1:{self.port}'
+
+
+class Proxy:
+    """Between kith and a database: can cut a connection when the client has said COMMIT and before the answer."""
+
+    def __init__(self, target):
+        self.target = target
+        self.cut_commits = 0
+        self.cuts = 0
+        self.lock = threading.Lock()
+        self.listener = socket.create_server(('127.0.0.1', 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            try:
+                server = socket.create_connection(('127.0.0.1', self.target))
+            except OSError:
+                client.close()
+                continue
+            state = {'commit': None, 'cut': False}
+            threading.Thread(target=self.pump, args=(client, server, state, True), daemon=True).start()
+            threading.Thread(target=self.pump, args=(server, client, state, False), daemon=True).start()
+
+    def pump(self, source, sink, state, from_client):
+        try:
+            while data := source.recv(65536):
+                if from_client:
+                    self.look(data, state)
+                elif state['cut']:
+                    break
+                sink.sendall(data)
+        except OSError:
+            pass
+        for s in (source, sink):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def look(self, data, state):
+        """COM_STMT_PREPARE of COMMIT tells its number with the answer; the text form is seen at once."""
+        # a prepared COMMIT is executed as COM_STMT_EXECUTE (0x17) of a statement without parameters: 10 bytes of body
+        if len(data) == 14 and data[4] == 0x17:
+            statement = int.from_bytes(data[5:9], 'little')
+            with self.lock:
+                if self.cut_commits > 0 and statement == state.get('commit'):
+                    self.cut_commits -= 1
+                    self.cuts += 1
+                    state['cut'] = True
+        elif len(data) > 5 and data[4] == 0x16:
+            state['prepared'] = state.get('prepared', 0) + 1
+            if data[5:] == b'COMMIT':
+                state['commit'] = state['prepared']
+
+    def close(self):
+        self.listener.close()

@@ -1,0 +1,149 @@
+"""Nodes that work together: roles, addresses, the work queue, live pages."""
+import json
+
+import pytest
+from harness import Events, png, until
+
+RED = (255, 0, 0)
+
+
+def test_one_node_with_all_roles_on_mariadb_and_nats(world):
+    a = world.start('a')
+    number, = world.submit(a, a.picture('red.png', *RED))
+    assert a.finished(number)['verdict'] == 'unknown'
+    person = a.post('/v1/people', {'name': 'Red'}).json['id']
+    a.post(f'/v1/people/{person}/photos', png(*RED), content_type='image/png')
+    until(lambda: a.image(number)['status'] == 'processed', 'the image to get its name')
+    until(lambda: a.metric('kith_hints_taken_total') == 1, 'the hint to have come through the queue')
+    world.check()
+
+
+def test_each_role_on_a_node_of_its_own(world):
+    """A receiver, a processor, a recogniser and a front-end: each does its part of one image."""
+    rec = world.start('rec', 'receiver')
+    world.start('reco', 'recognizer')
+    front = world.start('front', 'frontend')
+    world.start('proc', 'processor')
+    world.together()
+    events = Events(front)
+    number, = world.submit(rec, rec.picture('a.png', 1, 2, 3))
+    events.until('image', lambda i: i['id'] == number and i['verdict'] == 'unknown')
+    assert front.get(f'/v1/images/{number}/photo?width=64').headers['content-type'] == 'image/jpeg'
+    crop = front.get(f'/v1/images/{number}/faces/0/crop')
+    assert crop.status == 200, crop
+    answer = rec.post('/v1/identify', png(1, 2, 3), content_type='image/png')
+    assert answer.status == 200 and len(answer.json['faces']) == 1, answer
+    events.close()
+    here = {n['name']: n for n in front.get('/v1/nodes').json['nodes']}
+    assert set(here) == {'rec', 'reco', 'front', 'proc'} and here['reco']['workers_ready'] == 1
+    listed = front.run('nodes').stdout
+    assert 'reco' in listed and 'recognizer' in listed and 'bus: connected' in listed
+    refused = front.post('/v1/images', {'path': 'x.png'})
+    assert refused.status == 503 and 'KITH_ROLES' in refused.json['detail']
+    world.check()
+
+
+def test_an_enrolment_on_one_node_is_known_on_all(world):
+    a, b = world.start('a'), world.start('b')
+    world.together()
+    person = a.post('/v1/people', {'name': 'Red'}).json['id']
+    assert a.post(f'/v1/people/{person}/photos', png(*RED), content_type='image/png').status == 201
+
+    def who():
+        return b.post('/v1/identify', png(*RED), content_type='image/png').json['faces'][0]['person']
+    until(lambda: who() == {'id': person, 'name': 'Red'}, 'the other node to know', 3)
+    a.call('PATCH', f'/v1/people/{person}', {'name': 'Rosso'})
+    until(lambda: who()['name'] == 'Rosso', 'the new name', 3)
+    a.call('DELETE', f'/v1/people/{person}')
+    until(lambda: who() is None, 'the person to be forgotten', 3)
+
+
+def test_an_upload_is_reachable_from_every_node(world):
+    rec = world.node('rec', 'receiver').start(ready=False)
+    other = world.start('other', 'processor,recognizer,frontend')
+    world.together()
+    answer = rec.post('/v1/images', png(9, 8, 7), content_type='image/png')
+    assert answer.status == 202, answer
+    number = answer.json['images'][0]['id']
+    assert other.finished(number)['verdict'] == 'unknown'
+    assert other.get(f'/v1/images/{number}/photo').body == png(9, 8, 7)
+
+
+def test_without_a_shared_spool_bytes_are_refused_in_words(world):
+    a = world.start('a', spool=None)
+    answer = a.post('/v1/images', png(9, 8, 7), content_type='image/png')
+    assert answer.status == 503 and 'KITH_SPOOL' in answer.json['detail']
+
+
+def test_a_large_picture_goes_over_the_bus_in_parts(world):
+    """The bus takes messages of a megabyte; a picture may be larger."""
+    rec = world.node('rec', 'receiver').start()
+    world.start('reco', 'recognizer')
+    world.together()
+    import os
+    import zlib
+    from harness import png as make
+    picture = make(1, 2, 3, width=64) + os.urandom(3 << 20)
+    assert zlib.crc32(picture) and len(picture) > 3 << 20
+    answer = rec.post('/v1/identify', picture, content_type='image/png')
+    assert answer.status == 200 and len(answer.json['faces']) == 1, answer
+
+
+def test_hints_are_spread_and_each_image_is_claimed_once(world):
+    nodes = [world.start(n, log_level='info') for n in 'abc']
+    world.together()
+    for n in range(300):
+        nodes[0].picture(f'{n}.png', n % 250, n // 250, 5)
+    for n in range(300):
+        world.submit(nodes[n % 3], f'{n}.png')
+    world.all_ended()
+    world.check()
+    world.check_finishes()
+    assert len(world.finishes()) == 300
+    assert all(node.metric('kith_hints_taken_total') > 10 for node in nodes)
+
+
+def test_two_nodes_with_one_name(world):
+    world.start('a')
+    twin = world.node('a2').settings
+    second = world.nodes['a2']
+    second.settings = {**twin, 'node': 'a'}
+    second.launch()
+    assert second.process.wait(30) == 2
+    assert 'KITH_NODE' in second.log().splitlines()[-2] + second.log().splitlines()[-1]
+
+
+def test_a_front_end_shows_live_what_others_do_and_misses_nothing(world):
+    world.start('work', 'receiver,processor,recognizer')
+    work = world.nodes['work']
+    front = world.node('front', 'frontend').start(ready=False)
+    world.together()
+    events = Events(front)
+    first, = world.submit(work, work.picture('1.png', 1, 0, 0))
+    events.until('image', lambda i: i['id'] == first and i['verdict'] == 'unknown')
+    seen = events.last_id
+    events.close()
+    numbers = world.submit(work, *[work.picture(f'p{n}.png', n, 1, 0) for n in range(20)])
+    world.all_ended()
+    again = Events(front, after=seen)
+    missing = set(numbers)
+    while missing:
+        kind, image = again.next()
+        if kind == 'image' and image['verdict'] == 'unknown':
+            missing.discard(image['id'])
+    again.close()
+
+
+@pytest.mark.parametrize('roles, words', [('cook', 'KITH_ROLES'), ('receiver,,frontend', 'KITH_ROLES')])
+def test_a_role_nobody_has(world, roles, words):
+    kith = world.node('x', roles)
+    ran = kith.run('serve')
+    assert ran.returncode == 2 and words in ran.stderr and len(ran.stderr.strip().splitlines()) == 1
+
+
+def test_the_list_of_nodes_is_json_for_programs(world):
+    a = world.start('a')
+    node, = a.get('/v1/nodes').json['nodes']
+    assert node['self'] and node['roles'] == 'all' and node['breaker'] == 'closed'
+    assert {'name', 'mailbox', 'handled', 'refused', 'restarts'} == set(node['actors'][0])
+    json.dumps(node)

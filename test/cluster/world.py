@@ -1,0 +1,88 @@
+"""A cluster for a test: its nodes, its pictures, and the checker that looks at the records after every test."""
+from harness import Kith, until
+
+
+class World:
+    def __init__(self, folder, mariadb, nats):
+        self.folder, self.mariadb, self.nats = folder, mariadb, nats
+        self.nodes = {}
+        self.images = folder / 'images'
+        self.images.mkdir()
+        self.secret = folder / 'password'
+        self.secret.write_text('secret')
+        self.secret.chmod(0o600)
+        self.accepted = set()
+
+    def node(self, name, roles='all', **settings):
+        """A node, not started."""
+        kith = Kith(self.folder / name, **{
+            'node': name, 'roles': roles, 'database': self.mariadb.url(), 'database_password_file': self.secret,
+            'nats': self.nats and self.nats.url, 'image_roots': self.images, 'spool': self.folder / 'spool',
+            'workers': 1, 'node_beat': '200ms', 'node_timeout': '1s', 'poll': '1s', 'retry_backoff': '100ms',
+            **settings})
+        kith.images = self.images
+        self.nodes[name] = kith
+        return kith
+
+    def start(self, name, roles='all', **settings):
+        return self.node(name, roles, **settings).start()
+
+    def together(self, *nodes):
+        """Waits until each of them knows all of them."""
+        for node in nodes or self.nodes.values():
+            until(lambda: {n['name'] for n in node.get('/v1/nodes').json['nodes']} >= set(
+                n for n, k in self.nodes.items() if k.process and k.process.poll() is None), 'the nodes to know each other')
+
+    def submit(self, node, *paths):
+        numbers = node.submit(*paths)
+        self.accepted.update(numbers)
+        return numbers
+
+    def all_ended(self, patience=120):
+        """Every image that was accepted has come to an end: known, unknown or failed."""
+        def left():
+            rows = self.mariadb.rows('SELECT COUNT(*) FROM images WHERE status = 3 OR (status = 0 AND verdict = 0)')
+            return int(rows[0][0]) == 0
+        until(left, 'all images to end', patience)
+
+    def check(self):
+        """What must hold after every test, whatever was killed or frozen."""
+        rows = self.mariadb.rows
+        ids = {int(r[0]) for r in rows('SELECT id FROM images')}
+        assert self.accepted <= ids, f'accepted and not there: {sorted(self.accepted - ids)[:10]}'
+        assert rows('SELECT path FROM images GROUP BY path HAVING COUNT(*) > 1') == [], 'one path, two rows'
+        odd = rows('SELECT i.id, i.verdict, COUNT(f.id) FROM images i LEFT JOIN faces f ON f.image_id = i.id '
+                   'GROUP BY i.id HAVING COUNT(f.id) <> (i.verdict > 0)')
+        assert odd == [], f'half results: {odd[:5]}'
+        assert rows('SELECT COUNT(*) FROM faces WHERE image_id NOT IN (SELECT id FROM images)') == [['0']]
+        tally = rows('SELECT SUM(pending), SUM(processed), SUM(failed), SUM(processing), SUM(unknown) FROM tally')[0]
+        counted = [rows(f'SELECT COUNT(*) FROM images WHERE status = {s}')[0][0] for s in range(4)]
+        counted.append(rows('SELECT COUNT(*) FROM images WHERE verdict = 2')[0][0])
+        assert tally == counted, (tally, counted)
+
+    def finishes(self):
+        """(image, attempt) of every finish that any node's log tells of: one run ends at most once."""
+        import re
+        seen = []
+        for kith in self.nodes.values():
+            text = kith.log_path.read_text(errors='replace')
+            seen += re.findall(r' (?:finished|failed) image=(\d+) attempt=(\d+)', text)
+        return seen
+
+    def check_finishes(self):
+        seen = self.finishes()
+        doubled = {f for f in seen if seen.count(f) > 1}
+        assert not doubled, f'finished twice: {sorted(doubled)[:10]}'
+
+    def end(self):
+        failures = []
+        for name, kith in self.nodes.items():
+            code = kith.stop()
+            log = kith.log()
+            if code not in (None, 0, -9, 2):
+                failures.append(f'{name}: exit {code}:\n{log[-3000:]}')
+            for complaint in ('ERROR: AddressSanitizer', 'ERROR: LeakSanitizer', 'runtime error:',
+                              'WARNING: ThreadSanitizer'):
+                if complaint in log:
+                    failures.append(f'{name}: {log[log.find(complaint):][:5000]}')
+        assert not failures, '\n'.join(failures)
