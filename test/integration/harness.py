@@ -73,6 +73,7 @@ class Kith:
                          'dashboard_listen': '127.0.0.1:0', 'data': self.folder / 'data', 'image_roots': self.images,
                          'models': ROOT / 'models', 'access_log': 'off', **settings}
         self.log_path = self.folder / 'kith.log'
+        self.variables = {}  # of its environment, beside the settings
         self.process = None
         self.log_from = 0
 
@@ -81,7 +82,7 @@ class Kith:
     def environment(self):
         kept = {k: v for k, v in os.environ.items() if not k.startswith('KITH_')}
         given = {f'KITH_{k.upper()}': str(v) for k, v in self.settings.items() if v is not None}
-        return {**kept, **given}
+        return {**kept, **given, **self.variables}
 
     def launch(self, *arguments):
         self.log_from = self.log_path.stat().st_size if self.log_path.exists() else 0
@@ -204,10 +205,12 @@ class Events:
         assert b' 200 ' in status, status
         self.last_id = after
 
-    def next(self):
-        """(event, data) of the next event."""
+    def next(self, deadline=None):
+        """(event, data) of the next event; (None, None) when only signs of life came until the deadline."""
         name, data = None, None
         for raw in self.lines:
+            if deadline and name is None and time.monotonic() > deadline:
+                return None, None
             line = raw.decode().rstrip('\r\n')
             if line.startswith('id: '):
                 self.last_id = int(line[4:])
@@ -220,10 +223,14 @@ class Events:
         raise AssertionError('the stream ended')
 
     def until(self, name, condition=lambda data: True):
-        while True:
-            kind, data = self.next()
+        deadline = time.monotonic() + PATIENCE_S
+        seen = []
+        while time.monotonic() < deadline: # the stream's own signs of life let next() come back
+            kind, data = self.next(deadline)
             if kind == name and condition(data):
                 return data
+            seen.append((kind, data))
+        raise AssertionError(f'gave up waiting for {name}; last seen: {seen[-3:]}')
 
     def close(self):
         self.lines.close()
