@@ -188,7 +188,8 @@ static int open_folders(struct service *v)
                                     .password = v->s->database_password,
                                     .node = v->node,
                                     .timeout_ms = v->s->database_timeout,
-                                    .queue_limit = v->s->queue_limit};
+                                    .queue_limit = v->s->queue_limit,
+                                    .relaxed = strcmp(v->s->durability, "relaxed") == 0};
     struct error error;
 
     if (!(v->store = store_open(&options, &error)) || spool_open(&v->spool, v->s->spool, v->s->data, &error) < 0 ||

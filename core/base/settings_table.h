@@ -9,6 +9,8 @@ SETTING(data, text, "./data", 0, 0, "folder for the database, the spool of uploa
 SETTING(database, text, "sqlite", 0, 0, "sqlite (in the data folder), or mariadb://user@host:port/name")
 SETTING(database_password, secret, "", 0, 0, "password of a database server")
 SETTING(database_timeout, duration, "5s", 1000, 600000, "how long a database server may take for one answer")
+SETTING(durability, choice, "strict", "strict,relaxed", 0,
+        "strict: refuse a database server that does not flush at each commit, for it loses what was promised")
 SETTING(spool, text, "", 0, 0,
         "folder for uploaded bytes that all nodes share; empty: in the data folder, and in a cluster none are taken")
 SETTING(nats, text, "", 0, 0, "addresses of the message bus of a cluster, nats://host:4222,…; empty: none")

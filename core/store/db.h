@@ -78,6 +78,7 @@ struct db_address {
     unsigned port;
     const char *password;
     unsigned timeout_s; /* of connecting, and of each answer */
+    int relaxed;        /* a server that does not flush at each commit is good enough */
 };
 
 /* Takes "mariadb://user@host:port/name" apart. 0, or -EINVAL with words. */

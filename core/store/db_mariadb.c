@@ -435,6 +435,30 @@ static const char session[] = "SET NAMES utf8mb4 COLLATE utf8mb4_bin, time_zone 
                               "'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', "
                               "tx_isolation = 'READ-COMMITTED', innodb_lock_wait_timeout = 5, autocommit = 1";
 
+/* What a server that does not flush has acknowledged is gone with its power: then so is what we have promised. */
+static int keeps_promises(struct mariadb_db *m, const struct db_address *a, struct error *error)
+{
+    MYSQL_RES *rows = NULL;
+    MYSQL_ROW row = NULL;
+    char flush[16] = "?";
+
+    if (a->relaxed)
+        return 1;
+    if (mysql_query(&m->mysql, "SELECT @@innodb_flush_log_at_trx_commit") == 0 &&
+        (rows = mysql_store_result(&m->mysql)) && (row = mysql_fetch_row(rows)))
+        snprintf(flush, sizeof flush, "%s", row[0]);
+    mysql_free_result(rows);
+    if (!row)
+        error_set(error, -EAGAIN, "KITH_DATABASE: %s", mysql_error(&m->mysql));
+    else if (strcmp(flush, "1") != 0)
+        error_set(
+            error, -EPERM,
+            "KITH_DATABASE: the server does not flush at each commit (innodb_flush_log_at_trx_commit is %s, not 1); "
+            "KITH_DURABILITY=relaxed takes it as it is",
+            flush);
+    return row && strcmp(flush, "1") == 0;
+}
+
 struct db *db_open_mariadb(const struct db_address *a, struct error *error)
 {
     struct mariadb_db *m = calloc(1, sizeof *m);
@@ -457,6 +481,11 @@ struct db *db_open_mariadb(const struct db_address *a, struct error *error)
         return NULL;
     }
     /* A worker must not inherit it: a connection that somebody else holds open never ends, nor does its transaction. */
+    if (!keeps_promises(m, a, error)) {
+        mysql_close(&m->mysql);
+        free(m);
+        return NULL;
+    }
     fcntl((int)mysql_get_socket(&m->mysql), F_SETFD, FD_CLOEXEC);
     return &m->db;
 }

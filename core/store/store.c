@@ -165,6 +165,7 @@ static int prepare(struct store *store, const struct store_options *o, struct er
     t->server = true;
     t->address.timeout_s = o->timeout_ms ? (unsigned)((o->timeout_ms + 999) / 1000) : 5;
     t->address.password = o->password;
+    t->address.relaxed = o->relaxed;
     t->tally_slot = slot_of(o->node ? o->node : "");
     return db_address_parse(o->database, &t->address, error);
 }

@@ -329,6 +329,7 @@ struct store_options {    /* borrowed for the store's life */
     const char *node;     /* this node's name among those that share a server */
     int64_t timeout_ms;   /* of a server's answers; 0: 5 s */
     int64_t queue_limit;
+    bool relaxed; /* a server that does not flush at each commit is good enough */
 };
 
 /* Locks the folder, opens the database and brings its schema up to date. Blocks: before the loop runs. NULL with

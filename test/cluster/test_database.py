@@ -1,0 +1,169 @@
+"""The database as others see it: the original's tables adopted and read, rows written by hand, and what is wrong with it."""
+import pytest
+from harness import png, until
+
+ORIGINAL = '''
+create table images(id int not null auto_increment primary key, path varchar(255) not null, person int, status int);
+create table person(id int not null auto_increment primary key, name varchar(255) not null);
+create table person_images(id int not null auto_increment primary key, image_name varchar(255), person_id int);
+insert into person(name) values('Hannibal'), ('B.A.'), ('Hannibal');
+insert into person_images(image_name, person_id) values('hannibal_1.jpg', 1), ('ba_1.jpg', 2);
+insert into images(path, person, status) values('{known}', 1, 1), ('{dup}', 1, 1), ('{dup}', null, 2),
+    ('{waits}', -1, 0), ('{died}', null, 3), ('/elsewhere/x.jpg', null, 0);
+'''
+
+
+def test_a_database_of_the_original_is_adopted_without_losing_a_row(world):
+    for name in ('known.png', 'dup.png', 'waits.png', 'died.png'):
+        (world.images / name).write_bytes(png(len(name), 2, 3))
+    world.mariadb.sql(ORIGINAL.format(**{n: world.images / f'{n}.png' for n in ('known', 'dup', 'waits', 'died')}), 'kube')
+    a = world.start('a')
+    rows = world.mariadb.rows
+    assert rows('SELECT COUNT(*) FROM images') == [['6']]
+    assert rows('SELECT name FROM person ORDER BY id') == [['Hannibal'], ['B.A.'], ['Hannibal']]
+    assert a.image(4)['path'] == str(world.images / 'waits.png')
+    assert a.finished(4)['verdict'] == 'unknown', 'what waited is recognised'
+    assert a.finished(5)['verdict'] == 'unknown', 'what was being processed by the dead original too'
+    outside = a.finished(6)
+    assert outside['status'] == 'failed'
+    assert a.image(1)['person'] == {'id': 1, 'name': 'Hannibal'} and a.image(1)['verdict'] == 'known'
+    again = a.post('/v1/images', {'path': 'dup.png'}).json['images'][0]
+    assert (again['id'], again.get('existing')) == (2, True), 'a path that came twice has its first row'
+    number, = world.submit(a, a.picture('new.png', 1, 1, 1))
+    assert number > 6
+    assert a.get('/v1/stats').json['failed'] == 2
+
+
+def test_readers_of_the_original_go_on_reading(world):
+    a = world.start('a')
+    number, = world.submit(a, a.picture('red.png', 255, 0, 0), )
+    a.finished(number)
+    rows = world.mariadb.rows
+    assert rows('select id, path, person, status from images') == [[str(number), str(world.images / 'red.png'), '-1', '0']]
+    person = a.post('/v1/people', {'name': 'Red'}).json['id']
+    a.post(f'/v1/people/{person}/photos?name=red_1.png', png(255, 0, 0), content_type='image/png')
+    until(lambda: rows('select person, status from images') == [[str(person), '1']], 'the image to get its person')
+    joined = rows("select person.name from person inner join person_images on person_images.person_id = person.id "
+                  "where person_images.image_name = 'red_1.png'")
+    assert joined == [['Red']]
+    world.submit(a, 'gone.png')
+    until(lambda: rows("select status from images where path like '%gone.png'") == [['2']], 'the failure')
+
+
+def test_a_row_written_by_hand_is_picked_up_and_enrolled(world):
+    known = world.folder / 'known'
+    known.mkdir()
+    a = world.start('a', known_people=known)
+    world.mariadb.sql("insert into person(name) values('Colonel Red'); "
+                      "insert into person_images(image_name, person_id) values('somebody_7.png', 1)", 'kube')
+    (known / 'somebody_7.png').write_bytes(png(255, 0, 0))
+    until(lambda: a.metric('kith_gallery_templates') == 1, 'the photo to be enrolled')
+    face = a.post('/v1/identify', png(255, 0, 0), content_type='image/png').json['faces'][0]
+    assert face['person'] == {'id': 1, 'name': 'Colonel Red'}, 'the row says who it is, not the name of the file'
+    assert world.mariadb.rows('select count(*) from person_images') == [['1']]
+
+
+def test_an_image_inserted_by_hand_is_processed(world):
+    a = world.start('a')
+    a.picture('hand.png', 4, 4, 4)
+    world.mariadb.sql(f"insert into images(path, person, status) values('{world.images}/hand.png', -1, 0)", 'kube')
+    until(lambda: world.mariadb.rows('select verdict from images') == [['2']], 'it to be looked at')
+
+
+def test_two_nodes_make_the_schema_at_once(world):
+    nodes = [world.node(name) for name in 'abcd']
+    for node in nodes:
+        node.launch()
+    for node in nodes:
+        until(node._serving, 'it to serve')
+    assert world.mariadb.rows('SELECT COUNT(*) FROM schema_version WHERE version = 1') == [['1']]
+    assert world.mariadb.rows('SELECT COUNT(*) FROM tally WHERE id = 0') == [['1']]
+
+
+def refused(kith, *words):
+    ran = kith.run('serve')
+    assert ran.returncode == 2, ran
+    lines = ran.stderr.strip().splitlines()
+    assert len(lines) == 1, ran.stderr
+    for word in words:
+        assert word in lines[0], lines[0]
+    assert 'secret' not in ran.stderr
+
+
+def test_a_wrong_password(world):
+    world.secret.write_text('wrong')
+    refused(world.node('x'), 'KITH_DATABASE_PASSWORD', 'kith')
+
+
+def test_a_database_that_is_not_there(world):
+    refused(world.node('x', database=world.mariadb.url().replace('/kube', '/nowhere')), 'KITH_DATABASE', 'nowhere')
+
+
+def test_no_right_to_make_tables(world):
+    world.mariadb.sql("CREATE USER poor@'127.0.0.1' IDENTIFIED BY 'secret'; GRANT SELECT ON kube.* TO poor@'127.0.0.1'")
+    refused(world.node('x', database=world.mariadb.url().replace('kith@', 'poor@')), 'KITH_DATABASE', 'denied')
+
+
+def test_a_schema_of_the_future(world):
+    world.mariadb.sql('CREATE TABLE schema_version(version INT PRIMARY KEY); INSERT INTO schema_version VALUES(99)', 'kube')
+    refused(world.node('x'), 'KITH_DATABASE', 'newer', '99')
+
+
+def test_a_server_that_does_not_keep_its_promises(world):
+    world.mariadb.sql('SET GLOBAL innodb_flush_log_at_trx_commit = 2')
+    refused(world.node('x'), 'innodb_flush_log_at_trx_commit', 'KITH_DURABILITY')
+    assert world.start('y', durability='relaxed').get('/healthz').status == 200
+
+
+def test_nats_without_sqlite(tmp_path, world):
+    refused(world.node('x', database='sqlite'), 'KITH_NATS', 'KITH_DATABASE')
+
+
+def test_a_database_that_is_not_there_yet_is_waited_for(world):
+    world.mariadb.stop()
+    a = world.node('a').start(ready=False)
+    answer = a.post('/v1/images', {'path': 'a.png'})
+    assert answer.status == 503 and answer.headers['retry-after'] and answer.json['type'].endswith('database-away')
+    assert a.get('/healthz').status == 200 and 'KITH_DATABASE' in a.get('/readyz').text
+    world.mariadb.start()
+    a.until_ready()
+    number, = world.submit(a, a.picture('a.png', 1, 1, 1))
+    assert a.finished(number)['verdict'] == 'unknown'
+
+
+@pytest.mark.parametrize('options, words', [((), 'JetStream'), (('-js',), 'other settings')])
+def test_a_bus_that_is_no_work_queue(world, options, words):
+    """The rest works; the table is polled."""
+    from servers import Bus, Nats
+    server = Nats(world.folder / 'other', *(options or ('-l', 'log2')))
+    server.start()
+    try:
+        if words == 'other settings':
+            bus = Bus(server)
+            bus.subscribe('answers')
+            body = b'{"name":"kith_hints","subjects":["kith.hints"],"retention":"limits","storage":"memory"}'
+            bus.socket.sendall(b'PUB $JS.API.STREAM.CREATE.kith_hints answers %d\r\n%s\r\n' % (len(body), body))
+            assert b'error' not in bus.next()[1]
+            bus.close()
+        a = world.node('a', nats=server.url).start(ready=False)
+        until(lambda: words in a.log(), 'the line that says so')
+        assert 'KITH_NATS' in next(line for line in a.log().splitlines() if words in line)
+        number, = world.submit(a, a.picture('a.png', 1, 1, 1))
+        assert a.finished(number)['verdict'] == 'unknown'
+    finally:
+        server.stop()
+
+
+def test_a_bus_that_wants_to_know_who_we_are(world):
+    from servers import Nats
+    server = Nats(world.folder / 'closed', '-js', '--user', 'kith', '--pass', 'key')
+    server.answers = lambda: Nats.answers(server)
+    server.start()
+    try:
+        a = world.start('a', nats=server.url, nats_user='kith', nats_password='wrong')
+        until(lambda: 'KITH_NATS_USER' in a.log(), 'the line that names the setting')
+        assert 'wrong' not in a.log()
+        b = world.start('b', nats=server.url, nats_user='kith', nats_password='key')
+        until(lambda: b.metric('kith_bus_connected') == 1, 'the right one to get in')
+    finally:
+        server.stop()
