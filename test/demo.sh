@@ -1,5 +1,8 @@
 #!/bin/bash
-# The README's first command, on ports of its own: its answers must be right.
+# What the README shows, on ports of its own: its answers must be right.
+#
+#   test/demo.sh run        deploy/run.sh
+#   test/demo.sh cluster    deploy/cluster.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 read -r api dashboard < <(python3 -c '
@@ -7,4 +10,4 @@ import socket
 a, b = socket.socket(), socket.socket()
 a.bind(("127.0.0.1", 0)); b.bind(("127.0.0.1", 0))
 print(a.getsockname()[1], b.getsockname()[1])')
-KITH_API_LISTEN=127.0.0.1:$api KITH_DASHBOARD_LISTEN=127.0.0.1:$dashboard deploy/run.sh --once
+KITH_API_LISTEN=127.0.0.1:$api KITH_DASHBOARD_LISTEN=127.0.0.1:$dashboard "deploy/$1.sh" --once
