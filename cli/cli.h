@@ -17,6 +17,7 @@ int cli_enroll(const struct invocation *in);
 int cli_retry(const struct invocation *in);
 int cli_config(const struct invocation *in);
 int cli_nodes(const struct invocation *in);
+int cli_schema(const struct invocation *in);
 int cli_plugin(const struct invocation *in);
 int cli_worker(void); /* not for people: a recognition worker, started by serve */
 

@@ -55,6 +55,7 @@ static const struct command commands[] = {
     {"retry", "[ID …]", "put failed images back into the queue of a running kith: these, or all", cli_retry},
     {"nodes", "", "show the nodes of the cluster that a running kith belongs to", cli_nodes},
     {"config", "", "print the settings in force and where each came from", cli_config},
+    {"schema", "mariadb|sqlite", "print the SQL of the records, for people who apply it themselves", cli_schema},
     {"plugin", "check FILE.so", "check that a recogniser's plug-in fits this kith and works", cli_plugin},
     {"version", "", "print the version", print_version},
     {"help", "[settings]", "print this, or every setting", print_help},

@@ -19,7 +19,8 @@ static void print_node(const json_t *node)
     size_t i;
 
     json_array_foreach(actors, i, actor) waiting += json_integer_value(json_object_get(actor, "mailbox"));
-    snprintf(workers, sizeof workers, "%lld/%lld", (long long)json_integer_value(json_object_get(node, "workers_ready")),
+    snprintf(workers, sizeof workers, "%lld/%lld",
+             (long long)json_integer_value(json_object_get(node, "workers_ready")),
              (long long)json_integer_value(json_object_get(node, "workers")));
     printf("%-20s %-38s %-9s %-22s %-8s %-8s %8lld%s\n", text_of(node, "name"), text_of(node, "roles"),
            text_of(node, "version"), text_of(node, "api"), workers, text_of(node, "breaker"), waiting,

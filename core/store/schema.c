@@ -34,7 +34,8 @@
 #define OWN_PHOTOS(add)                                                                                                \
     add "path TEXT, " add "sha256 VARCHAR(64), " add "spooled INTEGER NOT NULL DEFAULT 0, " add                        \
         "created_at BIGINT NOT NULL DEFAULT 0"
-#define ADD "ADD COLUMN IF NOT EXISTS "
+#define VERSION_TABLE "CREATE TABLE IF NOT EXISTS schema_version(version INTEGER PRIMARY KEY) " END
+#define ADD           "ADD COLUMN IF NOT EXISTS "
 
 static const char *const version_1[] = {
     "CREATE TABLE IF NOT EXISTS person(id " ID ", name VARCHAR(255) NOT NULL{, name_key VARBINARY(16)|}) " END,
@@ -171,12 +172,28 @@ static int apply_alone(struct db *db, struct error *error)
     return result;
 }
 
+/* Whether the table of versions is there; it is asked first, for who applies the SQL by hand may give no right to make
+ * tables. */
+static int has_version_table(struct db *db)
+{
+    struct db_statement *s =
+        db_query(db, "{SELECT COUNT(*) FROM sqlite_master WHERE name = 'schema_version'|SELECT COUNT(*) "
+                     "FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = "
+                     "'schema_version'}");
+    int result = db->driver->step(s);
+
+    if (result == DB_ROW)
+        result = db->driver->column_int(s, 0) > 0;
+    db->driver->reset(s);
+    return result;
+}
+
 int schema_migrate(struct db *db, struct error *error)
 {
+    int there = has_version_table(db);
     int64_t version;
 
-    if (run_once(db, "CREATE TABLE IF NOT EXISTS schema_version(version INTEGER PRIMARY KEY) " END) < 0 ||
-        (version = current_version(db)) < 0)
+    if (there < 0 || (!there && run_once(db, VERSION_TABLE) < 0) || (version = current_version(db)) < 0)
         return error_set(error, db->gone ? -EAGAIN : -EIO, "KITH_DATABASE: schema: %s", db->driver->error(db));
     if (version > NEWEST)
         return error_set(error, -ENOTSUP,
@@ -189,7 +206,10 @@ void schema_print(enum db_dialect dialect, void (*line)(void *context, const cha
 {
     const struct db_driver as = {.dialect = dialect};
     const struct db db = {.driver = &as};
+    char *first = db_expand(&db, VERSION_TABLE), last[64];
 
+    line(context, first);
+    free(first);
     for (int v = 0; v < NEWEST; v++)
         for (const char *const *sql = versions[v]; *sql; sql++) {
             char *text = db_expand(&db, *sql);
@@ -198,4 +218,6 @@ void schema_print(enum db_dialect dialect, void (*line)(void *context, const cha
                 line(context, text);
             free(text);
         }
+    snprintf(last, sizeof last, "REPLACE INTO schema_version VALUES(%d)", NEWEST);
+    line(context, last);
 }

@@ -126,6 +126,16 @@ static const struct actor_ops store_actor = {.name = "store", .receive = store_r
 
 /* --- opening and closing --- */
 
+bool store_schema(const char *database, void (*line)(void *context, const char *sql), void *context)
+{
+    bool mariadb = strcmp(database, "mariadb") == 0;
+
+    if (!mariadb && strcmp(database, "sqlite") != 0)
+        return false;
+    schema_print(mariadb ? DIALECT_MARIADB : DIALECT_SQLITE, line, context);
+    return true;
+}
+
 static int lock_folder(struct store *store, const char *folder, struct error *error)
 {
     char path[4096];

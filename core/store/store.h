@@ -322,6 +322,9 @@ struct store_reply {
 #define STORE_MESSAGE(type, struct_type) ((struct struct_type *)store_message_new((type), sizeof(struct struct_type)))
 void *store_message_new(uint32_t type, size_t size);
 
+/* Calls `line` with each statement that makes the newest schema of "sqlite" or "mariadb"; false: no such database. */
+bool store_schema(const char *database, void (*line)(void *context, const char *sql), void *context);
+
 struct store_options {    /* borrowed for the store's life */
     const char *folder;   /* the data folder; made when missing */
     const char *database; /* "sqlite", or "mariadb://user@host:port/name" */

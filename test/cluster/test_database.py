@@ -1,6 +1,6 @@
 """The database as others see it: the original's tables adopted and read, rows written by hand, and what is wrong with it."""
 import pytest
-from harness import png, until
+from harness import ROOT, png, until
 
 ORIGINAL = '''
 create table images(id int not null auto_increment primary key, path varchar(255) not null, person int, status int);
@@ -68,6 +68,19 @@ def test_an_image_inserted_by_hand_is_processed(world):
     a.picture('hand.png', 4, 4, 4)
     world.mariadb.sql(f"insert into images(path, person, status) values('{world.images}/hand.png', -1, 0)", 'kube')
     until(lambda: world.mariadb.rows('select verdict from images') == [['2']], 'it to be looked at')
+
+
+def test_the_schema_can_be_applied_by_hand(world):
+    """deploy/mariadb.sql is what `kith schema mariadb` prints; who has applied it needs no right to make tables."""
+    printed = world.node('x').run('schema', 'mariadb').stdout
+    kept = (ROOT / 'deploy/mariadb.sql').read_text()
+    assert kept.split('\n\n', 1)[1] == printed, 'run: kith schema mariadb, and keep the comment at its head'
+    world.mariadb.sql(printed, 'kube')
+    world.mariadb.sql("CREATE USER poor@'127.0.0.1' IDENTIFIED BY 'secret'; "
+                      "GRANT SELECT, INSERT, UPDATE, DELETE ON kube.* TO poor@'127.0.0.1'")
+    a = world.start('a', database=world.mariadb.url().replace('kith@', 'poor@'))
+    number, = world.submit(a, a.picture('a.png', 1, 1, 1))
+    assert a.finished(number)['verdict'] == 'unknown'
 
 
 def test_two_nodes_make_the_schema_at_once(world):
