@@ -54,9 +54,7 @@ void bus_join(struct service *v)
 
 void bus_leave(struct service *v)
 {
-    bus_free(v->bus);
+    bus_free(v->bus); /* its handle closes with the others' */
     v->bus = NULL;
-    for (int i = 0; i < 10 && uv_run(&v->loop, UV_RUN_NOWAIT); i++)
-        ; /* its handle closes */
     arena_free(&v->texts);
 }

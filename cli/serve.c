@@ -293,6 +293,7 @@ static int run(struct service *v)
 /* The HTTP library is left as it is: its author's advice, and the process ends here. */
 static void take_down(struct service *v)
 {
+    bus_leave(v); /* before the actors that it speaks to */
     offload_free(v->files);
     offload_free(v->search);
     if (v->store)
@@ -300,7 +301,6 @@ static void take_down(struct service *v)
     driver_uv_free(v->driver);
     for (int i = 0; i < 200 && uv_run(&v->loop, UV_RUN_NOWAIT); i++)
         ; /* the handles of workers and timers close */
-    bus_leave(v);
     store_close(v->store);
     gallery_index_free(v->index);
     path_roots_free(v->roots);

@@ -381,6 +381,8 @@ bool bus_publish(struct bus *bus, const char *subject, const char *reply, const 
     struct outgoing *out;
     bool room;
 
+    if (!bus)
+        return false;
     out = malloc(sizeof *out + len + subject_len + reply_len);
     if (!out)
         abort();

@@ -44,7 +44,7 @@ struct bus_options { /* texts are borrowed for the bus's life; NULL or "": not u
 /* Starts connecting. Never fails: a server that is not there is waited for. */
 struct bus *bus_new(const struct bus_options *options);
 
-/* Loop thread. Copies subject, reply and data. False when the queue is full or there is no connection. */
+/* Loop thread. Copies subject, reply and data. False when the queue is full or there is no connection, or no bus. */
 bool bus_publish(struct bus *bus, const char *subject, const char *reply, const void *data, size_t len);
 
 /* Ends the threads, closes the connection. Run the loop once more to finish its handle. */

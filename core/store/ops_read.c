@@ -114,7 +114,7 @@ static int read_numbers(struct op *op, const struct store_list *m, struct event 
     struct store_reply *r = op->reply;
     struct db_statement *s =
         db_query(op->db, "SELECT id, kind, image_id, person_id, at FROM events WHERE id > ? ORDER BY id LIMIT ?");
-    int64_t expected = m->after + 1;
+    int64_t expected = m->after < INT64_MAX ? m->after + 1 : INT64_MAX;
     int count = 0, result = DB_DONE;
 
     op->d->bind_int(s, 1, m->after);

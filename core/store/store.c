@@ -86,18 +86,16 @@ static void say_where_it_is(struct store *store, const struct msg_done *done)
         log_event(LOG_INFO, "database back", LOG_STR("database", store->threads.server ? "mariadb" : "sqlite"));
 }
 
-static void answer_all(struct actor *self, const struct msg_done *done)
+static void answer_all(struct actor *self, struct msg_done *done)
 {
-    struct request *next;
-
     say_where_it_is(store_of(self), done);
-    for (struct request *r = done->first; r; r = next) {
-        next = r->next;
+    for (struct request *r = done->first; r; r = r->next) {
         /* A big page is held by its reader, who asked for it; a mailbox need not count it. */
         actor_answer(self, r->token, &r->reply->m.head);
-        msg_unref(r->m);
-        free(r);
+        r->reply = NULL;
     }
+    requests_free(done->first);
+    done->first = NULL;
     if (done->made_events)
         actor_tell(self, "events", msg_new(STORE_CHANGED, sizeof(struct msg)));
     if (done->broken)
@@ -110,7 +108,7 @@ static void store_receive(struct actor *self, const struct msg *m)
     struct request *r;
 
     if (m->type == STORE_DONE) {
-        answer_all(self, (const struct msg_done *)m);
+        answer_all(self, (struct msg_done *)(uintptr_t)m);
         return;
     }
     assert(m->type >= STORE_SUBMIT && m->type < STORE_REPLY);

@@ -343,10 +343,29 @@ static void commit_group(struct store_thread *w, struct request *first, struct m
     }
 }
 
+void requests_free(struct request *first)
+{
+    struct request *next;
+
+    for (; first; first = next) {
+        next = first->next;
+        msg_unref(first->m);
+        msg_unref(first->reply ? &first->reply->m.head : NULL);
+        free(first);
+    }
+}
+
+/* One that nobody receives any more, at the end of the program. */
+static void destroy_done(struct msg *m)
+{
+    requests_free(((struct msg_done *)m)->first);
+}
+
 static struct msg_done *done_new(struct request *first)
 {
     struct msg_done *done = (struct msg_done *)msg_new(STORE_DONE, sizeof *done);
 
+    done->head.destroy = destroy_done;
     done->first = first;
     return done;
 }

@@ -63,6 +63,9 @@ struct threads {
 
 extern const op_fn store_ops[];
 
+/* Frees the requests with their messages and, when nobody has taken them, their replies. */
+void requests_free(struct request *first);
+
 /* Opens the connections for the first time. -EAGAIN with `error`: not there now, may come; other: will not. */
 int threads_open(struct threads *t, struct error *error);
 void threads_start(struct threads *t);
