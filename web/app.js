@@ -124,6 +124,29 @@ async function count() {
   showBreaker(s.breaker.state);
 }
 
+// The nodes of the cluster, when there is more than this one; looked at while the page is open.
+function nodeRow(node) {
+  const row = document.createElement('tr');
+  const waiting = node.actors.reduce((sum, actor) => sum + actor.mailbox, 0);
+  row.append(text('td', node.name + (node.self ? ' (this one)' : ''), 'known'), text('td', node.roles),
+    text('td', node.version), text('td', node.api, 'path'), text('td', `${node.workers_ready} of ${node.workers}`),
+    text('td', node.leaving ? 'leaving' : node.breaker, node.breaker === 'closed' ? 'processed' : 'failed'),
+    text('td', waiting, 'number'));
+  return row;
+}
+
+async function showNodes() {
+  const seen = await fetch('/v1/nodes').then((answer) => (answer.ok ? answer.json() : null), () => null);
+  const cluster = document.getElementById('cluster');
+  if (seen) {
+    cluster.hidden = seen.nodes.length < 2 && seen.bus === 'none';
+    document.getElementById('nodes-summary').textContent =
+      `${seen.nodes.length} ${seen.nodes.length === 1 ? 'node' : 'nodes'} · bus ${seen.bus}`;
+    document.getElementById('nodes').replaceChildren(...seen.nodes.map(nodeRow));
+  }
+  setTimeout(showNodes, cluster.hidden && seen ? 15000 : 2000);
+}
+
 function showBreaker(state) {
   const badge = document.getElementById('breaker');
   badge.textContent = state === 'closed' ? '' : `recogniser: breaker ${state}`;
@@ -169,3 +192,4 @@ document.getElementById('retry').onclick = async () => {
 };
 
 listen();
+showNodes();

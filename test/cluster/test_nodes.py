@@ -3,6 +3,7 @@ import json
 import os
 
 import pytest
+from browser import CHROMIUM, NODE, Page
 from harness import Events, png, until
 
 RED = (255, 0, 0)
@@ -147,6 +148,24 @@ def test_a_role_nobody_has(world, roles, words):
     kith = world.node('x', roles)
     ran = kith.run('serve')
     assert ran.returncode == 2 and words in ran.stderr and len(ran.stderr.strip().splitlines()) == 1
+
+
+def test_the_page_shows_the_nodes_and_what_others_do(world, tmp_path):
+    """In a real browser: an image that another node recognises appears without a reload."""
+    if not CHROMIUM or not NODE.exists():
+        pytest.skip('no chromium or no playwright-core: test/run.sh installs them')
+    work = world.start('work', 'receiver,processor,recognizer')
+    front = world.start('front', 'frontend')
+    world.together()
+    page = Page(front.dashboard, tmp_path)
+    number, = world.submit(work, work.picture('a.png', 3, 3, 3))
+    page.until_row(number, lambda r: r['person'] == 'unknown')
+    until(lambda: page.ask('text', '#nodes-summary') == '2 nodes · bus connected', 'both nodes to be shown')
+    assert 'work' in page.ask('text', '#nodes') and 'front (this one)' in page.ask('text', '#nodes')
+    work.kill()
+    until(lambda: page.ask('text', '#nodes-summary') == '1 node · bus connected', 'the node to be gone')
+    assert page.ask('errors') == []
+    page.close()
 
 
 def test_the_list_of_nodes_is_json_for_programs(world):
