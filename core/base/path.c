@@ -218,17 +218,7 @@ static int open_below(int root_fd, const char *rest)
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV};
     long fd = syscall(SYS_openat2, root_fd, rest, &how, sizeof how);
 
-    if (fd < 0)
-        return -errno;
-#ifdef KITH_SANITIZED
-    { /* The thread sanitizer does not see what a bare system call opens, and takes its number for an older file's. */
-        int seen = dup((int)fd);
-
-        syscall(SYS_close, (int)fd);
-        return seen < 0 ? -errno : seen;
-    }
-#endif
-    return (int)fd;
+    return fd < 0 ? -errno : (int)fd;
 }
 
 int path_open(const struct path_roots *roots, const char *name, struct error *error)

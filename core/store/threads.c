@@ -175,7 +175,7 @@ static struct op op_for(struct group *g, struct store_reply *reply)
                        .reply = reply,
                        .arena = &reply->m.arena,
                        .now_ms = g->now_ms,
-                       .rows_waiting = g->w->of->pending,
+                       .rows_waiting = g->w->writes ? g->w->of->pending : 0, /* the writer's own */
                        .queue_limit = g->w->of->o.queue_limit,
                        .again = g->again};
 }
