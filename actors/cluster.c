@@ -24,35 +24,6 @@ static struct metric nodes = {.name = "kith_cluster_nodes", .help = "Nodes that 
 static struct metric connected_gauge = {
     .name = "kith_bus_connected", .help = "1 while there is a connection to the bus.", .kind = METRIC_GAUGE};
 
-static void destroy_bus(struct msg *m)
-{
-    arena_free(&((struct msg_bus *)m)->arena);
-}
-
-struct msg_bus *msg_bus_new(const struct bus_message *from)
-{
-    struct msg_bus *m = (struct msg_bus *)msg_new(MSG_BUS, sizeof *m);
-
-    m->head.destroy = destroy_bus;
-    m->head.size_bytes += from->len;
-    m->subject = arena_text(&m->arena, from->subject);
-    m->reply = arena_text(&m->arena, from->reply);
-    m->status = arena_text(&m->arena, from->status);
-    m->words = arena_text(&m->arena, from->words);
-    m->data = arena_copy(&m->arena, from->data ? from->data : "", from->len);
-    m->len = from->len;
-    return m;
-}
-
-struct msg_bus_state *msg_bus_state_new(bool connected, const char *words)
-{
-    struct msg_bus_state *m = (struct msg_bus_state *)msg_new(MSG_BUS_STATE, sizeof *m);
-
-    m->connected = connected;
-    snprintf(m->words, sizeof m->words, "%s", words);
-    return m;
-}
-
 void cluster_subjects(struct arena *arena, const char *prefix, const char *node, const char **list)
 {
     list[0] = arena_printf(arena, "%s.presence", prefix);
@@ -168,7 +139,8 @@ static void forget(struct actor *self, struct peer_node *peer, const char *why)
 
     memcpy(name, peer->name, sizeof name);
     if (peer->presence) /* one that said so and had its time to answer is no news */
-        log_event(peer->presence->leaving ? LOG_INFO : LOG_WARN, "node gone", LOG_STR("node", name), LOG_STR("reason", why));
+        log_event(peer->presence->leaving ? LOG_INFO : LOG_WARN, "node gone", LOG_STR("node", name),
+                  LOG_STR("reason", why));
     HASH_DEL(c->peers, peer);
     kith__v1__presence__free_unpacked(peer->presence, NULL);
     buf_free(&peer->parts.body);

@@ -21,26 +21,6 @@ struct cluster_config {
     void *context;
 };
 
-enum bus_message_type { MSG_BUS = 0x2200, MSG_BUS_STATE };
-
-struct msg_bus { /* what came over the bus; texts and data lie in the arena */
-    struct msg head;
-    struct arena arena;
-    const char *subject, *reply, *status, *words;
-    const void *data;
-    size_t len;
-};
-
-struct msg_bus_state {
-    struct msg head;
-    bool connected;
-    char words[256];
-};
-
-/* For the bus's callbacks: copies. */
-struct msg_bus *msg_bus_new(const struct bus_message *m);
-struct msg_bus_state *msg_bus_state_new(bool connected, const char *words);
-
 /* The subjects that a node listens to, into `list` (at least 4 places, ended by NULL); they live in `arena`. */
 void cluster_subjects(struct arena *arena, const char *prefix, const char *node, const char **list);
 

@@ -2,6 +2,7 @@
 #ifndef KITH_ACTORS_CLUSTER_PEERS_H
 #define KITH_ACTORS_CLUSTER_PEERS_H
 
+#include "actors/bus_messages.h"
 #include "actors/cluster.h"
 #include "kith.pb-c.h"
 

@@ -12,6 +12,7 @@
  */
 #include "actors/hints.h"
 
+#include "actors/bus_messages.h"
 #include "core/base/log.h"
 #include "core/base/metrics.h"
 
@@ -19,8 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "actors/cluster.h"
 
 enum { TIMER_SETUP = 1, TIMER_PULL, SETUP_AGAIN_MS = 2000, PULL_MS = 5000, CALL_MS = 30000, HINTS_AT_ONCE = 256 };
 enum { ERROR_STREAM_NOT_FOUND = 10059, ERROR_NAME_IN_USE = 10058, ERROR_CONSUMER_NOT_FOUND = 10014 };

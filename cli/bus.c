@@ -1,6 +1,7 @@
 /* The bus and those who listen to it: what comes on this run's own inbox is for "hints", the rest for "cluster". */
 #include "cli/serve.h"
 
+#include "actors/bus_messages.h"
 #include "core/base/log.h"
 
 static void on_message(void *context, const struct bus_message *m)
