@@ -10,6 +10,7 @@
 
 #include "actors/cluster_peers.h"
 #include "actors/reply.h"
+#include "actors/wire.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/metrics.h"
@@ -280,6 +281,9 @@ static int cluster_start(struct actor *self)
     struct cluster *c = actor_state(self);
     struct actor_remote remote = {.send = cluster_send, .context = self};
 
+#ifdef KITH_SANITIZED
+    remote.as_if_remote = wire_copy;
+#endif
     metric_register(&nodes);
     metric_register(&connected_gauge);
     metric_set(&nodes, 1);

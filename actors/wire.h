@@ -14,4 +14,8 @@ uint32_t wire_encode(const struct msg *m, struct buf *body);
  * checked like everything from outside. */
 struct msg *wire_decode(uint32_t wire_type, const void *body, size_t len);
 
+/* A message as it would be had it come from another node, or `m` itself, which it takes, where it may not leave. For
+ * test builds: every local message shows then that it can travel. */
+struct msg *wire_copy(struct msg *m);
+
 #endif

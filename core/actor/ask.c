@@ -103,6 +103,7 @@ void actor_ask_to(struct actor *self, struct actor *to, struct msg *m, uint64_t 
         on_reply(self, context, ACTOR_GONE, NULL);
         return;
     }
+    m = system_pass(system, m);
     ask = ask_new(self, to, on_reply, context);
     ask->node.due_ms = system->now_ms + timeout_ms;
     timer_heap_add(&system->heap, &ask->node);
@@ -159,7 +160,7 @@ void actor_answer(struct actor *self, actor_token token, struct msg *reply)
     struct ask *ask = ask_find(self->system, token);
 
     if (ask)
-        ask_send_ending(ask, ACTOR_OK, reply);
+        ask_send_ending(ask, ACTOR_OK, system_pass(self->system, reply));
     else
         msg_unref(reply);
 }

@@ -86,6 +86,12 @@ struct actor_system {
     uint32_t posted_count, posted_capacity;
 };
 
+/* Every message on its way, local ones too: takes `m`, returns what is delivered. */
+static inline struct msg *system_pass(const struct actor_system *system, struct msg *m)
+{
+    return system->remote.as_if_remote && m ? system->remote.as_if_remote(m) : m;
+}
+
 uint64_t system_clock_ns(const struct actor_system *system);
 int system_deliver(struct actor *to, const struct envelope *e);
 bool system_is_remote(const char *address);

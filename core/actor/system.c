@@ -163,8 +163,13 @@ int system_deliver(struct actor *to, const struct envelope *e)
 
 static int tell(struct actor *sender, struct actor *to, struct msg *m, enum mail_lane lane)
 {
-    struct envelope e = {.msg = m, .sender = sender, .lane = (uint32_t)lane};
-    int status = to ? system_deliver(to, &e) : ACTOR_GONE;
+    struct envelope e = {.sender = sender, .lane = (uint32_t)lane};
+    int status;
+
+    if (to)
+        m = system_pass(to->system, m);
+    e.msg = m;
+    status = to ? system_deliver(to, &e) : ACTOR_GONE;
 
     if (status != ACTOR_OK)
         msg_unref(m);

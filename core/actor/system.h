@@ -72,6 +72,9 @@ struct actor_remote {
      * all. Returns ACTOR_OK when it is on its way, else why not. What it finds to be meant for this node it gives to
      * actor_system_deliver. */
     int (*send)(void *context, struct actor *sender, const char *to, struct msg *m, uint64_t ask, uint64_t timeout_ms);
+    /* In test builds: what a message would be had it come from another node; takes `m`, returns it or another. NULL:
+     * local messages go as they are. */
+    struct msg *(*as_if_remote)(struct msg *m);
     void *context;
 };
 void actor_system_set_remote(struct actor_system *system, const struct actor_remote *remote);

@@ -1,0 +1,209 @@
+/* Messages as bytes: what goes out comes in, and what comes in is checked. */
+#include "actors/wire.h"
+
+#include "actors/messages.h"
+#include "kith.pb-c.h"
+#include "test/unit/test.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct msg *through(const struct msg *m)
+{
+    struct buf body = {0};
+    uint32_t type = wire_encode(m, &body);
+    struct msg *back = wire_decode(type, body.data ? body.data : "", body.len);
+
+    assert_true(type != 0);
+    buf_free(&body);
+    return back;
+}
+
+static void free_event(struct msg *m)
+{
+    arena_free(&((struct worker_event *)m)->arena);
+}
+
+static struct worker_event *an_event(int faces)
+{
+    struct worker_event *e = (struct worker_event *)msg_new(WORKER_DONE, sizeof *e);
+    float numbers[4] = {1, 2, 3, 4};
+
+    e->head.destroy = free_event;
+    strcpy(e->hello.name, "example");
+    strcpy(e->hello.model, "colours");
+    e->hello.metric = KITH_METRIC_L2;
+    e->hello.dimension = 4;
+    e->hello.threshold = 0.5;
+    e->done.width = 640;
+    e->done.height = 480;
+    strcpy(e->done.sha256, "abc");
+    e->faces = arena_alloc(&e->arena, (size_t)faces * sizeof *e->faces + 1);
+    e->face_count = faces;
+    for (int i = 0; i < faces; i++)
+        e->faces[i] = (struct face){.x = (float)i,
+                                    .width = 10,
+                                    .height = 10,
+                                    .quality = 0.5f,
+                                    .person = PERSON_UNKNOWN,
+                                    .landmark_count = 2,
+                                    .landmarks = (float *)(void *)arena_copy(&e->arena, numbers, sizeof numbers),
+                                    .embedding = (float *)(void *)arena_copy(&e->arena, numbers, sizeof numbers),
+                                    .dimension = 4};
+    return e;
+}
+
+static void test_a_picture_to_recognize(void **state)
+{
+    struct msg_recognize *m = msg_recognize_new(JOB_PICTURE, "/a/b.jpg", "bytes", 5), *back;
+
+    (void)state;
+    m->urgent = true;
+    m->x = 1.5;
+    m->side = 128;
+    back = (struct msg_recognize *)through(&m->head);
+    assert_int_equal(back->head.type, MSG_RECOGNIZE);
+    assert_int_equal(back->kind, JOB_PICTURE);
+    assert_string_equal(back->path, "/a/b.jpg");
+    assert_int_equal(back->len, 5);
+    assert_memory_equal(back->bytes, "bytes", 5);
+    assert_true(back->urgent && back->x > 1.4 && back->side == 128);
+    msg_unref(&m->head);
+    msg_unref(&back->head);
+}
+
+static void test_a_path_has_no_bytes(void **state)
+{
+    struct msg_recognize *m = msg_recognize_new(JOB_RECOGNIZE, "/a", NULL, 0), *back;
+
+    (void)state;
+    back = (struct msg_recognize *)through(&m->head);
+    assert_null(back->bytes);
+    msg_unref(&m->head);
+    msg_unref(&back->head);
+}
+
+static void test_what_was_found(void **state)
+{
+    struct msg_recognized *m = msg_recognized_new(RECOGNIZED_OK, ""), *back;
+
+    (void)state;
+    m->event = an_event(3);
+    back = (struct msg_recognized *)through(&m->head);
+    assert_int_equal(back->outcome, RECOGNIZED_OK);
+    assert_int_equal(back->event->face_count, 3);
+    assert_int_equal(back->event->done.width, 640);
+    assert_string_equal(back->event->hello.model, "colours");
+    assert_int_equal(back->event->faces[2].dimension, 4);
+    assert_true(fabsf(back->event->faces[2].embedding[3] - 4) < 1e-6f);
+    assert_int_equal(back->event->faces[1].landmark_count, 2);
+    assert_int_equal(back->event->faces[0].person, PERSON_UNKNOWN);
+    msg_unref(&m->head);
+    msg_unref(&back->head);
+}
+
+static void test_why_nothing_was_found(void **state)
+{
+    struct msg_recognized *m = msg_recognized_new(RECOGNIZED_BAD_IMAGE, "not an image"), *back;
+
+    (void)state;
+    back = (struct msg_recognized *)through(&m->head);
+    assert_int_equal(back->outcome, RECOGNIZED_BAD_IMAGE);
+    assert_string_equal(back->reason, "not an image");
+    assert_null(back->event);
+    msg_unref(&m->head);
+    msg_unref(&back->head);
+}
+
+static void test_who_it_is(void **state)
+{
+    struct worker_event *e = an_event(1);
+    struct msg_matched *m = msg_matched_new(e), *back;
+    struct candidate c[2] = {{.person = 7, .name = "Ann", .distance = 0.1, .similarity = 0.9},
+                             {.person = 8, .name = "Bo"}};
+
+    (void)state;
+    m->faces = arena_alloc(&m->arena, sizeof *m->faces);
+    m->faces[0] = e->faces[0];
+    m->faces[0].person = 7;
+    m->faces[0].person_name = "Ann";
+    m->faces[0].candidates = c;
+    m->faces[0].candidate_count = 2;
+    m->face_count = 1;
+    m->generation = 42;
+    m->threshold = 0.6;
+    back = (struct msg_matched *)through(&m->head);
+    assert_int_equal(back->generation, 42);
+    assert_int_equal(back->faces[0].person, 7);
+    assert_string_equal(back->faces[0].person_name, "Ann");
+    assert_int_equal(back->faces[0].candidate_count, 2);
+    assert_string_equal(back->faces[0].candidates[1].name, "Bo");
+    msg_unref(&e->head);
+    msg_unref(&m->head);
+    msg_unref(&back->head);
+}
+
+static void test_what_may_not_leave_the_process(void **state)
+{
+    struct msg *m = msg_new(MSG_CAPACITY, sizeof(struct msg_capacity));
+    struct buf body = {0};
+
+    (void)state;
+    assert_int_equal(wire_encode(m, &body), 0);
+    assert_null(wire_decode(0, "", 0));
+    assert_null(wire_decode(999999, "", 0));
+    msg_unref(m);
+}
+
+static void test_numbers_that_are_none_are_refused(void **state)
+{
+    struct msg_recognized *m = msg_recognized_new(RECOGNIZED_OK, "");
+    struct worker_event *e = an_event(1);
+
+    (void)state;
+    ((float *)(uintptr_t)e->faces[0].embedding)[1] = NAN;
+    m->event = e;
+    assert_null(through(&m->head));
+    msg_unref(&m->head);
+}
+
+/* Every byte changed, every length cut: a message or none, never a crash (the sanitizers watch). */
+static void test_rubbish_is_a_message_or_none(void **state)
+{
+    struct msg_recognized *m = msg_recognized_new(RECOGNIZED_OK, "");
+    struct buf body = {0};
+    uint32_t type;
+
+    (void)state;
+    m->event = an_event(2);
+    type = wire_encode(&m->head, &body);
+    for (size_t i = 0; i < body.len; i++) {
+        msg_unref(wire_decode(type, body.data, i));
+        for (int bit = 0; bit < 8; bit++) {
+            body.data[i] ^= (char)(1 << bit);
+            for (uint32_t as = 1; as <= KITH__V1__TYPE__TYPE_NUDGE; as++)
+                msg_unref(wire_decode(as, body.data, body.len));
+            body.data[i] ^= (char)(1 << bit);
+        }
+    }
+    msg_unref(&m->head);
+    buf_free(&body);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_picture_to_recognize),
+        cmocka_unit_test(test_a_path_has_no_bytes),
+        cmocka_unit_test(test_what_was_found),
+        cmocka_unit_test(test_why_nothing_was_found),
+        cmocka_unit_test(test_who_it_is),
+        cmocka_unit_test(test_what_may_not_leave_the_process),
+        cmocka_unit_test(test_numbers_that_are_none_are_refused),
+        cmocka_unit_test(test_rubbish_is_a_message_or_none),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
