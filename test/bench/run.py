@@ -176,11 +176,11 @@ def pages_of(kith):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('what', nargs='*', help='actor, accept, pages, start, images; none: all')
+    parser.add_argument('what', nargs='*', help='actor, accept, pages, start, images, cluster; none: all')
     parser.add_argument('--json', metavar='FILE')
     parser.add_argument('--quick', action='store_true', help='a tenth of the work, to see that it runs')
     given = parser.parse_args()
-    wanted = set(given.what) or {'actor', 'accept', 'pages', 'start', 'images'}
+    wanted = set(given.what) or {'actor', 'accept', 'pages', 'start', 'images', 'cluster'}
     if 'actor' in wanted:
         actor(given.quick)
     if 'start' in wanted:
@@ -189,6 +189,9 @@ def main():
         images(given.quick)
     if wanted & {'accept', 'pages'}:
         accept_and_pages(given.quick, 'pages' in wanted)
+    if 'cluster' in wanted:
+        import cluster
+        cluster.run(figure, ran, given.quick)
     if given.json:
         about = {'machine': platform.machine(), 'cores': os.cpu_count(), 'kernel': platform.release()}
         pathlib.Path(given.json).write_text(json.dumps({'about': about, 'figures': rows}, indent=1) + '\n')
