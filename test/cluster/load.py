@@ -1,25 +1,28 @@
 """A client that goes on posting whatever happens, and remembers what it was promised."""
 import threading
 
-from harness import until
+from harness import png, until
 
 
 class Load:
     """Posts images to whichever node answers, each with a key of its own, and again until it is taken. One image every
     `pause` seconds at the most, on a few threads."""
 
-    def __init__(self, world, nodes, count, threads=4, pause=0.005):
-        self.world, self.nodes, self.count, self.pause = world, nodes, count, pause
+    def __init__(self, world, nodes, count, threads=4, pause=0.005, ending='png'):
+        self.world, self.nodes, self.count, self.pause, self.ending = world, nodes, count, pause, ending
         self.next = 0
         self.statuses = {}
         self.promised = {}
         self.lock = threading.Lock()
         self.stopped = threading.Event()
         for n in range(count):
-            nodes[0].picture(f'load{n}.png', n % 250, n // 250, 77)
+            self.write(n, world.images / f'load{n}.{ending}')
         self.threads = [threading.Thread(target=self.run, args=(t,)) for t in range(threads)]
         for thread in self.threads:
             thread.start()
+
+    def write(self, n, path):
+        path.write_bytes(png(n % 250, n // 250, 77))
 
     def take(self):
         with self.lock:
@@ -37,7 +40,7 @@ class Load:
             node = self.nodes[turn % len(self.nodes)]
             turn += 1
             try:
-                answer = node.post('/v1/images', {'path': f'load{n}.png'}, idempotency_key=f'load{n}')
+                answer = node.post('/v1/images', {'path': f'load{n}.{self.ending}'}, idempotency_key=f'load{n}')
             except OSError:
                 self.stopped.wait(0.02)
                 continue

@@ -1,6 +1,9 @@
 """The database as others see it: the original's tables adopted and read, rows written by hand, and what is wrong with it."""
+import subprocess
+
 import pytest
 from harness import ROOT, png, until
+from servers import Bus, Nats
 
 ORIGINAL = '''
 create table images(id int not null auto_increment primary key, path varchar(255) not null, person int, status int);
@@ -147,7 +150,6 @@ def test_a_database_that_is_not_there_yet_is_waited_for(world):
 @pytest.mark.parametrize('options, words', [((), 'JetStream'), (('-js',), 'other settings')])
 def test_a_bus_that_is_no_work_queue(world, options, words):
     """The rest works; the table is polled."""
-    from servers import Bus, Nats
     server = Nats(world.folder / 'other', *(options or ('-l', 'log2')))
     server.start()
     try:
@@ -167,8 +169,38 @@ def test_a_bus_that_is_no_work_queue(world, options, words):
         server.stop()
 
 
+def certificate(folder):
+    """An authority of our own and a server's certificate for 127.0.0.1."""
+    def run(*command):
+        subprocess.run(['openssl', *command], check=True, capture_output=True, cwd=folder)
+    run('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=ca', '-days', '2')
+    run('req', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'key.pem', '-out', 'req.pem', '-subj', '/CN=127.0.0.1')
+    (folder / 'ext').write_text('subjectAltName=IP:127.0.0.1')
+    run('x509', '-req', '-in', 'req.pem', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-out', 'cert.pem',
+        '-days', '2', '-extfile', 'ext')
+
+
+def test_a_bus_with_tls_and_a_token(world):
+    folder = world.folder / 'pki'
+    folder.mkdir()
+    certificate(folder)
+    server = Nats(world.folder / 'secure', '-js', '--tls', '--tlscert', folder / 'cert.pem', '--tlskey', folder / 'key.pem',
+                  '--auth', 'token-of-ours')
+    server.start()
+    try:
+        a = world.start('a', nats=server.url, nats_token='token-of-ours', nats_ca=folder / 'ca.pem')
+        until(lambda: a.metric('kith_bus_connected') == 1, 'the connection')
+        other = world.folder / 'other-pki'
+        other.mkdir()
+        certificate(other)
+        b = world.start('b', nats=server.url, nats_token='token-of-ours', nats_ca=other / 'ca.pem')
+        until(lambda: ' bus away ' in b.log(), 'a server nobody vouches for to be refused')
+        assert b.metric('kith_bus_connected') == 0 and 'token-of-ours' not in b.log()
+    finally:
+        server.stop()
+
+
 def test_a_bus_that_wants_to_know_who_we_are(world):
-    from servers import Nats
     server = Nats(world.folder / 'closed', '-js', '--user', 'kith', '--pass', 'key')
     server.answers = lambda: Nats.answers(server)
     server.start()

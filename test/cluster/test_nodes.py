@@ -1,10 +1,12 @@
 """Nodes that work together: roles, addresses, the work queue, live pages."""
 import json
 import os
+import subprocess
 
 import pytest
 from browser import CHROMIUM, NODE, Page
 from harness import Events, png, until
+from servers import Bus
 
 RED = (255, 0, 0)
 
@@ -132,6 +134,48 @@ def test_a_front_end_shows_live_what_others_do_and_misses_nothing(world):
         return not missing
     again.until('image', last_one)
     again.close()
+
+
+def test_an_event_that_is_committed_late_is_not_missed(world):
+    """Its number was given out first: whoever reads on must wait for it, and not go past."""
+    front = world.start('front')
+    first, = world.submit(front, front.picture('first.png', 1, 1, 1))
+    front.finished(first)
+    events = Events(front)
+    events.until('hello')
+    slow = subprocess.Popen(['mariadb', '--no-defaults', '-uroot', '-S', world.mariadb.socket, 'kube'], text=True,
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    slow.stdin.write('START TRANSACTION; INSERT INTO events(kind, image_id, person_id, at) VALUES(1, '
+                     f'{first}, 0, ROUND(UNIX_TIMESTAMP(NOW(3)) * 1000)); SELECT LAST_INSERT_ID();\n')
+    slow.stdin.flush()
+    until(lambda: world.mariadb.rows('SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_rows_modified > 0')
+          != [['0']], 'the number to be taken')
+    second, = world.submit(front, front.picture('second.png', 2, 2, 2))
+    slow.stdin.write('COMMIT;\n')
+    slow.stdin.close()
+    assert slow.wait(30) == 0
+    seen = []
+    events.until('image', lambda i: seen.append(i['id']) or i['id'] == second)
+    assert seen[0] == first, seen
+    events.close()
+
+
+def test_subjects_tell_nothing_of_anybody(world):
+    """Neither paths nor names nor faces stand where a bus shows everybody what passes."""
+    bus = Bus(world.nats)
+    bus.subscribe('>')
+    rec, _ = world.start('rec', 'receiver'), world.start('reco', 'processor,recognizer,frontend')
+    world.together()
+    person = rec.post('/v1/people', {'name': 'Hannibal'}).json['id']
+    rec.post(f'/v1/people/{person}/photos', png(*RED), content_type='image/png')
+    number, = world.submit(rec, rec.picture('secret.png', *RED))
+    rec.finished(number)
+    subjects = set()
+    while 'kith.hints' not in subjects or not any(s.startswith('kith.node.') for s in subjects):
+        subjects.add(bus.next()[0])
+    for subject in subjects:
+        assert not any(word in subject for word in ('secret', 'Hannibal', 'images')), subject
+    bus.close()
 
 
 def test_a_worker_holds_no_connection_of_its_parent(world):
