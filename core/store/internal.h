@@ -24,6 +24,11 @@ struct op {
 /* Of a path's or a name's SHA-256: what makes it unique. */
 enum { PATH_KEY_BYTES = 16 };
 void op_text_key(const char *text, uint8_t key[static PATH_KEY_BYTES]);
+/* Binds what a path is looked up by: WHERE_PATH. SQLite has an index of the paths themselves, for paths that come in
+ * order then touch few of its pages; MariaDB cannot index texts of that length. */
+#define WHERE_PATH "{path|path_key} = ?"
+void op_bind_path(struct op *op, struct db_statement *s, int at, const char *path,
+                  const uint8_t key[static PATH_KEY_BYTES]);
 
 /* 0, or a negative db_result. What the reply says besides is the operation's. */
 typedef int (*op_fn)(struct op *op, const struct msg *m);

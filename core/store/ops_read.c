@@ -347,12 +347,12 @@ int op_known_files(struct op *op, const struct msg *msg)
 int op_path_in_use(struct op *op, const struct msg *msg)
 {
     const char *path = ((const struct store_text *)msg)->text;
-    struct db_statement *s = db_query(op->db, "SELECT 1 FROM images WHERE path_key = ?");
+    struct db_statement *s = db_query(op->db, "SELECT 1 FROM images WHERE " WHERE_PATH);
     uint8_t key[PATH_KEY_BYTES];
     int result;
 
     op_text_key(path, key);
-    op->d->bind_blob(s, 1, key, sizeof key, 0);
+    op_bind_path(op, s, 1, path, key);
     result = op->d->step(s);
     op->d->reset(s);
     if (result == DB_DONE) {

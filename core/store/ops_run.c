@@ -1,5 +1,6 @@
 /* One run of an image: claim, renew, finish; and what happens to runs nobody finishes. The compare-and-set on
- * (status, attempt) is the fence: no statement here changes a row that belongs to another run. */
+ * (status, attempt) is the fence: no statement here changes a row that belongs to another run. `run_after` of a row
+ * that is being processed is when its lease ends: due again, by the same index as what waits. */
 #include "core/store/internal.h"
 
 #include <string.h>
@@ -8,7 +9,7 @@
 #define ID8  "?, ?, ?, ?, ?, ?, ?, ?"
 #define ID64 ID8 ", " ID8 ", " ID8 ", " ID8 ", " ID8 ", " ID8 ", " ID8 ", " ID8
 #define TAKE(ids)                                                                                                      \
-    "UPDATE images SET status = 3, attempt = attempt + 1, tries = tries + 1, lease_owner = ?, lease_until = ?, "       \
+    "UPDATE images SET status = 3, attempt = attempt + 1, tries = tries + 1, lease_owner = ?, run_after = ?, "         \
     "reason = NULL WHERE status = 0 AND id IN (" ids ")"
 
 /* The rows are ours to change: locked by the select before, or by being the only writer. */
@@ -115,7 +116,7 @@ int op_renew(struct op *op, const struct msg *msg)
 
     for (int i = 0; i < m->count; i++) {
         struct db_statement *s =
-            db_query(op->db, "UPDATE images SET lease_until = ? WHERE id = ? AND status = 3 AND attempt = ?");
+            db_query(op->db, "UPDATE images SET run_after = ? WHERE id = ? AND status = 3 AND attempt = ?");
 
         op->d->bind_int(s, 1, op->now_ms + m->lease_ms);
         op->d->bind_int(s, 2, m->ids[i]);
@@ -201,7 +202,7 @@ static int write_ending(struct op *op, const struct image *before, const struct 
     struct db_statement *s = db_query(
         op->db,
         "UPDATE images SET status = ?, verdict = ?, person = ?, run_after = ?, finished_at = ?, tries = tries - "
-        "?, crashes = crashes + ?, reason = ?, sha256 = COALESCE(?, sha256), lease_owner = NULL, lease_until = 0 "
+        "?, crashes = crashes + ?, reason = ?, sha256 = COALESCE(?, sha256), lease_owner = NULL "
         "WHERE id = ? AND status = 3 AND attempt = ?");
     int result;
 
@@ -272,7 +273,7 @@ int op_reap(struct op *op, const struct msg *msg)
         m->not_owner ? db_query(op->db, "SELECT id, attempt FROM images WHERE status = 3 AND SUBSTR(COALESCE("
                                         "lease_owner, ''), 1, ?) <> ? AND SUBSTR(COALESCE(lease_owner, ''), 1, ?) = ? "
                                         "ORDER BY id LIMIT 256{| FOR UPDATE SKIP LOCKED}")
-                     : db_query(op->db, "SELECT id, attempt FROM images WHERE status = 3 AND lease_until < ? LIMIT "
+                     : db_query(op->db, "SELECT id, attempt FROM images WHERE status = 3 AND run_after < ? LIMIT "
                                         "256{| FOR UPDATE SKIP LOCKED}");
     const char *node = op->d->dialect == DIALECT_SQLITE || !m->node ? "" : m->node;
     int64_t ids[BATCH], attempts[BATCH];

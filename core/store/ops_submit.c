@@ -9,11 +9,13 @@
 #include <string.h>
 
 /* Of one statement. Few sizes, so that each is prepared once. */
-enum { MANY = 64, SOME = 8, KEY = PATH_KEY_BYTES };
+enum { MANY = 256, SOME = 16, KEY = PATH_KEY_BYTES };
 
-#define ROW   "(?, ?, -1, 0, ?, ?, ?, ?)"
-#define ROW8  ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW
-#define ROW64 ROW8 ", " ROW8 ", " ROW8 ", " ROW8 ", " ROW8 ", " ROW8 ", " ROW8 ", " ROW8
+#define ROW    "(?, ?, -1, 0, ?, ?, ?, ?)"
+#define ROW4   ROW ", " ROW ", " ROW ", " ROW
+#define ROW16  ROW4 ", " ROW4 ", " ROW4 ", " ROW4
+#define ROW64  ROW16 ", " ROW16 ", " ROW16 ", " ROW16
+#define ROW256 ROW64 ", " ROW64 ", " ROW64 ", " ROW64
 #define INSERT_ROWS(rows)                                                                                              \
     "{INSERT OR IGNORE|INSERT IGNORE} INTO images(path, path_key, person, status, sha256, spooled, run_after, "        \
     "created_at) VALUES" rows " RETURNING id, path_key"
@@ -32,12 +34,21 @@ void op_text_key(const char *text, uint8_t key[static PATH_KEY_BYTES])
     memcpy(key, hash, PATH_KEY_BYTES);
 }
 
+void op_bind_path(struct op *op, struct db_statement *s, int at, const char *path,
+                  const uint8_t key[static PATH_KEY_BYTES])
+{
+    if (op->d->dialect == DIALECT_SQLITE)
+        db_bind_text(op->db, s, at, path);
+    else
+        op->d->bind_blob(s, at, key, PATH_KEY_BYTES, 0);
+}
+
 static int find_path(struct op *op, const uint8_t *key, struct image *image)
 {
-    struct db_statement *s = db_query(op->db, "SELECT id, status, verdict FROM images WHERE path_key = ?");
+    struct db_statement *s = db_query(op->db, "SELECT id, status, verdict FROM images WHERE " WHERE_PATH);
     int result;
 
-    op->d->bind_blob(s, 1, key, KEY, 0);
+    op_bind_path(op, s, 1, image->path, key);
     result = op->d->step(s);
     if (result == DB_ROW) {
         image->id = op->d->column_int(s, 0);
@@ -69,8 +80,8 @@ static int take_inserted(struct op *op, struct db_statement *s, struct entry *e,
 
 static int insert_rows(struct op *op, struct entry *e, int count)
 {
-    struct db_statement *s = db_query(op->db, count == MANY   ? INSERT_ROWS(ROW64)
-                                              : count == SOME ? INSERT_ROWS(ROW8)
+    struct db_statement *s = db_query(op->db, count == MANY   ? INSERT_ROWS(ROW256)
+                                              : count == SOME ? INSERT_ROWS(ROW16)
                                                               : INSERT_ROWS(ROW));
     int64_t fresh[MANY];
     int at = 0, n = 0, result;

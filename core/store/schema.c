@@ -3,10 +3,10 @@
  *
  * images, person and person_images keep the columns of the original tables; ours stand beside them. In MariaDB they may
  * be there already, with rows, some paths twice: they are taken over as they are. A path or a name is unique by its
- * key, which is the start of its SHA-256 (too long texts cannot be indexed whole); of rows that came twice only the
- * first has one.
+ * key there, which is the start of its SHA-256 (too long texts cannot be indexed whole); of rows that came twice only
+ * the first has one.
  *
- * Each index serves one query that grows: by key (is it there already?), what is due, what expires, the list by status,
+ * Each index serves one query that grows: by key (is it there already?), what is due (or expires), the list by status,
  * verdict or person, the faces of an image or a person. gallery_log has one row for each template and each change of
  * the people; its numbers are given out under the lock of gallery_head, so they are in the order of the commits.
  */
@@ -28,9 +28,8 @@
         "sha256 VARCHAR(64), " add "spooled INTEGER NOT NULL DEFAULT 0, " add                                          \
         "attempt BIGINT NOT NULL DEFAULT 0, " add "tries BIGINT NOT NULL DEFAULT 0, " add                              \
         "crashes BIGINT NOT NULL DEFAULT 0, " add "cycle BIGINT NOT NULL DEFAULT 0, " add                              \
-        "lease_owner VARCHAR(191), " add "lease_until BIGINT NOT NULL DEFAULT 0, " add                                 \
-        "run_after BIGINT NOT NULL DEFAULT 0, " add "created_at BIGINT NOT NULL DEFAULT 0, " add                       \
-        "finished_at BIGINT NOT NULL DEFAULT 0"
+        "lease_owner VARCHAR(191), " add "run_after BIGINT NOT NULL DEFAULT 0, " add                                   \
+        "created_at BIGINT NOT NULL DEFAULT 0, " add "finished_at BIGINT NOT NULL DEFAULT 0"
 #define OWN_PHOTOS(add)                                                                                                \
     add "path TEXT, " add "sha256 VARCHAR(64), " add "spooled INTEGER NOT NULL DEFAULT 0, " add                        \
         "created_at BIGINT NOT NULL DEFAULT 0"
@@ -60,12 +59,11 @@ static const char *const version_1[] = {
     "UNHEX(LEFT(SHA2(p.name, 256), 32)) WHERE p.name_key IS NULL}",
     "{SELECT 1|UPDATE images SET verdict = 1 WHERE status = 1 AND person > 0 AND verdict = 0}",
     "CREATE UNIQUE INDEX IF NOT EXISTS person_name ON person(name_key)",
-    "CREATE UNIQUE INDEX IF NOT EXISTS images_path ON images(path_key)",
+    "CREATE UNIQUE INDEX IF NOT EXISTS images_path ON images({path|path_key})",
     "CREATE INDEX IF NOT EXISTS images_due ON images(status, run_after, id)",
     "CREATE INDEX IF NOT EXISTS images_status ON images(status, id)",
     "CREATE INDEX IF NOT EXISTS images_person ON images(person, id){ WHERE person > 0|}",
     "CREATE INDEX IF NOT EXISTS images_verdict ON images(verdict, id){ WHERE verdict > 0|}",
-    "CREATE INDEX IF NOT EXISTS images_lease ON images({lease_until) WHERE status = 3|status, lease_until)}",
     "CREATE TABLE IF NOT EXISTS faces(id " ID ", image_id BIGINT NOT NULL, x DOUBLE NOT NULL, y DOUBLE NOT NULL, width "
     "DOUBLE NOT NULL, height DOUBLE NOT NULL, landmarks " BLOB_ ", quality DOUBLE NOT NULL, model VARCHAR(191) NOT "
     "NULL, embedding " BLOB_ ", person BIGINT NOT NULL DEFAULT -1, distance DOUBLE, similarity DOUBLE, candidates "

@@ -156,7 +156,7 @@ static int64_t slot_of(const char *node)
 
     for (; *node; node++)
         hash = (hash ^ (uint8_t)*node) * 16777619u;
-    return 1 + hash % 1000000;
+    return 1 + (int64_t)(hash % 1000000) * WRITERS_MAX;
 }
 
 static int prepare(struct store *store, const struct store_options *o, struct error *error)

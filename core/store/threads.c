@@ -67,8 +67,8 @@ static int count_pending(struct store_thread *w, int64_t now_ms)
     struct op op = {.db = w->db, .d = w->db->driver, .reply = reply, .arena = &reply->m.arena};
     int result = op_tally(&op, NULL);
 
-    w->of->pending = reply->tally[IMAGE_PENDING];
-    w->of->pending_ms = now_ms;
+    w->pending = reply->tally[IMAGE_PENDING];
+    w->pending_ms = now_ms;
     msg_unref(&reply->m.head);
     return result;
 }
@@ -77,7 +77,7 @@ static int open_slot(struct store_thread *w)
 {
     struct db_statement *s = db_query(w->db, "{INSERT OR IGNORE|INSERT IGNORE} INTO tally VALUES(?, 0, 0, 0, 0, 0)");
 
-    w->db->driver->bind_int(s, 1, w->of->tally_slot);
+    w->db->driver->bind_int(s, 1, w->slot);
     return db_finish(w->db, s);
 }
 
@@ -175,7 +175,7 @@ static struct op op_for(struct group *g, struct store_reply *reply)
                        .reply = reply,
                        .arena = &reply->m.arena,
                        .now_ms = g->now_ms,
-                       .rows_waiting = g->w->writes ? g->w->of->pending : 0, /* the writer's own */
+                       .rows_waiting = g->w->pending,
                        .queue_limit = g->w->of->o.queue_limit,
                        .again = g->again};
 }
@@ -185,7 +185,7 @@ static void add_up(struct group *g, const struct op *op)
     for (int i = 0; i < IMAGE_STATUSES; i++)
         g->sum.tally[i] += op->tally[i];
     g->sum.unknown += op->unknown;
-    g->w->of->pending += op->tally[IMAGE_PENDING];
+    g->w->pending += op->tally[IMAGE_PENDING];
     g->sum.made_events |= op->made_events;
 }
 
@@ -269,7 +269,7 @@ static int write_tally(struct group *g)
         db->driver->bind_int(s, i + 1, g->sum.tally[i]);
     }
     db->driver->bind_int(s, 5, g->sum.unknown);
-    db->driver->bind_int(s, 6, g->w->of->tally_slot);
+    db->driver->bind_int(s, 6, g->w->slot);
     if (any)
         return db_finish(db, s);
     db->driver->reset(s);
@@ -282,7 +282,7 @@ static int try_group(struct group *g, struct request *first, int (*run)(struct g
 {
     struct threads *t = g->w->of;
     struct db *db = g->w->db;
-    int64_t pending_before = t->pending;
+    int64_t pending_before = g->w->pending;
     int result;
 
     db->again = 0;
@@ -292,7 +292,7 @@ static int try_group(struct group *g, struct request *first, int (*run)(struct g
         g->now_ms = db->driver->clock_ms(db);
         result = g->now_ms < 0 ? (int)g->now_ms : 0;
     }
-    if (result >= 0 && t->server && g->now_ms - t->pending_ms > COUNT_MS)
+    if (result >= 0 && t->server && g->now_ms - g->w->pending_ms > COUNT_MS)
         result = count_pending(g->w, g->now_ms);
     if (result >= 0)
         result = run(g, first);
@@ -302,7 +302,7 @@ static int try_group(struct group *g, struct request *first, int (*run)(struct g
         g->again = true;
     if (result >= 0)
         return result;
-    t->pending = pending_before;
+    g->w->pending = pending_before;
     result = db->gone ? DB_GONE : db->again ? DB_AGAIN : result;
     if (!db->gone && db->driver->in_transaction(db))
         db_run(db, "ROLLBACK");
@@ -438,11 +438,13 @@ int threads_open(struct threads *t, struct error *error)
         pthread_cond_init(&queues[i]->some, NULL);
     }
     t->reader_count = t->server ? READERS_MAX : 1;
-    t->writer = (struct store_thread){.of = t, .queue = &t->writes, .writes = true};
+    t->writer_count = t->server ? WRITERS_MAX : 1;
+    for (int i = 0; i < t->writer_count; i++)
+        t->writers[i] = (struct store_thread){.of = t, .queue = &t->writes, .writes = true, .slot = t->tally_slot + i};
     for (int i = 0; i < t->reader_count; i++)
         t->readers[i] = (struct store_thread){.of = t, .queue = &t->reads};
-    if ((status = connect_now(&t->writer)) < 0) {
-        *error = t->writer.error;
+    if ((status = connect_now(&t->writers[0])) < 0) {
+        *error = t->writers[0].error;
         return status;
     }
     if (!t->server && (status = connect_now(&t->readers[0])) < 0)
@@ -464,7 +466,8 @@ void threads_start(struct threads *t)
 
     sigfillset(&all); /* signals are the loop's business */
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    start(&t->writer, run_writer, "store-write");
+    for (int i = 0; i < t->writer_count; i++)
+        start(&t->writers[i], run_writer, "store-write");
     for (int i = 0; i < t->reader_count; i++)
         start(&t->readers[i], run_reader, "store-read");
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -487,23 +490,25 @@ static void join(struct store_thread *w)
 
 void threads_stop(struct threads *t)
 {
-    if (!t->writer.of)
+    if (!t->writer_count)
         return;
     stop_queue(&t->writes);
     stop_queue(&t->reads);
     for (int i = 0; i < t->reader_count; i++)
         join(&t->readers[i]);
-    join(&t->writer);
+    for (int i = 0; i < t->writer_count; i++)
+        join(&t->writers[i]);
 }
 
 void threads_close(struct threads *t)
 {
-    if (!t->writer.of)
+    if (!t->writer_count)
         return;
     threads_stop(t);
     for (int i = 0; i < t->reader_count; i++)
         db_close(t->readers[i].db);
-    db_close(t->writer.db); /* the last: SQLite's checkpoints */
+    for (int i = 0; i < t->writer_count; i++)
+        db_close(t->writers[i].db); /* the last: SQLite's checkpoints */
     pthread_mutex_destroy(&t->writes.lock);
     pthread_cond_destroy(&t->writes.some);
     pthread_mutex_destroy(&t->reads.lock);

@@ -1,6 +1,7 @@
 /* The threads behind the actor "store". Only store.c includes it.
  *
- *   writes ─▶ one thread, one connection: all that waits is one transaction (a group commit)
+ *   writes ─▶ one thread, one connection: all that waits is one transaction (a group commit); two with a server, which
+ *             works on one group while the next is being made
  *   reads  ─▶ one or a few threads, a connection each: one operation at a time
  *
  * A connection that is lost is replaced, with a growing wait between the tries; meanwhile what is asked is refused at
@@ -35,14 +36,16 @@ struct queue {
     bool stopping;
 };
 
-enum { READERS_MAX = 4 };
+enum { READERS_MAX = 4, WRITERS_MAX = 2 };
 
 struct store_thread {
     struct threads *of;
     struct queue *queue;
     struct db *db; /* its own; NULL while there is none */
     uint64_t retry_ms, wait_ms;
-    struct error error; /* why there is none */
+    struct error error;          /* why there is none */
+    int64_t slot;                /* a writer's row of the tally */
+    int64_t pending, pending_ms; /* a writer's: rows that wait, for the limit; when they were last counted */
     bool writes, running;
     pthread_t thread;
 };
@@ -52,11 +55,10 @@ struct threads {
     char file[4096];        /* SQLite's */
     bool server;            /* MariaDB */
     struct db_address address;
-    int64_t tally_slot;
+    int64_t tally_slot; /* of the first writer */
     struct queue writes, reads;
-    struct store_thread writer, readers[READERS_MAX];
-    int reader_count;
-    int64_t pending, pending_ms; /* the writer's: rows that wait, for the limit; when they were last counted */
+    struct store_thread writers[WRITERS_MAX], readers[READERS_MAX];
+    int writer_count, reader_count;
     struct actor_system *system;
     struct actor *actor;
 };

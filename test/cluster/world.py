@@ -29,9 +29,10 @@ class World:
 
     def together(self, *nodes):
         """Waits until each of them knows all of them."""
-        for node in nodes or self.nodes.values():
-            until(lambda: {n['name'] for n in node.get('/v1/nodes').json['nodes']} >= set(
-                n for n, k in self.nodes.items() if k.process and k.process.poll() is None), 'the nodes to know each other')
+        running = [k for k in self.nodes.values() if k.process and k.process.poll() is None]
+        for node in nodes or running:
+            until(lambda: {n['name'] for n in node.get('/v1/nodes').json['nodes']} >= {
+                k.settings['node'] for k in running}, 'the nodes to know each other')
 
     def submit(self, node, *paths):
         numbers = node.submit(*paths)
