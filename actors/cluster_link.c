@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORMAT = 1, PARTS_MAX = 4096 };
+enum { FORMAT = 1, PARTS_MAX = 4096, PEERS_MAX = 1024 };
 
 static struct metric unknown_types = {.name = "kith_cluster_unknown_total",
                                       .help = "Messages of nodes that this version does not understand."};
@@ -338,13 +338,22 @@ static struct peer_node *peer_of(struct cluster *c, const Kith__V1__Envelope *e)
     return p;
 }
 
+/* What a node may be called (KITH_NODE): it becomes part of a subject. */
+static bool is_node_name(const char *name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    size_t n = strlen(name);
+
+    return n > 0 && n < sizeof((struct peer_node *)NULL)->name && strspn(name, letters) == n;
+}
+
 static void take(struct actor *self, const Kith__V1__Envelope *e)
 {
     const struct cluster_config *config = actor_config(self);
     struct cluster *c = actor_state(self);
     struct peer_node *peer;
 
-    if (!e->node[0] || strlen(e->node) >= sizeof peer->name || e->version != FORMAT) {
+    if (!is_node_name(e->node) || e->version != FORMAT || HASH_COUNT(c->peers) >= PEERS_MAX) {
         metric_add(&unknown_types, 1);
         return;
     }

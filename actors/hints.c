@@ -222,7 +222,7 @@ static void on_bus(struct actor *self, const struct msg_bus *m)
     const char *what = strrchr(m->subject, '.') + 1;
     struct hints *h = actor_state(self);
 
-    if ((is_hint(m->reply) || strcmp(what, "hint") == 0) && h->state == READY)
+    if (is_hint(m->reply) ? h->state != AWAY : strcmp(what, "hint") == 0 && h->state == READY)
         on_hint(self, m);
     else if (strcmp(what, "stream") == 0 && h->state == MAKING_STREAM)
         on_setup(self, m, true);

@@ -131,6 +131,10 @@ static int check_settings(struct service *v)
     if (s->nats[0] && !v->cluster)
         return cli_refuse(
             "KITH_NATS: nodes share their records: KITH_DATABASE must be a mariadb://…, sqlite is one node's own");
+    if (strchr(s->nats, '@'))
+        return cli_refuse(
+            "KITH_NATS: addresses only; who we are there goes into KITH_NATS_USER and KITH_NATS_PASSWORD, "
+            "KITH_NATS_TOKEN or KITH_NATS_CREDS");
     if ((v->roles & ROLE_PROCESSOR) && !(v->roles & ROLE_RECOGNIZER) && !s->nats[0])
         return cli_refuse("KITH_ROLES=%s: a processor needs recognisers: its own, or other nodes' over KITH_NATS",
                           s->roles);

@@ -176,13 +176,22 @@ static int photo_is_there(struct op *op, const struct store_photo *m, int64_t pe
     return result;
 }
 
+/* One photo at a time, of all nodes: two that watch the same folder would both see that a photo is not there yet. */
+static int lock_gallery(struct op *op)
+{
+    return op->d->dialect == DIALECT_MARIADB ? db_run(op->db, "UPDATE gallery_head SET n = n WHERE id = 1") : 0;
+}
+
 int op_photo_add(struct op *op, const struct msg *msg)
 {
     const struct store_photo *m = (const struct store_photo *)msg;
     int64_t person = m->person;
     bool made;
-    int result = m->person_name ? op_person_by_name(op, m->person_name, &person, &made) : person_exists(op, person);
+    int result = lock_gallery(op);
 
+    if (result < 0)
+        return result;
+    result = m->person_name ? op_person_by_name(op, m->person_name, &person, &made) : person_exists(op, person);
     if (result < 0)
         return result;
     if (!m->person_name && result != DB_ROW)

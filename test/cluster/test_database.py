@@ -2,7 +2,7 @@
 import subprocess
 
 import pytest
-from harness import ROOT, png, until
+from harness import ROOT, png, refused, until
 from servers import Bus, Nats
 
 ORIGINAL = '''
@@ -96,19 +96,9 @@ def test_two_nodes_make_the_schema_at_once(world):
     assert world.mariadb.rows('SELECT COUNT(*) FROM tally WHERE id = 0') == [['1']]
 
 
-def refused(kith, *words):
-    ran = kith.run('serve')
-    assert ran.returncode == 2, ran
-    lines = ran.stderr.strip().splitlines()
-    assert len(lines) == 1, ran.stderr
-    for word in words:
-        assert word in lines[0], lines[0]
-    assert 'secret' not in ran.stderr
-
-
 def test_a_wrong_password(world):
     world.secret.write_text('wrong')
-    refused(world.node('x'), 'KITH_DATABASE_PASSWORD', 'kith')
+    refused(world.node('x'), 'KITH_DATABASE_PASSWORD', 'kith', secret='wrong')
 
 
 def test_a_database_that_is_not_there(world):

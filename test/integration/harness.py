@@ -92,6 +92,10 @@ class Kith:
 
     def start(self, *arguments, ready=True):
         self.launch(*arguments)
+        return self.start_serving(ready)
+
+    def start_serving(self, ready=True):
+        """The rest of start(), for one that was launched already."""
         line = until(self._serving, 'kith to serve')
         self.api = line.group(1)
         self.dashboard = line.group(2)
@@ -235,6 +239,17 @@ class Events:
     def close(self):
         self.lines.close()
         self.socket.close()
+
+
+def refused(kith, *words, secret='hidden'):
+    """It does not start: exit 2, and one line that says why."""
+    ran = kith.run('serve')
+    assert ran.returncode == 2, ran
+    lines = ran.stderr.strip().splitlines()
+    assert len(lines) == 1, ran.stderr
+    for word in words:
+        assert word in lines[0], lines[0]
+    assert secret not in ran.stderr
 
 
 def free_port():

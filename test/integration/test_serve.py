@@ -5,16 +5,7 @@ import socket
 import subprocess
 
 import pytest
-from harness import BUILD, ROOT, Kith, until
-
-
-def refused(kith, *words):
-    ran = kith.run('serve')
-    assert ran.returncode == 2, ran
-    lines = ran.stderr.strip().splitlines()
-    assert len(lines) == 1, ran.stderr
-    for word in words:
-        assert word in lines[0], lines[0]
+from harness import BUILD, ROOT, Kith, refused, until
 
 
 @pytest.mark.parametrize('settings, words', [
@@ -31,7 +22,8 @@ def refused(kith, *words):
     ({'node': 'a b'}, ['KITH_NODE']),
     ({'api_listen': '0.0.0.0:0'}, ['KITH_API_LISTEN', 'KITH_AUTH']),
     ({'api_listen': 'nonsense'}, ['KITH_API_LISTEN']),
-    ({'nats': 'nats://localhost'}, ['KITH_NATS']),
+    ({'nats': 'nats://localhost'}, ['KITH_NATS', 'KITH_DATABASE']),
+    ({'nats': 'nats://me:hidden@localhost', 'database': 'mariadb://u@h/d'}, ['KITH_NATS_USER']),
     ({'breaker_timeout': '10m'}, ['KITH_BREAKER_TIMEOUT']),
     ({'data': '/proc/nowhere'}, ['KITH_DATA']),
 ])
