@@ -166,7 +166,10 @@ def test_an_event_that_is_committed_late_is_not_missed(world):
     slow.stdin.flush()
     until(lambda: world.mariadb.rows('SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_rows_modified > 0')
           != [['0']], 'the number to be taken')
+    handled = front.metric('kith_actor_handled_total{actor="events"}')
     second, = world.submit(front, front.picture('second.png', 2, 2, 2))
+    front.finished(second)
+    until(lambda: front.metric('kith_actor_handled_total{actor="events"}') >= handled + 5, 'the events to be looked at')
     slow.stdin.write('COMMIT;\n')
     slow.stdin.close()
     assert slow.wait(30) == 0
