@@ -18,7 +18,7 @@ function head(id) {
 async function main() {
   const browser = await chromium.launch({executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--no-proxy-server']});
   const page = await browser.newPage({viewport: {width: 1100, height: 560}});
-  await page.route('**/photo?width=*', (route) => route.fulfill({
+  await page.route('**/crop?width=*', (route) => route.fulfill({
     contentType: 'image/svg+xml', body: head(Number(route.request().url().match(/images\/(\d+)/)[1]))}));
   await page.goto(address);
   await page.waitForSelector('#rows tr');
