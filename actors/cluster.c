@@ -284,6 +284,7 @@ static int cluster_start(struct actor *self)
 #ifdef KITH_SANITIZED
     remote.as_if_remote = wire_copy;
 #endif
+    cluster_link_start();
     metric_register(&nodes);
     metric_register(&connected_gauge);
     metric_set(&nodes, 1);

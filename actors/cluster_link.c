@@ -123,13 +123,11 @@ static int rank(uint32_t breaker, uint32_t ready)
 /* The node to ask: those of the best rank in turn. "" is this node; NULL: none has it. */
 static const char *pick(struct actor *self, const char *name)
 {
-    const struct cluster_config *config = actor_config(self);
     struct cluster *c = actor_state(self);
     const char *best = NULL;
     int best_rank = 0;
     uint32_t seen = 0;
 
-    (void)config;
     c->turn++;
     if (actor_find(actor_system_of(self), name)) {
         best = "";
@@ -288,10 +286,15 @@ static void on_answer(struct actor *self, const Kith__V1__Envelope *e, const voi
     actor_system_end_ask(actor_system_of(self), ask, m ? ACTOR_OK : e->status ? e->status : ACTOR_FAILED, m);
 }
 
+static bool is_beat(const Kith__V1__Envelope *e)
+{
+    return e->type == KITH__V1__TYPE__TYPE_PRESENCE || e->type == KITH__V1__TYPE__TYPE_LEAVING;
+}
+
 static void handle(struct actor *self, struct peer_node *peer, const Kith__V1__Envelope *e, const void *body,
                    size_t len)
 {
-    if (e->type == KITH__V1__TYPE__TYPE_PRESENCE || e->type == KITH__V1__TYPE__TYPE_LEAVING)
+    if (is_beat(e))
         cluster_on_presence(self, peer, body, len, e->type == KITH__V1__TYPE__TYPE_LEAVING);
     else if (e->answer)
         on_answer(self, e, body, len);
@@ -333,7 +336,7 @@ static struct peer_node *peer_of(struct cluster *c, const Kith__V1__Envelope *e)
     }
     if (p->boot != e->boot) { /* another run of it: its ids begin anew */
         p->boot = e->boot;
-        p->last_id = 0;
+        p->last_id = p->last_beat = 0;
     }
     return p;
 }
@@ -352,6 +355,7 @@ static void take(struct actor *self, const Kith__V1__Envelope *e)
     const struct cluster_config *config = actor_config(self);
     struct cluster *c = actor_state(self);
     struct peer_node *peer;
+    uint64_t *last;
 
     if (!is_node_name(e->node) || e->version != FORMAT || HASH_COUNT(c->peers) >= PEERS_MAX) {
         metric_add(&unknown_types, 1);
@@ -363,11 +367,13 @@ static void take(struct actor *self, const Kith__V1__Envelope *e)
         return;
     }
     peer = peer_of(c, e);
-    if (e->id <= peer->last_id) {
+    last = is_beat(e) ? &peer->last_beat : &peer->last_id;
+    if (e->id <= *last) {
         metric_add(&duplicates, 1);
         return;
     }
-    peer->last_id = e->id;
+    *last = e->id;
+    peer->seen_ms = actor_now_ms(self); /* whatever it says, it is there */
     if (e->parts == 0)
         handle(self, peer, e, e->body.data, e->body.len);
     else if (put_together(self, peer, e)) {
@@ -379,12 +385,16 @@ static void take(struct actor *self, const Kith__V1__Envelope *e)
     }
 }
 
+void cluster_link_start(void)
+{
+    metric_register(&unknown_types);
+    metric_register(&duplicates);
+}
+
 void cluster_receive(struct actor *self, const struct msg_bus *m)
 {
     Kith__V1__Envelope *e = kith__v1__envelope__unpack(NULL, m->len, m->data);
 
-    metric_register(&unknown_types);
-    metric_register(&duplicates);
     if (e)
         take(self, e);
     else

@@ -16,7 +16,8 @@ struct part_list { /* a body that comes in parts */
 
 struct peer_node {
     char name[64];
-    uint64_t boot, last_id, seen_ms;
+    uint64_t boot, seen_ms;
+    uint64_t last_id, last_beat;  /* of what it says to us, and to all: two subjects, with no order between them */
     Kith__V1__Presence *presence; /* its last words about itself */
     struct part_list parts;
     UT_hash_handle hh;
@@ -41,7 +42,8 @@ struct cluster {
     int told_workers;
 };
 
-/* link.c: envelopes. */
+/* cluster_link.c: envelopes. */
+void cluster_link_start(void);
 int cluster_send(void *context, struct actor *sender, const char *to, struct msg *m, uint64_t ask, uint64_t timeout_ms);
 void cluster_receive(struct actor *self, const struct msg_bus *m);
 void cluster_end_asks_of(struct actor *self, const char *node);

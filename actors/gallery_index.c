@@ -13,7 +13,7 @@ struct shelf { /* the templates of one model, rows without gaps */
     size_t count, capacity;
     int64_t *ids, *persons;
     float *rows;
-    int64_t last_id;
+    int64_t last_id; /* the largest: what is above it is new, without a look at the others */
 };
 
 struct gallery_index {
@@ -65,6 +65,15 @@ static void *grown(void *data, size_t bytes)
     return data;
 }
 
+/* Ids mostly grow; one that another node took earlier and committed later comes below. */
+static bool has_id(const struct shelf *s, int64_t id)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (s->ids[i] == id)
+            return true;
+    return false;
+}
+
 void gallery_index_add(struct gallery_index *g, const struct template *t)
 {
     struct shelf *s = find_shelf(g, t->model, t->dimension);
@@ -77,9 +86,10 @@ void gallery_index_add(struct gallery_index *g, const struct template *t)
         s->next = g->shelves;
         g->shelves = s;
     }
-    if (t->id <= s->last_id) /* ids only grow */
+    if (t->id <= s->last_id && has_id(s, t->id))
         return;
-    s->last_id = t->id;
+    if (t->id > s->last_id)
+        s->last_id = t->id;
     if (s->count == s->capacity) {
         s->capacity = s->capacity ? s->capacity * 2 : 64;
         s->ids = grown(s->ids, s->capacity * sizeof *s->ids);

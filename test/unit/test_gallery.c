@@ -50,6 +50,23 @@ static void test_models_are_never_compared(void **state)
     gallery_index_free(g);
 }
 
+static void test_a_template_that_comes_late_is_taken_and_one_that_is_there_is_not(void **state)
+{
+    struct gallery_index *g = gallery_index_new();
+    struct candidate c[5];
+    float probe[2] = {0, 0};
+
+    (void)state;
+    add(g, 7, 70, "m", 1, 0);
+    add(g, 5, 50, "m", 2, 0);
+    add(g, 5, 51, "m", 3, 0);
+    add(g, 7, 71, "m", 4, 0);
+    assert_int_equal(gallery_index_size(g), 2);
+    assert_int_equal(gallery_index_nearest(g, "m", KITH_METRIC_L2, probe, 2, c, 5), 2);
+    assert_int_equal(c[1].person, 50);
+    gallery_index_free(g);
+}
+
 static void test_removed_ones_are_not_found(void **state)
 {
     struct gallery_index *g = gallery_index_new();
@@ -133,6 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nearest_person_first_each_once),
         cmocka_unit_test(test_models_are_never_compared),
+        cmocka_unit_test(test_a_template_that_comes_late_is_taken_and_one_that_is_there_is_not),
         cmocka_unit_test(test_removed_ones_are_not_found),
         cmocka_unit_test(test_agrees_with_an_exhaustive_search),
         cmocka_unit_test(test_distances),
