@@ -226,17 +226,43 @@ static int write_ending(struct op *op, const struct image *before, const struct 
     return op_event(op, EVENT_IMAGE, before->id, 0);
 }
 
+/* Only an earlier run can have left faces: the first one has none to remove. */
 static int replace_faces(struct op *op, const struct store_finish *m)
 {
-    struct db_statement *s = db_query(op->db, "DELETE FROM faces WHERE image_id = ?");
+    struct db_statement *s;
 
-    op->d->bind_int(s, 1, m->id);
-    if (db_finish(op->db, s) < 0)
-        return DB_ERROR;
+    if (m->attempt > 1) {
+        s = db_query(op->db, "DELETE FROM faces WHERE image_id = ?");
+        op->d->bind_int(s, 1, m->id);
+        if (db_finish(op->db, s) < 0)
+            return DB_ERROR;
+    }
     for (int i = 0; i < m->face_count; i++)
         if (insert_face(op, m->id, &m->faces[i]) < 0)
             return DB_ERROR;
     return 0;
+}
+
+/* The row alone, locked to the end of the transaction. 1, 0 or negative. */
+static int read_run(struct op *op, int64_t id, struct image *image)
+{
+    struct db_statement *s =
+        db_query(op->db, "SELECT " IMAGE_OWN_COLUMNS " FROM images i WHERE i.id = ?{| FOR UPDATE}");
+
+    op->d->bind_int(s, 1, id);
+    return read_rows(op, s, image, 1);
+}
+
+/* The image as it is now, without another look at it; its person has no name here. */
+static void apply_ending(struct image *image, const struct ending *e)
+{
+    image->status = e->status;
+    image->verdict = e->verdict;
+    image->person = e->person;
+    image->reason = e->reason;
+    image->finished_ms = e->finished_at;
+    image->tries -= e->tries_back;
+    image->crashes += e->crashes;
 }
 
 int op_finish(struct op *op, const struct msg *msg)
@@ -244,7 +270,7 @@ int op_finish(struct op *op, const struct msg *msg)
     const struct store_finish *m = (const struct store_finish *)msg;
     struct image *before = arena_alloc(op->arena, sizeof *before);
     struct ending ending;
-    int result = op_load_image(op, m->id, before);
+    int result = read_run(op, m->id, before);
 
     if (result < 0)
         return result;
@@ -256,13 +282,15 @@ int op_finish(struct op *op, const struct msg *msg)
     if (result == 0 || before->status != IMAGE_PROCESSING || before->attempt != m->attempt)
         return 0; /* another run's, or deleted meanwhile: changed stays 0 */
     ending = ending_of(op, m, before);
-    if ((result = write_ending(op, before, &ending, m->sha256)) < 0)
+    if ((result = write_ending(op, before, &ending, m->sha256)) < 0 || op->reply->changed == 0)
         return result;
     if (m->outcome == OUTCOME_FACES || m->outcome == OUTCOME_FAILED)
         if ((result = replace_faces(op, m)) < 0)
             return result;
+    ending.reason = arena_text(op->arena, ending.reason); /* the message may go before the reply */
+    apply_ending(before, &ending);
     op->reply->image_count = 1;
-    return op_load_image(op, m->id, before) < 0 ? DB_ERROR : 0;
+    return 0;
 }
 
 int op_reap(struct op *op, const struct msg *msg)
