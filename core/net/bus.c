@@ -408,7 +408,7 @@ bool bus_publish(struct bus *bus, const char *subject, const char *reply, const 
     return room;
 }
 
-static struct bus *left; /* still reachable, for those who look for leaks */
+static struct bus *volatile left; /* still reachable, for those who look for leaks */
 
 static void free_wake(uv_handle_t *handle)
 {

@@ -429,11 +429,19 @@ static int explain(const struct db_address *a, unsigned code, const char *words,
     }
 }
 
-/* Times by UTC, text by bytes, errors instead of cut values, and no statement that waits for ever. Durability is not
- * ours to assume: a server that does not flush at each commit loses what we have promised. */
-static const char session[] = "SET NAMES utf8mb4 COLLATE utf8mb4_bin, time_zone = '+00:00', sql_mode = "
-                              "'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', "
-                              "tx_isolation = 'READ-COMMITTED', innodb_lock_wait_timeout = 5, autocommit = 1";
+/* Times by UTC, text by bytes, errors instead of cut values, and no statement that waits for ever. A node that is
+ * frozen in a transaction must not keep its locks: the server ends it. */
+static int set_session(struct mariadb_db *m, unsigned timeout_s)
+{
+    char sql[512];
+
+    snprintf(sql, sizeof sql,
+             "SET NAMES utf8mb4 COLLATE utf8mb4_bin, time_zone = '+00:00', sql_mode = "
+             "'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', tx_isolation = 'READ-COMMITTED', autocommit = 1, "
+             "innodb_lock_wait_timeout = %u, idle_transaction_timeout = %u",
+             timeout_s > 1 ? timeout_s / 2 : 1, timeout_s + 1);
+    return mysql_query(&m->mysql, sql);
+}
 
 /* What a server that does not flush has acknowledged is gone with its power: then so is what we have promised. */
 static int keeps_promises(struct mariadb_db *m, const struct db_address *a, struct error *error)
@@ -474,7 +482,7 @@ struct db *db_open_mariadb(const struct db_address *a, struct error *error)
     mysql_options(&m->mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
     if (!mysql_real_connect(&m->mysql, a->host, a->user, a->password ? a->password : "", a->name, a->port, NULL,
                             flags) ||
-        mysql_query(&m->mysql, session)) {
+        set_session(m, timeout)) {
         explain(a, mysql_errno(&m->mysql), mysql_error(&m->mysql), error);
         mysql_close(&m->mysql);
         free(m);

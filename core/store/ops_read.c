@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Longer than any transaction of ours lasts between its insert and its commit. */
-enum { SETTLE_MS = 2000 };
+enum { SETTLE_MS = 4000 };
 
 int op_image(struct op *op, const struct msg *msg)
 {

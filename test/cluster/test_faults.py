@@ -190,16 +190,26 @@ def test_a_client_that_repeats_after_an_unknown_outcome_gets_the_same_image(worl
     assert [r[0] for r in world.mariadb.rows('SELECT COUNT(*) FROM images')] == ['1']
 
 
+def stopped_in_a_transaction(world, node):
+    """The worst moment to be frozen: what it has locked, nobody else can take until the server ends the transaction."""
+    node.process.send_signal(signal.SIGSTOP)
+    if world.mariadb.rows('SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_rows_locked > 0') != [['0']]:
+        return True
+    node.process.send_signal(signal.SIGCONT)
+    return False
+
+
 def test_a_claimer_that_sleeps_for_two_leases_changes_nothing(world):
     """[22] Its images are taken by another; when it wakes, its old tokens change no row."""
     a = world.start('a', **LEASE)
     b = world.start('b', **{**LEASE, 'roles': 'receiver'})
     world.together()
-    for n in range(100):
-        a.picture(f'{n}.png', n, 8, 8)
-    world.submit(b, *[f'{n}.png' for n in range(100)])
+    for n in range(1000):
+        a.picture(f'{n}.png', n % 250, n // 250, 8)
+    world.submit(b, *[f'{n}.png' for n in range(1000)])
     until(lambda: a.log().count(' claimed ') > 5, 'it to be at work')
-    a.process.send_signal(signal.SIGSTOP)
+    # not oftener: the server answers from a copy that it renews when nobody has asked for a tenth of a second
+    until(lambda: stopped_in_a_transaction(world, a), 'it to be caught with locks in its hands', pause=0.15)
     c = world.start('c', **LEASE)
     world.all_ended()
     taken = int(world.mariadb.rows('SELECT COUNT(*) FROM images WHERE attempt > 1')[0][0])

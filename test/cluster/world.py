@@ -1,4 +1,6 @@
 """A cluster for a test: its nodes, its pictures, and the checker that looks at the records after every test."""
+import signal
+
 from harness import Kith, until
 
 
@@ -78,6 +80,8 @@ class World:
     def end(self):
         failures = []
         for name, kith in self.nodes.items():
+            if kith.process and kith.process.poll() is None:
+                kith.process.send_signal(signal.SIGCONT)  # a test may have failed while it was stopped
             code = kith.stop()
             log = kith.log()
             if code not in (None, 0, -9, 2):
