@@ -22,6 +22,10 @@
 enum { TIMER_BEAT = 1, ACTORS_MAX = 48, NEW_MS = 15000 };
 
 static struct metric nodes = {.name = "kith_cluster_nodes", .help = "Nodes that are there.", .kind = METRIC_GAUGE};
+static struct metric queued_gauge = {
+    .name = "kith_bus_queued_bytes", .help = "Bytes that wait for the bus.", .kind = METRIC_GAUGE};
+static struct metric bus_refused = {.name = "kith_bus_refused_total",
+                                    .help = "Messages the bus did not take: away, or KITH_NATS_BUFFER was full."};
 static struct metric connected_gauge = {
     .name = "kith_bus_connected", .help = "1 while there is a connection to the bus.", .kind = METRIC_GAUGE};
 
@@ -287,6 +291,8 @@ static int cluster_start(struct actor *self)
     cluster_link_start();
     metric_register(&nodes);
     metric_register(&connected_gauge);
+    metric_register(&queued_gauge);
+    metric_register(&bus_refused);
     metric_set(&nodes, 1);
     c->started_ms = (uint64_t)clock_wall_ms();
     c->next_id = c->started_ms << 20; /* a restarted actor's ids go on growing */
@@ -331,6 +337,12 @@ static void cluster_timer(struct actor *self, uint32_t timer)
 
     (void)timer;
     actor_after(self, config->beat_ms, TIMER_BEAT);
+    if (*config->bus) {
+        struct bus_stats stats = bus_stats(*config->bus);
+
+        metric_set(&queued_gauge, (int64_t)stats.queued_bytes);
+        metric_set(&bus_refused, (int64_t)stats.refused);
+    }
     say_presence(self);
     look_for_silent(self);
 }

@@ -6,6 +6,10 @@
 #include "core/actor/system.h"
 #include "core/net/bus.h"
 
+/* What a node may be called: its name becomes part of a subject. */
+#define NODE_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+enum { NODE_BYTES = 64 };
+
 struct cluster_config {
     struct bus *const *bus; /* NULL inside: there is no bus, and this node is alone */
     const char *prefix;     /* of subjects: nodes with another one are another cluster */

@@ -24,7 +24,7 @@ static struct metric unknown_types = {.name = "kith_cluster_unknown_total",
 static struct metric duplicates = {.name = "kith_cluster_duplicates_total", .help = "Messages that came twice."};
 
 struct foreign { /* an ask of another node, under way here */
-    char node[64];
+    char node[NODE_BYTES];
     uint64_t correlation;
 };
 
@@ -35,11 +35,10 @@ static char *as_text(const char *text)
 
 /* --- out --- */
 
-static int publish(struct actor *self, const char *node, Kith__V1__Envelope *e)
+static int publish(struct actor *self, const char *subject, Kith__V1__Envelope *e)
 {
     const struct cluster_config *config = actor_config(self);
     struct cluster *c = actor_state(self);
-    char subject[192];
     uint8_t *bytes;
     size_t len;
     bool sent;
@@ -53,8 +52,7 @@ static int publish(struct actor *self, const char *node, Kith__V1__Envelope *e)
     if (!bytes)
         abort();
     kith__v1__envelope__pack(e, bytes);
-    snprintf(subject, sizeof subject, "%s.node.%s", config->prefix, node);
-    sent = *config->bus && bus_publish(*config->bus, subject, NULL, bytes, len);
+    sent = bus_publish(*config->bus, subject, NULL, bytes, len);
     free(bytes);
     return sent ? ACTOR_OK : ACTOR_FULL;
 }
@@ -64,11 +62,13 @@ static int send_body(struct actor *self, const char *node, Kith__V1__Envelope *e
 {
     const struct cluster_config *config = actor_config(self);
     size_t parts = (body->len + config->max_message - 1) / config->max_message;
+    char subject[192];
     int status = ACTOR_OK;
 
+    snprintf(subject, sizeof subject, "%s.node.%s", config->prefix, node);
     if (parts <= 1) {
         e->body = (ProtobufCBinaryData){.data = (uint8_t *)body->data, .len = body->len};
-        return publish(self, node, e);
+        return publish(self, subject, e);
     }
     if (parts > PARTS_MAX)
         return ACTOR_FULL;
@@ -80,7 +80,7 @@ static int send_body(struct actor *self, const char *node, Kith__V1__Envelope *e
         e->body =
             (ProtobufCBinaryData){.data = (uint8_t *)body->data + at,
                                   .len = body->len - at < config->max_message ? body->len - at : config->max_message};
-        status = publish(self, node, e);
+        status = publish(self, subject, e);
     }
     return status;
 }
@@ -199,24 +199,12 @@ int cluster_send(void *context, struct actor *sender, const char *to, struct msg
 
 void cluster_say(struct actor *self, const char *subject, uint32_t type, const void *body, size_t len)
 {
-    const struct cluster_config *config = actor_config(self);
-    struct cluster *c = actor_state(self);
     Kith__V1__Envelope e = KITH__V1__ENVELOPE__INIT;
-    uint8_t bytes[8192];
-    size_t size;
 
-    e.version = FORMAT;
-    e.id = ++c->next_id;
     e.type = type;
-    e.node = as_text(config->node);
-    e.boot = config->boot;
     e.from = as_text("cluster");
     e.body = (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)body, .len = len};
-    size = kith__v1__envelope__get_packed_size(&e);
-    if (*config->bus && size <= sizeof bytes) {
-        kith__v1__envelope__pack(&e, bytes);
-        bus_publish(*config->bus, subject, NULL, bytes, size);
-    }
+    publish(self, subject, &e); /* the next beat says it again */
 }
 
 /* --- in --- */
@@ -322,11 +310,14 @@ static bool put_together(struct actor *self, struct peer_node *peer, const Kith_
     return ++p->next == p->parts;
 }
 
+/* NULL: there are too many already. */
 static struct peer_node *peer_of(struct cluster *c, const Kith__V1__Envelope *e)
 {
     struct peer_node *p;
 
     HASH_FIND_STR(c->peers, e->node, p);
+    if (!p && HASH_COUNT(c->peers) >= PEERS_MAX)
+        return NULL;
     if (!p) {
         p = calloc(1, sizeof *p);
         if (!p)
@@ -341,13 +332,11 @@ static struct peer_node *peer_of(struct cluster *c, const Kith__V1__Envelope *e)
     return p;
 }
 
-/* What a node may be called (KITH_NODE): it becomes part of a subject. */
 static bool is_node_name(const char *name)
 {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
     size_t n = strlen(name);
 
-    return n > 0 && n < sizeof((struct peer_node *)NULL)->name && strspn(name, letters) == n;
+    return n > 0 && n < NODE_BYTES && strspn(name, NODE_LETTERS) == n;
 }
 
 static void take(struct actor *self, const Kith__V1__Envelope *e)
@@ -357,7 +346,7 @@ static void take(struct actor *self, const Kith__V1__Envelope *e)
     struct peer_node *peer;
     uint64_t *last;
 
-    if (!is_node_name(e->node) || e->version != FORMAT || HASH_COUNT(c->peers) >= PEERS_MAX) {
+    if (!is_node_name(e->node) || e->version != FORMAT) {
         metric_add(&unknown_types, 1);
         return;
     }
@@ -366,7 +355,10 @@ static void take(struct actor *self, const Kith__V1__Envelope *e)
             cluster_on_presence(self, NULL, e->body.data, e->body.len, false);
         return;
     }
-    peer = peer_of(c, e);
+    if (!(peer = peer_of(c, e))) {
+        metric_add(&unknown_types, 1);
+        return;
+    }
     last = is_beat(e) ? &peer->last_beat : &peer->last_id;
     if (e->id <= *last) {
         metric_add(&duplicates, 1);

@@ -15,7 +15,7 @@ struct part_list { /* a body that comes in parts */
 };
 
 struct peer_node {
-    char name[64];
+    char name[NODE_BYTES];
     uint64_t boot, seen_ms;
     uint64_t last_id, last_beat;  /* of what it says to us, and to all: two subjects, with no order between them */
     Kith__V1__Presence *presence; /* its last words about itself */
@@ -25,7 +25,7 @@ struct peer_node {
 
 struct remote_ask { /* an ask of ours that a peer has */
     uint64_t ask;
-    char node[64];
+    char node[NODE_BYTES];
     UT_hash_handle hh;
 };
 

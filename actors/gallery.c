@@ -40,7 +40,6 @@ struct gallery {
     bool passing, again;            /* again: something changed during the pass */
     bool resolving;                 /* the pass looks at the unknown faces too */
     uint64_t generation;            /* grows with each change of the index */
-    uint64_t pass_generation;       /* of the pass over unknown faces under way */
     int64_t resolved;
     actor_token waiters[WAITERS_MAX]; /* asked for a change: answered at the end of a pass begun after it */
     int waiting, next_waiting;        /* those after `waiting` came during the pass */

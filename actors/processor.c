@@ -11,7 +11,6 @@
 #include "actors/processor.h"
 
 #include "actors/messages.h"
-#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/metrics.h"
 
@@ -252,7 +251,7 @@ static void put_into_quarantine(struct actor *self, const char *sha256)
     struct store_text *m = STORE_MESSAGE(STORE_QUARANTINE, store_text);
 
     m->text = arena_text(&m->m.arena, sha256);
-    m->until_ms = clock_wall_ms() + (int64_t)config->quarantine_ms;
+    m->for_ms = (int64_t)config->quarantine_ms;
     actor_ask(self, "store", &m->m.head, STORE_MS, on_put_into_quarantine, NULL);
 }
 

@@ -22,7 +22,6 @@
 #include <unistd.h>
 
 enum { FILE_THREADS = 4, FILE_JOBS = 4096, SEARCH_JOBS = 65536, KEEP_FDS = 512 };
-#define NODE_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 enum { MSG_SHUT = MSG_OFFLOADED, MSG_SHUT_HTTP };
 
 /* --- going down --- */

@@ -41,7 +41,7 @@ struct service {
     struct path_roots *roots;
     struct spool spool;
     char thumbs[PATH_MAX], plugin[PATH_MAX], program[PATH_MAX];
-    char node[64], owner[128], owner_node[72]; /* owner: of leases, "node:pid-random" */
+    char node[NODE_BYTES], owner[128], owner_node[72]; /* owner: of leases, "node:pid-random" */
     struct kith_setting plugin_settings[128];
     uint32_t workers;
     unsigned roles;       /* of enum role */

@@ -95,7 +95,7 @@ int op_quarantine(struct op *op, const struct msg *msg)
     struct db_statement *s = db_query(op->db, "REPLACE INTO quarantine(sha256, until_ms) VALUES(?, ?)");
 
     db_bind_text(op->db, s, 1, m->text);
-    op->d->bind_int(s, 2, m->until_ms);
+    op->d->bind_int(s, 2, op->now_ms + m->for_ms);
     return db_finish(op->db, s);
 }
 

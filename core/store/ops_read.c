@@ -84,7 +84,7 @@ static bool has_later(const struct event *events, int count, int i)
     return false;
 }
 
-static int read_ends(struct op *op)
+static int read_ends(struct op *op, bool begins)
 {
     struct store_reply *r = op->reply;
     struct db_statement *s = db_query(op->db, "SELECT COALESCE(MIN(id), 0), COALESCE(MAX(id), 0) FROM events");
@@ -95,7 +95,7 @@ static int read_ends(struct op *op)
         r->last_event = r->settled_event = op->d->column_int(s, 1);
     }
     op->d->reset(s);
-    if (result < 0 || op->d->dialect == DIALECT_SQLITE)
+    if (result < 0 || op->d->dialect == DIALECT_SQLITE || !begins)
         return result;
     /* One who begins now begins a little earlier: below the last number others may not have committed yet. */
     s = db_query(op->db, "SELECT COALESCE(MAX(id), 0) FROM events WHERE id > ? AND at < ?");
@@ -143,7 +143,7 @@ int op_read_events(struct op *op, const struct msg *msg)
     struct event *events = arena_alloc(op->arena, (size_t)m->limit * sizeof *events + 1);
     int count, kept = 0, result;
 
-    if ((result = read_ends(op)) < 0 || (count = read_numbers(op, m, events)) < 0)
+    if ((result = read_ends(op, m->after == INT64_MAX)) < 0 || (count = read_numbers(op, m, events)) < 0)
         return result < 0 ? result : count;
     r->next = count ? events[count - 1].id : m->after;
     r->more = count == m->limit;

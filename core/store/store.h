@@ -278,10 +278,10 @@ struct store_known {
     struct known_file file;
 };
 
-struct store_text { /* PATH_IN_USE: a path; QUARANTINE: a hash */
+struct store_text { /* PATH_IN_USE: a path; QUARANTINE: a hash, and for how long */
     struct store_message_head m;
     const char *text;
-    int64_t until_ms;
+    int64_t for_ms;
 };
 
 struct store_prune {

@@ -93,7 +93,7 @@ static int connect_now(struct store_thread *w)
     if ((w->writes || t->server) && schema_migrate(w->db, &w->error) < 0) {
         if (!w->error.code)
             w->error.code = -EAGAIN;
-    } else if (w->writes && (open_slot(w) < 0 || count_pending(w, clock_wall_ms()) < 0)) {
+    } else if (w->writes && (open_slot(w) < 0 || count_pending(w, 0) < 0)) {
         error_set(&w->error, w->db->gone ? -EAGAIN : -EIO, "%s", w->db->driver->error(w->db));
     }
     if (w->error.code < 0) {
