@@ -8,13 +8,16 @@
  *                        ─▶ if anything changed: read the faces nobody knows, page by page ─▶ compare
  *                                                    ─▶ STORE_RESOLVE those who now have a name
  *
+ * Where other nodes enrol too, a match waits for a reading that began after it was asked: who was enrolled anywhere
+ * before a photo was posted is known when it is compared. Matches that come during one reading share the next.
+ *
  * An image that was compared before an enrolment and finished as unknown after the pass over the unknown faces would
  * be missed: the processor says with which generation it was compared, and a pass follows when that one is old.
  */
 #include "actors/gallery.h"
 
 #include "actors/gallery_index.h"
-#include "actors/messages.h"
+#include "actors/gallery_job.h"
 #include "core/base/log.h"
 #include "core/base/metrics.h"
 
@@ -24,8 +27,6 @@
 #include <uthash.h>
 
 enum { ASK_MS = 30000, RETRY_MS = 1000, WAITERS_MAX = 4096, TIMER_PASS = 1, TIMER_POLL };
-enum { MSG_JOB = MSG_OFFLOADED };
-
 struct name {
     int64_t id;
     char *text;
@@ -39,26 +40,13 @@ struct gallery {
     int64_t last_change, last_face; /* cursors: of the log; of the pass under way over unknown faces */
     bool passing, again;            /* again: something changed during the pass */
     bool resolving;                 /* the pass looks at the unknown faces too */
+    bool reading, found;            /* the log is being read; it had something new */
+    bool pass_reads, pass_asked;    /* the pass goes on after this reading; after the next */
+    struct msg_job *reads, *asked;  /* the matches that do */
     uint64_t generation;            /* grows with each change of the index */
     int64_t resolved;
     actor_token waiters[WAITERS_MAX]; /* asked for a change: answered at the end of a pass begun after it */
     int waiting, next_waiting;        /* those after `waiting` came during the pass */
-};
-
-enum search_job { JOB_CLEAR, JOB_APPLY, JOB_MATCH, JOB_RESOLVE };
-
-struct msg_job { /* for the search thread; it owns what it references */
-    struct msg head;
-    int kind;
-    struct gallery_index *index;
-    const struct msg *source; /* the store's reply, or the match that was asked */
-    struct packet_hello model;
-    double threshold;
-    int max;
-    actor_token token;
-    struct msg_matched *matched;
-    struct store_resolve *resolve;
-    int64_t size;
 };
 
 static struct metric templates = {
@@ -68,115 +56,7 @@ static struct metric resolved_total = {.name = "kith_gallery_resolved_total",
 
 static void begin_pass(struct actor *self, bool resolving);
 static void next_faces(struct actor *self);
-
-static void destroy_job(struct msg *m)
-{
-    struct msg_job *job = (struct msg_job *)m;
-
-    msg_unref(job->source);
-    msg_unref(job->matched ? &job->matched->head : NULL);
-    msg_unref(job->resolve ? &job->resolve->m.head : NULL);
-}
-
-/* --- on the search thread --- */
-
-static void decide(const struct msg_job *job, struct arena *arena, struct face *f, const struct face *from)
-{
-    struct candidate *list = arena_alloc(arena, (size_t)job->max * sizeof *list);
-
-    *f = *from;
-    f->model = job->model.model;
-    f->person = PERSON_UNKNOWN;
-    f->candidates = list;
-    f->candidate_count = 0;
-    if (!f->embedding)
-        return;
-    f->candidate_count = gallery_index_nearest(job->index, job->model.model, job->model.metric, f->embedding,
-                                               f->dimension, list, job->max);
-    for (int i = 0; i < f->candidate_count; i++)
-        list[i].similarity = similarity_of(list[i].distance, job->threshold);
-    if (f->candidate_count == 0)
-        return;
-    f->distance = list[0].distance;
-    f->similarity = list[0].similarity;
-    if (f->distance <= job->threshold)
-        f->person = list[0].person;
-}
-
-static void match(struct msg_job *job)
-{
-    const struct worker_event *event = ((const struct msg_match *)job->source)->event;
-    struct msg_matched *m = job->matched;
-
-    m->faces = arena_alloc(&m->arena, (size_t)event->face_count * sizeof *m->faces + 1);
-    m->face_count = event->face_count;
-    m->threshold = job->threshold;
-    for (int i = 0; i < event->face_count; i++) {
-        decide(job, &m->arena, &m->faces[i], &event->faces[i]);
-        m->faces[i].model = arena_text(&m->arena, job->model.model);
-    }
-}
-
-static void resolve(struct msg_job *job)
-{
-    const struct store_reply *page = (const struct store_reply *)job->source;
-    struct store_resolve *m = job->resolve;
-    struct resolved *list = arena_alloc(&m->m.arena, (size_t)page->face_count * sizeof *list + 1);
-
-    m->faces = list;
-    for (int i = 0; i < page->face_count; i++) {
-        const struct face *from = &page->faces[i];
-        struct face f;
-
-        if (!from->embedding || strcmp(from->model, job->model.model) != 0)
-            continue;
-        decide(job, &m->m.arena, &f, from);
-        if (f.person == PERSON_UNKNOWN)
-            continue;
-        list[m->count++] = (struct resolved){.face = from->id,
-                                             .image = from->image,
-                                             .person = f.person,
-                                             .distance = f.distance,
-                                             .similarity = f.similarity,
-                                             .candidates = f.candidates,
-                                             .candidate_count = f.candidate_count};
-    }
-}
-
-static void apply(struct gallery_index *index, const struct gallery_change *c)
-{
-    if (c->kind == GALLERY_TEMPLATE_ADDED && c->template.embedding)
-        gallery_index_add(index, &c->template);
-    else if (c->kind == GALLERY_TEMPLATE_REMOVED)
-        gallery_index_remove_template(index, c->template.id);
-    else if (c->kind == GALLERY_PERSON_REMOVED)
-        gallery_index_remove_person(index, c->person);
-}
-
-static void work(struct msg *m)
-{
-    struct msg_job *job = (struct msg_job *)m;
-    const struct store_reply *page = (const struct store_reply *)job->source;
-
-    switch (job->kind) {
-    case JOB_CLEAR:
-        gallery_index_clear(job->index);
-        break;
-    case JOB_APPLY:
-        for (int i = 0; i < page->change_count; i++)
-            apply(job->index, &page->changes[i]);
-        break;
-    case JOB_MATCH:
-        match(job);
-        break;
-    case JOB_RESOLVE:
-        resolve(job);
-        break;
-    }
-    job->size = (int64_t)gallery_index_size(job->index);
-}
-
-/* --- on the loop --- */
+static void read_log(struct actor *self);
 
 static double threshold_of(struct actor *self)
 {
@@ -190,12 +70,9 @@ static struct msg_job *job_new(struct actor *self, int kind, const struct msg *s
 {
     const struct gallery_config *config = actor_config(self);
     struct gallery *g = actor_state(self);
-    struct msg_job *job = (struct msg_job *)msg_new(MSG_JOB, sizeof *job);
+    struct msg_job *job = gallery_job_new(kind, source);
 
-    job->head.destroy = destroy_job;
-    job->kind = kind;
     job->index = config->index;
-    job->source = source ? msg_ref(source) : NULL;
     job->model = g->model;
     job->threshold = threshold_of(self);
     job->max = config->candidates;
@@ -206,7 +83,8 @@ static int run(struct actor *self, struct msg_job *job)
 {
     const struct gallery_config *config = actor_config(self);
 
-    return offload_run(config->search, actor_find(actor_system_of(self), actor_name(self)), &job->head, work);
+    return offload_run(config->search, actor_find(actor_system_of(self), actor_name(self)), &job->head,
+                       gallery_job_work);
 }
 
 static void remember_name(struct gallery *g, int64_t id, const char *text)
@@ -281,8 +159,6 @@ static void pass_failed(struct actor *self, const char *what)
     actor_after(self, RETRY_MS, TIMER_PASS);
 }
 
-static void next_changes(struct actor *self);
-
 static void on_page_resolved(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct store_reply *r = (const struct store_reply *)reply;
@@ -355,43 +231,6 @@ static void next_faces(struct actor *self)
     actor_ask(self, "store", &page_of(self, STORE_UNKNOWN_FACES, g->last_face)->m.head, ASK_MS, on_faces, NULL);
 }
 
-static void on_changes(struct actor *self, void *context, int status, const struct msg *reply)
-{
-    const struct store_reply *r = (const struct store_reply *)reply;
-    struct gallery *g = actor_state(self);
-
-    (void)context;
-    if (status != ACTOR_OK || r->status != STORE_OK ||
-        (r->change_count && run(self, job_new(self, JOB_APPLY, reply)) < 0)) {
-        pass_failed(self, "the store");
-        return;
-    }
-    for (int i = 0; i < r->change_count; i++) {
-        if (r->changes[i].name)
-            remember_name(g, r->changes[i].person, r->changes[i].name);
-        else
-            forget_name(g, r->changes[i].person);
-    }
-    if (r->change_count) {
-        g->last_change = r->next;
-        g->generation++;
-        g->resolving = true;
-    }
-    if (r->more)
-        next_changes(self);
-    else if (g->resolving)
-        next_faces(self);
-    else
-        end_pass(self);
-}
-
-static void next_changes(struct actor *self)
-{
-    struct gallery *g = actor_state(self);
-
-    actor_ask(self, "store", &page_of(self, STORE_GALLERY_CHANGES, g->last_change)->m.head, ASK_MS, on_changes, NULL);
-}
-
 static void begin_pass(struct actor *self, bool resolving)
 {
     struct gallery *g = actor_state(self);
@@ -404,7 +243,98 @@ static void begin_pass(struct actor *self, bool resolving)
     g->again = false;
     g->resolving = resolving;
     g->last_face = g->resolved = 0;
-    next_changes(self);
+    g->pass_asked = true;
+    read_log(self);
+}
+
+/* --- the reading of the log --- */
+
+static void give_matches(struct actor *self, struct msg_job *list)
+{
+    struct gallery *g = actor_state(self);
+
+    for (struct msg_job *job = list, *next; job; job = next) {
+        actor_token token = job->token;
+
+        next = job->next;
+        job->matched->generation = g->generation;
+        if (run(self, job) < 0)
+            actor_answer_error(self, token, ACTOR_FULL);
+    }
+}
+
+/* A match is worth more late than never: when the store cannot be read it goes by what is known. */
+static void end_reading(struct actor *self, bool well)
+{
+    struct gallery *g = actor_state(self);
+    struct msg_job *list = g->reads;
+    bool pass = g->pass_reads;
+
+    g->reading = g->pass_reads = false;
+    g->reads = NULL;
+    give_matches(self, list);
+    if (pass && !well)
+        pass_failed(self, "the store");
+    else if (pass && (g->resolving |= g->found))
+        next_faces(self);
+    else if (pass)
+        end_pass(self);
+    else if (g->found)
+        begin_pass(self, true);
+    read_log(self);
+}
+
+static struct store_list *changes_page(struct actor *self);
+
+static void on_changes(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct store_reply *r = (const struct store_reply *)reply;
+    struct gallery *g = actor_state(self);
+
+    (void)context;
+    if (status != ACTOR_OK || r->status != STORE_OK ||
+        (r->change_count && run(self, job_new(self, JOB_APPLY, reply)) < 0)) {
+        end_reading(self, false);
+        return;
+    }
+    for (int i = 0; i < r->change_count; i++) {
+        if (r->changes[i].name)
+            remember_name(g, r->changes[i].person, r->changes[i].name);
+        else
+            forget_name(g, r->changes[i].person);
+    }
+    if (r->change_count) {
+        g->last_change = r->next;
+        g->generation++;
+        g->found = true;
+    }
+    if (r->more)
+        actor_ask(self, "store", &changes_page(self)->m.head, ASK_MS, on_changes, NULL);
+    else
+        end_reading(self, true);
+}
+
+static struct store_list *changes_page(struct actor *self)
+{
+    struct gallery *g = actor_state(self);
+
+    return page_of(self, STORE_GALLERY_CHANGES, g->last_change);
+}
+
+/* Begins a reading for all that wait for one, if none is under way. */
+static void read_log(struct actor *self)
+{
+    struct gallery *g = actor_state(self);
+
+    if (g->reading || (!g->pass_asked && !g->asked))
+        return;
+    g->reading = true;
+    g->found = false;
+    g->pass_reads = g->pass_asked;
+    g->reads = g->asked;
+    g->pass_asked = false;
+    g->asked = NULL;
+    actor_ask(self, "store", &changes_page(self)->m.head, ASK_MS, on_changes, NULL);
 }
 
 /* --- messages --- */
@@ -441,10 +371,14 @@ static void on_match(struct actor *self, const struct msg *m)
     }
     if (config->threshold < 0)
         job->threshold = job->model.threshold;
-    job->matched->generation = g->generation;
     job->token = actor_defer(self);
-    if (run(self, job) < 0)
-        actor_answer_error(self, job->token, ACTOR_FULL);
+    if (!config->poll_ms && !g->reading) {
+        give_matches(self, job);
+        return;
+    }
+    job->next = g->asked;
+    g->asked = job;
+    read_log(self);
 }
 
 static void name_candidates(const struct gallery *g, struct msg_matched *m, const struct face *f)
@@ -538,11 +472,21 @@ static void gallery_timer(struct actor *self, uint32_t timer)
     }
 }
 
+static void drop_matches(struct msg_job *list)
+{
+    for (struct msg_job *next; list; list = next) {
+        next = list->next;
+        msg_unref(&list->head);
+    }
+}
+
 static void gallery_stop(struct actor *self)
 {
     struct gallery *g = actor_state(self);
     struct name *n, *next;
 
+    drop_matches(g->reads);
+    drop_matches(g->asked);
     HASH_ITER(hh, g->names, n, next)
     {
         HASH_DEL(g->names, n);
