@@ -79,17 +79,20 @@ static void on_added(struct actor *self, void *context, int status, const struct
 static void add_photo(struct actor *self, struct enrolment *e)
 {
     struct store_photo *m = STORE_MESSAGE(STORE_PHOTO_ADD, store_photo);
-    const struct face *face = &e->event->faces[0];
+    const struct face *face = e->event->hello.dimension ? &e->event->faces[0] : NULL;
     struct arena *a = &m->m.arena;
 
     m->person = e->ask->person;
     m->person_name = arena_text(a, e->ask->name);
     m->photo_name = arena_text(a, e->ask->photo);
     m->path = arena_text(a, e->path);
-    m->sha256 = arena_text(a, e->event->done.sha256);
+    m->sha256 = e->event->done.sha256[0] ? arena_text(a, e->event->done.sha256) : NULL;
     m->model = arena_text(a, e->event->hello.model);
-    m->embedding = (const float *)(const void *)arena_copy(a, face->embedding, (size_t)face->dimension * sizeof(float));
-    m->dimension = face->dimension;
+    if (face) {
+        m->embedding =
+            (const float *)(const void *)arena_copy(a, face->embedding, (size_t)face->dimension * sizeof(float));
+        m->dimension = face->dimension;
+    }
     m->spooled = e->ask->bytes != NULL && e->path;
     m->hand_row = e->ask->hand_row;
     actor_ask(self, "store", &m->m.head, STORE_MS, on_added, e);
@@ -134,13 +137,17 @@ static void on_recognized(struct actor *self, void *context, int status, const s
         end(self, e, ENROLLED_REFUSED, 0, 0, r->outcome == RECOGNIZED_POISON ? "poison" : r->reason);
     } else if (r->outcome != RECOGNIZED_OK) {
         end(self, e, ENROLLED_LATER, 0, 0, r->reason[0] ? r->reason : recognized_name(r->outcome));
+    } else if (r->event->hello.dimension == 0) { /* it compares by itself: the photo's name is all it tells us */
+        msg_ref(&r->event->head);
+        e->event = r->event;
+        keep_photo(self, e);
     } else if (r->event->face_count == 0) {
         end(self, e, ENROLLED_NO_FACE, 0, 0, "no face found");
     } else if (r->event->face_count > 1) {
         snprintf(words, sizeof words, "%d faces found; a photo to enrol must show one", r->event->face_count);
         end(self, e, ENROLLED_FACES, 0, 0, words);
     } else if (!r->event->faces[0].embedding) {
-        end(self, e, ENROLLED_REFUSED, 0, 0, "this recogniser matches by itself and cannot be taught here");
+        end(self, e, ENROLLED_REFUSED, 0, 0, "the recogniser gave no embedding of this photo");
     } else {
         msg_ref(&r->event->head);
         e->event = r->event;

@@ -381,6 +381,64 @@ static void on_match(struct actor *self, const struct msg *m)
     read_log(self);
 }
 
+/* --- labels: the recogniser matched it itself --- */
+
+static void next_label(struct actor *self, struct msg_job *job);
+
+static void end_match(struct actor *self, struct msg_job *job)
+{
+    struct msg_matched *m = job->matched;
+
+    m->head.size_bytes += m->arena.total;
+    job->matched = NULL;
+    actor_answer(self, job->token, &m->head);
+    msg_unref(&job->head);
+}
+
+/* A label is the name of one of the person's photos, or the person's own. */
+static void on_label(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct store_reply *r = (const struct store_reply *)reply;
+    struct gallery *g = actor_state(self);
+    struct msg_job *job = context;
+    struct msg_matched *m = job->matched;
+    struct face *f = &m->faces[job->at++];
+    const char *label = f->person_name;
+
+    if (status != ACTOR_OK || r->status != STORE_OK) {
+        actor_answer_error(self, job->token, ACTOR_GONE);
+        msg_unref(&job->head);
+        return;
+    }
+    f->person = r->id ? r->id : person_named(g, label);
+    f->person_name = r->id ? arena_text(&m->arena, r->texts[0]) : arena_text(&m->arena, name_of(g, f->person));
+    if (f->person == PERSON_UNKNOWN)
+        snprintf(m->nobody, sizeof m->nobody, "%s", label);
+    next_label(self, job);
+}
+
+static void next_label(struct actor *self, struct msg_job *job)
+{
+    struct msg_matched *m = job->matched;
+
+    for (; job->at < m->face_count; job->at++) {
+        struct face *f = &m->faces[job->at];
+        struct store_text *ask;
+
+        if (f->embedding || !f->person_name || !f->person_name[0])
+            continue;
+        f->similarity = similarity_of(f->distance, job->threshold);
+        if (f->distance <= job->threshold) {
+            ask = STORE_MESSAGE(STORE_PHOTO_PERSON, store_text);
+            ask->text = arena_text(&ask->m.arena, f->person_name);
+            actor_ask(self, "store", &ask->m.head, ASK_MS, on_label, job);
+            return;
+        }
+        f->person_name = NULL;
+    }
+    end_match(self, job);
+}
+
 static void name_candidates(const struct gallery *g, struct msg_matched *m, const struct face *f)
 {
     struct candidate *list = (struct candidate *)(uintptr_t)f->candidates;
@@ -397,16 +455,12 @@ static void after_match(struct actor *self, struct msg_job *job)
     for (int i = 0; i < m->face_count; i++) {
         struct face *f = &m->faces[i];
 
-        if (!f->embedding && f->person_name) { /* the recogniser matched it itself: a label is a person's name */
-            f->person = f->distance <= job->threshold ? person_named(g, f->person_name) : PERSON_UNKNOWN;
-            f->similarity = similarity_of(f->distance, job->threshold);
-        }
         name_candidates(g, m, f);
-        f->person_name = f->person > 0 ? arena_text(&m->arena, name_of(g, f->person)) : NULL;
+        if (f->embedding)
+            f->person_name = f->person > 0 ? arena_text(&m->arena, name_of(g, f->person)) : NULL;
     }
-    m->head.size_bytes += m->arena.total;
-    job->matched = NULL;
-    actor_answer(self, job->token, &m->head);
+    msg_ref(&job->head);
+    next_label(self, job);
 }
 
 static void on_job(struct actor *self, struct msg_job *job)

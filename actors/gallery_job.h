@@ -21,6 +21,7 @@ struct msg_job { /* for the search thread; it owns what it references */
     int max;
     actor_token token;
     struct msg_matched *matched;
+    int at;               /* MATCH: the face whose label is looked up */
     struct msg_job *next; /* among those that wait to be given to the thread */
     struct store_resolve *resolve;
     int64_t size;

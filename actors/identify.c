@@ -35,11 +35,21 @@ static void on_recognized(struct actor *self, void *context, int status, const s
     const struct identify_config *config = actor_config(self);
     struct call *call = context;
 
-    if (recognition_failed(call->request, status, reply))
+    const struct worker_event *event;
+
+    if (recognition_failed(call->request, status, reply)) {
         call_free(call);
-    else
-        actor_ask(self, config->gallery, &msg_match_new(((const struct msg_recognized *)reply)->event)->head,
-                  config->call_ms, on_matched, call);
+        return;
+    }
+    event = ((const struct msg_recognized *)reply)->event;
+    if (event->hello.dimension == 0 && event->face_count == 0 && body_is_image(call->request)) {
+        http_problem(call->request, 422, "path-only",
+                     "The recogniser “%s” takes the path of an image that it can read itself, not bytes.",
+                     event->hello.name);
+        call_free(call);
+        return;
+    }
+    actor_ask(self, config->gallery, &msg_match_new(event)->head, config->call_ms, on_matched, call);
 }
 
 /* A path of the request's JSON, normalized, or false when it is answered. */

@@ -96,6 +96,7 @@ struct msg_matched { /* faces with person, distance, similarity, candidates; nam
     struct face *faces;
     int face_count;
     uint64_t generation; /* of the gallery that was asked */
+    char nobody[256];    /* the last label that is no photo's and nobody's name; "": there was none */
     double threshold;
 };
 

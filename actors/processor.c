@@ -178,10 +178,16 @@ static void on_matched(struct actor *self, void *context, int status, const stru
     const struct msg_matched *matched = (const struct msg_matched *)reply;
     struct flight *f = context;
     struct store_finish *m;
+    char words[400];
 
     if (status != ACTOR_OK) {
         m = finish_of(self, f, OUTCOME_RELEASE, "the gallery does not answer", NULL);
         m->delay_ms = BUSY_MS;
+    } else if (matched->nobody[0] && matched->face_count == 1) { /* it knows who that is, and we do not */
+        snprintf(words, sizeof words,
+                 "the recogniser says “%s”, and neither a photo (person_images) nor a person has that name",
+                 matched->nobody);
+        finish_of(self, f, OUTCOME_FAILED, words, matched->event->done.sha256);
     } else {
         m = finish_of(self, f, OUTCOME_FACES, NULL, matched->event->done.sha256);
         f->generation = matched->generation;

@@ -35,7 +35,8 @@ struct job {
     struct job *next;
     const struct msg_recognize *ask; /* referenced */
     actor_token token;
-    int fd;
+    int fd; /* -1: the file is not here */
+    struct error missing;
 };
 
 struct queue {
@@ -328,6 +329,7 @@ static void give(struct actor *self, uint32_t i, struct job *job)
     struct recognizer *r = actor_state(self);
     struct slot *slot = &r->slots[i];
     const struct msg_recognize *ask = job->ask;
+    const char *path = ask->bytes ? "" : ask->path;
     struct packet_job packet = {.kind = (uint32_t)ask->kind,
                                 .side = ask->side,
                                 .x = ask->x,
@@ -335,13 +337,18 @@ static void give(struct actor *self, uint32_t i, struct job *job)
                                 .width = ask->width,
                                 .height = ask->height};
 
+    if (job->fd < 0 && !hello_by_path(&r->hello)) { /* it was let in before anybody could say what it needs */
+        answer(self, job, msg_recognized_new(RECOGNIZED_BAD_IMAGE, job->missing.text));
+        return;
+    }
     slot->job = job;
     slot->state = SLOT_BUSY;
     slot->begun_ms = actor_now_ms(self);
     actor_after(self, config->recognize_ms, i);
-    if (worker_send(slot->worker, ++r->next_serial, &packet, ask->path, job->fd) < 0)
+    if (worker_send(slot->worker, ++r->next_serial, &packet, path, job->fd) < 0)
         worker_kill(slot->worker); /* it is going: WORKER_GONE answers the job */
-    close(job->fd);
+    if (job->fd >= 0)
+        close(job->fd);
     job->fd = -1;
 }
 
@@ -352,7 +359,7 @@ static void try_dispatch(struct actor *self)
     struct job *job;
 
     for (uint32_t i = 0; i < config->workers; i++)
-        if (r->slots[i].state == SLOT_IDLE && next_job(self, &job))
+        while (r->slots[i].state == SLOT_IDLE && next_job(self, &job))
             give(self, i, job);
 }
 
@@ -370,12 +377,20 @@ static void open_image(struct msg *m)
     }
 }
 
+/* A recogniser of another machine may see a file that we do not. One that we must not see stays refused. */
+static bool may_go_without(const struct recognizer *r, const struct msg_opened *m)
+{
+    return m->error.code == -ENOENT && m->job->ask->kind == JOB_RECOGNIZE && (!r->known || hello_by_path(&r->hello));
+}
+
 static void on_opened(struct actor *self, const struct msg_opened *m)
 {
     struct recognizer *r = actor_state(self);
     struct job *job = m->job;
 
-    if (job->fd >= 0 && anyone_may_come(self)) {
+    if (job->fd < 0)
+        job->missing = m->error;
+    if ((job->fd >= 0 || may_go_without(r, m)) && anyone_may_come(self)) {
         queue_add(job->ask->urgent ? &r->urgent : &r->normal, job);
         metric_set(&waiting_gauge, r->waiting);
         try_dispatch(self);

@@ -223,8 +223,11 @@ void json_face(struct buf *out, const struct face *f)
     buf_str(out, "{");
     if (f->id)
         buf_printf(out, "\"id\":%lld,", (long long)f->id);
-    buf_printf(out, "\"box\":{\"x\":%.0f,\"y\":%.0f,\"width\":%.0f,\"height\":%.0f},\"landmarks\":[", (double)f->x,
-               (double)f->y, (double)f->width, (double)f->height);
+    if (f->width > 0)
+        buf_printf(out, "\"box\":{\"x\":%.0f,\"y\":%.0f,\"width\":%.0f,\"height\":%.0f},\"landmarks\":[", (double)f->x,
+                   (double)f->y, (double)f->width, (double)f->height);
+    else /* the recogniser does not say where */
+        buf_str(out, "\"box\":null,\"landmarks\":[");
     for (int i = 0; i < f->landmark_count; i++)
         buf_printf(out, "%s[%.0f,%.0f]", i ? "," : "", (double)f->landmarks[i * 2], (double)f->landmarks[i * 2 + 1]);
     buf_str(out, "],\"quality\":");

@@ -3,6 +3,7 @@
 #include "cli/serve.h"
 
 #include "core/base/log.h"
+#include "plugins/host/loader.h"
 #include "plugins/host/protocol.h"
 
 enum {
@@ -59,25 +60,27 @@ static void configure_recognition(struct service *v)
                                          .probe_ms = (uint64_t)s->recognize_timeout,
                                          .jitter_percent = 20,
                                          .subscribers = breaker_subscribers};
-    v->recognizer = (struct recognizer_config){.worker = {.loop = &v->loop,
-                                                          .system = v->system,
-                                                          .program = v->program,
-                                                          .plugin_file = v->plugin,
-                                                          .settings = v->plugin_settings,
-                                                          .max_pixels = (uint64_t)s->max_pixels,
-                                                          .max_image = (uint64_t)s->max_image,
-                                                          .max_memory = (uint64_t)s->worker_memory * 2,
-                                                          .max_faces = (uint32_t)s->max_faces,
-                                                          .cpu_s = (uint32_t)(s->recognize_timeout / 1000) + 1,
-                                                          .thread = s->isolation[0] == 't'},
-                                               .roots = v->roots,
-                                               .files = v->files,
-                                               .workers = v->workers,
-                                               .queue_max = (uint32_t)s->worker_queue,
-                                               .recognize_ms = (uint64_t)s->recognize_timeout,
-                                               .start_ms = (uint64_t)s->start_timeout,
-                                               .images_max = (uint64_t)s->worker_images,
-                                               .memory_max = (uint64_t)s->worker_memory};
+    v->recognizer =
+        (struct recognizer_config){.worker = {.loop = &v->loop,
+                                              .system = v->system,
+                                              .program = v->program,
+                                              .plugin_file = v->plugin,
+                                              .settings = v->plugin_settings,
+                                              .max_pixels = (uint64_t)s->max_pixels,
+                                              .max_image = (uint64_t)s->max_image,
+                                              .max_memory = (uint64_t)s->worker_memory * 2,
+                                              .max_faces = (uint32_t)s->max_faces,
+                                              .cpu_s = (uint32_t)(s->recognize_timeout / 1000) + 1,
+                                              .thread = s->isolation[0] == 't',
+                                              .network = loader_has_network(s->recognizer, s->plugin_network)},
+                                   .roots = v->roots,
+                                   .files = v->files,
+                                   .workers = v->workers,
+                                   .queue_max = (uint32_t)s->worker_queue,
+                                   .recognize_ms = (uint64_t)s->recognize_timeout,
+                                   .start_ms = (uint64_t)s->start_timeout,
+                                   .images_max = (uint64_t)s->worker_images,
+                                   .memory_max = (uint64_t)s->worker_memory};
     v->gallery = (struct gallery_config){.index = v->index,
                                          .search = v->search,
                                          .threshold = s->threshold,

@@ -118,16 +118,18 @@ int cli_plugin(const struct invocation *in)
         settings[i] = (struct kith_setting){names[i], texts[i]};
     uv_loop_init(&loop);
     driver = driver_uv_new(&loop, &options);
-    check.options = (struct worker_options){.loop = &loop,
-                                            .system = driver_uv_system(driver),
-                                            .program = program,
-                                            .plugin_file = file,
-                                            .settings = settings,
-                                            .max_pixels = (uint64_t)in->settings->max_pixels,
-                                            .max_image = (uint64_t)in->settings->max_image,
-                                            .max_memory = (uint64_t)in->settings->worker_memory * 2,
-                                            .max_faces = (uint32_t)in->settings->max_faces,
-                                            .cpu_s = (uint32_t)(in->settings->recognize_timeout / 1000) + 1};
+    check.options =
+        (struct worker_options){.loop = &loop,
+                                .system = driver_uv_system(driver),
+                                .program = program,
+                                .plugin_file = file,
+                                .settings = settings,
+                                .max_pixels = (uint64_t)in->settings->max_pixels,
+                                .max_image = (uint64_t)in->settings->max_image,
+                                .max_memory = (uint64_t)in->settings->worker_memory * 2,
+                                .max_faces = (uint32_t)in->settings->max_faces,
+                                .cpu_s = (uint32_t)(in->settings->recognize_timeout / 1000) + 1,
+                                .network = loader_has_network(in->arguments[1], in->settings->plugin_network)};
     actor_spawn(check.options.system, &(struct actor_spec){.name = "check", .ops = &check_actor, .config = &check});
     uv_run(&loop, UV_RUN_DEFAULT);
     worker_free(check.worker);

@@ -2,7 +2,8 @@
  *
  * A plug-in is one shared object with one exported function, kith_recognizer_get(), which returns a constant
  * descriptor. It runs in a worker process of its own, without network, without files to open after open() has returned,
- * under limits of memory and CPU time; if it crashes or hangs, one try of one image is lost.
+ * under limits of memory and CPU time; if it crashes or hangs, one try of one image is lost. One that asks another
+ * machine says KITH_NEEDS_NETWORK, and whoever runs kith must have allowed it.
  *
  * Rules that never change:
  *  - plain C types only; what a plug-in allocates it frees; no exception leaves it (catch (...) in every function);
@@ -38,7 +39,9 @@ enum kith_metric {
 enum kith_needs {
     KITH_NEEDS_PIXELS = 1, /* decoded RGB */
     KITH_NEEDS_BYTES = 2,  /* the file as it is */
-    KITH_NEEDS_PATH = 4    /* its name, as the client gave it */
+    KITH_NEEDS_PATH = 4,   /* its name, as the client gave it. A recogniser that needs nothing else of the image gets it
+                              even when kith cannot read the file itself; its health() is the whole health check */
+    KITH_NEEDS_NETWORK = 8 /* it connects to other machines (KITH_PLUGIN_NETWORK) */
 };
 
 enum kith_status {
@@ -72,12 +75,13 @@ struct kith_image {
 
 struct kith_face {
     uint32_t size;
-    float x, y, width, height; /* in pixels of `rgb` */
+    float x, y, width, height; /* in pixels of `rgb`; all 0, with a label: it does not say where */
     float quality;             /* 0 to 1: how well the detector liked it */
     uint32_t landmark_count;
     const float *landmarks; /* pairs x, y */
     const float *embedding; /* `dimension` numbers, or NULL when `label` is given */
-    const char *label;      /* who it is, or NULL */
+    const char *label;      /* the name of a photo of that person (person_images), or the person's; "": nobody it knows;
+                               NULL: kith shall compare the embedding */
     float label_distance;   /* on the scale of `threshold` */
 };
 

@@ -32,11 +32,16 @@ SETTING(image_roots, text, "./data/images", 0, 0, "colon-separated folders that 
 SETTING(known_people, text, "", 0, 0, "folder enrolled at the start and watched: NAME/*.jpg or name_1.jpg; empty: none")
 SETTING(auth, choice, "", "keys,none", 0, "who may use a public address; needed to listen beyond loopback")
 /* recognition */
-SETTING(recognizer, text, "dlib", 0, 0, "dlib, lbph, or the path of a plug-in's shared object")
+SETTING(recognizer, text, "dlib", 0, 0, "dlib, lbph, grpc, or the path of a plug-in's shared object")
+SETTING(plugin_network, choice, "off", "off,on", 0,
+        "on: the plug-in's workers may connect to other machines; the grpc recogniser always may")
 SETTING(plugins, text, "", 0, 0, "folder of the plug-ins; empty: beside the program")
 SETTING(models, text, "./models", 0, 0, "folder of the model files")
 SETTING(cascade, text, "/usr/share/opencv4/haarcascades/haarcascade_frontalface_alt2.xml", 0, 0,
         "OpenCV cascade that the lbph recogniser detects with")
+SETTING(grpc_address, text, "", 0, 0, "host:port of the remote recogniser that grpc asks; it speaks face.proto")
+SETTING(grpc_timeout, duration, "10s", 1, 3600000, "how long that one may take for one answer")
+SETTING(grpc_ca, text, "", 0, 0, "file of the authorities to trust; given: that one is spoken to by TLS")
 SETTING(workers, count, "0", 0, 256, "recognition workers; 0: one for each core")
 SETTING(isolation, choice, "process", "process,thread", 0,
         "process: each worker in a sandbox; thread: in this process, for a trusted plug-in")
@@ -91,4 +96,3 @@ SETTING(queue_limit, count, "100000000", 1, 1LL << 60, "images that may wait in 
 SETTING(log_level, choice, "info", "debug,info,warn,error", 0, "least important line that is logged")
 SETTING(log_format, choice, "text", "text,json", 0, "form of the log")
 SETTING(access_log, choice, "on", "on,off", 0, "one line for each request")
-SETTING(grpc_address, text, "", 0, 0, "address of a remote recogniser that speaks face.proto")

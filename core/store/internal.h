@@ -97,6 +97,7 @@ int op_tally(struct op *op, const struct msg *m);
 int op_people(struct op *op, const struct msg *m);
 int op_photos(struct op *op, const struct msg *m);
 int op_gallery_changes(struct op *op, const struct msg *m);
+int op_photo_person(struct op *op, const struct msg *m);
 int op_hand_photos(struct op *op, const struct msg *m);
 int op_unknown_faces(struct op *op, const struct msg *m);
 int op_face(struct op *op, const struct msg *m);

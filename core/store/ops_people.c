@@ -123,15 +123,12 @@ static int insert_row(struct op *op, const struct store_photo *m, int64_t person
     return db_finish(op->db, s);
 }
 
-static int insert_photo(struct op *op, const struct store_photo *m, int64_t person)
+static int insert_template(struct op *op, const struct store_photo *m, int64_t person, int64_t photo)
 {
-    struct db_statement *s;
-    int64_t photo, template;
+    struct db_statement *s =
+        db_query(op->db, "INSERT INTO templates(person_id, photo_id, model, embedding) VALUES(?, ?, ?, ?)");
+    int64_t template;
 
-    if ((m->hand_row ? take_hand_row(op, m) : insert_row(op, m, person)) < 0)
-        return DB_ERROR;
-    photo = m->hand_row ? m->hand_row : op->d->last_id(op->db);
-    s = db_query(op->db, "INSERT INTO templates(person_id, photo_id, model, embedding) VALUES(?, ?, ?, ?)");
     op->d->bind_int(s, 1, person);
     op->d->bind_int(s, 2, photo);
     db_bind_text(op->db, s, 3, m->model);
@@ -149,6 +146,19 @@ static int insert_photo(struct op *op, const struct store_photo *m, int64_t pers
                                               .embedding = (const float *)(const void *)arena_copy(
                                                   op->arena, m->embedding, (size_t)m->dimension * sizeof(float)),
                                               .dimension = m->dimension};
+    return 0;
+}
+
+/* Without an embedding (the recogniser compares by itself) the photo says whose its name is, and no more. */
+static int insert_photo(struct op *op, const struct store_photo *m, int64_t person)
+{
+    int64_t photo;
+
+    if ((m->hand_row ? take_hand_row(op, m) : insert_row(op, m, person)) < 0)
+        return DB_ERROR;
+    photo = m->hand_row ? m->hand_row : op->d->last_id(op->db);
+    if (m->embedding && insert_template(op, m, person, photo) < 0)
+        return DB_ERROR;
     op->reply->photos = arena_alloc(op->arena, sizeof(struct photo));
     op->reply->photo_count = 1;
     *op->reply->photos = (struct photo){.id = photo,
@@ -160,17 +170,22 @@ static int insert_photo(struct op *op, const struct store_photo *m, int64_t pers
     return op_event(op, EVENT_PERSON, 0, person);
 }
 
-/* A photo whose bytes the person has already, for the same model, is enrolled once. */
+/* A photo whose bytes the person has already, for the same model, is enrolled once; one that is only a name, by it. */
 static int photo_is_there(struct op *op, const struct store_photo *m, int64_t person)
 {
     struct db_statement *s =
-        db_query(op->db, "SELECT pi.id FROM person_images pi JOIN templates t ON t.photo_id = pi.id "
-                         "WHERE pi.person_id = ? AND pi.sha256 = ? AND t.model = ? LIMIT 1");
+        m->embedding ? db_query(op->db, "SELECT pi.id FROM person_images pi JOIN templates t ON t.photo_id = pi.id "
+                                        "WHERE pi.person_id = ? AND pi.sha256 = ? AND t.model = ? LIMIT 1")
+                     : db_query(op->db, "SELECT id FROM person_images WHERE person_id = ? AND image_name = ? AND id <> "
+                                        "? LIMIT 1");
     int result;
 
-    db_bind_text(op->db, s, 2, m->sha256);
     op->d->bind_int(s, 1, person);
-    db_bind_text(op->db, s, 3, m->model);
+    db_bind_text(op->db, s, 2, m->embedding ? m->sha256 : m->photo_name);
+    if (m->embedding)
+        db_bind_text(op->db, s, 3, m->model);
+    else
+        op->d->bind_int(s, 3, m->hand_row);
     result = op->d->step(s);
     op->d->reset(s);
     return result;
@@ -197,7 +212,7 @@ int op_photo_add(struct op *op, const struct msg *msg)
     if (!m->person_name && result != DB_ROW)
         return op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)person);
     op->reply->id = person;
-    if (m->sha256 && (result = photo_is_there(op, m, person)) != DB_DONE)
+    if ((m->sha256 || !m->embedding) && (result = photo_is_there(op, m, person)) != DB_DONE)
         return result < 0 ? result : m->hand_row ? take_hand_row(op, m) : 0;
     return insert_photo(op, m, person);
 }

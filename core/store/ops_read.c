@@ -293,6 +293,26 @@ int op_hand_photos(struct op *op, const struct msg *msg)
     return result < 0 ? result : 0;
 }
 
+/* Whose photo it is, by its name alone: the first of that name. id 0 when nobody has one. */
+int op_photo_person(struct op *op, const struct msg *msg)
+{
+    struct db_statement *s = db_query(op->db, "SELECT p.id, p.name FROM person_images pi JOIN person p ON p.id = "
+                                              "pi.person_id WHERE pi.image_name = ? ORDER BY pi.id LIMIT 1");
+    const char **texts;
+    int result;
+
+    db_bind_text(op->db, s, 1, ((const struct store_text *)msg)->text);
+    if ((result = op->d->step(s)) == DB_ROW) {
+        texts = arena_alloc(op->arena, sizeof *texts);
+        op->reply->id = op->d->column_int(s, 0);
+        texts[0] = op_text(op, s, 1);
+        op->reply->texts = texts;
+        op->reply->text_count = 1;
+    }
+    op->d->reset(s);
+    return result < 0 ? result : 0;
+}
+
 /* Faces nobody knows, by id: what is decided again after an enrolment. */
 int op_unknown_faces(struct op *op, const struct msg *msg)
 {

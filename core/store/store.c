@@ -52,6 +52,7 @@ const op_fn store_ops[] = {
     [STORE_KNOWN_FILES - STORE_SUBMIT] = op_known_files,
     [STORE_PATH_IN_USE - STORE_SUBMIT] = op_path_in_use,
     [STORE_QUARANTINED - STORE_SUBMIT] = op_quarantined,
+    [STORE_PHOTO_PERSON - STORE_SUBMIT] = op_photo_person,
 };
 
 static void free_arena(struct msg *m)

@@ -154,6 +154,7 @@ enum store_message {
     STORE_KNOWN_FILES,
     STORE_PATH_IN_USE,
     STORE_QUARANTINED,
+    STORE_PHOTO_PERSON,
     /* what it tells others */
     STORE_REPLY,
     STORE_CHANGED, /* told to the actor "events" after a commit that made events */
@@ -278,7 +279,7 @@ struct store_known {
     struct known_file file;
 };
 
-struct store_text { /* PATH_IN_USE: a path; QUARANTINE: a hash, and for how long */
+struct store_text { /* PATH_IN_USE: a path; QUARANTINE: a hash, and for how long; PHOTO_PERSON: a photo's name */
     struct store_message_head m;
     const char *text;
     int64_t for_ms;

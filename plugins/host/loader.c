@@ -36,7 +36,7 @@ int loader_check(const struct kith_recognizer *r, struct error *error)
         return error_set(error, -EINVAL, "its metric %u is unknown", r->metric);
     if (!isfinite(r->threshold) || r->threshold <= 0)
         return error_set(error, -EINVAL, "its threshold must be above 0");
-    if (r->needs & ~(uint32_t)(KITH_NEEDS_PIXELS | KITH_NEEDS_BYTES | KITH_NEEDS_PATH))
+    if (r->needs & ~(uint32_t)(KITH_NEEDS_PIXELS | KITH_NEEDS_BYTES | KITH_NEEDS_PATH | KITH_NEEDS_NETWORK))
         return error_set(error, -EINVAL, "it needs something this kith does not give (%#x)", r->needs);
     return 0;
 }
@@ -98,4 +98,9 @@ int loader_find(const char *recognizer, const char *folder, char *file, size_t f
     return error_set(error, -ENOENT,
                      "KITH_RECOGNIZER: there is no plug-in “%s” beside the program (KITH_PLUGINS names another folder)",
                      recognizer);
+}
+
+bool loader_has_network(const char *recognizer, const char *setting)
+{
+    return strcmp(recognizer, "grpc") == 0 || strcmp(setting, "on") == 0;
 }

@@ -6,6 +6,8 @@
 #include "core/base/error.h"
 #include "plugins/recognizer.h"
 
+#include <stdbool.h>
+
 /* The descriptor in the shared object `file`, valid for the life of the process, or NULL with `error`. */
 const struct kith_recognizer *loader_open(const char *file, struct error *error);
 
@@ -15,5 +17,9 @@ int loader_check(const struct kith_recognizer *r, struct error *error);
 /* The file that a setting means: a name ("dlib") in `folder` (empty: plugins/ beside the program, then the installed
  * one), or a path. Writes it to `file`; 0, or -ENOENT with `error` when there is none. */
 int loader_find(const char *recognizer, const char *folder, char *file, size_t file_size, struct error *error);
+
+/* Whether that recogniser's workers may connect to others: our own `grpc` always, one of somebody else's when the
+ * setting (KITH_PLUGIN_NETWORK) says "on". */
+bool loader_has_network(const char *recognizer, const char *setting);
 
 #endif

@@ -44,13 +44,21 @@ struct packet_config { /* followed by the plug-in's file and name, value pairs, 
     uint32_t max_faces, cpu_s;
     uint32_t parent;
     uint32_t sandbox; /* 0: a thread of the parent */
+    uint32_t network; /* the plug-in may connect to other machines */
 };
 
 struct packet_hello {
     char name[64], version[64], model[128];
     uint32_t metric, dimension;
     double threshold;
+    uint32_t needs; /* enum kith_needs */
 };
+
+/* Whether it works from an image's name alone: the file may be out of our reach. */
+static inline int hello_by_path(const struct packet_hello *h)
+{
+    return h->needs && !(h->needs & (KITH_NEEDS_PIXELS | KITH_NEEDS_BYTES));
+}
 
 enum job_kind {
     JOB_RECOGNIZE = 1,

@@ -3,6 +3,7 @@
 #include "plugins/host/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -12,11 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-static const int forbidden[] = {SCMP_SYS(socket),
-                                SCMP_SYS(socketpair),
-                                SCMP_SYS(connect),
-                                SCMP_SYS(bind),
-                                SCMP_SYS(listen),
+static const int outward[] = {SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(connect), SCMP_SYS(bind)};
+
+static const int forbidden[] = {SCMP_SYS(listen),
                                 SCMP_SYS(accept),
                                 SCMP_SYS(accept4),
                                 SCMP_SYS(execve),
@@ -133,6 +132,44 @@ static const int computing[] = {SCMP_SYS(read),
                                 SCMP_SYS(exit),
                                 SCMP_SYS(exit_group)};
 
+static const int talking[] = {SCMP_SYS(socket),
+                              SCMP_SYS(socketpair),
+                              SCMP_SYS(connect),
+                              SCMP_SYS(bind),
+                              SCMP_SYS(shutdown),
+                              SCMP_SYS(getsockname),
+                              SCMP_SYS(getpeername),
+                              SCMP_SYS(getsockopt),
+                              SCMP_SYS(setsockopt),
+                              SCMP_SYS(sendmmsg),
+                              SCMP_SYS(recvmmsg),
+                              SCMP_SYS(ioctl),
+                              SCMP_SYS(select),
+                              SCMP_SYS(pselect6),
+                              SCMP_SYS(epoll_create),
+                              SCMP_SYS(epoll_create1),
+                              SCMP_SYS(epoll_ctl),
+                              SCMP_SYS(epoll_wait),
+                              SCMP_SYS(epoll_pwait),
+                              SCMP_SYS(eventfd2),
+                              SCMP_SYS(pipe),
+                              SCMP_SYS(pipe2),
+                              SCMP_SYS(dup3),
+                              SCMP_SYS(timerfd_create),
+                              SCMP_SYS(timerfd_settime),
+                              SCMP_SYS(stat),
+                              SCMP_SYS(lstat),
+                              SCMP_SYS(access),
+                              SCMP_SYS(faccessat),
+                              SCMP_SYS(readlink),
+                              SCMP_SYS(getcwd),
+                              SCMP_SYS(getuid),
+                              SCMP_SYS(geteuid),
+                              SCMP_SYS(getgid),
+                              SCMP_SYS(getegid),
+                              SCMP_SYS(prctl),
+                              SCMP_SYS(getdents64)};
+
 static int load_filter(scmp_filter_ctx filter, int result, const char *which, struct error *error)
 {
     if (result == 0)
@@ -153,11 +190,13 @@ static int only_threads(scmp_filter_ctx filter)
     return result;
 }
 
-static int forbid(struct error *error)
+static int forbid(bool network, struct error *error)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
     int result = filter ? only_threads(filter) : -ENOMEM;
 
+    for (size_t i = 0; i < sizeof outward / sizeof outward[0] && result == 0 && !network; i++)
+        result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), outward[i], 0);
     for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0] && result == 0; i++)
         result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), forbidden[i], 0);
     return load_filter(filter, result, "first", error);
@@ -170,7 +209,7 @@ static void limit(int what, rlim_t value)
     setrlimit((__rlimit_resource_t)what, &l);
 }
 
-int sandbox_enter(uint64_t max_memory, uint32_t parent, struct error *error)
+int sandbox_enter(uint64_t max_memory, uint32_t parent, bool network, struct error *error)
 {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return error_set(error, -errno, "prctl: %s", strerror(errno));
@@ -188,14 +227,29 @@ int sandbox_enter(uint64_t max_memory, uint32_t parent, struct error *error)
 #endif
     signal(SIGXFSZ, SIG_IGN);        /* a word to a log that is a file is lost, not deadly */
     setpriority(PRIO_PROCESS, 0, 5); /* answering comes before recognising */
-    return forbid(error);
+    return forbid(network, error);
 }
 
-int sandbox_close(struct error *error)
+/* Reading only: what may create or write is refused by the flags. */
+static int allow_talking(scmp_filter_ctx filter)
+{
+    const scmp_datum_t writing = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
+    int result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, writing, 0));
+
+    if (result == 0)
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(open), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, writing, 0));
+    for (size_t i = 0; i < sizeof talking / sizeof talking[0] && result == 0; i++)
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, talking[i], 0);
+    return result;
+}
+
+int sandbox_close(bool network, struct error *error)
 {
 #ifdef KITH_SANITIZED /* the sanitizers' runtimes read /proc and more when they report */
     (void)error;
+    (void)network;
     (void)computing;
+    (void)allow_talking;
     return 0;
 #else
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
@@ -203,6 +257,8 @@ int sandbox_close(struct error *error)
 
     for (size_t i = 0; i < sizeof computing / sizeof computing[0] && result == 0; i++)
         result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, computing[i], 0);
+    if (result == 0 && network)
+        result = allow_talking(filter);
     return load_filter(filter, result, "second", error);
 #endif
 }

@@ -76,8 +76,10 @@ static int refuse(struct server *s, const char *words)
 
 static int hello(struct server *s)
 {
-    struct packet_hello h = {
-        .metric = s->plugin->metric, .dimension = s->plugin->dimension, .threshold = s->plugin->threshold};
+    struct packet_hello h = {.metric = s->plugin->metric,
+                             .dimension = s->plugin->dimension,
+                             .threshold = s->plugin->threshold,
+                             .needs = s->plugin->needs};
 
     snprintf(h.name, sizeof h.name, "%s", s->plugin->name);
     snprintf(h.version, sizeof h.version, "%s", s->plugin->version);
@@ -106,13 +108,15 @@ static int start(struct server *s)
         at += strlen(at) + 1;
     }
     s->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    if (s->config.sandbox && sandbox_enter(s->config.max_memory, s->config.parent, &error) < 0)
+    if (s->config.sandbox && sandbox_enter(s->config.max_memory, s->config.parent, s->config.network, &error) < 0)
         return refuse(s, error.text);
     if (!(s->plugin = loader_open(file, &error)))
         return refuse(s, error.text);
+    if ((s->plugin->needs & KITH_NEEDS_NETWORK) && !s->config.network)
+        return refuse(s, "this recogniser needs the network; say KITH_PLUGIN_NETWORK=on if it may have it");
     if (!(s->instance = s->plugin->open(&settings, words, sizeof words)))
         return refuse(s, words[0] ? words : "the recogniser cannot start and does not say why");
-    if (s->config.sandbox && sandbox_close(&error) < 0)
+    if (s->config.sandbox && sandbox_close(s->config.network, &error) < 0)
         return refuse(s, error.text);
     return hello(s);
 }
@@ -177,8 +181,10 @@ static bool is_quarantined(const struct server *s, const char *sha256)
 
 static bool face_is_sane(const struct server *s, const struct kith_face *f)
 {
-    if (f->size < sizeof *f || !isfinite(f->x) || !isfinite(f->y) || !(f->width > 0) || !(f->height > 0) ||
-        !isfinite(f->width) || !isfinite(f->height) || !isfinite(f->quality) ||
+    bool somewhere = f->width > 0 && f->height > 0 && isfinite(f->width) && isfinite(f->height);
+
+    if (f->size < sizeof *f || !isfinite(f->x) || !isfinite(f->y) || !isfinite(f->quality) ||
+        (!somewhere && !(f->label && f->width == 0 && f->height == 0)) || /* no box: only a label comes without */
         f->landmark_count > KITH_LANDMARKS_MAX || (f->landmark_count && !f->landmarks) || (!f->embedding && !f->label))
         return false;
     for (uint32_t i = 0; f->embedding && i < s->plugin->dimension; i++)
@@ -319,12 +325,19 @@ static void picture(struct server *s, struct job *job)
 
 static void perform(struct server *s, struct job *job, int fd)
 {
+    const bool by_path = !(s->plugin->needs & (KITH_NEEDS_PIXELS | KITH_NEEDS_BYTES));
     char words[REASON_BYTES] = "";
 
-    if (!read_image(s, job, fd))
+    if (fd < 0 && (!by_path || job->ask->kind == JOB_PICTURE)) {
+        blame(job, WORK_BAD_IMAGE, "there is no file");
         return;
-    sha256_hex(job->bytes, job->len, job->done.sha256);
-    send_packet(s, PACKET_SEEN, job->serial, job->done.sha256, SHA256_HEX_BYTES, NULL, 0);
+    }
+    if (fd >= 0 && !read_image(s, job, fd))
+        return;
+    if (fd >= 0) {
+        sha256_hex(job->bytes, job->len, job->done.sha256);
+        send_packet(s, PACKET_SEEN, job->serial, job->done.sha256, SHA256_HEX_BYTES, NULL, 0);
+    }
     if (is_quarantined(s, job->done.sha256)) {
         blame(job, WORK_QUARANTINED, "poison");
     } else if (job->ask->kind == JOB_PICTURE) {
@@ -332,7 +345,7 @@ static void perform(struct server *s, struct job *job, int fd)
     } else if (job->ask->kind == JOB_HEALTH && s->plugin->health(s->instance, words, sizeof words) != KITH_OK) {
         words[sizeof words - 1] = 0;
         blame(job, WORK_FAILED, words[0] ? words : "the recogniser is not well and does not say why");
-    } else {
+    } else if (job->ask->kind != JOB_HEALTH || !by_path) { /* nobody else knows the check's picture by a name */
         recognize(s, job);
     }
 }
@@ -363,7 +376,7 @@ static int do_job(struct server *s, ssize_t n, int fd)
         .ask = (const void *)(head + 1), .path = s->in + sizeof *head + sizeof *job.ask, .serial = head->serial};
     uint64_t begun = cpu_us();
 
-    if (n <= (ssize_t)(sizeof *head + sizeof *job.ask) || fd < 0)
+    if (n <= (ssize_t)(sizeof *head + sizeof *job.ask))
         return 1;
     if (s->config.sandbox)
         sandbox_allow_cpu(s->config.cpu_s);

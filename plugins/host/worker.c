@@ -94,7 +94,8 @@ static bool take_face(struct worker *w, const char *body, size_t len)
     embedding = (size_t)p.dimension * sizeof(float);
     if (p.landmark_count > KITH_LANDMARKS_MAX || p.dimension > PACKET_MAX / sizeof(float) || p.label_bytes > 256 ||
         len != sizeof p + landmarks + embedding + p.label_bytes || !isfinite(p.x) || !isfinite(p.y) ||
-        !(p.width > 0 && p.width < 1e9f) || !(p.height > 0 && p.height < 1e9f) || !isfinite(p.quality))
+        !(p.width >= 0 && p.width < 1e9f) || !(p.height >= 0 && p.height < 1e9f) || !isfinite(p.quality) ||
+        ((p.width == 0 || p.height == 0) && !p.label_bytes))
         return false;
     if (!e->faces)
         e->faces = arena_alloc(&e->arena, w->o.max_faces * sizeof *e->faces);
@@ -297,7 +298,8 @@ static int send_config(struct worker *w)
                               .max_faces = w->o.max_faces,
                               .cpu_s = w->o.cpu_s,
                               .parent = (uint32_t)getpid(),
-                              .sandbox = !w->o.thread};
+                              .sandbox = !w->o.thread,
+                              .network = (uint32_t)w->o.network};
     struct buf words = {0};
     int result;
 

@@ -41,13 +41,13 @@ struct worker_options {
     const struct kith_setting *settings; /* ends with a NULL name */
     uint64_t max_pixels, max_image, max_memory;
     uint32_t max_faces, cpu_s;
-    int thread;
+    int thread, network;
 };
 
 /* Starts one; READY or GONE will be posted. NULL with `error` when not even a process could be made. */
 struct worker *worker_start(const struct worker_options *options, uint64_t number, struct error *error);
 
-/* One job at a time. `fd` stays the caller's. 0 or negative errno (the worker is then going). */
+/* One job at a time. `fd` stays the caller's; -1: by its path alone. 0 or negative errno (the worker is then going). */
 int worker_send(struct worker *w, uint64_t serial, const struct packet_job *job, const char *path, int fd);
 /* The hashes that it must refuse: `count` times SHA256_HEX_BYTES. */
 int worker_quarantine(struct worker *w, const char *hashes, size_t count);

@@ -1,0 +1,277 @@
+"""A remote recogniser that speaks the original's face.proto: a real gRPC server, there and away, slow and wrong."""
+import json
+import os
+import queue
+import re
+import subprocess
+import sys
+import threading
+
+import pytest
+from harness import PATIENCE_S, ROOT, free_port, png, until
+
+pytestmark = pytest.mark.skipif(bool(os.environ.get('KITH_SANITIZED')), reason='the plug-in is built without sanitizers')
+
+
+class FaceServer:
+    def __init__(self, stubs):
+        self.stubs, self.port, self.process = stubs, free_port(), None
+        self.calls = []
+
+    def start(self, *tls):
+        self.lines = queue.Queue()
+        self.process = subprocess.Popen([sys.executable, ROOT / 'test/integration/face_server.py', self.stubs,
+                                         str(self.port), *map(str, tls)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        threading.Thread(target=self.read, args=(self.process.stdout, self.lines), daemon=True).start()
+        self.expect('serving')
+        return self
+
+    def read(self, stream, lines):
+        for line in stream:
+            if line.startswith(('identify', 'health')):
+                self.calls.append(line.strip())
+            else:
+                lines.put(line)
+
+    def expect(self, word):
+        assert self.lines.get(timeout=PATIENCE_S).startswith(word)
+
+    def order(self, **orders):
+        self.process.stdin.write(json.dumps(orders) + '\n')
+        self.process.stdin.flush()
+        self.expect('obeyed')
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def paths(self):
+        return [c.split(' ', 1)[1] for c in self.calls if c.startswith('identify')]
+
+
+@pytest.fixture(scope='module')
+def stubs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('stubs')
+    subprocess.run(['protoc', f'--proto_path={ROOT}/proto', f'--python_out={folder}', f'--grpc_out={folder}',
+                    '--plugin=protoc-gen-grpc=/usr/bin/grpc_python_plugin', 'face.proto'], check=True)
+    return folder
+
+
+@pytest.fixture
+def server(stubs):
+    server = FaceServer(stubs)
+    yield server
+    if server.process and server.process.poll() is None:
+        server.kill()
+
+
+@pytest.fixture
+def kith_of(make, server):
+    def start(**settings):
+        return make(recognizer='grpc', **{'grpc_address': f'127.0.0.1:{server.port}', 'retry_backoff': '20ms',
+                                          'breaker_timeout': '200ms', **settings}).start()
+    return start
+
+
+def teach(kith, name, *photos):
+    person = kith.post('/v1/people', {'name': name}).json['id']
+    for photo in photos:
+        answer = kith.post(f'/v1/people/{person}/photos', {'path': str(photo)})
+        assert answer.status == 201, answer
+    return person
+
+
+def test_the_path_goes_out_and_the_photos_name_comes_back(kith_of, server):
+    server.start()
+    kith = kith_of()
+    known = kith.picture('hannibal_1.png', 1, 2, 3)
+    person = teach(kith, 'Hannibal', known)
+    here = kith.picture('unknown.png', 4, 5, 6)
+    stranger = kith.picture('stranger.png', 7, 8, 9)
+    server.order(people={str(here): 'hannibal_1.png'})
+    one, two = kith.submit(here, stranger)
+    image = kith.finished(one)
+    assert (image['status'], image['verdict']) == ('processed', 'known')
+    assert image['person'] == {'id': person, 'name': 'Hannibal'}
+    assert image['faces'][0]['box'] is None and image['faces'][0]['person']['id'] == person
+    image = kith.finished(two)
+    assert (image['status'], image['verdict'], image['person']) == ('pending', 'unknown', None)
+    assert set(server.paths()) >= {str(here), str(stranger)}
+    crop = kith.get(f'/v1/images/{one}/faces/0/crop')
+    assert crop.status == 200, crop  # where the face is nobody said: it is the whole picture
+
+
+def test_a_row_of_the_original_names_the_person(kith_of, server):
+    """The rows that the original's users wrote by hand: person and person_images."""
+    import sqlite3
+    server.start()
+    kith = kith_of()
+    kith.stop()
+    with sqlite3.connect(kith.folder / 'data/kith.db') as records:
+        records.execute("INSERT INTO person(id, name) VALUES(41, 'B.A.')")
+        records.execute("INSERT INTO person_images(image_name, person_id) VALUES('ba_2.jpg', 41)")
+    records.close()
+    kith.start()
+    server.order(answer='ba_2.jpg')
+    number, = kith.submit(kith.picture('x.png', 1, 1, 1))
+    assert kith.finished(number)['person'] == {'id': 41, 'name': 'B.A.'}
+    found = kith.post('/v1/identify', {'path': str(kith.images / 'x.png')}).json['faces']
+    assert [f['person'] for f in found] == [{'id': 41, 'name': 'B.A.'}]
+
+
+def test_a_file_that_only_the_service_can_read(kith_of, server):
+    """As in the original: the folder is mounted where it is recognised, not where it is queued."""
+    server.start()
+    kith = kith_of()
+    elsewhere = kith.images / 'not here.jpg'
+    server.order(people={str(elsewhere): 'x.jpg'})
+    kith.post('/v1/people', {'name': 'x.jpg'})  # a label may be a person's name as well
+    number, = kith.submit(elsewhere)
+    assert kith.finished(number)['person']['name'] == 'x.jpg'
+    outside = kith.post('/v1/images', {'path': '/etc/passwd'})
+    assert outside.status == 403 and server.paths() == [str(elsewhere)]
+
+
+def test_a_link_that_leads_out_is_not_sent(kith_of, server, tmp_path):
+    server.start()
+    kith = kith_of()
+    (kith.images / 'link.jpg').symlink_to('/etc/passwd')
+    number, = kith.submit(kith.images / 'link.jpg')
+    assert kith.finished(number)['status'] == 'failed' and server.paths() == []
+
+
+def test_a_name_that_nobody_has_fails_in_words_and_can_be_mended(kith_of, server):
+    server.start()
+    kith = kith_of()
+    server.order(answer='murdock_7.jpg')
+    number, = kith.submit(kith.picture('x.png', 1, 1, 1))
+    image = kith.finished(number)
+    assert image['status'] == 'failed' and 'murdock_7.jpg' in image['reason'] and 'person_images' in image['reason']
+    person = kith.post('/v1/people', {'name': 'Murdock'}).json['id']
+    kith.picture('murdock_7.jpg', 5, 5, 5)
+    assert kith.post(f'/v1/people/{person}/photos', {'path': str(kith.images / 'murdock_7.jpg')}).status == 201
+    assert kith.run('retry', str(number)).returncode == 0
+    assert until(lambda: kith.image(number)['person'], 'the name') == {'id': person, 'name': 'Murdock'}
+
+
+def test_bytes_are_queued_as_a_file_and_refused_when_asked_at_once(kith_of, server):
+    server.start()
+    kith = kith_of()
+    answer = kith.post('/v1/images', png(1, 2, 3), content_type='image/png')
+    kith.finished(answer.json['images'][0]['id'])
+    assert server.paths()[0].startswith(str(kith.folder / 'data'))
+    refused = kith.post('/v1/identify', png(1, 2, 3), content_type='image/png')
+    assert refused.status == 422 and 'path' in refused.json['detail']
+
+
+def test_absent_at_the_start(kith_of, server):
+    """kith is up first; the breaker opens at the fifth failure, and closes when the service comes."""
+    kith = kith_of(tries=20)
+    numbers = kith.submit(*[kith.picture(f'{n}.png', n, 1, 1) for n in range(6)])
+    until(lambda: 'breaker state=open' in kith.log(), 'the breaker to open')
+    until(lambda: kith.log().count('breaker state=probing') >= 2, 'it to look twice')
+    server.start()
+    for number in numbers:
+        assert kith.finished(number)['verdict'] == 'unknown'
+    assert 'health' in server.calls
+
+
+def test_killed_and_back(kith_of, server):
+    server.start()
+    kith = kith_of(tries=20, workers=1)
+    first, = kith.submit(kith.picture('a.png', 1, 1, 1))
+    kith.finished(first)
+    server.kill()
+    second, = kith.submit(kith.picture('b.png', 2, 1, 1))
+    until(lambda: 'breaker state=open' in kith.log(), 'the breaker to open')
+    story = kith.log()
+    failures = story[:story.index('breaker state=open')].count(' retry image=')
+    assert kith.metric('kith_breaker_opened_total') == 1 or 'probing' in story
+    assert re.search(r'breaker state=open .*reason="the remote recogniser 127\.0\.0\.1:\d+', story), story
+    assert failures <= 5
+    assert kith.get('/readyz').status == 200, 'images are still taken'
+    server.start()
+    assert kith.finished(second)['verdict'] == 'unknown'
+    story = kith.log()
+    assert story.index('state=open') < story.index('state=probing') < story.rindex('state=closed')
+
+
+def test_a_service_that_is_not_ready_keeps_the_breaker_open(kith_of, server):
+    server.start()
+    kith = kith_of(tries=20)
+    server.order(ready=False, error='UNAVAILABLE')
+    number, = kith.submit(kith.picture('a.png', 1, 1, 1))
+    until(lambda: 'says that it is not ready' in kith.log(), 'the check to fail')
+    server.order(ready=True, error=None)
+    assert kith.finished(number)['verdict'] == 'unknown'
+
+
+def test_slow(kith_of, server):
+    server.start()
+    kith = kith_of(grpc_timeout='300ms', tries=2, breaker_failures=100)
+    server.order(wait=20)
+    number, = kith.submit(kith.picture('a.png', 1, 1, 1))
+    image = kith.finished(number)
+    assert image['status'] == 'failed' and 'KITH_GRPC_TIMEOUT' in image['reason'] and image['attempts'] == 2
+    server.order(wait=0)
+    number, = kith.submit(kith.picture('b.png', 2, 1, 1))
+    assert kith.finished(number)['verdict'] == 'unknown'
+
+
+@pytest.mark.parametrize('answer,words', [('', 'no name'), ('x' * 300, 'limit is 255')])
+def test_wrong_answers(kith_of, server, answer, words):
+    server.start()
+    kith = kith_of(tries=2, breaker_failures=100)
+    server.order(answer=answer)
+    number, = kith.submit(kith.picture('a.png', 1, 1, 1))
+    image = kith.finished(number)
+    assert image['status'] == 'failed' and words in image['reason'] and image['attempts'] == 2
+
+
+def test_an_error_about_the_image_is_the_images(kith_of, server):
+    server.start()
+    kith = kith_of(tries=5)
+    server.order(error='INVALID_ARGUMENT')
+    number, = kith.submit(kith.picture('a.png', 1, 1, 1))
+    image = kith.finished(number)
+    assert (image['status'], image['reason'], image['attempts']) == ('failed', 'told to say INVALID_ARGUMENT', 1)
+
+
+def test_tls(kith_of, server, tmp_path):
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost',
+                    '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', tmp_path / 'key', '-out', tmp_path / 'cert'],
+                   check=True, capture_output=True)
+    server.start(tmp_path / 'cert', tmp_path / 'key')
+    kith = kith_of(grpc_ca=tmp_path / 'cert')
+    number, = kith.submit(kith.picture('a.png', 1, 1, 1))
+    assert kith.finished(number)['verdict'] == 'unknown'
+    assert server.paths()
+
+
+@pytest.mark.parametrize('settings,words', [
+    ({'grpc_address': ''}, 'KITH_GRPC_ADDRESS'), ({'grpc_ca': '/no/such'}, 'KITH_GRPC_CA')])
+def test_wrong_settings(make, settings, words):
+    kith = make(recognizer='grpc', **{'grpc_address': '127.0.0.1:1', **settings}).start(ready=False)
+    until(lambda: words in kith.log(), 'its words')
+    ready = kith.get('/readyz')
+    assert ready.status == 503 and words in ready.text
+
+
+def test_a_name_that_does_not_resolve(kith_of):
+    kith = kith_of(grpc_address='no-such-host.invalid:50051', tries=2, breaker_failures=100)
+    number, = kith.submit(kith.picture('a.png', 1, 1, 1))
+    image = kith.finished(number)
+    assert image['status'] == 'failed' and 'no-such-host.invalid' in image['reason']
+
+
+def test_a_plugin_gets_the_network_only_when_it_may(make, kith_of, server):
+    from harness import BUILD
+    server.start()
+    settings = {'recognizer': BUILD / 'plugins/grpc.so', 'grpc_address': f'127.0.0.1:{server.port}'}
+    kith = make(**settings).start(ready=False)
+    until(lambda: 'KITH_PLUGIN_NETWORK' in kith.log(), 'the refusal')
+    kith.stop()
+    kith = make(**settings, plugin_network='on').start()
+    number, = kith.submit(kith.picture('a.png', 1, 1, 1))
+    assert kith.finished(number)['verdict'] == 'unknown'
