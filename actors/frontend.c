@@ -116,6 +116,15 @@ static void write_stats(struct frontend *f, struct buf *out, const struct store_
     buf_str(out, "}}");
 }
 
+/* A node that takes images goes on taking them: they wait. One that only recognises is of no use meanwhile. */
+static bool breaker_holds(struct actor *self)
+{
+    const struct frontend_config *config = actor_config(self);
+    struct frontend *f = actor_state(self);
+
+    return config->recognizes && !config->receives && f->breaker.state != BREAKER_CLOSED;
+}
+
 static void write_not_ready(struct actor *self, struct buf *out, int status, const struct msg *reply)
 {
     const struct frontend_config *config = actor_config(self);
@@ -133,7 +142,7 @@ static void write_not_ready(struct actor *self, struct buf *out, int status, con
         buf_json(out, f->capacity.why[0] ? f->capacity.why : "the recogniser's workers are loading their models");
         separator = ",";
     }
-    if (config->recognizes && f->breaker.state != BREAKER_CLOSED) {
+    if (breaker_holds(self)) {
         buf_str(out, separator);
         buf_json(out, "the recogniser's breaker is open");
     }
@@ -205,7 +214,7 @@ static void on_tally(struct actor *self, void *context, int status, const struct
     struct buf out = {0};
     const struct frontend_config *config = actor_config(self);
     bool well = status == ACTOR_OK && r->status == STORE_OK;
-    bool rests = config->recognizes && (f->capacity.ready == 0 || f->breaker.state != BREAKER_CLOSED);
+    bool rests = (config->recognizes && f->capacity.ready == 0) || breaker_holds(self);
 
     if (call->op == OP_METRICS) { /* also when the database is away: that is when they are looked at */
         write_metrics(self, &out, well ? r : NULL);
@@ -214,7 +223,9 @@ static void on_tally(struct actor *self, void *context, int status, const struct
         write_not_ready(self, &out, status, reply);
         reply_json(call->request, 503, &out);
     } else if (call->op == OP_READYZ) {
-        buf_str(&out, "{\"ready\":true}");
+        buf_str(&out, config->recognizes && f->breaker.state != BREAKER_CLOSED
+                          ? "{\"ready\":true,\"degraded\":[\"the recogniser's breaker is open: images wait\"]}"
+                          : "{\"ready\":true}");
         reply_json(call->request, 200, &out);
     } else if (!reply_failed(call->request, status, reply)) {
         write_stats(f, &out, r);

@@ -9,7 +9,8 @@ struct frontend_config {
     const struct http_file *openapi;
     int64_t page_limit;
     uint64_t store_ms;
-    bool recognizes; /* being ready means that images can be recognised */
+    bool recognizes; /* being ready means that there are workers */
+    bool receives;   /* and that images are taken, also while the recogniser rests */
 };
 
 extern const struct actor_ops frontend_actor;

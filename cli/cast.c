@@ -126,7 +126,8 @@ static void configure_edge(struct service *v)
                                            .openapi = &openapi_file,
                                            .page_limit = s->page_limit,
                                            .store_ms = request_ms,
-                                           .recognizes = v->roles & (ROLE_PROCESSOR | ROLE_RECOGNIZER)};
+                                           .recognizes = v->roles & (ROLE_PROCESSOR | ROLE_RECOGNIZER),
+                                           .receives = v->roles & ROLE_RECEIVER};
     v->pictures = (struct pictures_config){.breaker = breaker_for(v),
                                            .roots = v->roots,
                                            .thumbs = v->thumbs,
