@@ -34,6 +34,10 @@ enum http_op {
     OP_NAME_FACE,
     /* events */
     OP_EVENTS,
+    /* keys */
+    OP_SESSION,
+    OP_SESSION_BEGIN,
+    OP_SESSION_END,
     /* cluster */
     OP_NODES
 };

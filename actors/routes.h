@@ -6,7 +6,15 @@
 
 extern const struct http_route routes[]; /* ends with a NULL method */
 
-/* Gives a request to the actor of its route, or answers 503. `context` is the actor system's driver. */
+struct doorkeeper;
+struct driver_uv;
+
+struct routes_context {
+    struct driver_uv *driver; /* of the actors */
+    struct doorkeeper *door;
+};
+
+/* Gives a request that is let in to the actor of its route, or answers why not. `context` is a routes_context. */
 void routes_dispatch(void *context, const struct http_route *route, struct http_request *request);
 
 #endif

@@ -192,11 +192,21 @@ static void configure_cluster(struct service *v)
                                      .max_age_ms = s->hint_age};
 }
 
+static void configure_keys(struct service *v)
+{
+    v->keys = (struct keys_config){.door = &v->door,
+                                   .file = v->s->api_keys_file,
+                                   .files = v->files,
+                                   .store_ms = STORE_MS,
+                                   .poll_ms = (uint64_t)v->s->keys_poll};
+}
+
 void cast_spawn(struct service *v)
 {
     configure_recognition(v);
     configure_edge(v);
     configure_cluster(v);
+    configure_keys(v);
     const bool known = v->s->known_people[0], bus = v->s->nats[0];
     const struct {
         struct actor_spec spec;
@@ -209,6 +219,7 @@ void cast_spawn(struct service *v)
         {{.name = "recognizer", .ops = &recognizer_actor, .config = &v->recognizer}, v->roles & ROLE_RECOGNIZER},
         {{.name = "breaker", .ops = &breaker_actor, .config = &v->breaker}, v->roles & ROLE_RECOGNIZER},
         {{.name = "processor", .ops = &processor_actor, .config = &v->processor}, v->roles & ROLE_PROCESSOR},
+        {{.name = "keys", .ops = &keys_actor, .config = &v->keys}, true},
         {{.name = "enroller", .ops = &enroller_actor, .config = &v->enroller}, true},
         {{.name = "redeemer", .ops = &redeemer_actor, .config = &v->redeemer}, true},
         {{.name = "events", .ops = &events_actor, .config = &v->events}, true},

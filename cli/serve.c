@@ -7,9 +7,9 @@
 
 #include "actors/gallery_index.h"
 #include "actors/messages.h"
-#include "actors/routes.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/secret.h"
 #include "plugins/host/loader.h"
 
 #include <errno.h>
@@ -90,6 +90,21 @@ static void on_signal(uv_signal_t *handle, int number)
     actor_post(v->system, actor_find(v->system, "serve"), msg_new(MSG_SHUT, sizeof(struct msg)));
 }
 
+/* Certificates are renewed in place. What is wrong with new ones leaves the old ones in use. */
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    struct service *v = handle->data;
+    struct error error;
+
+    (void)number;
+    if (!v->s->tls_cert[0])
+        return;
+    if (http_server_tls(v->server, v->s->tls_cert, v->s->tls_key, &error) < 0)
+        log_event(LOG_ERROR, "certificate stays as it was", LOG_STR("reason", error.text));
+    else
+        log_event(LOG_INFO, "certificate read", LOG_STR("file", v->s->tls_cert));
+}
+
 static void on_fatal(void *context, const char *text)
 {
     struct service *v = context;
@@ -109,10 +124,33 @@ static void on_actor_event(void *context, const char *actor, const char *text)
 
 static int check_address(const struct settings *s, const char *address, const char *setting)
 {
-    if (!address[0] || http_address_is_loopback(address) || strcmp(s->auth, "none") == 0)
+    if (!address[0] || http_address_is_loopback(address) || s->auth[0] || s->api_keys_file[0])
         return 0;
-    return cli_refuse("%s=%s can be reached from outside; say KITH_AUTH=none if everybody there may use it", setting,
-                      address);
+    return cli_refuse("%s=%s can be reached from outside; say KITH_AUTH=keys and make some (“kith key create”), or "
+                      "KITH_AUTH=none if everybody there may use it",
+                      setting, address);
+}
+
+/* What is wrong with the keys' file is said before anything listens. */
+static int open_door(struct service *v)
+{
+    const struct settings *s = v->s;
+    char *text;
+    struct error error;
+    int code = 0;
+
+    v->door.ring = keyring_new((uint32_t)s->auth_failures);
+    v->door.keys = strcmp(s->auth, "keys") == 0 || (!s->auth[0] && s->api_keys_file[0]);
+    if (!s->api_keys_file[0])
+        return 0;
+    if (!(text = malloc(KEYRING_FILE_BYTES)))
+        abort();
+    if (secret_read(s->api_keys_file, "KITH_API_KEYS_FILE", text, KEYRING_FILE_BYTES, &error) < 0)
+        code = cli_refuse("%s", error.text);
+    else if (keyring_set_file(v->door.ring, text, &error) < 0)
+        code = cli_refuse("KITH_API_KEYS_FILE: %s: %s", s->api_keys_file, error.text);
+    free(text);
+    return code;
 }
 
 static int check_settings(struct service *v)
@@ -122,8 +160,8 @@ static int check_settings(struct service *v)
 
     if (v->in->count)
         return cli_refuse("serve takes no argument “%s”", v->in->arguments[0]);
-    if (strcmp(s->auth, "keys") == 0)
-        return cli_refuse("KITH_AUTH=keys: this version has no API keys yet; listen on loopback, or say none");
+    if (!s->tls_cert[0] != !s->tls_key[0])
+        return cli_refuse("KITH_TLS_CERT and KITH_TLS_KEY go together: one of them is missing");
     if (roles_parse(s->roles, &v->roles) < 0)
         return cli_refuse("KITH_ROLES=%s: expected all, or some of receiver,processor,recognizer,frontend", s->roles);
     v->cluster = strcmp(s->database, "sqlite") != 0;
@@ -190,6 +228,7 @@ static int open_folders(struct service *v)
                                     .database = v->s->database,
                                     .password = v->s->database_password,
                                     .node = v->node,
+                                    .ca = v->s->database_ca,
                                     .timeout_ms = v->s->database_timeout,
                                     .queue_limit = v->s->queue_limit,
                                     .relaxed = strcmp(v->s->durability, "relaxed") == 0};
@@ -209,6 +248,8 @@ static int listen_on(struct service *v)
 {
     struct error error;
 
+    if (v->s->tls_cert[0] && http_server_tls(v->server, v->s->tls_cert, v->s->tls_key, &error) < 0)
+        return cli_refuse("%s", error.text);
     if (http_server_listen(v->server, v->s->api_listen, "KITH_API_LISTEN", NULL, &error) < 0 ||
         (v->s->dashboard_listen[0] && (v->roles & ROLE_FRONTEND) &&
          http_server_listen(v->server, v->s->dashboard_listen, "KITH_DASHBOARD_LISTEN", web_files, &error) < 0))
@@ -245,7 +286,8 @@ static void make_system(struct service *v)
 
     v->driver = driver_uv_new(&v->loop, &options);
     v->system = driver_uv_system(v->driver);
-    http.context = v->driver;
+    v->routes = (struct routes_context){.driver = v->driver, .door = &v->door};
+    http.context = &v->routes;
     v->server = http_server_new(&http);
     v->files = offload_new(v->system, "files", FILE_THREADS, FILE_JOBS);
     v->search = offload_new(v->system, "gallery", 1, SEARCH_JOBS);
@@ -280,6 +322,9 @@ static int run(struct service *v)
         v->signals[i].data = v;
         uv_signal_start(&v->signals[i], on_signal, stop_signals[i]);
     }
+    uv_signal_init(&v->loop, &v->hangup);
+    v->hangup.data = v;
+    uv_signal_start(&v->hangup, on_hangup, SIGHUP);
     log_event(LOG_INFO, "serving", LOG_STR("version", KITH_VERSION), LOG_STR("api", http_server_address(v->server, 0)),
               LOG_STR("dashboard", http_server_address(v->server, 1)), LOG_STR("data", v->s->data),
               LOG_STR("recognizer", v->s->recognizer), LOG_INT("workers", v->workers), LOG_STR("node", v->node),
@@ -288,6 +333,7 @@ static int run(struct service *v)
     uv_run(&v->loop, UV_RUN_DEFAULT);
     for (int i = 0; i < 2; i++)
         uv_close((uv_handle_t *)&v->signals[i], NULL);
+    uv_close((uv_handle_t *)&v->hangup, NULL);
     log_event(LOG_INFO, "stopped", LOG_INT("code", v->code));
     log_flush();
     return v->code;
@@ -307,6 +353,7 @@ static void take_down(struct service *v)
     store_close(v->store);
     gallery_index_free(v->index);
     path_roots_free(v->roots);
+    keyring_free(v->door.ring);
     log_flush();
 }
 
@@ -321,7 +368,7 @@ int cli_serve(const struct invocation *in)
     v->s = in->settings;
     if (n <= 0)
         return cli_refuse("cannot find the program's own file: %s", strerror(errno));
-    if ((code = check_settings(v)))
+    if ((code = check_settings(v)) || (code = open_door(v)))
         return code;
     log_setup(strcmp(v->s->log_level, "debug") == 0   ? LOG_DEBUG
               : strcmp(v->s->log_level, "warn") == 0  ? LOG_WARN

@@ -10,6 +10,7 @@
 #include "actors/gallery.h"
 #include "actors/hints.h"
 #include "actors/identify.h"
+#include "actors/keys.h"
 #include "actors/known_people.h"
 #include "actors/people.h"
 #include "actors/pictures.h"
@@ -17,6 +18,7 @@
 #include "actors/receiver.h"
 #include "actors/recognizer.h"
 #include "actors/redeemer.h"
+#include "actors/routes.h"
 #include "cli/cli.h"
 #include "core/actor/driver_uv.h"
 #include "core/net/http.h"
@@ -31,7 +33,7 @@ struct service {
     const struct invocation *in;
     const struct settings *s;
     uv_loop_t loop;
-    uv_signal_t signals[2];
+    uv_signal_t signals[2], hangup;
     struct driver_uv *driver;
     struct actor_system *system;
     struct http_server *server;
@@ -44,11 +46,13 @@ struct service {
     char node[NODE_BYTES], owner[128], owner_node[72]; /* owner: of leases, "node:pid-random" */
     struct kith_setting plugin_settings[128];
     uint32_t workers;
-    unsigned roles;       /* of enum role */
-    uint64_t boot;        /* which run of the node this is */
-    struct bus *bus;      /* NULL: this node is alone */
-    bool cluster;         /* others may work on the same records */
-    struct arena texts;   /* of the bus's options */
+    unsigned roles;     /* of enum role */
+    uint64_t boot;      /* which run of the node this is */
+    struct bus *bus;    /* NULL: this node is alone */
+    bool cluster;       /* others may work on the same records */
+    struct arena texts; /* of the bus's options */
+    struct doorkeeper door;
+    struct routes_context routes;
     const char *api_here; /* the address that the interface really has */
     int code;
     /* what the actors borrow */
@@ -67,6 +71,7 @@ struct service {
     struct redeemer_config redeemer;
     struct cluster_config nodes;
     struct hints_config hints;
+    struct keys_config keys;
 };
 
 /* roles.c: the roles of a text like "receiver,frontend". 0 or -1. */

@@ -1,14 +1,13 @@
 #include "core/base/settings.h"
 
+#include "core/base/secret.h"
+
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum kind { KIND_text, KIND_secret, KIND_choice, KIND_count, KIND_duration, KIND_size, KIND_number };
 
@@ -163,23 +162,11 @@ static int set(struct settings_book *book, int i, const char *text, enum setting
 static int set_from_file(struct settings_book *book, int i, const char *file, const char *origin, struct error *error)
 {
     char text[VALUE_MAX];
-    struct stat st;
-    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    ssize_t n = secret_read(file, origin, text, sizeof text, error);
 
-    if (n < 0 || fstat(fd, &st) < 0) {
-        error_set(error, -errno, "%s: cannot read %s: %s", origin, file, strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return -EINVAL;
-    }
-    close(fd);
-    if (st.st_mode & S_IROTH)
-        return error_set(error, -EPERM, "%s: %s can be read by everybody; chmod o-r it", origin, file);
     while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
-        n--;
-    text[n] = 0;
-    return set(book, i, text, FROM_FILE, origin, error);
+        text[--n] = 0;
+    return n < 0 ? -EINVAL : set(book, i, text, FROM_FILE, origin, error);
 }
 
 /* Kubernetes puts such variables of its own for every service called kith. */

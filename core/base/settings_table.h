@@ -8,6 +8,7 @@ SETTING(dashboard_listen, text, "127.0.0.1:8081", 0, 0, "address and port of the
 SETTING(data, text, "./data", 0, 0, "folder for the database, the spool of uploaded images and the thumbnails")
 SETTING(database, text, "sqlite", 0, 0, "sqlite (in the data folder), or mariadb://user@host:port/name")
 SETTING(database_password, secret, "", 0, 0, "password of a database server")
+SETTING(database_ca, text, "", 0, 0, "file of the authorities to trust; given: the server is spoken to by TLS")
 SETTING(database_timeout, duration, "5s", 1000, 600000, "how long a database server may take for one answer")
 SETTING(durability, choice, "strict", "strict,relaxed", 0,
         "strict: refuse a database server that does not flush at each commit, for it loses what was promised")
@@ -30,7 +31,19 @@ SETTING(roles, text, "all", 0, 0,
 SETTING(node, text, "", 0, 0, "name of this node; empty: the host's")
 SETTING(image_roots, text, "./data/images", 0, 0, "colon-separated folders that posted paths must lie in")
 SETTING(known_people, text, "", 0, 0, "folder enrolled at the start and watched: NAME/*.jpg or name_1.jpg; empty: none")
-SETTING(auth, choice, "", "keys,none", 0, "who may use a public address; needed to listen beyond loopback")
+SETTING(auth, choice, "", "keys,none", 0,
+        "keys: whoever has one; none: anybody. Empty: anybody on loopback, and nothing else is listened on")
+SETTING(
+    api_keys_file, text, "", 0, 0,
+    "file of more keys, one a line: roles (submit,read,admin), the key or sha256:…, a name; given: KITH_AUTH is keys")
+SETTING(auth_failures, count, "20", 1, 1000000, "wrong keys from one address in a minute before it has to wait")
+SETTING(keys_poll, duration, "2s", 50, 3600000, "how often keys are looked for that were made or revoked elsewhere")
+SETTING(tls_cert, text, "", 0, 0,
+        "file of the certificate, and those that lead to its root; given: TLS 1.2 or newer only")
+SETTING(tls_key, text, "", 0, 0, "file of the certificate's key; both are read again at SIGHUP")
+SETTING(api_url, text, "", 0, 0, "where the other commands find a running kith; empty: at KITH_API_LISTEN")
+SETTING(api_key, secret, "", 0, 0, "the key that they show there")
+SETTING(api_ca, text, "", 0, 0, "file of the authorities that they trust; empty: the system's")
 /* recognition */
 SETTING(recognizer, text, "dlib", 0, 0, "dlib, lbph, grpc, or the path of a plug-in's shared object")
 SETTING(plugin_network, choice, "off", "off,on", 0,

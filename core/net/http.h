@@ -26,6 +26,7 @@ struct http_route {
     const char *method, *pattern;
     const char *actor; /* who answers: the dispatch function's business */
     uint32_t op;       /* what it is asked: likewise */
+    uint32_t access;   /* who may: likewise */
     const char *query; /* names it takes after the "?", with spaces between; NULL: it looks at none and takes any */
 };
 
@@ -57,6 +58,11 @@ struct http_server *http_server_new(const struct http_options *options);
 int http_server_listen(struct http_server *server, const char *address, const char *setting,
                        const struct http_file *files, struct error *error);
 
+/* From now on the listeners speak TLS (1.2 or newer, HTTP/2 by ALPN) with the certificates in the file `cert` and their
+ * key in `key`. Again at any time: connections that stand are left alone. 0, or negative errno with `error` and
+ * everything as before. */
+int http_server_tls(struct http_server *server, const char *cert, const char *key, struct error *error);
+
 /* The address that the n-th listener really has, "127.0.0.1:8000", or NULL. */
 const char *http_server_address(const struct http_server *server, int n);
 
@@ -84,6 +90,12 @@ bool http_request_header(const struct http_request *request, const char *name, c
 /* The body, borrowed until the caller returns to the loop. NULL and 0 when the client has left. */
 const char *http_request_body(const struct http_request *request, size_t *len);
 const char *http_request_id(const struct http_request *request);
+/* Where it comes from: "192.0.2.7", of IPv6 the network of 64 bits; "" when the client has left. */
+void http_request_address(const struct http_request *request, char *text, size_t size);
+bool http_request_is_tls(const struct http_request *request);
+/* Whose key it came with, for the log; "" when nobody set it. */
+void http_request_set_who(struct http_request *request, const char *who);
+const char *http_request_who(const struct http_request *request);
 /* Whether anybody is there to answer. */
 bool http_request_waiting(const struct http_request *request);
 

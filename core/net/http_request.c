@@ -4,6 +4,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <ctype.h>
 #include <stdarg.h>
@@ -23,7 +24,8 @@ static void log_access(const struct http_request *request)
 
     snprintf(method, sizeof method, "%.*s", (int)raw->input.method.len, raw->input.method.base);
     snprintf(path, sizeof path, "%.*s", (int)raw->input.path.len, raw->input.path.base);
-    log_event(LOG_INFO, "request", LOG_STR("id", request->id), LOG_STR("method", method), LOG_STR("path", path),
+    log_event(LOG_INFO, "request", LOG_STR("id", request->id), LOG_STR("who", request->who[0] ? request->who : NULL),
+              LOG_STR("method", method), LOG_STR("path", path),
               LOG_INT("status", request->answered ? request->status : 499),
               LOG_INT("ms", clock_monotonic_ms() - request->begun_ms), LOG_INT("http", raw->version >> 8));
 }
@@ -168,6 +170,38 @@ const char *http_request_part(const struct http_request *request, int n)
 const char *http_request_id(const struct http_request *request)
 {
     return request->id;
+}
+
+void http_request_address(const struct http_request *request, char *text, size_t size)
+{
+    static const uint8_t none[12];
+    struct in6_addr a;
+
+    text[0] = 0;
+    if (!request->conn)
+        return;
+    a = request->conn->peer->address;
+    if (memcmp(a.s6_addr + 4, none, sizeof none) == 0) {
+        inet_ntop(AF_INET, &a, text, (socklen_t)size);
+        return;
+    }
+    memset(a.s6_addr + 8, 0, 8);
+    inet_ntop(AF_INET6, &a, text, (socklen_t)size);
+}
+
+bool http_request_is_tls(const struct http_request *request)
+{
+    return request->server->tls != NULL;
+}
+
+void http_request_set_who(struct http_request *request, const char *who)
+{
+    snprintf(request->who, sizeof request->who, "%s", who);
+}
+
+const char *http_request_who(const struct http_request *request)
+{
+    return request->who;
 }
 
 bool http_request_waiting(const struct http_request *request)

@@ -146,6 +146,7 @@ int http_server_listen(struct http_server *server, const char *address, const ch
     l->loopback = is_loopback(&sa);
     l->accept.ctx = &server->context;
     l->accept.hosts = l->hosts;
+    l->accept.ssl_ctx = server->tls;
     uv_tcp_init(server->o.loop, &l->tcp);
     l->open = true;
     server->listener_count++;

@@ -16,10 +16,10 @@
 #include <netinet/in.h>
 #include <uthash.h>
 
-enum { LISTENERS_MAX = 4, PARTS_MAX = 3, PART_BYTES = 256, ID_BYTES = 40 };
+enum { LISTENERS_MAX = 4, PARTS_MAX = 3, PART_BYTES = 256, ID_BYTES = 40, WHO_BYTES = 64 };
 
-struct peer { /* connections of one address */
-    struct in6_addr address;
+struct peer {                /* connections of one address */
+    struct in6_addr address; /* IPv4: in the first four bytes, the rest 0 */
     uint32_t connections;
     UT_hash_handle hh;
 };
@@ -55,6 +55,7 @@ struct http_request {
     int status;
     char parts[PARTS_MAX][PART_BYTES];
     char id[ID_BYTES];
+    char who[WHO_BYTES]; /* whose key it came with */
 };
 
 struct listener {
@@ -78,6 +79,7 @@ struct http_server {
     struct conn **by_fd;
     size_t by_fd_size;
     struct peer *peers;
+    SSL_CTX *tls; /* NULL: without */
     uv_timer_t tick;
     struct http_stats stats;
     uint64_t serial, stop_ms;

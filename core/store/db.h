@@ -78,6 +78,7 @@ struct db_address {
     unsigned port;
     const char *password;
     unsigned timeout_s; /* of connecting, and of each answer */
+    const char *ca;     /* file of the authorities to trust: TLS; NULL or "": without */
     int relaxed;        /* a server that does not flush at each commit is good enough */
 };
 

@@ -480,6 +480,11 @@ struct db *db_open_mariadb(const struct db_address *a, struct error *error)
     mysql_options(&m->mysql, MYSQL_OPT_READ_TIMEOUT, &timeout);
     mysql_options(&m->mysql, MYSQL_OPT_WRITE_TIMEOUT, &timeout);
     mysql_options(&m->mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+    if (a->ca && a->ca[0]) { /* a server that shows no certificate of theirs is refused */
+        mysql_optionsv(&m->mysql, MYSQL_OPT_SSL_CA, a->ca);
+        mysql_optionsv(&m->mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &(my_bool){1});
+        mysql_optionsv(&m->mysql, MYSQL_OPT_SSL_ENFORCE, &(my_bool){1});
+    }
     if (!mysql_real_connect(&m->mysql, a->host, a->user, a->password ? a->password : "", a->name, a->port, NULL,
                             flags) ||
         set_session(m, timeout)) {

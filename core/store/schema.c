@@ -99,8 +99,16 @@ static const char *const version_1[] = {
     "COALESCE(SUM(status = 2), 0), COALESCE(SUM(status = 3), 0), 0 FROM images",
     NULL};
 
-static const char *const *const versions[] = {version_1};
-enum { NEWEST = sizeof versions / sizeof versions[0] };
+/* Keys of the HTTP interface, by the hash of the key alone. */
+static const char *const version_2[] = {"CREATE TABLE IF NOT EXISTS api_keys(id " ID
+                                        ", name VARCHAR(255) NOT NULL, roles VARCHAR(64) NOT NULL, "
+                                        "hash VARCHAR(64) NOT NULL, created_at BIGINT NOT NULL) " END,
+                                        NULL};
+
+static const char *const *const versions[] = {version_1, version_2};
+/* While a cluster is renewed node by node, those of version N work on the schema of N+1: a version only adds, what it
+ * makes superfluous goes with the one after it. */
+enum { NEWEST = sizeof versions / sizeof versions[0], AHEAD = 1 };
 
 /* Negative: db_result. */
 static int64_t current_version(struct db *db)
@@ -193,11 +201,11 @@ int schema_migrate(struct db *db, struct error *error)
 
     if (there < 0 || (!there && run_once(db, VERSION_TABLE) < 0) || (version = current_version(db)) < 0)
         return error_set(error, db->gone ? -EAGAIN : -EIO, "KITH_DATABASE: schema: %s", db->driver->error(db));
-    if (version > NEWEST)
+    if (version > NEWEST + AHEAD)
         return error_set(error, -ENOTSUP,
                          "KITH_DATABASE: the database is of a newer kith (schema %lld, this program knows %d)",
                          (long long)version, NEWEST);
-    return version == NEWEST ? 0 : apply_alone(db, error);
+    return version >= NEWEST ? 0 : apply_alone(db, error);
 }
 
 void schema_print(enum db_dialect dialect, void (*line)(void *context, const char *sql), void *context)

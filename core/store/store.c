@@ -39,6 +39,8 @@ const op_fn store_ops[] = {
     [STORE_KNOWN_FILE - STORE_SUBMIT] = op_known_file,
     [STORE_QUARANTINE - STORE_SUBMIT] = op_quarantine,
     [STORE_PRUNE - STORE_SUBMIT] = op_prune,
+    [STORE_KEY_ADD - STORE_SUBMIT] = op_key_add,
+    [STORE_KEY_REVOKE - STORE_SUBMIT] = op_key_revoke,
     [STORE_IMAGE - STORE_SUBMIT] = op_image,
     [STORE_IMAGES - STORE_SUBMIT] = op_images,
     [STORE_EVENTS - STORE_SUBMIT] = op_read_events,
@@ -53,6 +55,7 @@ const op_fn store_ops[] = {
     [STORE_PATH_IN_USE - STORE_SUBMIT] = op_path_in_use,
     [STORE_QUARANTINED - STORE_SUBMIT] = op_quarantined,
     [STORE_PHOTO_PERSON - STORE_SUBMIT] = op_photo_person,
+    [STORE_KEYS - STORE_SUBMIT] = op_keys,
 };
 
 static void free_arena(struct msg *m)
@@ -165,7 +168,7 @@ static int prepare(struct store *store, const struct store_options *o, struct er
     struct threads *t = &store->threads;
 
     t->o = *o;
-    if (lock_folder(store, o->folder, error) < 0)
+    if (!o->guest && lock_folder(store, o->folder, error) < 0)
         return -1;
     if (strcmp(o->database, "sqlite") == 0) {
         snprintf(t->file, sizeof t->file, "%s/kith.db", o->folder);
@@ -175,6 +178,7 @@ static int prepare(struct store *store, const struct store_options *o, struct er
     t->address.timeout_s = o->timeout_ms ? (unsigned)((o->timeout_ms + 999) / 1000) : 5;
     t->address.password = o->password;
     t->address.relaxed = o->relaxed;
+    t->address.ca = o->ca;
     t->tally_slot = slot_of(o->node ? o->node : "");
     return db_address_parse(o->database, &t->address, error);
 }

@@ -69,6 +69,13 @@ struct person {
     int64_t photos, images;
 };
 
+struct api_key { /* of the HTTP interface; the key itself is kept nowhere */
+    int64_t id;
+    const char *name, *roles; /* roles: some of submit,read,admin */
+    const char *hash;         /* SHA-256 of the key, hex */
+    int64_t created_ms;
+};
+
 struct photo { /* an enrolled photo of a person */
     int64_t id, person;
     const char *name, *path;
@@ -139,6 +146,8 @@ enum store_message {
     STORE_KNOWN_FILE,
     STORE_QUARANTINE,
     STORE_PRUNE,
+    STORE_KEY_ADD,
+    STORE_KEY_REVOKE,
     STORE_FIRST_READ,
     /* reads */
     STORE_IMAGE = STORE_FIRST_READ,
@@ -155,6 +164,7 @@ enum store_message {
     STORE_PATH_IN_USE,
     STORE_QUARANTINED,
     STORE_PHOTO_PERSON,
+    STORE_KEYS,
     /* what it tells others */
     STORE_REPLY,
     STORE_CHANGED, /* told to the actor "events" after a commit that made events */
@@ -223,7 +233,7 @@ struct store_retry { /* id 0: a batch of the failed ones after `after`; the repl
     int64_t id, after;
 };
 
-struct store_id { /* IMAGE, DELETE, FACE, PHOTO_DELETE, PERSON_DELETE, PHOTOS */
+struct store_id { /* KEY_REVOKE, IMAGE, DELETE, FACE, PHOTO_DELETE, PERSON_DELETE, PHOTOS */
     struct store_message_head m;
     int64_t id;
 };
@@ -285,6 +295,11 @@ struct store_text { /* PATH_IN_USE: a path; QUARANTINE: a hash, and for how long
     int64_t for_ms;
 };
 
+struct store_key { /* KEY_ADD */
+    struct store_message_head m;
+    const char *name, *roles, *hash; /* hash: SHA-256 of the key, hex */
+};
+
 struct store_prune {
     struct store_message_head m;
     int64_t events_keep, idempotency_before_ms;
@@ -315,6 +330,8 @@ struct store_reply {
     int64_t tally[IMAGE_STATUSES], unknown;         /* rows by status; unknown ones are among the pending */
     int64_t first_event, last_event, settled_event; /* settled: none below it can still come */
     bool waits;                                     /* an event is missing that may still come: read on soon */
+    struct api_key *keys;
+    int key_count;
     const char *const *texts;
     int text_count;
 };
@@ -333,7 +350,9 @@ struct store_options {    /* borrowed for the store's life */
     const char *node;     /* this node's name among those that share a server */
     int64_t timeout_ms;   /* of a server's answers; 0: 5 s */
     int64_t queue_limit;
-    bool relaxed; /* a server that does not flush at each commit is good enough */
+    bool relaxed;   /* a server that does not flush at each commit is good enough */
+    bool guest;     /* beside a kith that has the folder: it is not locked */
+    const char *ca; /* of the authorities to trust: a server is spoken to by TLS; NULL or "": without */
 };
 
 /* Locks the folder, opens the database and brings its schema up to date. Blocks: before the loop runs. NULL with
