@@ -218,7 +218,7 @@ static const struct key *find(const struct list *list, const uint8_t hash[SHA256
     return found;
 }
 
-static struct stranger *stranger_of(struct keyring *k, const char *address)
+static struct stranger *stranger_of(struct keyring *k, const char *address, uint64_t now_ms)
 {
     struct stranger *s;
     char name[ADDRESS_BYTES];
@@ -236,6 +236,7 @@ static struct stranger *stranger_of(struct keyring *k, const char *address)
     if (!s)
         abort();
     memcpy(s->address, name, sizeof name);
+    s->begun_ms = now_ms;
     HASH_ADD_STR(k->strangers, address, s);
     return s;
 }
@@ -263,7 +264,7 @@ struct keyring_verdict keyring_check(struct keyring *k, const char *address, con
                                      uint64_t now_ms)
 {
     struct keyring_verdict verdict = {.result = KEY_WRONG};
-    struct stranger *s = stranger_of(k, address);
+    struct stranger *s = stranger_of(k, address, now_ms);
     const struct key *found;
     uint8_t hash[SHA256_BYTES];
 

@@ -126,6 +126,8 @@ static void on_person_changed(struct actor *self, void *context, int status, con
         call->id = r->id;
         call->other = r->changed;
     }
+    if (r->changed)
+        audit(call->request, call->op == OP_PERSON_ADD ? "person added" : "person renamed", call->id, 0, call->text);
     ask_gallery(self, call, on_named);
 }
 
@@ -182,18 +184,22 @@ static void on_person_deleted(struct actor *self, void *context, int status, con
     else if (((const struct store_reply *)reply)->more)
         actor_ask(self, "store", &id_message(STORE_PERSON_DELETE, call->id)->m.head, config->store_ms,
                   on_person_deleted, call);
-    else
+    else {
+        audit(call->request, "person deleted", call->id, 0, NULL);
         ask_gallery(self, call, on_forgotten);
+    }
 }
 
 static void on_photo_deleted(struct actor *self, void *context, int status, const struct msg *reply)
 {
     struct call *call = context;
 
-    if (reply_failed(call->request, status, reply))
+    if (reply_failed(call->request, status, reply)) {
         call_free(call);
-    else
-        ask_gallery(self, call, on_forgotten);
+        return;
+    }
+    audit(call->request, "photo deleted", ((const struct store_reply *)reply)->id, call->id, NULL);
+    ask_gallery(self, call, on_forgotten);
 }
 
 static void ask_by_id(struct actor *self, struct http_request *request, uint32_t type, int part, actor_reply_fn then)
@@ -243,6 +249,7 @@ static void on_enrolled(struct actor *self, void *context, int status, const str
     } else {
         call->id = m->person;
         call->other = m->photo;
+        audit(call->request, "photo added", m->person, m->photo, NULL);
         ask_gallery(self, call, on_photo_known);
         return;
     }
@@ -312,6 +319,7 @@ static void on_face_named(struct actor *self, void *context, int status, const s
     for (int i = 0; i < r->images[0].face_count && !call->text; i++)
         if (r->images[0].faces[i].person == r->id && r->images[0].faces[i].person_name)
             call->text = strdup(r->images[0].faces[i].person_name);
+    audit(call->request, "face named", r->id, r->images[0].id, call->text);
     ask_gallery(self, call, on_named);
 }
 

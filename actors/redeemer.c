@@ -215,49 +215,122 @@ static void prune(struct actor *self)
     actor_ask(self, "store", &m->m.head, config->store_ms, on_pruned, NULL);
 }
 
-/* --- retry: one, or all that failed, batch by batch --- */
+/* --- retry: one, or those that failed, batch by batch --- */
 
-static void on_retried(struct actor *self, void *context, int status, const struct msg *reply);
+struct retry { /* several; the policy's own has no call */
+    struct call *call;
+    char *reason;
+    int64_t older_ms, limit, done;
+    bool dry;
+};
 
-static void ask_retry(struct actor *self, struct call *call, int64_t id, int64_t after)
+static void free_retry(struct retry *r)
+{
+    if (r->call)
+        call_free(r->call);
+    free(r->reason);
+    free(r);
+}
+
+static void on_batch(struct actor *self, void *context, int status, const struct msg *reply);
+
+static void ask_batch(struct actor *self, struct retry *r, int64_t after)
 {
     const struct redeemer_config *config = actor_config(self);
     struct store_retry *m = STORE_MESSAGE(STORE_RETRY, store_retry);
 
-    m->id = id;
     m->after = after;
-    actor_ask(self, "store", &m->m.head, config->store_ms, on_retried, call);
+    m->reason = arena_text(&m->m.arena, r->reason);
+    m->older_ms = r->older_ms;
+    m->limit = r->limit ? r->limit - r->done : 0;
+    m->dry = r->dry;
+    actor_ask(self, "store", &m->m.head, config->store_ms, on_batch, r);
+}
+
+static void on_batch(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct redeemer_config *config = actor_config(self);
+    const struct store_reply *s = (const struct store_reply *)reply;
+    struct retry *r = context;
+    struct buf out = {0};
+    bool well = status == ACTOR_OK && s->status == STORE_OK;
+
+    if (well) {
+        r->done += s->changed;
+        if (s->changed && !r->dry)
+            msg_tell(self, config->processor, MSG_NUDGE);
+        if (s->more) {
+            ask_batch(self, r, s->next);
+            return;
+        }
+        if (r->done && !r->dry)
+            log_event(LOG_INFO, "retried", LOG_INT("images", r->done), LOG_STR("reason", r->reason));
+    }
+    if (!r->call) {
+        actor_after(self, config->retry_ms, TIMER_RETRY);
+    } else if (!reply_failed(r->call->request, status, reply)) {
+        buf_printf(&out, "{\"retried\":%lld,\"dry_run\":%s}", (long long)r->done, r->dry ? "true" : "false");
+        reply_json(r->call->request, 200, &out);
+    }
+    free_retry(r);
+}
+
+static struct retry *retry_new(struct call *call)
+{
+    struct retry *r = calloc(1, sizeof *r);
+
+    if (!r)
+        abort();
+    r->call = call;
+    return r;
+}
+
+static void retry_those(struct actor *self, struct http_request *request)
+{
+    char text[HTTP_QUERY_MAX];
+    struct retry *r;
+
+    if (http_request_query(request, "status", text, sizeof text) && strcmp(text, "failed") != 0) {
+        http_problem(request, 400, "wrong-value", "Only ?status=failed can be retried all at once.");
+        return;
+    }
+    r = retry_new(call_new(self, request, OP_RETRY_ALL));
+    if (!query_number(request, "older_ms", 0, INT64_MAX / 2, &r->older_ms) ||
+        !query_number(request, "limit", 1, INT64_MAX, &r->limit)) {
+        free_retry(r);
+        return;
+    }
+    if (http_request_query(request, "reason", text, sizeof text) && text[0])
+        r->reason = strdup(text);
+    r->dry = http_request_query(request, "dry_run", text, sizeof text) && strcmp(text, "false") != 0;
+    ask_batch(self, r, 0);
 }
 
 static void on_retried(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct redeemer_config *config = actor_config(self);
-    const struct store_reply *r = (const struct store_reply *)reply;
-    struct call *call = context; /* NULL: the policy's own */
+    const struct store_reply *s = (const struct store_reply *)reply;
+    struct call *call = context;
     struct buf out = {0};
-    bool well = status == ACTOR_OK && r->status == STORE_OK;
 
-    if (well && r->changed)
-        msg_tell(self, config->processor, MSG_NUDGE);
-    if (well && r->more) {
-        if (call)
-            call->other += r->changed;
-        ask_retry(self, call, 0, r->next);
-        return;
-    }
-    if (!call) {
-        actor_after(self, config->retry_ms, TIMER_RETRY);
-        return;
-    }
     if (!reply_failed(call->request, status, reply)) {
-        if (call->op == OP_RETRY)
-            json_image(&out, &r->images[0]);
-        else
-            buf_printf(&out, "{\"retried\":%lld}", (long long)(call->other + r->changed));
-        log_event(LOG_INFO, "retried", LOG_INT("images", call->other + r->changed));
+        if (s->changed)
+            msg_tell(self, config->processor, MSG_NUDGE);
+        json_image(&out, &s->images[0]);
+        log_event(LOG_INFO, "retried", LOG_INT("image", call->id));
         reply_json(call->request, 200, &out);
     }
     call_free(call);
+}
+
+static void retry_one(struct actor *self, struct http_request *request, int64_t id)
+{
+    const struct redeemer_config *config = actor_config(self);
+    struct store_retry *m = STORE_MESSAGE(STORE_RETRY, store_retry);
+    struct call *call = call_new(self, request, OP_RETRY);
+
+    call->id = m->id = id;
+    actor_ask(self, "store", &m->m.head, config->store_ms, on_retried, call);
 }
 
 /* --- deleting --- */
@@ -303,20 +376,16 @@ static void on_http(struct actor *self, struct http_request *request)
     const struct redeemer_config *config = actor_config(self);
     int op = (int)http_request_route(request)->op;
     struct store_id *m;
-    char text[16];
     int64_t id = 0;
 
     if (op == OP_RETRY_ALL) {
-        if (http_request_query(request, "status", text, sizeof text) && strcmp(text, "failed") != 0)
-            http_problem(request, 400, "wrong-value", "Only ?status=failed can be retried all at once.");
-        else
-            ask_retry(self, call_new(self, request, op), 0, 0);
+        retry_those(self, request);
         return;
     }
     if (!part_number(request, 0, &id))
         return;
     if (op == OP_RETRY) {
-        ask_retry(self, call_new(self, request, op), id, 0);
+        retry_one(self, request, id);
         return;
     }
     m = STORE_MESSAGE(STORE_DELETE, store_id);
@@ -355,7 +424,7 @@ static void redeemer_timer(struct actor *self, uint32_t timer)
     else if (timer == TIMER_PRUNE)
         prune(self);
     else
-        ask_retry(self, NULL, 0, 0);
+        ask_batch(self, retry_new(NULL), 0);
 }
 
 const struct actor_ops redeemer_actor = {

@@ -1,6 +1,7 @@
 #include "actors/reply.h"
 
 #include "core/base/clock.h"
+#include "core/base/log.h"
 #include "core/base/sniff.h"
 
 #include <errno.h>
@@ -176,6 +177,32 @@ bool query_page(struct http_request *request, int64_t most, int *limit, int64_t 
         return false;
     }
     return true;
+}
+
+bool query_number(struct http_request *request, const char *name, int64_t min, int64_t max, int64_t *value)
+{
+    char text[32];
+    int64_t number;
+
+    if (!http_request_query(request, name, text, sizeof text))
+        return true;
+    if (!parse_number(text, &number) || number < min || number > max) {
+        http_problem(request, 400, "wrong-value", "“%s” must be a number, %lld at least.", name, (long long)min);
+        return false;
+    }
+    *value = number;
+    return true;
+}
+
+void audit(const struct http_request *request, const char *what, int64_t person, int64_t other, const char *name)
+{
+    char address[64];
+
+    http_request_address(request, address, sizeof address);
+    log_event(LOG_INFO, "audit", LOG_STR("what", what), LOG_INT("person", person), LOG_INT("subject", other),
+              LOG_STR("name", name),
+              LOG_STR("who", http_request_who(request)[0] ? http_request_who(request) : "anybody"),
+              LOG_STR("address", address), LOG_STR("request", http_request_id(request)));
 }
 
 /* --- what goes --- */

@@ -34,6 +34,12 @@ bool part_number(struct http_request *request, int n, int64_t *number);
 /* A page's `limit` and `after`; false (and 400) when they are no numbers or the limit is too large. */
 bool query_page(struct http_request *request, int64_t most, int *limit, int64_t *after);
 
+/* An optional number of the query, left as it is when absent; false (and 400) when it is none of min to max. */
+bool query_number(struct http_request *request, const char *name, int64_t min, int64_t max, int64_t *value);
+
+/* A line for those who ask later who changed what. `other`: the photo, or the image of the face, 0 for none. */
+void audit(const struct http_request *request, const char *what, int64_t person, int64_t other, const char *name);
+
 void json_image(struct buf *out, const struct image *image);
 void json_face(struct buf *out, const struct face *face);
 void json_faces(struct buf *out, const struct face *faces, int count);

@@ -11,7 +11,7 @@ const struct http_route routes[] = {
     {"POST", "/v1/images", "receiver", OP_SUBMIT, ACCESS_SUBMIT, ""},
     {"POST", "/v1/identify", "identify", OP_IDENTIFY, ACCESS_SUBMIT, ""},
     {"GET", "/v1/images", "frontend", OP_IMAGES, ACCESS_READ, "status person after limit"},
-    {"POST", "/v1/images/retry", "redeemer", OP_RETRY_ALL, ACCESS_ADMIN, "status"},
+    {"POST", "/v1/images/retry", "redeemer", OP_RETRY_ALL, ACCESS_ADMIN, "status reason older_ms limit dry_run"},
     {"GET", "/v1/images/{id}", "frontend", OP_IMAGE, ACCESS_READ, ""},
     {"DELETE", "/v1/images/{id}", "redeemer", OP_DELETE, ACCESS_ADMIN, ""},
     {"GET", "/v1/images/{id}/photo", "pictures", OP_PHOTO, ACCESS_READ, "width"},

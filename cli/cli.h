@@ -10,11 +10,18 @@ struct invocation {
     const struct settings *settings;
     int count; /* arguments after the subcommand */
     char **arguments;
+    const char *flags[8][2]; /* name and value ("" of those that take none) of the subcommand's own flags */
+    int flag_count;
 };
+
+/* The value of one of the subcommand's flags ("" when it takes none), or NULL when it was not given. */
+const char *cli_flag(const struct invocation *in, const char *name);
 
 int cli_serve(const struct invocation *in);
 int cli_enroll(const struct invocation *in);
 int cli_retry(const struct invocation *in);
+int cli_key(const struct invocation *in);
+int cli_backup(const struct invocation *in);
 int cli_config(const struct invocation *in);
 int cli_nodes(const struct invocation *in);
 int cli_schema(const struct invocation *in);

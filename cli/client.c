@@ -9,10 +9,26 @@ enum { CALL_TIMEOUT_S = 120, ANSWER_MAX = 64 << 20 };
 
 struct client {
     CURL *curl;
-    char base[256];
+    char base[512];
+    const char *key, *ca;
 };
 
-struct client *client_new(const char *address)
+/* Where it listens, seen from this machine: everywhere is here, too. */
+static void find_kith(const struct settings *s, char *base, size_t size)
+{
+    const char *colon = strrchr(s->api_listen, ':');
+    bool everywhere = strncmp(s->api_listen, "0.0.0.0:", 8) == 0 || strncmp(s->api_listen, "[::]:", 5) == 0 ||
+                      s->api_listen[0] == ':';
+
+    if (s->api_url[0])
+        snprintf(base, size, "%.*s", (int)(strlen(s->api_url) - (s->api_url[strlen(s->api_url) - 1] == '/')),
+                 s->api_url);
+    else
+        snprintf(base, size, "%s://%s%s", s->tls_cert[0] ? "https" : "http", everywhere ? "127.0.0.1" : "",
+                 everywhere ? colon : s->api_listen);
+}
+
+struct client *client_new(const struct settings *settings)
 {
     struct client *c = calloc(1, sizeof *c);
 
@@ -23,7 +39,9 @@ struct client *client_new(const char *address)
         free(c);
         return NULL;
     }
-    snprintf(c->base, sizeof c->base, "http://%s", address);
+    find_kith(settings, c->base, sizeof c->base);
+    c->key = settings->api_key;
+    c->ca = settings->api_ca;
     return c;
 }
 
@@ -50,7 +68,7 @@ long client_call(struct client *c, const char *method, const char *path, const c
 {
     struct curl_slist *headers = NULL;
     struct buf answer = {0};
-    char url[4096], header[128];
+    char url[4096], header[512];
     long status = 0;
     CURLcode result;
 
@@ -59,11 +77,17 @@ long client_call(struct client *c, const char *method, const char *path, const c
     snprintf(header, sizeof header, "Content-Type: %s", content_type ? content_type : "application/json");
     headers = curl_slist_append(headers, header);
     headers = curl_slist_append(headers, "Expect:");
+    if (c->key[0]) {
+        snprintf(header, sizeof header, "Authorization: Bearer %s", c->key);
+        headers = curl_slist_append(headers, header);
+    }
     curl_easy_reset(c->curl);
     curl_easy_setopt(c->curl, CURLOPT_URL, url);
     curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(c->curl, CURLOPT_NOPROXY, "*");
+    if (c->ca[0])
+        curl_easy_setopt(c->curl, CURLOPT_CAINFO, c->ca);
     curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)CALL_TIMEOUT_S);
     curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take);
     curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &answer);
@@ -75,8 +99,8 @@ long client_call(struct client *c, const char *method, const char *path, const c
     if (result == CURLE_OK)
         curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
     else
-        fprintf(stderr, "kith: %s: %s (is “kith serve” running? KITH_API_LISTEN names its address)\n", c->base,
-                curl_easy_strerror(result));
+        fprintf(stderr, "kith: %s: %s (is “kith serve” running? KITH_API_LISTEN or KITH_API_URL names its address)\n",
+                c->base, curl_easy_strerror(result));
     if (answer.len)
         *json = json_loadb(answer.data, answer.len, 0, NULL);
     buf_free(&answer);

@@ -2,14 +2,14 @@
 #ifndef KITH_CLI_CLIENT_H
 #define KITH_CLI_CLIENT_H
 
-#include "core/base/buf.h"
+#include "core/base/settings.h"
 
 #include <jansson.h>
 
 struct client;
 
 /* For the address that the settings name. NULL without memory. */
-struct client *client_new(const char *address);
+struct client *client_new(const struct settings *settings);
 void client_free(struct client *c);
 
 /* The answer's status, or 0 when there was none (one line has been printed). `json` gets the parsed body, owned, or

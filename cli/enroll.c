@@ -122,7 +122,7 @@ int cli_enroll(const struct invocation *in)
 
     if (in->count != 1)
         return cli_refuse("enroll needs one folder: kith enroll DIR");
-    e.client = client_new(in->settings->api_listen);
+    e.client = client_new(in->settings);
     if (!e.client)
         return 1;
     code = walk(&e, in->arguments[0], NULL);

@@ -9,6 +9,7 @@ extern char **environ;
 
 static const struct command {
     const char *name, *arguments, *meaning;
+    const char *flags; /* its own, with spaces between; those that take a value end with "=" */
     int (*run)(const struct invocation *in);
 } commands[];
 
@@ -43,23 +44,29 @@ static int print_help(const struct invocation *in)
     }
     puts("kith — who is in this picture?\n\nusage: kith COMMAND [--setting=value …]\n");
     for (const struct command *c = commands; c->name; c++)
-        printf("  %-10s %-14s %s\n", c->name, c->arguments, c->meaning);
+        printf("  %-8s %-19s %s\n", c->name, c->arguments, c->meaning);
     puts("\nEvery setting is a flag (--api-listen=…), an environment variable (KITH_API_LISTEN=…) or a line of .env;\n"
          "“kith help settings” lists them all, “kith config” shows those in force.");
     return 0;
 }
 
 static const struct command commands[] = {
-    {"serve", "", "take images over HTTP, recognise who is in them, show the answers", cli_serve},
-    {"enroll", "DIR", "teach a running kith the people in DIR: NAME/*.jpg, or name_1.jpg", cli_enroll},
-    {"retry", "[ID …]", "put failed images back into the queue of a running kith: these, or all", cli_retry},
-    {"nodes", "", "show the nodes of the cluster that a running kith belongs to", cli_nodes},
-    {"config", "", "print the settings in force and where each came from", cli_config},
-    {"schema", "mariadb|sqlite", "print the SQL of the records, for people who apply it themselves", cli_schema},
-    {"plugin", "check FILE.so", "check that a recogniser's plug-in fits this kith and works", cli_plugin},
-    {"version", "", "print the version", print_version},
-    {"help", "[settings]", "print this, or every setting", print_help},
-    {NULL, NULL, NULL, NULL}};
+    {"serve", "", "take images over HTTP, recognise who is in them, show the answers", "", cli_serve},
+    {"enroll", "DIR", "teach a running kith the people in DIR: NAME/*.jpg, or name_1.jpg", "", cli_enroll},
+    {"retry", "[ID …]",
+     "put failed images back: these, all, or by --reason TEXT, --older 10m, --limit N; --dry-run; "
+     "--direct: in the records, without a running kith",
+     "reason= older= limit= dry-run direct", cli_retry},
+    {"nodes", "", "show the nodes of the cluster that a running kith belongs to", "", cli_nodes},
+    {"key", "create|list|revoke", "keys of the HTTP interface: create --role submit,read,admin [--name TEXT]",
+     "role= name=", cli_key},
+    {"backup", "FILE", "copy the embedded database, while kith goes on", "", cli_backup},
+    {"config", "", "print the settings in force and where each came from", "", cli_config},
+    {"schema", "mariadb|sqlite", "print the SQL of the records, for people who apply it themselves", "", cli_schema},
+    {"plugin", "check FILE.so", "check that a recogniser's plug-in fits this kith and works", "", cli_plugin},
+    {"version", "", "print the version", "", print_version},
+    {"help", "[settings]", "print this, or every setting", "", print_help},
+    {NULL, NULL, NULL, NULL, NULL}};
 
 static const struct command *find_command(const char *name)
 {
@@ -69,6 +76,59 @@ static const struct command *find_command(const char *name)
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         return find_command("help");
     return strcmp(name, "--version") == 0 ? find_command("version") : NULL;
+}
+
+const char *cli_flag(const struct invocation *in, const char *name)
+{
+    for (int i = 0; i < in->flag_count; i++)
+        if (strcmp(in->flags[i][0], name) == 0)
+            return in->flags[i][1];
+    return NULL;
+}
+
+/* 0: the command has no such flag; 1: it has; 2: and it takes a value. */
+static int flag_kind(const struct command *c, const char *name, size_t len)
+{
+    for (const char *at = c->flags; *at; at += strspn(at, " ")) {
+        size_t n = strcspn(at, " ");
+        int kind = at[n - 1] == '=' ? 2 : 1;
+
+        if (n - (size_t)(kind - 1) == len && memcmp(at, name, len) == 0)
+            return kind;
+        at += n;
+    }
+    return 0;
+}
+
+/* Takes the command's flags out of the arguments. 0, or 2 when one is wrong (it was said). */
+static int take_flags(const struct command *c, struct invocation *in)
+{
+    enum { MAX = sizeof in->flags / sizeof in->flags[0] };
+    int kept = 0;
+
+    for (int i = 0; i < in->count; i++) {
+        char *at = in->arguments[i], *value;
+        int kind;
+
+        if (strncmp(at, "--", 2) != 0) {
+            in->arguments[kept++] = at;
+            continue;
+        }
+        value = strchr(at, '=');
+        kind = flag_kind(c, at + 2, value ? (size_t)(value - at) - 2 : strlen(at) - 2);
+        if (kind == 0 || in->flag_count == MAX)
+            return cli_refuse("there is no setting “%s”; “kith help settings” lists them", at);
+        if (kind == 1 && value)
+            return cli_refuse("%s: takes no value", at);
+        if (kind == 2 && !value && i + 1 == in->count)
+            return cli_refuse("%s: needs a value", at);
+        if (value)
+            *value = 0;
+        in->flags[in->flag_count][0] = at + 2;
+        in->flags[in->flag_count++][1] = kind == 1 ? "" : value ? value + 1 : in->arguments[++i];
+    }
+    in->count = kept;
+    return 0;
 }
 
 int main(int argc, char **argv)
@@ -93,13 +153,9 @@ int main(int argc, char **argv)
     in.settings = settings_of(in.book);
     in.count = rest;
     in.arguments = argv + 1;
-    for (int i = 0; i < rest; i++)
-        if (strncmp(in.arguments[i], "--", 2) == 0) {
-            code = cli_refuse("there is no setting “%s”; “kith help settings” lists them", in.arguments[i]);
-            goto out;
-        }
-    code = command->run(&in);
-out:
+    code = take_flags(command, &in);
+    if (code == 0)
+        code = command->run(&in);
     settings_free(in.book);
     return code;
 }

@@ -29,7 +29,7 @@ static void print_node(const json_t *node)
 
 int cli_nodes(const struct invocation *in)
 {
-    struct client *c = client_new(in->settings->api_listen);
+    struct client *c = client_new(in->settings);
     json_t *json, *node;
     long status;
     size_t i;

@@ -1,8 +1,12 @@
-/* kith retry: failed images back into the queue of a running kith. */
+/* kith retry: failed images back into the queue, through a running kith or straight in the records. What is pending
+ * already stays as it is, so it may be run by a clock, and twice. */
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/records.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static int retry_one(struct client *c, const char *id)
 {
@@ -20,30 +24,105 @@ static int retry_one(struct client *c, const char *id)
     return status == 200 ? 0 : 1;
 }
 
-static int retry_all(struct client *c)
-{
-    json_t *json;
-    long status = client_call(c, "POST", "/v1/images/retry?status=failed", NULL, NULL, 0, &json);
+struct filter {
+    const char *reason;
+    int64_t older_ms, limit;
+    bool dry;
+};
 
+static void tell(const struct filter *f, int64_t count)
+{
+    printf("%lld image%s%s%s%s: %s\n", (long long)count, count == 1 ? "" : "s", f->reason ? " that failed by “" : "",
+           f->reason ? f->reason : "", f->reason ? "”" : "", f->dry ? "would be pending again" : "pending again");
+}
+
+static int through_a_kith(struct client *c, const struct filter *f)
+{
+    struct buf path = {0};
+    json_t *json;
+    long status;
+
+    buf_printf(&path, "/v1/images/retry?status=failed&older_ms=%lld", (long long)f->older_ms);
+    if (f->limit)
+        buf_printf(&path, "&limit=%lld", (long long)f->limit);
+    if (f->reason) {
+        buf_str(&path, "&reason=");
+        client_escape(c, f->reason, &path);
+    }
+    if (f->dry)
+        buf_str(&path, "&dry_run=true");
+    buf_add(&path, "", 1);
+    status = client_call(c, "POST", path.data, NULL, NULL, 0, &json);
     if (status == 200)
-        printf("%lld images: pending again\n", (long long)json_integer_value(json_object_get(json, "retried")));
+        tell(f, json_integer_value(json_object_get(json, "retried")));
     else if (status)
         fprintf(stderr, "kith: %s\n", client_detail(json));
     json_decref(json);
+    buf_free(&path);
     return status == 200 ? 0 : 1;
+}
+
+/* A kith that runs finds them by its poll. */
+static int in_the_records(const struct settings *settings, const struct filter *f)
+{
+    struct records *r = records_open(settings);
+    const struct store_reply *reply = NULL;
+    int64_t count = 0, after = 0;
+
+    do {
+        struct store_retry *m;
+
+        if (!r)
+            return 1;
+        m = STORE_MESSAGE(STORE_RETRY, store_retry);
+        m->after = after;
+        m->reason = arena_text(&m->m.arena, f->reason);
+        m->older_ms = f->older_ms;
+        m->limit = f->limit ? f->limit - count : 0;
+        m->dry = f->dry;
+        reply = records_ask(r, &m->m.head);
+        if (reply) {
+            count += reply->changed;
+            after = reply->next;
+        }
+    } while (reply && reply->more);
+    records_close(r);
+    if (reply)
+        tell(f, count);
+    return reply ? 0 : 1;
+}
+
+static int read_filter(const struct invocation *in, struct filter *f)
+{
+    const char *older = cli_flag(in, "older"), *limit = cli_flag(in, "limit");
+
+    f->reason = cli_flag(in, "reason");
+    f->dry = cli_flag(in, "dry-run") != NULL;
+    if (older && settings_duration(older, &f->older_ms) < 0)
+        return cli_refuse("--older: “%s” is not a duration (30s, 5m, 2h, 7d)", older);
+    if (limit && (f->limit = atoll(limit)) < 1)
+        return cli_refuse("--limit: “%s” is not a number of images", limit);
+    if (in->count && (older || limit || f->reason || f->dry || cli_flag(in, "direct")))
+        return cli_refuse("retry takes ids, or --reason, --older, --limit, --dry-run and --direct");
+    return 0;
 }
 
 int cli_retry(const struct invocation *in)
 {
-    struct client *c = client_new(in->settings->api_listen);
-    int code = 0;
+    struct filter f = {0};
+    struct client *c;
+    int code = read_filter(in, &f);
 
-    if (!c)
+    if (code)
+        return code;
+    if (cli_flag(in, "direct"))
+        return in_the_records(in->settings, &f);
+    if (!(c = client_new(in->settings)))
         return 1;
     for (int i = 0; i < in->count; i++)
         code |= retry_one(c, in->arguments[i]);
     if (in->count == 0)
-        code = retry_all(c);
+        code = through_a_kith(c, &f);
     client_free(c);
     return code;
 }

@@ -171,6 +171,9 @@ function listen() {
   source.onerror = () => {
     live.textContent = 'reconnecting';
     if (source.readyState !== EventSource.CLOSED) return;
+    fetch('/v1/session').then((answer) => answer.json()).then((session) => {
+      if (!session.roles.includes('read')) location.reload(); // the key was revoked
+    }, () => null);
     load(null); // without events, at least what is there now
     count();
     setTimeout(listen, 2000);
@@ -193,5 +196,42 @@ document.getElementById('retry').onclick = async () => {
     answer.ok ? `${body.retried} put back into the queue` : body.detail;
 };
 
-listen();
-showNodes();
+// Who may look: everybody on one's own machine, else whoever brings a key. It goes into a cookie that no script reads.
+async function enter() {
+  const session = await fetch('/v1/session').then((answer) => (answer.ok ? answer.json() : null), () => null);
+  if (!session) {
+    setTimeout(enter, 2000);
+    return;
+  }
+  const inside = session.roles.includes('read');
+  document.getElementById('door').hidden = inside;
+  document.getElementById('inside').hidden = !inside;
+  document.getElementById('live').hidden = !inside;
+  document.getElementById('retry').hidden = !session.roles.includes('admin');
+  document.getElementById('leave').hidden = session.auth !== 'keys';
+  if (!inside) {
+    if (session.name) document.getElementById('refused').textContent = `The key “${session.name}” may not read.`;
+    document.getElementById('key').focus();
+    return;
+  }
+  listen();
+  showNodes();
+}
+
+document.getElementById('door').onsubmit = async (event) => {
+  event.preventDefault();
+  const answer = await fetch('/v1/session', {
+    method: 'POST',
+    headers: {'Content-Type': 'application/json'},
+    body: JSON.stringify({key: document.getElementById('key').value.trim()}),
+  });
+  document.getElementById('key').value = '';
+  if (answer.ok) enter();
+  else document.getElementById('refused').textContent = (await answer.json()).detail;
+};
+document.getElementById('leave').onclick = async () => {
+  await fetch('/v1/session', {method: 'DELETE'});
+  location.reload();
+};
+
+enter();

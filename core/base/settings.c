@@ -103,6 +103,16 @@ static const struct unit sizes[] = {{"", 1},        {"b", 1},           {"kb", 1
                                     {"m", 1048576}, {"gb", 1073741824}, {"g", 1073741824}, {NULL, 0}};
 static const struct unit plain[] = {{"", 1}, {NULL, 0}};
 
+int settings_duration(const char *text, int64_t *ms)
+{
+    double value;
+
+    if (scaled(text, durations, &value) < 0 || value < 0 || value > 1e15)
+        return -EINVAL;
+    *ms = (int64_t)value;
+    return 0;
+}
+
 static bool is_word_of(const char *text, const char *words)
 {
     size_t len = strlen(text);

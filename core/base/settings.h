@@ -38,6 +38,9 @@ void settings_free(struct settings_book *book);
 /* Borrowed; valid until settings_free. */
 const struct settings *settings_of(const struct settings_book *book);
 
+/* "30s", "5m" → milliseconds; -EINVAL when it is no duration. */
+int settings_duration(const char *text, int64_t *ms);
+
 /* One line a setting for people (`kith config`): variable, value in force, source; secrets masked. */
 void settings_print(const struct settings_book *book, struct buf *out);
 /* One line a setting: flag, default, meaning, for `kith help settings`. */

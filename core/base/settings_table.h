@@ -33,9 +33,8 @@ SETTING(image_roots, text, "./data/images", 0, 0, "colon-separated folders that 
 SETTING(known_people, text, "", 0, 0, "folder enrolled at the start and watched: NAME/*.jpg or name_1.jpg; empty: none")
 SETTING(auth, choice, "", "keys,none", 0,
         "keys: whoever has one; none: anybody. Empty: anybody on loopback, and nothing else is listened on")
-SETTING(
-    api_keys_file, text, "", 0, 0,
-    "file of more keys, one a line: roles (submit,read,admin), the key or sha256:…, a name; given: KITH_AUTH is keys")
+SETTING(api_keys_file, text, "", 0, 0,
+        "file of more keys, one a line: roles, the key or sha256:HEX, a name; given: KITH_AUTH is keys")
 SETTING(auth_failures, count, "20", 1, 1000000, "wrong keys from one address in a minute before it has to wait")
 SETTING(keys_poll, duration, "2s", 50, 3600000, "how often keys are looked for that were made or revoked elsewhere")
 SETTING(tls_cert, text, "", 0, 0,

@@ -10,6 +10,9 @@
 
 enum { KEY_FILE_BYTES = 64 << 10 };
 
+/* The first that the client speaks as well. */
+static const h2o_iovec_t protocols[] = {{H2O_STRLIT("h2")}, {H2O_STRLIT("http/1.1")}, {NULL, 0}};
+
 static const char *reason(void)
 {
     const char *text = ERR_reason_error_string(ERR_peek_last_error());
@@ -50,7 +53,7 @@ static int fill(SSL_CTX *context, const char *cert, const char *key, struct erro
         return status;
     if (SSL_CTX_check_private_key(context) != 1)
         return error_set(error, -EINVAL, "KITH_TLS_KEY: %s is not the key of %s", key, cert);
-    h2o_ssl_register_alpn_protocols(context, h2o_http2_alpn_protocols);
+    h2o_ssl_register_alpn_protocols(context, protocols);
     return 0;
 }
 

@@ -69,10 +69,15 @@ void db_close(struct db *db);
 /* `sql` with each `{sqlite|mariadb}` replaced by the driver's own; the caller frees it. */
 char *db_expand(const struct db *db, const char *sql);
 
-/* SQLite in WAL mode, synchronous FULL. `writer` makes the connection for all writes and checkpoints. */
-struct db *db_open_sqlite(const char *file, int writer, struct error *error);
+/* SQLite in WAL mode, synchronous FULL. The writer makes the connection for all writes and checkpoints; a guest writes
+ * beside one of another process and leaves the checkpoints to it. */
+enum db_part { DB_READER, DB_WRITER, DB_GUEST };
+struct db *db_open_sqlite(const char *file, enum db_part part, struct error *error);
 
 /* Where a MariaDB is and who we are there. Texts are borrowed while a connection is opened. */
+/* Copies the database `from` to the new file `to` and checks the copy. */
+int db_backup_sqlite(const char *from, const char *to, struct error *error);
+
 struct db_address {
     char user[128], host[256], name[128];
     unsigned port;

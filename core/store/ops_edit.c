@@ -21,23 +21,34 @@ static int put_back(struct op *op, int64_t id, int status, int verdict)
     return op_event(op, EVENT_IMAGE, id, 0);
 }
 
-static int retry_failed(struct op *op, int64_t after)
+/* Looks at one page of the failed ones; the conditions are looked at here, so that no page takes long. */
+static int retry_failed(struct op *op, const struct store_retry *m)
 {
     enum { BATCH = 500 };
-    struct db_statement *s =
-        db_query(op->db, "SELECT id FROM images WHERE status = 2 AND id > ? ORDER BY id LIMIT 500");
-    int64_t ids[BATCH];
-    int count = 0;
+    struct db_statement *s = db_query(
+        op->db, "SELECT id, reason, finished_at FROM images WHERE status = 2 AND id > ? ORDER BY id LIMIT 500");
+    int64_t ids[BATCH], limit = m->limit ? m->limit : BATCH + 1;
+    int seen = 0, count = 0;
 
-    op->d->bind_int(s, 1, after);
-    while (count < BATCH && op->d->step(s) == DB_ROW)
-        ids[count++] = op->d->column_int(s, 0);
+    op->d->bind_int(s, 1, m->after);
+    while (seen < BATCH && count < limit && op->d->step(s) == DB_ROW) {
+        const char *reason = op_text(op, s, 1);
+
+        seen++;
+        op->reply->next = op->d->column_int(s, 0);
+        if ((!m->reason || (reason && strstr(reason, m->reason))) &&
+            op->d->column_int(s, 2) <= op->now_ms - m->older_ms)
+            ids[count++] = op->reply->next;
+    }
     op->d->reset(s);
+    op->reply->more = seen == BATCH && count < limit;
+    if (m->dry) {
+        op->reply->changed = count;
+        return 0;
+    }
     for (int i = 0; i < count; i++)
         if (put_back(op, ids[i], IMAGE_FAILED, VERDICT_NONE) < 0)
             return DB_ERROR;
-    op->reply->more = count == BATCH;
-    op->reply->next = count ? ids[count - 1] : 0;
     return 0;
 }
 
@@ -48,7 +59,7 @@ int op_retry(struct op *op, const struct msg *msg)
     int result;
 
     if (m->id == 0)
-        return retry_failed(op, m->after);
+        return retry_failed(op, m);
     image = arena_alloc(op->arena, sizeof *image);
     if ((result = op_load_image(op, m->id, image)) < 0)
         return result;

@@ -142,8 +142,6 @@ static int lock_folder(struct store *store, const char *folder, struct error *er
 {
     char path[4096];
 
-    if (mkdir(folder, 0750) < 0 && errno != EEXIST)
-        return error_set(error, -errno, "KITH_DATA: cannot make %s: %s", folder, strerror(errno));
     snprintf(path, sizeof path, "%s/kith.lock", folder);
     store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (store->lock_fd < 0)
@@ -168,6 +166,8 @@ static int prepare(struct store *store, const struct store_options *o, struct er
     struct threads *t = &store->threads;
 
     t->o = *o;
+    if (mkdir(o->folder, 0750) < 0 && errno != EEXIST)
+        return error_set(error, -errno, "KITH_DATA: cannot make %s: %s", o->folder, strerror(errno));
     if (!o->guest && lock_folder(store, o->folder, error) < 0)
         return -1;
     if (strcmp(o->database, "sqlite") == 0) {
@@ -232,4 +232,30 @@ void store_close(struct store *store)
     if (store->lock_fd >= 0)
         close(store->lock_fd);
     free(store);
+}
+
+int store_backup(const char *folder, const char *file, int64_t *bytes, struct error *error)
+{
+    char from[4096], part[4096];
+    struct stat st;
+    int fd, status;
+
+    snprintf(from, sizeof from, "%s/kith.db", folder);
+    snprintf(part, sizeof part, "%s.part", file);
+    if (access(from, R_OK) < 0)
+        return error_set(error, -errno, "KITH_DATA: %s: %s", from, strerror(errno));
+    if ((fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640)) < 0)
+        return error_set(error, -errno, "%s: %s", file, strerror(errno));
+    close(fd);
+    unlink(part);
+    status = db_backup_sqlite(from, part, error);
+    if (status == 0 && (stat(part, &st) < 0 || rename(part, file) < 0))
+        status = error_set(error, -errno, "%s: %s", file, strerror(errno));
+    if (status < 0) {
+        unlink(part);
+        unlink(file);
+        return status;
+    }
+    *bytes = st.st_size;
+    return 0;
 }

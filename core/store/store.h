@@ -231,6 +231,11 @@ struct store_reap { /* expired leases, or (owner given) those of processes that 
 struct store_retry { /* id 0: a batch of the failed ones after `after`; the reply says whether there are more */
     struct store_message_head m;
     int64_t id, after;
+    /* of a batch: */
+    const char *reason; /* only those whose reason has this in it; NULL: any */
+    int64_t older_ms;   /* only those that failed so long ago or longer */
+    int64_t limit;      /* at most so many; 0: all */
+    bool dry;           /* change nothing, say how many it would be */
 };
 
 struct store_id { /* KEY_REVOKE, IMAGE, DELETE, FACE, PHOTO_DELETE, PERSON_DELETE, PHOTOS */
@@ -364,5 +369,9 @@ void store_attach(struct store *store, struct actor_system *system);
 /* Finishes what is under way and joins the threads. Before the actor system is freed. */
 void store_detach(struct store *store);
 void store_close(struct store *store);
+
+/* Copies the embedded database in `folder` to a new file, as it is at one moment, and checks the copy. Beside a kith
+ * that works on it. 0 with its size, or negative errno with `error`: there is a file already, no room, … Blocks. */
+int store_backup(const char *folder, const char *file, int64_t *bytes, struct error *error);
 
 #endif

@@ -86,7 +86,12 @@ static int connect_now(struct store_thread *w)
     struct threads *t = w->of;
 
     db_close(w->db);
-    w->db = t->server ? db_open_mariadb(&t->address, &w->error) : db_open_sqlite(t->file, w->writes, &w->error);
+    w->db = t->server ? db_open_mariadb(&t->address, &w->error)
+                      : db_open_sqlite(t->file,
+                                       !w->writes   ? DB_READER
+                                       : t->o.guest ? DB_GUEST
+                                                    : DB_WRITER,
+                                       &w->error);
     if (!w->db)
         return w->error.code;
     w->error.code = 0;

@@ -23,6 +23,8 @@ async function main() {
     text: (selector) => page.textContent(selector),
     click: (selector) => page.click(selector),
     select: (selector, value) => page.selectOption(selector, value),
+    type: (selector, text) => page.fill(selector, text),
+    cookies: async () => (await page.context().cookies()).map((c) => `${c.name} ${c.httpOnly} ${c.sameSite}`),
     reload: () => page.reload(),
     shot: (name) => page.screenshot({path: `${shots}/${name}`}),
     errors: async () => errors,

@@ -65,3 +65,31 @@ def test_the_page_lives_through_a_restart(kith, page):
     number, = kith.submit(kith.picture('a.png', 9, 9, 9))
     page.until_row(number, lambda r: r['person'] == 'unknown')
     page.ask('forget-errors')
+
+
+def test_the_door(make, tmp_path):
+    """With keys the page asks for one, keeps it out of scripts' reach, and forgets it when told."""
+    if not CHROMIUM or not NODE.exists():
+        pytest.skip('no chromium or no playwright-core: test/run.sh installs them')
+    kith = make(auth='keys', keys_poll='50ms').start()
+    read, submit = (kith.run('key', 'create', '--role', role).stdout.strip() for role in ('read', 'submit'))
+    number = until(lambda: kith.post('/v1/images', {'path': str(kith.picture('a.png', 1, 2, 3))}, x_api_key=submit).json
+                   .get('images'), 'the keys to be seen')[0]['id']
+    page = Page(kith.dashboard, tmp_path)
+    try:
+        until(lambda: page.ask('visible', '#door'), 'the door')
+        assert not page.ask('visible', '#inside')
+        page.ask('type', '#key', 'wrong')
+        page.ask('click', '#door button')
+        until(lambda: 'no key' in page.ask('text', '#refused'), 'the refusal')
+        page.ask('type', '#key', read)
+        page.ask('shot', 'door.png')
+        page.ask('click', '#door button')
+        page.until_row(number, lambda r: r['person'] == 'unknown')
+        assert page.ask('cookies') == ['kith_key true Strict'] and not page.ask('visible', '#retry')
+        until(lambda: page.ask('pictures') == 1, 'the thumbnail')
+        kith.run('key', 'revoke', '1')
+        page.ask('reload')
+        until(lambda: page.ask('visible', '#door'), 'the door, for the key is gone')
+    finally:
+        page.close()

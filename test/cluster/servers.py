@@ -52,6 +52,7 @@ class Server:
 class MariaDB(Server):
     def __init__(self, folder, template=None):
         super().__init__(folder)
+        self.options = []
         # Not in the test's folder: the name of a socket may only be so long.
         self.socket = f'/tmp/kith-{os.getpid()}-{self.port}.sock'
         if template:
@@ -63,7 +64,7 @@ class MariaDB(Server):
     def start(self):
         self.launch('mariadbd', '--no-defaults', f'--user={USER}', f'--datadir={self.folder}/data',
                     f'--socket={self.socket}', f'--port={self.port}', '--bind-address=127.0.0.1',
-                    '--innodb-buffer-pool-size=128M', '--max-connections=200')
+                    '--innodb-buffer-pool-size=128M', '--max-connections=200', *self.options)
         until(lambda: self.try_sql('SELECT 1') is not None, 'the MariaDB to start')
         return self
 

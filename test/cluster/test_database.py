@@ -115,6 +115,20 @@ def test_a_schema_of_the_future(world):
     refused(world.node('x'), 'KITH_DATABASE', 'newer', '99')
 
 
+def test_a_schema_that_is_one_version_ahead(world):
+    """While a cluster is renewed node by node the old ones go on: what is new in a version only adds."""
+    a = world.start('a')
+    a.stop()
+    newest = int(world.mariadb.rows('SELECT MAX(version) FROM schema_version')[0][0])
+    world.mariadb.sql(f'INSERT INTO kube.schema_version VALUES({newest + 1}); ALTER TABLE kube.images ADD COLUMN later INT')
+    a.start()
+    number, = world.submit(a, a.picture('a.png', 1, 1, 1))
+    assert a.finished(number)['verdict'] == 'unknown'
+    a.stop()
+    world.mariadb.sql(f'INSERT INTO kube.schema_version VALUES({newest + 2})')
+    refused(world.node('x'), 'KITH_DATABASE', 'newer')
+
+
 def test_a_server_that_does_not_keep_its_promises(world):
     world.mariadb.sql('SET GLOBAL innodb_flush_log_at_trx_commit = 2')
     refused(world.node('x'), 'innodb_flush_log_at_trx_commit', 'KITH_DURABILITY')
@@ -168,6 +182,26 @@ def certificate(folder):
     (folder / 'ext').write_text('subjectAltName=IP:127.0.0.1')
     run('x509', '-req', '-in', 'req.pem', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-out', 'cert.pem',
         '-days', '2', '-extfile', 'ext')
+
+
+def test_a_database_with_tls(world):
+    folder = world.folder / 'pki'
+    folder.mkdir()
+    certificate(folder)
+    world.mariadb.stop()
+    world.mariadb.options = [f'--ssl-cert={folder}/cert.pem', f'--ssl-key={folder}/key.pem', '--require-secure-transport']
+    world.mariadb.start()
+    until(lambda: world.mariadb.try_sql('SELECT 1') is not None, 'the server')
+    a = world.start('a', database_ca=folder / 'ca.pem')
+    number, = world.submit(a, a.picture('a.png', 1, 1, 1))
+    assert a.finished(number)['verdict'] == 'unknown'
+    assert a.run('key', 'create', '--role', 'read').returncode == 0, 'the commands speak it, too'
+    other = world.folder / 'other-pki'
+    other.mkdir()
+    certificate(other)
+    b = world.node('b', database_ca=other / 'ca.pem').start(ready=False)
+    until(lambda: 'database away' in b.log(), 'a server nobody vouches for to be refused')
+    assert b.get('/readyz').status == 503
 
 
 def test_a_bus_with_tls_and_a_token(world):

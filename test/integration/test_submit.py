@@ -2,7 +2,8 @@
 import hashlib
 import json
 
-from harness import png, until
+import pytest
+from harness import Kith, png, until
 
 
 def test_a_posted_path_becomes_an_answer(kith):
@@ -129,12 +130,62 @@ def test_a_failed_image_is_redeemed(kith):
     number, = kith.submit('late.png')
     assert kith.finished(number)['reason'] == 'no such file'
     kith.picture('late.png', 1, 1, 1)
-    assert kith.post('/v1/images/retry?status=failed').json == {'retried': 1}
+    assert kith.post('/v1/images/retry?status=failed').json == {'retried': 1, 'dry_run': False}
     assert kith.finished(number)['verdict'] == 'unknown'
     assert kith.image(number)['attempts'] == 2
     ran = kith.run('retry', number)
     assert ran.returncode == 0, ran.stderr
     until(lambda: kith.image(number)['attempts'] == 3, 'a third attempt')
+
+
+@pytest.mark.parametrize('how', [[], ['--direct']])
+def test_some_failed_images_are_redeemed(kith, how):
+    """As a clock runs it: by reason, by age, so many, and first only to see what it would do."""
+    gone = kith.submit(*[f'{n}.png' for n in range(600)])
+    kith.picture('bad.png', 1, 1, 1).write_bytes(b'no picture')
+    bad, = kith.submit('bad.png')
+    until(lambda: kith.get('/v1/stats').json['failed'] == 601, 'all to fail')
+
+    def retry(*arguments):
+        ran = kith.run('retry', *arguments, *how)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout.strip()
+
+    def attempts(number):
+        return kith.image(number)['attempts']
+    assert retry('--dry-run') == '601 images: would be pending again'
+    assert retry('--dry-run', '--reason', 'no such') == '600 images that failed by “no such”: would be pending again'
+    assert retry('--dry-run', '--older', '1h') == '0 images: would be pending again'
+    assert attempts(bad) == attempts(gone[0]) == 1
+    assert retry('--reason=no such', '--limit=550') == '550 images that failed by “no such”: pending again'
+    until(lambda: attempts(gone[549]) == 2 and kith.get('/v1/stats').json['failed'] == 601, 'the second attempts')
+    assert attempts(gone[550]) == 1 and attempts(bad) == 1
+    assert retry('--reason', 'nothing like it') == '0 images that failed by “nothing like it”: pending again'
+    assert retry() == '601 images: pending again'
+
+
+@pytest.mark.parametrize('query,words', [('older_ms=x', 'older_ms'), ('limit=0', 'limit'), ('status=pending', 'failed'),
+                                         ('odd=1', 'odd')])
+def test_a_retry_that_makes_no_sense(kith, query, words):
+    answer = kith.post(f'/v1/images/retry?{query}')
+    assert answer.status == 400 and words in answer.json['detail']
+
+
+def test_the_records_are_copied_while_they_are_written(kith, tmp_path):
+    kith.finished(kith.submit(kith.picture('a.png', 1, 2, 3))[0])
+    copy = tmp_path / 'copy/data'
+    copy.mkdir(parents=True)
+    ran = kith.run('backup', copy / 'kith.db')
+    assert ran.returncode == 0 and 'checked' in ran.stdout, ran
+    again = kith.run('backup', copy / 'kith.db')
+    assert again.returncode == 1 and 'exists' in again.stderr
+    assert kith.submit('later.png') == [2]
+    restored = Kith(tmp_path / 'restored', data=copy).start()
+    try:
+        assert [i['id'] for i in restored.get('/v1/images').json['images']] == [1]
+        assert restored.image(1)['verdict'] == 'unknown'
+    finally:
+        restored.stop()
 
 
 def test_deleting_an_image_takes_its_thumbnail_along(kith):

@@ -1,0 +1,109 @@
+#include "cli/records.h"
+
+#include "core/actor/driver_uv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MSG_QUESTION = 0x7000 };
+
+struct records {
+    uv_loop_t loop;
+    struct driver_uv *driver;
+    struct store *store;
+    const struct msg *answer;
+    uint64_t patience_ms;
+    int status;
+};
+
+struct msg_question {
+    struct msg head;
+    struct msg *m;
+};
+
+static void on_answer(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    struct records *r = context;
+
+    (void)self;
+    r->status = status;
+    r->answer = status == ACTOR_OK ? msg_ref(reply) : NULL;
+    uv_stop(&r->loop);
+}
+
+static void asker_receive(struct actor *self, const struct msg *m)
+{
+    struct records *r = (struct records *)(uintptr_t)actor_config(self);
+
+    actor_ask(self, "store", ((const struct msg_question *)m)->m, r->patience_ms, on_answer, r);
+}
+
+static const struct actor_ops asker = {.name = "asker", .receive = asker_receive};
+
+struct records *records_open(const struct settings *settings)
+{
+    struct store_options options = {.folder = settings->data,
+                                    .database = settings->database,
+                                    .password = settings->database_password,
+                                    .ca = settings->database_ca,
+                                    .node = "command",
+                                    .timeout_ms = settings->database_timeout,
+                                    .queue_limit = settings->queue_limit,
+                                    .relaxed = strcmp(settings->durability, "relaxed") == 0,
+                                    .guest = true};
+    struct actor_system_options nothing = {0};
+    struct records *r = calloc(1, sizeof *r);
+    struct error error;
+
+    if (!r)
+        abort();
+    r->patience_ms = (uint64_t)settings->database_timeout + 5000;
+    if (!(r->store = store_open(&options, &error))) {
+        cli_refuse("%s", error.text);
+        free(r);
+        return NULL;
+    }
+    uv_loop_init(&r->loop);
+    r->driver = driver_uv_new(&r->loop, &nothing);
+    store_attach(r->store, driver_uv_system(r->driver));
+    actor_spawn(driver_uv_system(r->driver), &(struct actor_spec){.name = "asker", .ops = &asker, .config = r});
+    return r;
+}
+
+const struct store_reply *records_ask(struct records *r, struct msg *m)
+{
+    struct msg_question *q = (struct msg_question *)msg_new(MSG_QUESTION, sizeof *q);
+    const struct store_reply *reply;
+
+    msg_unref(r->answer);
+    r->answer = NULL;
+    q->m = m;
+    actor_system_tell(driver_uv_system(r->driver), "asker", &q->head);
+    driver_uv_kick(r->driver);
+    uv_run(&r->loop, UV_RUN_DEFAULT);
+    if (!r->answer) {
+        fprintf(stderr, "kith: the database does not answer: %s\n", actor_status_name(r->status));
+        return NULL;
+    }
+    reply = (const struct store_reply *)r->answer;
+    if (reply->status != STORE_OK) {
+        fprintf(stderr, "kith: %s\n", reply->error);
+        return NULL;
+    }
+    return reply;
+}
+
+void records_close(struct records *r)
+{
+    if (!r)
+        return;
+    msg_unref(r->answer);
+    store_detach(r->store);
+    driver_uv_free(r->driver);
+    while (uv_run(&r->loop, UV_RUN_NOWAIT))
+        ;
+    store_close(r->store);
+    uv_loop_close(&r->loop);
+    free(r);
+}
