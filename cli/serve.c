@@ -5,6 +5,8 @@
  */
 #include "cli/serve.h"
 
+#include "cli/notify.h"
+
 #include "actors/gallery_index.h"
 #include "actors/messages.h"
 #include "core/base/clock.h"
@@ -72,6 +74,7 @@ static void serve_receive(struct actor *self, const struct msg *m)
     } else {
         c->begun = true;
         log_event(LOG_INFO, "stopping", LOG_INT("grace_ms", v->s->shutdown_grace));
+        notify_manager("STOPPING=1");
         actor_tell_control(self, "cluster", msg_new(MSG_STOPPING, sizeof(struct msg)));
         actor_ask(self, "processor", msg_new(MSG_STOPPING, sizeof(struct msg)), (uint64_t)v->s->shutdown_grace,
                   on_landed, NULL);
@@ -329,11 +332,14 @@ static int run(struct service *v)
               LOG_STR("dashboard", http_server_address(v->server, 1)), LOG_STR("data", v->s->data),
               LOG_STR("recognizer", v->s->recognizer), LOG_INT("workers", v->workers), LOG_STR("node", v->node),
               LOG_STR("roles", v->s->roles), LOG_STR("database", v->cluster ? "mariadb" : "sqlite"));
+    notify_watchdog(&v->loop);
+    notify_manager("READY=1");
     log_hold();
     uv_run(&v->loop, UV_RUN_DEFAULT);
     for (int i = 0; i < 2; i++)
         uv_close((uv_handle_t *)&v->signals[i], NULL);
     uv_close((uv_handle_t *)&v->hangup, NULL);
+    notify_watchdog_stop();
     log_event(LOG_INFO, "stopped", LOG_INT("code", v->code));
     log_flush();
     return v->code;

