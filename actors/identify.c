@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 
 static struct metric identified = {.name = "kith_identified_total", .help = "Images identified at once."};
 
@@ -99,6 +100,7 @@ static void on_http(struct actor *self, struct http_request *request)
         return;
     }
     m->urgent = true;
+    snprintf(m->trace, sizeof m->trace, "%s", http_request_trace(request));
     actor_ask(self, config->breaker, &m->head, config->call_ms, on_recognized, call_new(self, request, 0));
 }
 

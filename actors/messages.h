@@ -51,7 +51,8 @@ struct msg_recognize {
     size_t len;
     double x, y, width, height; /* JOB_PICTURE */
     uint32_t side;
-    struct arena arena; /* path and bytes live here */
+    char trace[HTTP_TRACE_BYTES]; /* "": none */
+    struct arena arena;           /* path and bytes live here */
 };
 
 enum recognized {

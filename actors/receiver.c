@@ -217,6 +217,8 @@ static void submit(struct actor *self, struct call *call, struct store_submit *m
 {
     const struct receiver_config *config = actor_config(self);
 
+    if (http_request_trace(call->request)[0])
+        m->trace = arena_text(&m->m.arena, http_request_trace(call->request));
     m->m.head.size_bytes += m->m.arena.total;
     actor_ask(self, "store", &m->m.head, config->store_ms, on_submitted, call);
 }

@@ -341,6 +341,7 @@ static void give(struct actor *self, uint32_t i, struct job *job)
         answer(self, job, msg_recognized_new(RECOGNIZED_BAD_IMAGE, job->missing.text));
         return;
     }
+    memcpy(packet.trace, ask->trace, sizeof ask->trace);
     slot->job = job;
     slot->state = SLOT_BUSY;
     slot->begun_ms = actor_now_ms(self);

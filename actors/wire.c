@@ -111,6 +111,7 @@ static void put_recognize(struct buf *body, const struct msg_recognize *m)
     to.width = m->width;
     to.height = m->height;
     to.side = m->side;
+    to.trace = text(m->trace);
     pack(body, &to.base);
 }
 
@@ -314,6 +315,7 @@ static struct msg *take_recognize(const void *body, size_t len)
         m->width = from->width;
         m->height = from->height;
         m->side = from->side;
+        snprintf(m->trace, sizeof m->trace, "%s", from->trace);
     }
     kith__v1__recognize__free_unpacked(from, NULL);
     return m ? &m->head : NULL;

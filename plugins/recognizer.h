@@ -69,6 +69,7 @@ struct kith_image {
     const char *path;   /* "" when it came as bytes */
     double scale;       /* pixels of `rgb` for one pixel of the picture: 1, or less when it was decoded smaller */
     uint32_t max_faces; /* more are not taken */
+    const char *trace;  /* W3C trace context of who sent it, for calls to others; "": none */
 };
 
 #define KITH_LANDMARKS_MAX 68

@@ -90,6 +90,10 @@ bool http_request_header(const struct http_request *request, const char *name, c
 /* The body, borrowed until the caller returns to the loop. NULL and 0 when the client has left. */
 const char *http_request_body(const struct http_request *request, size_t *len);
 const char *http_request_id(const struct http_request *request);
+/* The caller's trace as it came (W3C Trace Context: "00-…32 hex…-…16 hex…-01"), or "" when there is none or it is none.
+ */
+enum { HTTP_TRACE_BYTES = 56 };
+const char *http_request_trace(const struct http_request *request);
 /* Where it comes from: "192.0.2.7", of IPv6 the network of 64 bits; "" when the client has left. */
 void http_request_address(const struct http_request *request, char *text, size_t size);
 bool http_request_is_tls(const struct http_request *request);

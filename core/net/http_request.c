@@ -24,8 +24,9 @@ static void log_access(const struct http_request *request)
 
     snprintf(method, sizeof method, "%.*s", (int)raw->input.method.len, raw->input.method.base);
     snprintf(path, sizeof path, "%.*s", (int)raw->input.path.len, raw->input.path.base);
-    log_event(LOG_INFO, "request", LOG_STR("id", request->id), LOG_STR("who", request->who[0] ? request->who : NULL),
-              LOG_STR("method", method), LOG_STR("path", path),
+    log_event(LOG_INFO, "request", LOG_STR("id", request->id),
+              LOG_STR("trace", request->trace[0] ? request->trace : NULL),
+              LOG_STR("who", request->who[0] ? request->who : NULL), LOG_STR("method", method), LOG_STR("path", path),
               LOG_INT("status", request->answered ? request->status : 499),
               LOG_INT("ms", clock_monotonic_ms() - request->begun_ms), LOG_INT("http", raw->version >> 8));
 }
@@ -81,6 +82,28 @@ static void make_id(struct http_request *request)
     }
     snprintf(request->id, sizeof request->id, "%08x-%llu", request->server->boot,
              (unsigned long long)request->server->serial++);
+}
+
+/* version-trace-parent-flags; later versions may have more behind that we leave out. */
+static void take_trace(struct http_request *request)
+{
+    static const uint8_t dashes[] = {2, 35, 52};
+    char text[128];
+
+    if (!http_request_header(request, "traceparent", text, sizeof text) || strlen(text) < HTTP_TRACE_BYTES - 1)
+        return;
+    for (size_t i = 0, dash = 0; i < HTTP_TRACE_BYTES - 1; i++) {
+        if (dash < sizeof dashes && i == dashes[dash]) {
+            if (text[i] != '-')
+                return;
+            dash++;
+        } else if (!strchr("0123456789abcdef", text[i])) {
+            return;
+        }
+    }
+    if (strncmp(text, "ff", 2) == 0 || strspn(text + 3, "0") >= 32 || strspn(text + 36, "0") >= 16)
+        return;
+    memcpy(request->trace, text, HTTP_TRACE_BYTES - 1);
 }
 
 static bool is_name_of_this_machine(const char *host)
@@ -153,6 +176,7 @@ int request_receive(struct listener *listener, h2o_req_t *raw)
     tether = h2o_mem_alloc_shared(&raw->pool, sizeof *tether, on_dispose);
     tether->request = request;
     make_id(request);
+    take_trace(request);
     route_and_dispatch(listener, request);
     return 0;
 }
@@ -165,6 +189,11 @@ const struct http_route *http_request_route(const struct http_request *request)
 const char *http_request_part(const struct http_request *request, int n)
 {
     return n < PARTS_MAX ? request->parts[n] : "";
+}
+
+const char *http_request_trace(const struct http_request *request)
+{
+    return request->trace;
 }
 
 const char *http_request_id(const struct http_request *request)

@@ -55,6 +55,7 @@ struct http_request {
     int status;
     char parts[PARTS_MAX][PART_BYTES];
     char id[ID_BYTES];
+    char trace[HTTP_TRACE_BYTES];
     char who[WHO_BYTES]; /* whose key it came with */
 };
 

@@ -62,11 +62,11 @@ void op_moved(struct op *op, int from_status, int from_verdict, int to_status, i
 
 #define IMAGE_COLUMNS                                                                                                  \
     "i.id, i.path, i.person, i.status, i.verdict, i.reason, i.sha256, i.attempt, i.tries, i.crashes, i.created_at, "   \
-    "i.finished_at, i.spooled, p.name"
+    "i.finished_at, i.spooled, p.name, i.trace"
 /* The same without a look at the person: for rows that are about to be locked. */
 #define IMAGE_OWN_COLUMNS                                                                                              \
     "i.id, i.path, i.person, i.status, i.verdict, i.reason, i.sha256, i.attempt, i.tries, i.crashes, i.created_at, "   \
-    "i.finished_at, i.spooled, NULL"
+    "i.finished_at, i.spooled, NULL, i.trace"
 #define FACE_COLUMNS                                                                                                   \
     "f.id, f.image_id, f.x, f.y, f.width, f.height, f.landmarks, f.quality, f.model, f.embedding, f.person, "          \
     "f.distance, f.similarity, f.candidates, p.name"

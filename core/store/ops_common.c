@@ -134,6 +134,7 @@ void op_image_row(struct op *op, struct db_statement *s, struct image *image)
     image->finished_ms = d->column_int(s, 11);
     image->spooled = d->column_int(s, 12) != 0;
     image->person_name = op_text(op, s, 13);
+    image->trace = op_text(op, s, 14);
 }
 
 static const char *name_of_person(struct op *op, int64_t id)

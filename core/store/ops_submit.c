@@ -78,6 +78,16 @@ static int take_inserted(struct op *op, struct db_statement *s, struct entry *e,
     return result;
 }
 
+/* Few come with one: the statement that inserts them all does without. */
+static int write_trace(struct op *op, const struct entry *e)
+{
+    struct db_statement *s = db_query(op->db, "UPDATE images SET trace = ? WHERE id = ?");
+
+    db_bind_text(op->db, s, 1, e->from->trace);
+    op->d->bind_int(s, 2, e->image->id);
+    return db_finish(op->db, s);
+}
+
 static int insert_rows(struct op *op, struct entry *e, int count)
 {
     struct db_statement *s = db_query(op->db, count == MANY   ? INSERT_ROWS(ROW256)
@@ -99,6 +109,8 @@ static int insert_rows(struct op *op, struct entry *e, int count)
     for (int i = 0; i < count; i++) {
         if (e[i].image->id) {
             fresh[n++] = e[i].image->id;
+            if (e[i].from->trace && write_trace(op, &e[i]) < 0)
+                return DB_ERROR;
             op_moved(op, -1, 0, IMAGE_PENDING, VERDICT_NONE);
         } else if ((result = find_path(op, e[i].key, e[i].image)) != DB_ROW) {
             return result < 0 ? result : DB_ERROR;

@@ -99,11 +99,11 @@ static const char *const version_1[] = {
     "COALESCE(SUM(status = 2), 0), COALESCE(SUM(status = 3), 0), 0 FROM images",
     NULL};
 
-/* Keys of the HTTP interface, by the hash of the key alone. */
+/* Keys of the HTTP interface, by the hash of the key alone; the trace that an image came with. */
 static const char *const version_2[] = {"CREATE TABLE IF NOT EXISTS api_keys(id " ID
                                         ", name VARCHAR(255) NOT NULL, roles VARCHAR(64) NOT NULL, "
                                         "hash VARCHAR(64) NOT NULL, created_at BIGINT NOT NULL) " END,
-                                        NULL};
+                                        "ALTER TABLE images ADD COLUMN {| IF NOT EXISTS} trace VARCHAR(64)", NULL};
 
 static const char *const *const versions[] = {version_1, version_2};
 /* While a cluster is renewed node by node, those of version N work on the schema of N+1: a version only adds, what it

@@ -54,6 +54,7 @@ struct face {
 struct image {
     int64_t id, person;
     const char *path, *person_name, *reason, *sha256;
+    const char *trace; /* the trace context that it came with, or NULL */
     int status, verdict;
     int64_t attempt, tries, crashes;
     int64_t created_ms, finished_ms; /* wall clock; 0: not yet */
@@ -185,6 +186,7 @@ struct store_submit {
     const char *sha256;          /* of a spooled one */
     const char *idempotency_key; /* or NULL */
     const char *request_hash;    /* of the whole request, with a key */
+    const char *trace;           /* W3C trace context, or NULL */
 };
 
 struct store_claim {

@@ -17,6 +17,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -143,6 +144,8 @@ int ask(Instance *me, const kith_image *image, kith_result *result, char *error,
     if (!image->path || !image->path[0]) /* it came as bytes: nothing can be asked */
         return KITH_OK;
     request.set_image_path(image->path);
+    if (image->size >= offsetof(kith_image, trace) + sizeof image->trace && image->trace[0])
+        context.AddMetadata("traceparent", image->trace);
     context.set_deadline(std::chrono::system_clock::now() + me->timeout);
     const grpc::Status status = me->identify->Identify(&context, request, &answer);
     if (status.error_code() == grpc::StatusCode::INVALID_ARGUMENT ||

@@ -69,6 +69,7 @@ enum job_kind {
 struct packet_job { /* followed by the path, ended by a NUL */
     uint32_t kind, side;
     double x, y, width, height; /* JOB_PICTURE: the part; width 0: all */
+    char trace[64];             /* "": none */
 };
 
 struct packet_face { /* followed by the landmarks, the embedding, the label with its NUL */

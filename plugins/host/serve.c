@@ -257,7 +257,11 @@ static void recognize(struct server *s, struct job *job)
 {
     enum { FACES_SANE = 100000 };
     struct pixels pixels = {.scale = 1};
-    struct kith_image image = {.size = sizeof image, .path = job->path, .scale = 1, .max_faces = s->config.max_faces};
+    struct kith_image image = {.size = sizeof image,
+                               .path = job->path,
+                               .scale = 1,
+                               .max_faces = s->config.max_faces,
+                               .trace = job->ask->trace};
     struct kith_result result = {.size = sizeof result};
     struct error error = {0};
     char words[REASON_BYTES] = "";

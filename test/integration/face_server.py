@@ -23,6 +23,9 @@ changed = threading.Event()
 class Identify(face_pb2_grpc.IdentifyServicer):
     def Identify(self, request, context):
         print('identify', request.image_path, flush=True)
+        trace = dict(context.invocation_metadata()).get('traceparent')
+        if trace:
+            print('trace', trace, flush=True)
         if orders['wait']:
             changed.wait(orders['wait'])
         if orders['error']:

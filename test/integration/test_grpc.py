@@ -29,7 +29,7 @@ class FaceServer:
 
     def read(self, stream, lines):
         for line in stream:
-            if line.startswith(('identify', 'health')):
+            if line.startswith(('identify', 'health', 'trace')):
                 self.calls.append(line.strip())
             else:
                 lines.put(line)
@@ -236,6 +236,24 @@ def test_an_error_about_the_image_is_the_images(kith_of, server):
     number, = kith.submit(kith.picture('a.png', 1, 1, 1))
     image = kith.finished(number)
     assert (image['status'], image['reason'], image['attempts']) == ('failed', 'told to say INVALID_ARGUMENT', 1)
+
+
+def test_a_trace_goes_all_the_way(kith_of, server):
+    """From the request through the queue to the service, so that one look shows where the time went."""
+    server.start()
+    kith = kith_of(access_log='on')
+    trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    path = str(kith.picture('a.png', 1, 1, 1))
+    number = kith.post('/v1/images', {'path': path}, traceparent=trace).json['images'][0]['id']
+    kith.finished(number)
+    assert server.calls == [f'identify {path}', f'trace {trace}']
+    assert re.search(rf' claimed image={number} .*trace={trace}', kith.log())
+    assert re.search(rf' request .*trace={trace}', kith.log())
+    kith.post('/v1/identify', {'path': path}, traceparent=trace)
+    assert server.calls[2:] == [f'identify {path}', f'trace {trace}']
+    for wrong in ('', 'x', trace.upper(), trace.replace('-', '_'), '00-' + '0' * 32 + '-b7ad6b7169203331-01', 'ff' + trace[2:]):
+        kith.post('/v1/identify', {'path': path}, traceparent=wrong)
+    assert server.calls.count(f'trace {trace}') == 2 and len([c for c in server.calls if c.startswith('trace')]) == 2
 
 
 def test_tls(kith_of, server, tmp_path):
