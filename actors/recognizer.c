@@ -81,7 +81,8 @@ static struct metric ready_gauge = {
     .name = "kith_workers_ready", .help = "Workers that can work.", .kind = METRIC_GAUGE};
 static struct metric waiting_gauge = {
     .name = "kith_worker_queue", .help = "Requests that wait for a worker.", .kind = METRIC_GAUGE};
-static struct metric cpu = {.name = "kith_worker_cpu_microseconds_total", .help = "CPU time of finished jobs."};
+static struct metric cpu = {
+    .name = "kith_worker_cpu_seconds_total", .help = "CPU time of finished jobs.", .decimals = 6};
 static struct histogram duration = {.name = "kith_worker_seconds",
                                     .help = "From a worker's start of a job to its end."};
 

@@ -49,14 +49,18 @@ void histogram_observe_ms(struct histogram *h, double ms)
 void metrics_write(struct buf *out)
 {
     const char *last = "";
+    double value;
 
     for (const struct metric *m = metrics; m; m = m->next) {
         if (strcmp(last, m->name) != 0)
             buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", m->name, m->help, m->name,
                        m->kind == METRIC_COUNTER ? "counter" : "gauge");
         last = m->name;
-        buf_printf(out, m->labels ? "%s{%s} %lld\n" : "%s%s %lld\n", m->name, m->labels ? m->labels : "",
-                   (long long)atomic_load_explicit(&m->value, memory_order_relaxed));
+        value = (double)atomic_load_explicit(&m->value, memory_order_relaxed);
+        for (int i = 0; i < m->decimals; i++)
+            value /= 10;
+        buf_printf(out, m->labels ? "%s{%s} %.*f\n" : "%s%s %.*f\n", m->name, m->labels ? m->labels : "", m->decimals,
+                   value);
     }
     for (const struct histogram *h = histograms; h; h = h->next) {
         uint64_t below = 0;

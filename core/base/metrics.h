@@ -11,6 +11,7 @@ enum metric_kind { METRIC_COUNTER, METRIC_GAUGE };
 struct metric {
     const char *name, *labels, *help; /* labels: `reason="poison"` or NULL */
     enum metric_kind kind;
+    int decimals; /* 6: `value` counts millionths of the unit in the name */
     _Atomic int64_t value;
     struct metric *next;
 };
