@@ -105,7 +105,7 @@ static void tell_changes(struct actor *self)
             tell("key revoked", &k->known[i]);
     if (!k->told && config->door->keys)
         log_event(count ? LOG_INFO : LOG_WARN, "keys", LOG_INT("count", count),
-                  LOG_STR("hint", count ? NULL : "nobody can come in: “kith key create” makes one"));
+                  LOG_SOME("hint", count ? NULL : "nobody can come in: “kith key create” makes one"));
     free(k->known);
     k->known = now;
     k->known_count = count;

@@ -282,7 +282,7 @@ static void take_off(struct actor *self, const struct image *image)
     p->in_flight++;
     metric_set(&flying, p->in_flight);
     log_event(LOG_INFO, "claimed", LOG_INT("image", f->id), LOG_INT("attempt", f->attempt),
-              LOG_STR("path", image->path), LOG_STR("trace", image->trace));
+              LOG_STR("path", image->path), LOG_SOME("trace", image->trace));
     m = msg_recognize_new(JOB_RECOGNIZE, image->path, NULL, 0);
     snprintf(m->trace, sizeof m->trace, "%s", image->trace ? image->trace : "");
     actor_ask(self, config->breaker, &m->head, config->call_ms, on_recognized, f);

@@ -90,7 +90,7 @@ static void configure_recognition(struct service *v)
     v->enroller = (struct enroller_config){
         .breaker = breaker_for(v), .spool = spool_for(v), .files = v->files, .call_ms = call_ms};
     v->known_people = (struct known_people_config){.loop = &v->loop,
-                                                   .folder = s->known_people,
+                                                   .folder = v->known_folder,
                                                    .files = v->files,
                                                    .call_ms = call_ms,
                                                    .store_ms = STORE_MS,

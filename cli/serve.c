@@ -242,7 +242,10 @@ static int open_folders(struct service *v)
         !(v->roots = path_roots_open(v->s->image_roots, 1, &error)) ||
         path_roots_add(v->roots, v->spool.folder, &error) < 0)
         return cli_refuse("%s", error.text);
-    if (v->s->known_people[0] && path_roots_add(v->roots, v->s->known_people, &error) < 0)
+    /* Its photos are opened below the roots, which are known by their whole names. */
+    if (v->s->known_people[0] && !realpath(v->s->known_people, v->known_folder))
+        return cli_refuse("KITH_KNOWN_PEOPLE: %s: %s", v->s->known_people, strerror(errno));
+    if (v->known_folder[0] && path_roots_add(v->roots, v->known_folder, &error) < 0)
         return cli_refuse("KITH_KNOWN_PEOPLE: %s", error.text);
     return 0;
 }

@@ -42,6 +42,7 @@ struct service {
     struct gallery_index *index;
     struct path_roots *roots;
     struct spool spool;
+    char known_folder[PATH_MAX]; /* "": none */
     char thumbs[PATH_MAX], plugin[PATH_MAX], program[PATH_MAX];
     char node[NODE_BYTES], owner[128], owner_node[72]; /* owner: of leases, "node:pid-random" */
     struct kith_setting plugin_settings[128];

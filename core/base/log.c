@@ -67,7 +67,8 @@ static void add_line(struct buf *line, enum log_level level, const char *event, 
     else
         buf_printf(line, "%s %-5s %s", when, level_names[level], event);
     for (; pairs->key; pairs++)
-        add_pair(line, pairs);
+        if (pairs->key[0])
+            add_pair(line, pairs);
     buf_str(line, as_json ? "}\n" : "\n");
 }
 

@@ -33,6 +33,11 @@ static inline const char *log_text(const char *text)
     {                                                                                                                  \
         .key = (k), .text = log_text(v)                                                                                \
     }
+/* One that is left out when there is no text. */
+#define LOG_SOME(k, v)                                                                                                 \
+    {                                                                                                                  \
+        .key = (v) ? (k) : "", .text = log_text(v)                                                                     \
+    }
 #define LOG_INT(k, v)                                                                                                  \
     {                                                                                                                  \
         .key = (k), .number = (int64_t)(v)                                                                             \

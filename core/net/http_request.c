@@ -25,8 +25,8 @@ static void log_access(const struct http_request *request)
     snprintf(method, sizeof method, "%.*s", (int)raw->input.method.len, raw->input.method.base);
     snprintf(path, sizeof path, "%.*s", (int)raw->input.path.len, raw->input.path.base);
     log_event(LOG_INFO, "request", LOG_STR("id", request->id),
-              LOG_STR("trace", request->trace[0] ? request->trace : NULL),
-              LOG_STR("who", request->who[0] ? request->who : NULL), LOG_STR("method", method), LOG_STR("path", path),
+              LOG_SOME("trace", request->trace[0] ? request->trace : NULL),
+              LOG_SOME("who", request->who[0] ? request->who : NULL), LOG_STR("method", method), LOG_STR("path", path),
               LOG_INT("status", request->answered ? request->status : 499),
               LOG_INT("ms", clock_monotonic_ms() - request->begun_ms), LOG_INT("http", raw->version >> 8));
 }

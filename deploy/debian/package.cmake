@@ -1,4 +1,4 @@
-# The Debian packages: kith and kith-dev (the header of plug-ins). `cpack -G DEB` in a release build writes both.
+# The Debian packages: kith, kith-lbph (the OpenCV recogniser) and kith-dev (the header of plug-ins). `cpack -G DEB` in a release build writes them.
 if(NOT TARGET kith)
   return()
 endif()
@@ -18,6 +18,7 @@ install(FILES ${FILES}/systemd/kith.service ${FILES}/systemd/kith-retry.service 
   DESTINATION lib/systemd/system COMPONENT kith)
 # What people edit: kept when the package is renewed.
 install(FILES ${FILES}/systemd/kith.env DESTINATION /etc/kith COMPONENT kith)
+install(FILES ${FILES}/debian/copyright DESTINATION share/doc/kith-lbph COMPONENT lbph)
 install(FILES ${FILES}/debian/copyright DESTINATION share/doc/kith-dev COMPONENT dev)
 
 set(CPACK_GENERATOR DEB)
@@ -26,20 +27,24 @@ set(CPACK_PACKAGE_CONTACT "kith <maintainers@users.noreply.example>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "who is in this picture: face recognition as a durable service")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
-set(CPACK_COMPONENTS_ALL kith dev)
+set(CPACK_COMPONENTS_ALL kith lbph dev)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_KITH_PACKAGE_NAME kith)
 set(CPACK_DEBIAN_KITH_PACKAGE_SHLIBDEPS ON)
 # OpenBLAS: the reference BLAS that any program is content with is several times slower.
-set(CPACK_DEBIAN_KITH_PACKAGE_DEPENDS "opencv-data, libopenblas0-pthread")
+set(CPACK_DEBIAN_KITH_PACKAGE_DEPENDS libopenblas0-pthread)
 set(CPACK_DEBIAN_KITH_PACKAGE_RECOMMENDS "python3-pip, ca-certificates")
 set(CPACK_DEBIAN_KITH_PACKAGE_SUGGESTS "mariadb-server, nats-server")
 set(CPACK_DEBIAN_KITH_PACKAGE_CONTROL_EXTRA ${FILES}/debian/conffiles)
+set(CPACK_DEBIAN_LBPH_PACKAGE_NAME kith-lbph)
+set(CPACK_DEBIAN_LBPH_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_LBPH_PACKAGE_DEPENDS "kith, opencv-data")
 set(CPACK_DEBIAN_DEV_PACKAGE_NAME kith-dev)
 set(CPACK_DEBIAN_DEV_PACKAGE_ARCHITECTURE all)
 set(CPACK_COMPONENT_KITH_DESCRIPTION "Takes image paths or bytes over HTTP/2, stores them durably, recognises the faces
 with a plug-in and shows the answers on a live page.")
+set(CPACK_COMPONENT_LBPH_DESCRIPTION "The recogniser lbph: OpenCV's local binary patterns.")
 set(CPACK_COMPONENT_DEV_DESCRIPTION "The header that a recogniser's plug-in for kith is written against.")
 include(CPack)

@@ -46,7 +46,7 @@ def test_its_steps_are_those_of_the_scripts():
     assert runs[2] == 'deploy/models.sh /models'
     # nothing is installed by name but through the package, whose dependencies the linker's own list gives
     names = re.search(r'apt-get install -y -qq --no-install-recommends (.*?) &&', ' '.join(runs)).group(1).split()
-    assert names == ['/tmp/kith_*.deb', 'curl', 'ca-certificates']
+    assert names == ['/tmp/kith_*.deb', '/tmp/${EXTRA}_*.deb', 'curl', 'ca-certificates']
 
 
 def test_its_settings_exist_and_its_ports_are_open(tmp_path):

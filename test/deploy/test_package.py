@@ -38,12 +38,14 @@ def root(tmp_path, packages):
 
 
 def test_every_dependency_can_be_had(packages):
-    ran = subprocess.run(['apt-get', 'install', '--simulate', '-qq', '--no-install-recommends', packages['kith']],
+    ran = subprocess.run(['apt-get', 'install', '--simulate', '-qq', '--no-install-recommends', packages['kith'],
+                          packages['kith-lbph']],
                          capture_output=True, text=True)
     assert ran.returncode == 0 and 'Inst kith ' in ran.stdout, ran.stderr
     depends = subprocess.run(['dpkg-deb', '-f', packages['kith'], 'Depends'], capture_output=True, text=True).stdout
-    for library in ('libh2o', 'libuv1', 'libnats', 'libmariadb3', 'libdlib', 'libgrpc', 'opencv-data', 'openblas'):
+    for library in ('libh2o', 'libuv1', 'libnats', 'libmariadb3', 'libdlib', 'libgrpc', 'openblas'):
         assert library in depends, library
+    assert 'opencv' not in depends, 'OpenCV and all it brings comes with kith-lbph only'
 
 
 def test_it_runs_from_where_it_is_installed(root, tmp_path):
@@ -96,7 +98,7 @@ def test_completion(root):
 
 def test_removing_leaves_nothing_and_keeps_what_was_edited(root):
     (root / 'etc/kith/kith.env').write_text('KITH_LOG_LEVEL=debug\n')
-    dpkg(root, '-r', 'kith', 'kith-dev')
+    dpkg(root, '-r', 'kith-lbph', 'kith', 'kith-dev')
     assert (root / 'etc/kith/kith.env').read_text() == 'KITH_LOG_LEVEL=debug\n'
     dpkg(root, '-P', 'kith')
     shutil.rmtree(root / 'var')

@@ -125,3 +125,11 @@ def test_kith_enroll_sends_a_folder(kith):
     assert again.returncode == 0 and kith.metric('kith_gallery_templates') == 3
     assert kith.run('enroll', '/nowhere').returncode == 2
     assert kith.run('enroll').returncode == 2
+
+
+def test_a_folder_of_known_people_named_from_where_kith_starts(make, tmp_path):
+    folder = tmp_path / 'people/Ann'
+    folder.mkdir(parents=True)
+    (folder / 'a.png').write_bytes(png(7, 8, 9))
+    kith = make(known_people='people').start()
+    until(lambda: kith.metric('kith_gallery_templates') == 1, 'the photo to be enrolled')
