@@ -176,11 +176,11 @@ def pages_of(kith):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('what', nargs='*', help='actor, accept, pages, start, images, cluster; none: all')
+    parser.add_argument('what', nargs='*', help='actor, accept, pages, start, images, cluster, renewal, remote; none: all')
     parser.add_argument('--json', metavar='FILE')
     parser.add_argument('--quick', action='store_true', help='a tenth of the work, to see that it runs')
     given = parser.parse_args()
-    wanted = set(given.what) or {'actor', 'accept', 'pages', 'start', 'images', 'cluster'}
+    wanted = set(given.what) or {'actor', 'accept', 'pages', 'start', 'images', 'cluster', 'renewal', 'remote'}
     if 'actor' in wanted:
         actor(given.quick)
     if 'start' in wanted:
@@ -192,6 +192,12 @@ def main():
     if 'cluster' in wanted:
         import cluster
         cluster.run(figure, ran, given.quick)
+    if 'renewal' in wanted:
+        import renewal
+        renewal.run(figure, given.quick)
+    if 'remote' in wanted:
+        import remote
+        remote.run(figure, given.quick)
     if given.json:
         about = {'machine': platform.machine(), 'cores': os.cpu_count(), 'kernel': platform.release()}
         pathlib.Path(given.json).write_text(json.dumps({'about': about, 'figures': rows}, indent=1) + '\n')
