@@ -26,7 +26,7 @@ LIBRARIES = {
     r'dlib|opencv2': ['plugins/dlib/', 'plugins/lbph/'],
     r'seccomp': ['plugins/host/sandbox.c'],
     r'curl': ['cli/client.c'],
-    r'openssl': ['core/base/hash.c'],
+    r'openssl': ['core/base/hash.c', 'core/net/http_tls.c'],
 }
 problems = []
 

@@ -237,7 +237,7 @@ void store_close(struct store *store)
 int store_backup(const char *folder, const char *file, int64_t *bytes, struct error *error)
 {
     char from[4096], part[4096];
-    struct stat st;
+    struct stat st = {0};
     int fd, status;
 
     snprintf(from, sizeof from, "%s/kith.db", folder);

@@ -11,9 +11,9 @@
  * kith starts before the service does. Whatever gRPC reports is the recogniser's failure (the breaker counts it) but
  * for INVALID_ARGUMENT and NOT_FOUND, which are about the image.
  */
-#include "face.grpc.pb.h"
 #include "plugins/recognizer.h"
 
+#include <face.grpc.pb.h>
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
