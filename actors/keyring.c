@@ -6,7 +6,7 @@
 #include <string.h>
 #include <uthash.h>
 
-enum { WINDOW_MS = 60000, ADDRESSES_MAX = 16384, ADDRESS_BYTES = 64, RIGHT_MAX = 4 };
+enum { WINDOW_MS = 60000, ADDRESSES_MAX = 16384, ADDRESS_BYTES = 64, RIGHT_MAX = 16 };
 
 /* What can stand in a header and in a cookie as it is. */
 #define KEY_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="

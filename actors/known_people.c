@@ -221,6 +221,9 @@ static void on_enrolled(struct actor *self, void *context, int status, const str
     }
     if (m->status == ENROLLED_OK) {
         k->enrolled++;
+        log_event(LOG_INFO, "audit", LOG_STR("what", "photo added"), LOG_INT("person", m->person),
+                  LOG_INT("subject", m->photo), LOG_STR("name", f->person), LOG_STR("who", "KITH_KNOWN_PEOPLE"),
+                  LOG_STR("photo", f->path));
         msg_tell_gallery(self);
     } else {
         k->refused++;

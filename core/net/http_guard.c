@@ -169,12 +169,29 @@ void guard_request_ends(struct http_request *request)
         cut_because(conn, "resets");
 }
 
+/* When a client resets a TLS connection libuv refuses the farewell that libh2o wants to write, at once; libh2o does not
+ * look at that and waits for ever to be told that it left. A second close ends such a wait: it is the library's own way
+ * out of a write that is under way. By then the library holds nothing of the connection but its socket. */
+static bool is_stuck(const struct conn *conn)
+{
+    const uv_stream_t *stream = (const uv_stream_t *)&conn->tcp;
+
+    return conn->sock->ssl && conn->sock->_cb.write && !conn->requests && !uv_is_writable(stream) &&
+           uv_stream_get_write_queue_size(stream) == 0 && !uv_is_closing((const uv_handle_t *)&conn->tcp);
+}
+
 static void look_at(struct conn *conn, uint64_t now_ms)
 {
     const struct http_options *o = &conn->server->o;
     size_t read_now = conn->sock->bytes_read;
     bool reading = read_now - conn->read_before >= o->min_rate * TICK_MS / 1000;
+    bool stuck = is_stuck(conn);
 
+    if (stuck && conn->stuck) {
+        h2o_socket_close(conn->sock);
+        return;
+    }
+    conn->stuck = stuck;
     conn->read_before = read_now;
     if (reading)
         conn->progress_ms = now_ms;

@@ -36,7 +36,7 @@ struct conn {
     uint64_t second_ms;            /* the second that `resets` counts in */
     uint32_t resets;
     int fd;
-    bool cut;
+    bool cut, stuck; /* stuck: it waits for a write that was never made */
 };
 
 struct http_request {

@@ -120,5 +120,8 @@ def test_the_made_key_opens_the_door(make, tmp_path):
 @pytest.mark.skipif(not shutil.which('buildah') or not os.environ.get('KITH_BASE_IMAGE'),
                     reason='no buildah, or no base image (KITH_BASE_IMAGE) on this machine')
 def test_it_builds():
-    subprocess.run(['buildah', 'build', '--isolation', 'chroot', '--build-arg', f'BASE={os.environ["KITH_BASE_IMAGE"]}',
+    subprocess.run(['buildah', 'build', '-q', '--isolation', 'chroot', '--build-arg', f'BASE={os.environ["KITH_BASE_IMAGE"]}',
                     '-f', DEPLOY / 'Containerfile', '-t', 'kith-test', ROOT], check=True)
+    images = subprocess.run(['buildah', 'images', '--format', '{{.Size}}', 'kith-test'], capture_output=True, text=True)
+    print('the image:', images.stdout.strip())
+    assert 'MB' in images.stdout and float(images.stdout.split()[0]) < 400

@@ -133,3 +133,4 @@ def test_a_folder_of_known_people_named_from_where_kith_starts(make, tmp_path):
     (folder / 'a.png').write_bytes(png(7, 8, 9))
     kith = make(known_people='people').start()
     until(lambda: kith.metric('kith_gallery_templates') == 1, 'the photo to be enrolled')
+    assert 'audit what="photo added" person=1 subject=1 name=Ann who=KITH_KNOWN_PEOPLE' in kith.log()

@@ -1,12 +1,15 @@
 """TLS: versions, HTTP/2 by ALPN, certificates renewed in place, clients that vanish at every moment."""
 import os
+import re
 import signal
 import socket
 import ssl
 import struct
 import subprocess
+import threading
 
 import pytest
+from h2 import connection as h2_connection
 from harness import PATIENCE_S, png, until
 
 
@@ -25,7 +28,7 @@ def files(tmp_path):
 
 @pytest.fixture
 def secure(make, files):
-    kith = make(**files)
+    kith = make(**files, heartbeat='200ms')  # by which an event stream notices that nobody is there
     kith.start(ready=False)
     until(lambda: ask(kith, '/readyz').startswith(b'HTTP/1.1 200'), 'kith to be ready')
     return kith
@@ -139,27 +142,82 @@ def vanish(raw):
     raw.close()
 
 
+UPLOAD = [('content-type', 'image/png'), ('content-length', '9000000')]
+
+
+def say_http1(s, method, path, headers):
+    lines = ''.join(f'{name}: {value}\r\n' for name, value in [('host', '127.0.0.1'), *headers])
+    s.sendall(f'{method} {path} HTTP/1.1\r\n{lines}\r\n'.encode())
+    if headers:
+        s.sendall(b'x' * 100000)
+
+
+def say_http2(s, method, path, headers):
+    h2 = h2_connection.H2Connection()
+    h2.initiate_connection()
+    h2.send_headers(1, [(':method', method), (':path', path), (':scheme', 'https'), (':authority', '127.0.0.1'), *headers],
+                    end_stream=not headers)
+    if headers:
+        h2.send_data(1, b'x' * 16000)
+    s.sendall(h2.data_to_send())
+
+
 def test_clients_that_vanish_at_every_moment_leave_nothing_behind(secure):
-    picture = png(9, 9, 9, 1500, 1500)
-    (secure.images / 'large.png').write_bytes(picture + os.urandom(4 << 20))
-    for n in range(60):
+    for n in range(96):
         raw = secure.socket()
-        if n % 6 == 0:  # nothing said
-            vanish(raw)
-            continue
-        if n % 6 == 1:  # half a greeting
+        if n % 8 == 1:  # half a greeting
             raw.sendall(b'\x16\x03\x01\x02\x00\x01')
+        elif n % 8 == 2:
+            raw.sendall(b'this is no greeting at all')
+        if n % 8 < 3:  # or nothing said
             vanish(raw)
             continue
-        s = context(secure, 'h2' if n % 2 else 'http/1.1').wrap_socket(raw, server_hostname='127.0.0.1')
-        if n % 6 == 3:  # in the middle of an upload
-            s.sendall(b'POST /v1/identify HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: image/png\r\n'
-                      b'content-length: 9000000\r\n\r\n' + b'x' * 100000)
-        elif n % 6 in (4, 5):  # while it is answered
-            s.sendall(b'GET /v1/events HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n')
+        protocol, say = ('h2', say_http2) if n // 8 % 2 else ('http/1.1', say_http1)
+        s = context(secure, protocol).wrap_socket(raw, server_hostname='127.0.0.1')
+        if n % 8 == 3:  # in the middle of an upload
+            say(s, 'POST', '/v1/identify', UPLOAD)
+        elif n % 8 in (4, 5):  # while it is answered, at length
+            say(s, 'GET', '/v1/events', [])
+        elif n % 8 == 6:
+            say(s, 'GET', '/healthz', [])
+            s.recv(100)
         vanish(s)
-    until(lambda: int(next(line.split()[-1] for line in ask(secure, '/metrics').decode().splitlines()
-                           if line.startswith('kith_http_connections '))) == 1, 'the connections to end')
+
+    def connections():
+        text = ask(secure, '/metrics').decode()
+        return int(re.search(r'^kith_http_connections (\d+)$', text, re.M).group(1))
+    until(lambda: connections() == 1, f'the connections to end; there are {connections()}')
+
+
+def test_what_one_connection_does_wrong_does_not_end_another(secure):
+    """Greetings that are none, records that are broken: beside them somebody goes on asking."""
+    over = threading.Event()
+
+    def rubbish():
+        while not over.is_set():
+            raw = [secure.socket() for _ in range(8)]
+            for n, s in enumerate(raw):
+                s.sendall(b'this is no greeting' if n % 2 else b'\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00')
+            for s in raw:
+                vanish(s)
+    threads = [threading.Thread(target=rubbish) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        with connect(secure) as s:
+            for n in range(300):
+                s.sendall(b'GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n')
+                answer = b''
+                while b'\r\n\r\n' not in answer:
+                    more = s.recv(4096)
+                    assert more, f'cut off after {n} requests'
+                    answer += more
+                while not answer.endswith(b'}\n') and not answer.endswith(b'ok\n') and len(answer.split(b'\r\n\r\n')[1]) == 0:
+                    answer += s.recv(4096)
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
 
 
 @pytest.mark.parametrize('change,words', [
