@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 
 build=(build-essential cmake ninja-build pkg-config ccache libuv1-dev libh2o-dev libsqlite3-dev libmariadb-dev
     libnats-dev libprotobuf-c-dev protobuf-c-compiler libgrpc++-dev libprotobuf-dev protobuf-compiler
-    protobuf-compiler-grpc libdlib-dev
+    protobuf-compiler-grpc libdlib-dev libdnnl-dev
     libopenblas-dev liblapack-dev libopencv-contrib-dev opencv-data libturbojpeg0-dev libjpeg-dev libpng-dev libwebp-dev
     uthash-dev libjansson-dev libcurl4-openssl-dev libseccomp-dev libssl-dev zlib1g-dev curl ca-certificates file
     python3 python3-pip)

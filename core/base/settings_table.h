@@ -49,6 +49,9 @@ SETTING(plugin_network, choice, "off", "off,on", 0,
         "on: the plug-in's workers may connect to other machines; the grpc recogniser always may")
 SETTING(plugins, text, "", 0, 0, "folder of the plug-ins; empty: beside the program")
 SETTING(models, text, "./models", 0, 0, "folder of the model files")
+SETTING(network, choice, "onednn", "onednn,dlib", 0,
+        "what the dlib recogniser's network runs on; dlib: its own, slower, the reference")
+SETTING(mirror, choice, "on", "on,off", 0, "dlib: the mean of a face's embedding and its mirror image's")
 SETTING(cascade, text, "/usr/share/opencv4/haarcascades/haarcascade_frontalface_alt2.xml", 0, 0,
         "OpenCV cascade that the lbph recogniser detects with")
 SETTING(grpc_address, text, "", 0, 0, "host:port of the remote recogniser that grpc asks; it speaks face.proto")

@@ -1,8 +1,12 @@
 // The dlib recogniser: frontal HOG detector, alignment by five landmarks, ResNet embedding of 128 numbers, L2.
 //
-// The network is dlib's dnn_face_recognition_ex (public domain example), trained for a threshold of 0.6. The HOG
+// The network is dlib's dnn_face_recognition_ex (public domain example), trained for a threshold of 0.6. It runs on
+// oneDNN (network.h); dlib's own, KITH_NETWORK=dlib, is the reference and what is left where oneDNN cannot be used. By
+// default the embedding is the mean of the face's and of its mirror image's (KITH_MIRROR): both show the same person,
+// and what differs between them is noise. The HOG
 // detector sees faces from about 80 pixels; a picture in which it finds none is looked at once more at twice the size,
 // if settings allow faces that small and the picture stays within MAX_UPSAMPLED pixels.
+#include "network.h"
 #include "plugins/recognizer.h"
 
 #include <dlib/dnn.h>
@@ -11,6 +15,7 @@
 #include <dlib/image_transforms.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -49,6 +54,7 @@ using network = dlib::loss_metric<dlib::fc_no_bias<
                    dlib::relu<dlib::affine<dlib::con<32, 7, 7, 2, 2, dlib::input_rgb_image_sized<CHIP_SIDE>>>>>>>>>>>>>;
 
 using picture = dlib::matrix<dlib::rgb_pixel>;
+using embedding = std::array<float, DIMENSION>;
 
 struct found {
     dlib::rectangle box;
@@ -58,12 +64,15 @@ struct found {
 struct instance {
     dlib::frontal_face_detector detector = dlib::get_frontal_face_detector();
     dlib::shape_predictor landmarks;
-    network net;
+    std::unique_ptr<network> reference; // dlib's own: only when it is asked for
+    std::unique_ptr<fast::network> net;
+    bool mirror = true;
+    std::vector<float> chips; // what the network is given
     double min_face = 40;
     picture pixels;
     // What the last call returned.
     std::vector<kith_face> faces;
-    std::vector<dlib::matrix<float, 0, 1>> embeddings;
+    std::vector<embedding> embeddings;
     std::vector<std::vector<float>> points;
 };
 
@@ -89,6 +98,95 @@ template <typename model> void load(model &m, const std::string &file)
     }
 }
 
+// Gathers the weights of dlib's network, which visits its layers from the end to the beginning.
+class gatherer
+{
+  public:
+    std::vector<fast::convolution> convolutions; // the last first
+    std::vector<float> last;
+
+    template <typename any> void operator()(size_t, any &)
+    {
+    }
+    template <long filters, long rows, long columns, int stride_y, int stride_x, int pad_y, int pad_x>
+    void operator()(size_t, dlib::con_<filters, rows, columns, stride_y, stride_x, pad_y, pad_x> &layer)
+    {
+        const float *p = layer.get_layer_params().host();
+        const auto size = layer.get_layer_params().size(), outputs = static_cast<size_t>(layer.num_filters());
+        fast::convolution k{};
+
+        k.outputs = static_cast<int>(outputs);
+        k.size = rows;
+        k.stride = stride_y;
+        k.padding = static_cast<int>(layer.padding_y());
+        const size_t biases = layer.bias_is_disabled() ? 0 : outputs; // they stand behind the weights
+
+        k.weights.assign(p, p + (size - biases));
+        k.bias.assign(outputs, 0.0f);
+        std::copy(p + (size - biases), p + size, k.bias.begin());
+        k.inputs = static_cast<int>(k.weights.size() / outputs) / (k.size * k.size);
+        fold(k);
+        convolutions.push_back(std::move(k));
+    }
+    void operator()(size_t, dlib::affine_ &layer)
+    {
+        affine = &layer;
+    }
+    template <unsigned long outputs, dlib::fc_bias_mode mode> void operator()(size_t, dlib::fc_<outputs, mode> &layer)
+    {
+        const auto &w = layer.get_layer_params();
+
+        last.assign(w.host(), w.host() + w.size());
+    }
+
+  private:
+    dlib::affine_ *affine = nullptr; // the layer after the next convolution
+
+    // y = gamma (w x + b) + beta; the layer tells beta of zeros and gamma + beta of ones, and no more.
+    void fold(fast::convolution &k)
+    {
+        const auto outputs = static_cast<size_t>(k.outputs), each = k.weights.size() / outputs;
+        dlib::resizable_tensor zero(1, k.outputs, 1, 1), one(1, k.outputs, 1, 1);
+
+        if (!affine)
+            throw std::runtime_error("the model file holds another network");
+        zero = 0;
+        one = 1;
+        affine->forward_inplace(zero, zero);
+        affine->forward_inplace(one, one);
+        for (size_t o = 0; o < outputs; o++) {
+            const float beta = zero.host()[o], gamma = one.host()[o] - beta;
+
+            for (size_t i = 0; i < each; i++)
+                k.weights[o * each + i] *= gamma;
+            k.bias[o] = k.bias[o] * gamma + beta;
+        }
+        affine = nullptr;
+    }
+};
+
+std::unique_ptr<fast::network> plan_of(network &net, int chips)
+{
+    gatherer g;
+
+    dlib::visit_computational_layers(net, [&](size_t i, auto &layer) { g(i, layer); });
+    std::reverse(g.convolutions.begin(), g.convolutions.end());
+    return std::make_unique<fast::network>(g.convolutions, g.last, chips);
+}
+
+// Reads the network and puts it onto oneDNN; what dlib holds of it is let go.
+void open_network(instance &me, const kith_settings *settings, const std::string &file)
+{
+    auto net = std::make_unique<network>();
+
+    load(*net, file);
+    me.mirror = std::strcmp(setting(settings, "mirror", "on"), "on") == 0;
+    if (std::strcmp(setting(settings, "network", "onednn"), "dlib") == 0)
+        me.reference = std::move(net);
+    else
+        me.net = plan_of(*net, me.mirror ? 2 : 1);
+}
+
 void *open_instance(const kith_settings *settings, char *error, size_t error_size)
 {
     try {
@@ -96,7 +194,7 @@ void *open_instance(const kith_settings *settings, char *error, size_t error_siz
         const std::string folder = setting(settings, "models", "./models");
 
         load(me->landmarks, folder + "/shape_predictor_5_face_landmarks.dat");
-        load(me->net, folder + "/dlib_face_recognition_resnet_model_v1.dat");
+        open_network(*me, settings, folder + "/dlib_face_recognition_resnet_model_v1.dat");
         me->min_face = std::atof(setting(settings, "min_face", "40"));
         return me.release();
     } catch (const std::exception &e) {
@@ -137,6 +235,52 @@ std::vector<found> detect(instance &me, double min_side)
     return out;
 }
 
+// As dlib's input_rgb_image_sized does it: planes of (value - mean) / 256.
+void put_chip(const picture &chip, bool mirrored, float *to)
+{
+    constexpr float means[] = {122.782f, 117.001f, 104.298f};
+    constexpr size_t plane = static_cast<size_t>(CHIP_SIDE) * CHIP_SIDE;
+
+    for (long y = 0; y < CHIP_SIDE; y++)
+        for (long x = 0; x < CHIP_SIDE; x++) {
+            const dlib::rgb_pixel &p = chip(y, mirrored ? CHIP_SIDE - 1 - x : x);
+            const auto at = static_cast<size_t>(y) * CHIP_SIDE + static_cast<size_t>(x);
+
+            to[at] = (p.red - means[0]) / 256;
+            to[plane + at] = (p.green - means[1]) / 256;
+            to[2 * plane + at] = (p.blue - means[2]) / 256;
+        }
+}
+
+embedding mean_of(const float *a, const float *b)
+{
+    embedding mean;
+
+    for (unsigned i = 0; i < DIMENSION; i++)
+        mean[i] = (a[i] + b[i]) / 2;
+    return mean;
+}
+
+embedding embed(instance &me, const picture &chip)
+{
+    constexpr size_t values = 3UL * CHIP_SIDE * CHIP_SIDE;
+    std::array<float, 2 * DIMENSION> out;
+
+    if (me.reference) {
+        const picture mirrored = dlib::fliplr(chip);
+        const dlib::matrix<float, 0, 1> a = (*me.reference)(chip);
+        const dlib::matrix<float, 0, 1> b = (*me.reference)(me.mirror ? mirrored : chip);
+
+        return mean_of(&a(0), &b(0));
+    }
+    me.chips.resize(2 * values);
+    put_chip(chip, false, me.chips.data());
+    if (me.mirror)
+        put_chip(chip, true, me.chips.data() + values);
+    me.net->run(me.chips.data(), out.data());
+    return mean_of(out.data(), me.mirror ? out.data() + DIMENSION : out.data());
+}
+
 void describe(instance &me, const std::vector<found> &seen)
 {
     std::vector<picture> chips(seen.size());
@@ -153,8 +297,8 @@ void describe(instance &me, const std::vector<found> &seen)
         }
     }
     me.embeddings.clear();
-    for (auto &chip : chips) // one by one: a batch of many faces would hold all their activations at once
-        me.embeddings.push_back(me.net(chip));
+    for (const auto &chip : chips) // one by one: a batch of many faces would hold all their activations at once
+        me.embeddings.push_back(embed(me, chip));
     for (size_t i = 0; i < seen.size(); i++) {
         kith_face &f = me.faces[i];
 
@@ -166,7 +310,7 @@ void describe(instance &me, const std::vector<found> &seen)
         f.quality = static_cast<float>(1 / (1 + std::exp(-2 * seen[i].score))); // the detector's margin, squashed
         f.landmarks = me.points[i].data();
         f.landmark_count = static_cast<uint32_t>(me.points[i].size() / 2);
-        f.embedding = &me.embeddings[i](0);
+        f.embedding = me.embeddings[i].data();
     }
 }
 
@@ -201,7 +345,8 @@ int health(void *self, char *error, size_t error_size)
         picture grey(CHIP_SIDE, CHIP_SIDE);
 
         dlib::assign_all_pixels(grey, 128);
-        if (!std::isfinite(dlib::sum(me.net(grey)))) {
+        const embedding e = embed(me, grey);
+        if (!std::all_of(e.begin(), e.end(), [](float v) { return std::isfinite(v); })) {
             say(error, error_size, "the network's answer is no number");
             return KITH_FAILED;
         }

@@ -231,6 +231,7 @@ def test_the_page_shows_the_nodes_and_what_others_do(world, tmp_path):
     page = Page(front.dashboard, tmp_path)
     number, = world.submit(work, work.picture('a.png', 3, 3, 3))
     page.until_row(number, lambda r: r['person'] == 'unknown')
+    until(lambda: page.ask('pictures') == 1, 'the thumbnail, which the other node makes')
     until(lambda: page.ask('text', '#nodes-summary') == '2 nodes · bus connected', 'both nodes to be shown')
     assert 'work' in page.ask('text', '#nodes') and 'front (this one)' in page.ask('text', '#nodes')
     work.kill()

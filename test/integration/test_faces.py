@@ -1,6 +1,8 @@
 """Real recognisers on real photos: who is in them. Skipped, saying so, where the models or photos are not there."""
 import json
 import os
+import sqlite3
+import struct
 
 import pytest
 from harness import ROOT, until
@@ -36,6 +38,65 @@ def test_dlib_names_every_sample_and_nobody_wrongly(make):
     assert len(face['landmarks']) == 5 and face['similarity'] < 0.5
     kith.post(f'/v1/faces/{face["id"]}/person', {'name': 'Joe Biden'})
     assert kith.get('/v1/images?status=unknown').json['images'] == []
+
+
+def embeddings(make, folder, variables=(), **settings):
+    """Of every face of the samples, in the order of the photos: what a kith with these settings stores."""
+    kith = make(recognizer='dlib', image_roots=SAMPLES, workers=1, data=folder, **settings)
+    kith.variables.update(variables)
+    kith.start()
+    for number in kith.submit(*sorted(SAMPLES.iterdir())):
+        assert kith.finished(number)['verdict']
+    kith.stop()
+    with sqlite3.connect(folder / 'kith.db') as records:
+        rows = records.execute('SELECT embedding FROM faces ORDER BY image_id, id').fetchall()
+    records.close()
+    return [struct.unpack('128f', row[0]) for row in rows]
+
+
+def largest_difference(some, others):
+    assert len(some) == len(others) >= 7
+    return max(abs(a - b) for x, y in zip(some, others) for a, b in zip(x, y))
+
+
+@pytest.mark.parametrize('mirror', ['on', 'off'])
+def test_the_fast_network_says_what_dlibs_own_says(make, tmp_path, mirror):
+    """On the CPU as it is, and on ones that can do less: the instructions are chosen when it starts."""
+    reference = embeddings(make, tmp_path / 'dlib', network='dlib', mirror=mirror)
+    assert largest_difference(reference, embeddings(make, tmp_path / 'fast', mirror=mirror)) < 1e-3
+    if mirror == 'on':  # a worker's environment is its own; a thread has the program's
+        for isa in ('AVX2', 'SSE41'):
+            older = embeddings(make, tmp_path / isa, {'DNNL_MAX_CPU_ISA': isa, 'ONEDNN_MAX_CPU_ISA': isa}, isolation='thread')
+            assert largest_difference(reference, older) < 1e-3, isa
+
+
+def test_a_mirror_image_is_looked_at_as_well(make, tmp_path):
+    """The mean of both differs from either, and a photo and its mirror image have the same."""
+    image = pytest.importorskip('PIL.Image', reason='no python3-pil: deploy/setup.sh test installs it')
+    alone, both = embeddings(make, tmp_path / 'a', mirror='off'), embeddings(make, tmp_path / 'b')
+    assert largest_difference(alone, both) > 1e-2
+    with image.open(SAMPLES / 'obama.jpg') as photo:
+        photo.save(tmp_path / 'as it is.png')
+        photo.transpose(image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / 'mirrored.png')
+    kith = make(recognizer='dlib', image_roots=tmp_path, data=tmp_path / 'c').start()
+    person = kith.post('/v1/people', {'name': 'Obama'}).json['id']
+    assert kith.post(f'/v1/people/{person}/photos', {'path': str(tmp_path / 'as it is.png')}).status == 201
+    found = kith.post('/v1/identify', {'path': str(tmp_path / 'mirrored.png')}).json['faces'][0]
+    assert found['person']['name'] == 'Obama' and found['distance'] < 0.2
+
+
+@pytest.mark.parametrize('keep', [1000, 0.5])
+def test_a_model_file_that_is_cut_short(make, tmp_path, keep):
+    folder = tmp_path / 'models'
+    folder.mkdir()
+    for model in (ROOT / 'models').iterdir():
+        data = model.read_bytes()
+        if 'resnet' in model.name:
+            data = data[:keep if keep > 1 else int(len(data) * keep)]
+        (folder / model.name).write_bytes(data)
+    kith = make(recognizer='dlib', models=folder).start(ready=False)
+    text = until(lambda: (lambda t: t if 'resnet' in t else '')(kith.get('/readyz').text), 'the reason')
+    assert 'KITH_MODELS' in text and kith.get('/readyz').status == 503
 
 
 def test_nine_faces_in_one_photo_each_get_their_own_answer(make, tmp_path):

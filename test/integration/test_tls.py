@@ -93,7 +93,8 @@ def test_a_picture_goes_through_both_protocols(secure):
         answer = subprocess.run(['curl', '-sS', protocol, '--cacert', secure.settings['tls_cert'], '-H',
                                  'content-type: image/png', '--data-binary', f'@{secure.folder}/a.png', '-w',
                                  '%{http_version}', url], capture_output=True, text=True, timeout=PATIENCE_S)
-        assert '"faces":[' in answer.stdout and answer.stdout.endswith('2' if protocol == '--http2' else '1.1'), answer
+        assert '"faces":[' in answer.stdout and answer.stdout.endswith('2' if protocol == '--http2' else '1.1'), \
+            (answer, secure.log()[-3000:])
 
 
 def test_the_cookie_is_for_tls_only(secure):
