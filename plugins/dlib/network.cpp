@@ -15,7 +15,7 @@ namespace
 using dnnl::memory;
 using tag = memory::format_tag;
 using arguments = std::unordered_map<int, memory>;
-constexpr int BLOCKS = 14;
+constexpr int BLOCKS = 14, WINOGRAD_SIDE = 8;
 
 memory::desc describe(int n, int c, int h, int w, tag layout)
 {
@@ -99,10 +99,16 @@ void network::plan::add_convolution(const convolution &k, const tensor &from, co
     if (end != NOTHING)
         after.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0, 0);
     attributes.set_post_ops(after);
-    const dnnl::convolution_forward::desc d(dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_auto,
-                                            from.data.get_desc(), any_weights, bias_desc, to.data.get_desc(), stride,
-                                            pad, pad);
-    const dnnl::convolution_forward::primitive_desc pd(d, attributes, engine);
+    const auto way = [&](dnnl::algorithm how) {
+        return dnnl::convolution_forward::desc(dnnl::prop_kind::forward_inference, how, from.data.get_desc(),
+                                               any_weights, bias_desc, to.data.get_desc(), stride, pad, pad);
+    };
+    // Winograd's way needs half the multiplications where the picture is large enough for its tiles.
+    dnnl::convolution_forward::primitive_desc pd;
+    if (k.size == 3 && k.stride == 1 && from.h >= WINOGRAD_SIDE)
+        pd = {way(dnnl::algorithm::convolution_winograd), attributes, engine, true};
+    if (!pd)
+        pd = {way(dnnl::algorithm::convolution_direct), attributes, engine};
     memory plain({{k.outputs, k.inputs, k.size, k.size}, memory::data_type::f32, tag::oihw}, engine,
                  const_cast<float *>(k.weights.data()));
     memory weights(pd.weights_desc(), engine), bias(bias_desc, engine);
