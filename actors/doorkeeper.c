@@ -92,10 +92,7 @@ bool doorkeeper_admits(struct doorkeeper *d, struct http_request *request, unsig
         return true;
     if (verdict.result == KEY_RIGHT)
         http_problem(request, 403, "key-not-for-this", "The key “%s” is not for this: it needs the role %s.",
-                     verdict.who,
-                     access == ACCESS_SUBMIT ? "submit"
-                     : access == ACCESS_READ ? "read"
-                                             : "admin");
+                     verdict.who, access_name(access));
     else if (!d->read && verdict.result == KEY_WRONG)
         http_problem(request, 503, "keys-not-read", "The keys have not been read from the database yet.");
     else

@@ -64,12 +64,22 @@ void keyring_free(struct keyring *k)
     free(k);
 }
 
+static const struct {
+    const char *word;
+    unsigned bit, gives;
+} table[] = {
+    {"submit", ACCESS_SUBMIT, ACCESS_SUBMIT}, {"read", ACCESS_READ, ACCESS_READ}, {"admin", ACCESS_ADMIN, ACCESS_ALL}};
+
+const char *access_name(unsigned bit)
+{
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (table[i].bit == bit)
+            return table[i].word;
+    return "";
+}
+
 unsigned access_parse(const char *words)
 {
-    static const struct {
-        const char *word;
-        unsigned bits;
-    } table[] = {{"submit", ACCESS_SUBMIT}, {"read", ACCESS_READ}, {"admin", ACCESS_ALL}};
     unsigned roles = 0;
 
     while (*words) {
@@ -79,7 +89,7 @@ unsigned access_parse(const char *words)
             i++;
         if (i == 3)
             return 0;
-        roles |= table[i].bits;
+        roles |= table[i].gives;
         words += n + (words[n] == ',');
     }
     return roles;

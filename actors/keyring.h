@@ -26,6 +26,8 @@ void keyring_free(struct keyring *k);
 
 /* "submit,read" → bits; admin has all of them. 0 when it is none or a word is unknown. */
 unsigned access_parse(const char *words);
+/* The word of one bit: "submit", "read", "admin". */
+const char *access_name(unsigned bit);
 
 /* The keys of a file: lines of "ROLES KEY [NAME]", KEY as it is or as sha256:HEX, # starts a comment. Takes their
  * place, or changes nothing and returns -EINVAL with words that name the line. */

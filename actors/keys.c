@@ -62,10 +62,9 @@ static void read_file(struct msg *m)
 
 static const char *roles_text(unsigned roles)
 {
-    return (roles & ACCESS_ADMIN)   ? "admin"
-           : roles == ACCESS_SUBMIT ? "submit"
-           : roles == ACCESS_READ   ? "read"
-                                    : "submit,read";
+    if (roles & ACCESS_ADMIN)
+        return access_name(ACCESS_ADMIN);
+    return roles == (ACCESS_SUBMIT | ACCESS_READ) ? "submit,read" : access_name(roles);
 }
 
 static bool holds(const struct known *list, int count, const struct known *one)
@@ -185,10 +184,7 @@ static void answer_session(struct actor *self, struct http_request *request, uns
     buf_printf(&out, "{\"auth\":\"%s\",\"roles\":[", config->door->keys ? "keys" : "none");
     for (unsigned bit = ACCESS_SUBMIT; bit <= ACCESS_ADMIN; bit *= 2)
         if (roles & bit) {
-            buf_printf(&out, "%s\"%s\"", separator,
-                       bit == ACCESS_SUBMIT ? "submit"
-                       : bit == ACCESS_READ ? "read"
-                                            : "admin");
+            buf_printf(&out, "%s\"%s\"", separator, access_name(bit));
             separator = ",";
         }
     buf_str(&out, "],\"name\":");

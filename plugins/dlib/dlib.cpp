@@ -267,9 +267,12 @@ embedding embed(instance &me, const picture &chip)
     std::array<float, 2 * DIMENSION> out;
 
     if (me.reference) {
-        const picture mirrored = dlib::fliplr(chip);
         const dlib::matrix<float, 0, 1> a = (*me.reference)(chip);
-        const dlib::matrix<float, 0, 1> b = (*me.reference)(me.mirror ? mirrored : chip);
+
+        if (!me.mirror)
+            return mean_of(&a(0), &a(0));
+        const picture mirrored = dlib::fliplr(chip);
+        const dlib::matrix<float, 0, 1> b = (*me.reference)(mirrored);
 
         return mean_of(&a(0), &b(0));
     }

@@ -2,7 +2,6 @@
 import pathlib
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -10,13 +9,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / 'test/integration'))
 from harness import Kith, remove, until  # noqa: E402
-from test_grpc import FaceServer  # noqa: E402
-
-
-def stubs(folder):
-    subprocess.run(['protoc', f'--proto_path={ROOT}/proto', f'--python_out={folder}', f'--grpc_out={folder}',
-                    '--plugin=protoc-gen-grpc=/usr/bin/grpc_python_plugin', 'face.proto'], check=True)
-    return folder
+from test_grpc import FaceServer, make_stubs  # noqa: E402
 
 
 def bare(server, count):
@@ -38,7 +31,7 @@ def bare(server, count):
 def run(figure, quick):
     count = 200 if quick else 2000
     folder = pathlib.Path(tempfile.mkdtemp(prefix='kith-bench-'))
-    kith, server = None, FaceServer(stubs(folder))
+    kith, server = None, FaceServer(make_stubs(folder))
     try:
         server.start()
         direct = bare(server, count)

@@ -1,7 +1,6 @@
 """The Debian packages: what is in them, that it runs from where it is installed, that nothing stays behind."""
 import os
 import shutil
-import signal
 import subprocess
 
 import pytest
@@ -58,7 +57,6 @@ def test_it_runs_from_where_it_is_installed(root, tmp_path):
     number, = installed.submit(installed.picture('a.png', 1, 2, 3))
     assert installed.finished(number)['verdict'] == 'unknown'
     assert installed.stop() == 0
-    assert installed.process.returncode != -signal.SIGKILL
     for plugin in ('dlib', 'lbph', 'grpc'):
         assert (root / f'usr/lib/kith/{plugin}.so').exists()
 

@@ -50,12 +50,16 @@ class FaceServer:
         return [c.split(' ', 1)[1] for c in self.calls if c.startswith('identify')]
 
 
-@pytest.fixture(scope='module')
-def stubs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('stubs')
+def make_stubs(folder):
+    """Python's side of proto/face.proto, written by the compiler."""
     subprocess.run(['protoc', f'--proto_path={ROOT}/proto', f'--python_out={folder}', f'--grpc_out={folder}',
                     '--plugin=protoc-gen-grpc=/usr/bin/grpc_python_plugin', 'face.proto'], check=True)
     return folder
+
+
+@pytest.fixture(scope='module')
+def stubs(tmp_path_factory):
+    return make_stubs(tmp_path_factory.mktemp('stubs'))
 
 
 @pytest.fixture
