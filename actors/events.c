@@ -77,7 +77,7 @@ static void write_event(struct buf *out, const struct event *e, const struct ima
 
     buf_printf(out, "id: %lld\nevent: %s\ndata: ", (long long)e->id, names[e->kind]);
     if (e->kind == EVENT_IMAGE)
-        json_image(out, image);
+        json_image(out, image, false);
     else
         buf_printf(out, "{\"id\":%lld}", (long long)(e->image ? e->image : e->person));
     buf_str(out, "\n\n");

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { EXPLAINED = 1 }; /* how a call is kept */
+
 struct frontend {
     struct msg_capacity capacity; /* as last told */
     struct msg_breaker breaker;
@@ -27,7 +29,7 @@ static void on_images(struct actor *self, void *context, int status, const struc
         buf_str(&out, "{\"images\":[");
         for (int i = 0; i < r->image_count; i++) {
             buf_str(&out, i ? ",\n" : "");
-            json_image(&out, &r->images[i]);
+            json_image(&out, &r->images[i], call->op == EXPLAINED);
         }
         if (r->next)
             buf_printf(&out, "],\"next\":\"%lld\"}", (long long)r->next);
@@ -68,9 +70,12 @@ static void list_images(struct actor *self, struct http_request *request)
 {
     const struct frontend_config *config = actor_config(self);
     struct store_list *m = STORE_MESSAGE(STORE_IMAGES, store_list);
+    bool explain;
 
-    if (query_page(request, config->page_limit, &m->limit, &m->after) && query_filters(request, m))
-        actor_ask(self, "store", &m->m.head, config->store_ms, on_images, call_new(self, request, 0));
+    if (query_page(request, config->page_limit, &m->limit, &m->after) && query_filters(request, m) &&
+        query_explain(request, &explain))
+        actor_ask(self, "store", &m->m.head, config->store_ms, on_images,
+                  call_new(self, request, explain ? EXPLAINED : 0));
     else
         msg_unref(&m->m.head);
 }
@@ -82,7 +87,7 @@ static void on_image(struct actor *self, void *context, int status, const struct
 
     (void)self;
     if (!reply_failed(call->request, status, reply)) {
-        json_image(&out, &((const struct store_reply *)reply)->images[0]);
+        json_image(&out, &((const struct store_reply *)reply)->images[0], call->op == EXPLAINED);
         reply_json(call->request, 200, &out);
     }
     call_free(call);
@@ -92,13 +97,14 @@ static void one_image(struct actor *self, struct http_request *request)
 {
     const struct frontend_config *config = actor_config(self);
     struct store_id *m;
+    bool explain;
     int64_t id;
 
-    if (!part_number(request, 0, &id))
+    if (!part_number(request, 0, &id) || !query_explain(request, &explain))
         return;
     m = STORE_MESSAGE(STORE_IMAGE, store_id);
     m->id = id;
-    actor_ask(self, "store", &m->m.head, config->store_ms, on_image, call_new(self, request, 0));
+    actor_ask(self, "store", &m->m.head, config->store_ms, on_image, call_new(self, request, explain ? EXPLAINED : 0));
 }
 
 /* --- numbers and health --- */

@@ -5,8 +5,11 @@
  * changes alone, whoever made them: from the first number at the start, from the last one read ever after.
  *
  *   start, changed, poll ─▶ read the log page by page ─▶ index, names
- *                        ─▶ if anything changed: read the faces nobody knows, page by page ─▶ compare
- *                                                    ─▶ STORE_RESOLVE those who now have a name
+ *                        ─▶ of whom somebody said who they are not: look at the faces that carry their name
+ *                        ─▶ if anything changed: read the faces nobody knows, page by page ─▶ decide
+ *                                                    ─▶ STORE_RESOLVE those who now have a name, or a stranger's number
+ *                        ─▶ cohort and calibration, a slice at a time; eased: another pass
+ *   found unknown        ─▶ after a moment the same for those faces that are new: strangers are known again
  *
  * Where other nodes enrol too, a match waits for a reading that began after it was asked: who was enrolled anywhere
  * before a photo was posted is known when it is compared. Matches that come during one reading share the next.
@@ -16,70 +19,49 @@
  */
 #include "actors/gallery.h"
 
-#include "actors/gallery_index.h"
-#include "actors/gallery_job.h"
+#include "actors/gallery_parts.h"
 #include "core/base/log.h"
 #include "core/base/metrics.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
-enum { ASK_MS = 30000, RETRY_MS = 1000, WAITERS_MAX = 4096, TIMER_PASS = 1, TIMER_POLL };
-struct name {
-    int64_t id;
-    char *text;
-    UT_hash_handle hh;
-};
-
-struct gallery {
-    struct packet_hello model;
-    bool model_known;
-    struct name *names;
-    int64_t last_change, last_face; /* cursors: of the log; of the pass under way over unknown faces */
-    bool passing, again;            /* again: something changed during the pass */
-    bool resolving;                 /* the pass looks at the unknown faces too */
-    bool reading, found;            /* the log is being read; it had something new */
-    bool pass_reads, pass_asked;    /* the pass goes on after this reading; after the next */
-    struct msg_job *reads, *asked;  /* the matches that do */
-    uint64_t generation;            /* grows with each change of the index */
-    int64_t resolved;
-    actor_token waiters[WAITERS_MAX]; /* asked for a change: answered at the end of a pass begun after it */
-    int waiting, next_waiting;        /* those after `waiting` came during the pass */
-};
+enum { RETRY_MS = 1000, TAIL_MS = 300, TIMER_PASS = 1, TIMER_POLL, TIMER_TAIL };
 
 static struct metric templates = {
     .name = "kith_gallery_templates", .help = "Enrolled templates.", .kind = METRIC_GAUGE};
 static struct metric resolved_total = {.name = "kith_gallery_resolved_total",
                                        .help = "Faces named after an enrolment."};
+static struct metric people = {
+    .name = "kith_gallery_people", .help = "People with a template of the recogniser's model.", .kind = METRIC_GAUGE};
+static struct metric memory = {
+    .name = "kith_gallery_bytes", .help = "Memory of the templates and their codes.", .kind = METRIC_GAUGE};
+static struct metric cohort = {.name = "kith_gallery_cohort_faces",
+                               .help = "Faces of strangers that likenesses are measured against.",
+                               .kind = METRIC_GAUGE};
+static struct metric strangers = {
+    .name = "kith_gallery_strangers", .help = "Different strangers that are remembered.", .kind = METRIC_GAUGE};
+static struct metric calibrated = {.name = "kith_gallery_calibrated",
+                                   .help = "1: names are given by KITH_FALSE_NAME_RATE; 0: by a fixed threshold.",
+                                   .kind = METRIC_GAUGE};
+static struct metric *const metrics[] = {&templates, &resolved_total, &people,    &memory,
+                                         &cohort,    &strangers,      &calibrated};
 
-static void begin_pass(struct actor *self, bool resolving);
 static void next_faces(struct actor *self);
-static void read_log(struct actor *self);
+static void next_review(struct actor *self);
 
-static double threshold_of(struct actor *self)
-{
-    const struct gallery_config *config = actor_config(self);
-    struct gallery *g = actor_state(self);
-
-    return config->threshold >= 0 ? config->threshold : g->model.threshold;
-}
-
-static struct msg_job *job_new(struct actor *self, int kind, const struct msg *source)
+struct msg_job *gallery_new_job(struct actor *self, int kind, const struct msg *source)
 {
     const struct gallery_config *config = actor_config(self);
     struct gallery *g = actor_state(self);
     struct msg_job *job = gallery_job_new(kind, source);
 
-    job->index = config->index;
+    job->decider = config->decider;
     job->model = g->model;
-    job->threshold = threshold_of(self);
-    job->max = config->candidates;
     return job;
 }
 
-static int run(struct actor *self, struct msg_job *job)
+int gallery_run(struct actor *self, struct msg_job *job)
 {
     const struct gallery_config *config = actor_config(self);
 
@@ -87,53 +69,36 @@ static int run(struct actor *self, struct msg_job *job)
                        gallery_job_work);
 }
 
-static void remember_name(struct gallery *g, int64_t id, const char *text)
-{
-    struct name *n;
+/* --- cohort and calibration --- */
 
-    HASH_FIND(hh, g->names, &id, sizeof id, n);
-    if (!n) {
-        n = calloc(1, sizeof *n);
-        if (!n)
-            abort();
-        n->id = id;
-        HASH_ADD(hh, g->names, id, sizeof n->id, n);
-    }
-    free(n->text);
-    n->text = strdup(text);
-    if (!n->text)
-        abort();
+static void refresh(struct actor *self)
+{
+    struct gallery *g = actor_state(self);
+
+    if (g->model_known && !g->refreshing && g->model.dimension)
+        g->refreshing = gallery_run(self, gallery_new_job(self, JOB_REFRESH, NULL)) == ACTOR_OK;
 }
 
-static void forget_name(struct gallery *g, int64_t id)
+static void after_refresh(struct actor *self, const struct msg_job *job)
 {
-    struct name *n;
+    struct gallery *g = actor_state(self);
+    bool was = g->calibrated;
 
-    HASH_FIND(hh, g->names, &id, sizeof id, n);
-    if (!n)
+    g->refreshing = false;
+    g->calibrated = job->state.calibrated;
+    metric_set(&calibrated, g->calibrated);
+    if (job->more) {
+        refresh(self);
         return;
-    HASH_DEL(g->names, n);
-    free(n->text);
-    free(n);
+    }
+    if (was != job->state.calibrated)
+        log_event(LOG_INFO, "decisions", LOG_STR("by", job->state.calibrated ? "false name rate" : "fixed threshold"),
+                  LOG_INT("cohort", job->state.cohort), LOG_INT("people", job->state.people));
+    if (job->eased)
+        gallery_begin_pass(self, true);
 }
 
-static const char *name_of(const struct gallery *g, int64_t id)
-{
-    struct name *n;
-
-    HASH_FIND(hh, g->names, &id, sizeof id, n);
-    return n ? n->text : NULL;
-}
-
-static int64_t person_named(const struct gallery *g, const char *text)
-{
-    for (const struct name *n = g->names; n; n = n->hh.next)
-        if (strcmp(n->text, text) == 0)
-            return n->id;
-    return PERSON_UNKNOWN;
-}
-
-/* --- the pass: what changed, then the faces nobody knows --- */
+/* --- the pass: what changed, whom somebody denied, the faces nobody knows --- */
 
 static void end_pass(struct actor *self)
 {
@@ -149,8 +114,11 @@ static void end_pass(struct actor *self)
     g->waiting = g->next_waiting;
     g->next_waiting = 0;
     g->passing = false;
+    refresh(self);
     if (g->again || g->waiting)
-        begin_pass(self, true);
+        gallery_begin_pass(self, true);
+    else if (g->late_tail)
+        actor_after(self, TAIL_MS, TIMER_TAIL);
 }
 
 static void pass_failed(struct actor *self, const char *what)
@@ -163,50 +131,48 @@ static void on_page_resolved(struct actor *self, void *context, int status, cons
 {
     const struct store_reply *r = (const struct store_reply *)reply;
     struct gallery *g = actor_state(self);
+    bool reviewing = context != NULL;
 
-    (void)context;
     if (status != ACTOR_OK || r->status != STORE_OK) {
         pass_failed(self, "the store");
         return;
     }
     g->resolved += r->changed;
-    metric_add(&resolved_total, r->changed);
-    next_faces(self);
+    if (!reviewing)
+        metric_add(&resolved_total, r->changed);
+    if (reviewing)
+        next_review(self);
+    else
+        next_faces(self);
 }
 
-static void after_resolve(struct actor *self, struct msg_job *job)
+static void after_page(struct actor *self, struct msg_job *job)
 {
+    static char reviewing;
     struct store_resolve *m = job->resolve;
 
+    if (m->count == 0 && job->kind == JOB_REVIEW) {
+        next_review(self);
+        return;
+    }
     if (m->count == 0) {
         next_faces(self);
         return;
     }
     job->resolve = NULL;
     for (int i = 0; i < m->count; i++)
-        log_event(LOG_INFO, "resolved", LOG_INT("image", m->faces[i].image), LOG_INT("person", m->faces[i].person));
-    actor_ask(self, "store", &m->m.head, ASK_MS, on_page_resolved, NULL);
+        if (m->faces[i].person != m->faces[i].was)
+            log_event(LOG_INFO, "resolved", LOG_INT("image", m->faces[i].image), LOG_INT("person", m->faces[i].person));
+    actor_ask(self, "store", &m->m.head, GALLERY_ASK_MS, on_page_resolved, job->kind == JOB_REVIEW ? &reviewing : NULL);
 }
 
-static void on_faces(struct actor *self, void *context, int status, const struct msg *reply)
+static void give_page(struct actor *self, int kind, const struct msg *reply, int64_t person)
 {
-    const struct store_reply *r = (const struct store_reply *)reply;
-    struct gallery *g = actor_state(self);
-    struct msg_job *job;
+    struct msg_job *job = gallery_new_job(self, kind, reply);
 
-    (void)context;
-    if (status != ACTOR_OK || r->status != STORE_OK) {
-        pass_failed(self, "the store");
-        return;
-    }
-    if (r->face_count == 0) {
-        end_pass(self);
-        return;
-    }
-    g->last_face = r->next;
-    job = job_new(self, JOB_RESOLVE, reply);
+    job->person = person;
     job->resolve = STORE_MESSAGE(STORE_RESOLVE, store_resolve);
-    if (run(self, job) < 0)
+    if (gallery_run(self, job) < 0)
         pass_failed(self, "its own thread");
 }
 
@@ -220,6 +186,58 @@ static struct store_list *page_of(struct actor *self, uint32_t type, int64_t aft
     return m;
 }
 
+static void on_person_faces(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct store_reply *r = (const struct store_reply *)reply;
+    struct gallery *g = actor_state(self);
+
+    (void)context;
+    if (status != ACTOR_OK || r->status != STORE_OK) {
+        pass_failed(self, "the store");
+    } else if (r->face_count == 0) {
+        g->review_count--;
+        g->review_after = 0;
+        next_review(self);
+    } else {
+        g->review_after = r->next;
+        give_page(self, JOB_REVIEW, reply, g->reviews[g->review_count - 1]);
+    }
+}
+
+static void next_review(struct actor *self)
+{
+    struct gallery *g = actor_state(self);
+    struct store_list *m;
+
+    if (!g->review_count || !g->model_known) {
+        next_faces(self);
+        return;
+    }
+    m = page_of(self, STORE_PERSON_FACES, g->review_after);
+    m->person = g->reviews[g->review_count - 1];
+    actor_ask(self, "store", &m->m.head, GALLERY_ASK_MS, on_person_faces, NULL);
+}
+
+static void on_faces(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct store_reply *r = (const struct store_reply *)reply;
+    struct gallery *g = actor_state(self);
+
+    (void)context;
+    if (status != ACTOR_OK || r->status != STORE_OK) {
+        pass_failed(self, "the store");
+        return;
+    }
+    if (r->face_count == 0) {
+        end_pass(self);
+        return;
+    }
+    g->last_face = r->next;
+    if (r->next > g->newest_face)
+        g->newest_face = r->next;
+    give_page(self, JOB_RESOLVE, reply, 0);
+}
+
 static void next_faces(struct actor *self)
 {
     struct gallery *g = actor_state(self);
@@ -228,10 +246,10 @@ static void next_faces(struct actor *self)
         end_pass(self);
         return;
     }
-    actor_ask(self, "store", &page_of(self, STORE_UNKNOWN_FACES, g->last_face)->m.head, ASK_MS, on_faces, NULL);
+    actor_ask(self, "store", &page_of(self, STORE_UNKNOWN_FACES, g->last_face)->m.head, GALLERY_ASK_MS, on_faces, NULL);
 }
 
-static void begin_pass(struct actor *self, bool resolving)
+void gallery_begin_pass(struct actor *self, bool resolving)
 {
     struct gallery *g = actor_state(self);
 
@@ -240,28 +258,30 @@ static void begin_pass(struct actor *self, bool resolving)
         return;
     }
     g->passing = true;
-    g->again = false;
+    g->again = g->late_tail = false;
     g->resolving = resolving;
     g->last_face = g->resolved = 0;
     g->pass_asked = true;
-    read_log(self);
+    gallery_read_log(self);
 }
 
-/* --- the reading of the log --- */
-
-static void give_matches(struct actor *self, struct msg_job *list)
+/* Only the faces that no pass has seen yet. */
+static void begin_tail(struct actor *self)
 {
     struct gallery *g = actor_state(self);
 
-    for (struct msg_job *job = list, *next; job; job = next) {
-        actor_token token = job->token;
-
-        next = job->next;
-        job->matched->generation = g->generation;
-        if (run(self, job) < 0)
-            actor_answer_error(self, token, ACTOR_FULL);
+    if (g->passing) {
+        g->late_tail = true;
+        return;
     }
+    g->passing = true;
+    g->late_tail = false;
+    g->last_face = g->newest_face;
+    g->resolved = 0;
+    next_faces(self);
 }
+
+/* --- the reading of the log --- */
 
 /* A match is worth more late than never: when the store cannot be read it goes by what is known. */
 static void end_reading(struct actor *self, bool well)
@@ -271,20 +291,46 @@ static void end_reading(struct actor *self, bool well)
     bool pass = g->pass_reads;
 
     g->reading = g->pass_reads = false;
+    g->read_once |= well;
     g->reads = NULL;
-    give_matches(self, list);
+    gallery_give_matches(self, list);
     if (pass && !well)
         pass_failed(self, "the store");
     else if (pass && (g->resolving |= g->found))
-        next_faces(self);
+        next_review(self);
     else if (pass)
         end_pass(self);
     else if (g->found)
-        begin_pass(self, true);
-    read_log(self);
+        gallery_begin_pass(self, true);
+    gallery_read_log(self);
 }
 
-static struct store_list *changes_page(struct actor *self);
+static void ask_changes(struct actor *self);
+
+/* What was denied before this start has been looked at then. */
+static void remember_review(struct gallery *g, int64_t person)
+{
+    for (int i = 0; i < g->review_count; i++)
+        if (g->reviews[i] == person)
+            return;
+    if (g->read_once && g->review_count < GALLERY_REVIEWS_MAX)
+        g->reviews[g->review_count++] = person;
+}
+
+static void take_changes(struct gallery *g, const struct store_reply *r)
+{
+    for (int i = 0; i < r->change_count; i++) {
+        if (r->changes[i].name)
+            gallery_remember_name(g, r->changes[i].person, r->changes[i].name);
+        else
+            gallery_forget_name(g, r->changes[i].person);
+        if (r->changes[i].kind == GALLERY_COUNTER_ADDED)
+            remember_review(g, r->changes[i].person);
+    }
+    g->last_change = r->next;
+    g->generation++;
+    g->found = true;
+}
 
 static void on_changes(struct actor *self, void *context, int status, const struct msg *reply)
 {
@@ -293,36 +339,27 @@ static void on_changes(struct actor *self, void *context, int status, const stru
 
     (void)context;
     if (status != ACTOR_OK || r->status != STORE_OK ||
-        (r->change_count && run(self, job_new(self, JOB_APPLY, reply)) < 0)) {
+        (r->change_count && gallery_run(self, gallery_new_job(self, JOB_APPLY, reply)) < 0)) {
         end_reading(self, false);
         return;
     }
-    for (int i = 0; i < r->change_count; i++) {
-        if (r->changes[i].name)
-            remember_name(g, r->changes[i].person, r->changes[i].name);
-        else
-            forget_name(g, r->changes[i].person);
-    }
-    if (r->change_count) {
-        g->last_change = r->next;
-        g->generation++;
-        g->found = true;
-    }
+    if (r->change_count)
+        take_changes(g, r);
     if (r->more)
-        actor_ask(self, "store", &changes_page(self)->m.head, ASK_MS, on_changes, NULL);
+        ask_changes(self);
     else
         end_reading(self, true);
 }
 
-static struct store_list *changes_page(struct actor *self)
+static void ask_changes(struct actor *self)
 {
     struct gallery *g = actor_state(self);
 
-    return page_of(self, STORE_GALLERY_CHANGES, g->last_change);
+    actor_ask(self, "store", &page_of(self, STORE_GALLERY_CHANGES, g->last_change)->m.head, GALLERY_ASK_MS, on_changes,
+              NULL);
 }
 
-/* Begins a reading for all that wait for one, if none is under way. */
-static void read_log(struct actor *self)
+void gallery_read_log(struct actor *self)
 {
     struct gallery *g = actor_state(self);
 
@@ -334,7 +371,7 @@ static void read_log(struct actor *self)
     g->reads = g->asked;
     g->pass_asked = false;
     g->asked = NULL;
-    actor_ask(self, "store", &changes_page(self)->m.head, ASK_MS, on_changes, NULL);
+    ask_changes(self);
 }
 
 /* --- messages --- */
@@ -344,7 +381,7 @@ static void on_changed(struct actor *self)
     struct gallery *g = actor_state(self);
     actor_token token = actor_defer(self);
 
-    if (token && g->waiting + g->next_waiting == WAITERS_MAX) {
+    if (token && g->waiting + g->next_waiting == GALLERY_WAITERS_MAX) {
         actor_answer_error(self, token, ACTOR_FULL);
     } else if (token) {
         g->waiters[g->waiting + g->next_waiting] = token;
@@ -353,134 +390,45 @@ static void on_changed(struct actor *self)
         else
             g->waiting++;
     }
-    begin_pass(self, true);
-}
-
-static void on_match(struct actor *self, const struct msg *m)
-{
-    const struct gallery_config *config = actor_config(self);
-    struct gallery *g = actor_state(self);
-    struct msg_job *job = job_new(self, JOB_MATCH, m);
-
-    job->matched = msg_matched_new(((const struct msg_match *)m)->event);
-    job->model = job->matched->event->hello;
-    if (!g->model_known) { /* the recognisers are on other nodes */
-        g->model = job->model;
-        g->model_known = true;
-        begin_pass(self, true);
-    }
-    if (config->threshold < 0)
-        job->threshold = job->model.threshold;
-    job->token = actor_defer(self);
-    if (!config->poll_ms && !g->reading) {
-        give_matches(self, job);
-        return;
-    }
-    job->next = g->asked;
-    g->asked = job;
-    read_log(self);
-}
-
-/* --- labels: the recogniser matched it itself --- */
-
-static void next_label(struct actor *self, struct msg_job *job);
-
-static void end_match(struct actor *self, struct msg_job *job)
-{
-    struct msg_matched *m = job->matched;
-
-    m->head.size_bytes += m->arena.total;
-    job->matched = NULL;
-    actor_answer(self, job->token, &m->head);
-    msg_unref(&job->head);
-}
-
-/* A label is the name of one of the person's photos, or the person's own. */
-static void on_label(struct actor *self, void *context, int status, const struct msg *reply)
-{
-    const struct store_reply *r = (const struct store_reply *)reply;
-    struct gallery *g = actor_state(self);
-    struct msg_job *job = context;
-    struct msg_matched *m = job->matched;
-    struct face *f = &m->faces[job->at++];
-    const char *label = f->person_name;
-
-    if (status != ACTOR_OK || r->status != STORE_OK) {
-        actor_answer_error(self, job->token, ACTOR_GONE);
-        msg_unref(&job->head);
-        return;
-    }
-    f->person = r->id ? r->id : person_named(g, label);
-    f->person_name = r->id ? arena_text(&m->arena, r->texts[0]) : arena_text(&m->arena, name_of(g, f->person));
-    if (f->person == PERSON_UNKNOWN)
-        snprintf(m->nobody, sizeof m->nobody, "%s", label);
-    next_label(self, job);
-}
-
-static void next_label(struct actor *self, struct msg_job *job)
-{
-    struct msg_matched *m = job->matched;
-
-    for (; job->at < m->face_count; job->at++) {
-        struct face *f = &m->faces[job->at];
-        struct store_text *ask;
-
-        if (f->embedding || !f->person_name || !f->person_name[0])
-            continue;
-        f->similarity = similarity_of(f->distance, job->threshold);
-        if (f->distance <= job->threshold) {
-            ask = STORE_MESSAGE(STORE_PHOTO_PERSON, store_text);
-            ask->text = arena_text(&ask->m.arena, f->person_name);
-            actor_ask(self, "store", &ask->m.head, ASK_MS, on_label, job);
-            return;
-        }
-        f->person_name = NULL;
-    }
-    end_match(self, job);
-}
-
-static void name_candidates(const struct gallery *g, struct msg_matched *m, const struct face *f)
-{
-    struct candidate *list = (struct candidate *)(uintptr_t)f->candidates;
-
-    for (int i = 0; i < f->candidate_count; i++)
-        list[i].name = arena_text(&m->arena, name_of(g, list[i].person));
-}
-
-static void after_match(struct actor *self, struct msg_job *job)
-{
-    struct gallery *g = actor_state(self);
-    struct msg_matched *m = job->matched;
-
-    for (int i = 0; i < m->face_count; i++) {
-        struct face *f = &m->faces[i];
-
-        name_candidates(g, m, f);
-        if (f->embedding)
-            f->person_name = f->person > 0 ? arena_text(&m->arena, name_of(g, f->person)) : NULL;
-    }
-    msg_ref(&job->head);
-    next_label(self, job);
+    gallery_begin_pass(self, true);
 }
 
 static void on_job(struct actor *self, struct msg_job *job)
 {
     metric_set(&templates, job->size);
+    metric_set(&memory, (int64_t)job->memory);
+    metric_set(&people, job->state.people);
+    metric_set(&cohort, job->state.cohort);
+    metric_set(&strangers, job->state.strangers);
     if (job->kind == JOB_MATCH)
-        after_match(self, job);
-    else if (job->kind == JOB_RESOLVE)
-        after_resolve(self, job);
+        gallery_after_match(self, job);
+    else if (job->kind == JOB_RESOLVE || job->kind == JOB_REVIEW)
+        after_page(self, job);
+    else if (job->kind == JOB_REFRESH)
+        after_refresh(self, job);
+}
+
+static void on_found_unknown(struct actor *self, const struct msg_count *m)
+{
+    struct gallery *g = actor_state(self);
+
+    if ((uint64_t)m->count != g->generation) {
+        gallery_begin_pass(self, true);
+    } else if (!g->late_tail) {
+        g->late_tail = true;
+        actor_after(self, TAIL_MS, TIMER_TAIL);
+    }
 }
 
 static int gallery_start(struct actor *self)
 {
     const struct gallery_config *config = actor_config(self);
 
-    metric_register(&templates);
-    metric_register(&resolved_total);
-    if (run(self, job_new(self, JOB_CLEAR, NULL)) < 0)
+    for (size_t i = 0; i < sizeof metrics / sizeof metrics[0]; i++)
+        metric_register(metrics[i]);
+    if (gallery_run(self, gallery_new_job(self, JOB_CLEAR, NULL)) < 0)
         return -EAGAIN;
-    begin_pass(self, true);
+    gallery_begin_pass(self, true);
     if (config->poll_ms)
         actor_after(self, config->poll_ms, TIMER_POLL);
     return 0;
@@ -492,19 +440,18 @@ static void gallery_receive(struct actor *self, const struct msg *m)
 
     switch (m->type) {
     case MSG_MATCH:
-        on_match(self, m);
+        gallery_on_match(self, m);
         break;
     case MSG_GALLERY_CHANGED:
         on_changed(self);
         break;
     case MSG_FOUND_UNKNOWN:
-        if ((uint64_t)((const struct msg_count *)m)->count != g->generation)
-            begin_pass(self, true);
+        on_found_unknown(self, (const struct msg_count *)m);
         break;
     case MSG_MODEL:
         g->model = ((const struct msg_model *)m)->hello;
         g->model_known = true;
-        begin_pass(self, true);
+        gallery_begin_pass(self, true);
         break;
     case MSG_JOB:
         on_job(self, (struct msg_job *)(uintptr_t)m);
@@ -519,34 +466,19 @@ static void gallery_timer(struct actor *self, uint32_t timer)
 
     if (timer == TIMER_POLL) {
         actor_after(self, config->poll_ms, TIMER_POLL);
-        begin_pass(self, false);
+        gallery_begin_pass(self, false);
+    } else if (timer == TIMER_TAIL) {
+        begin_tail(self);
     } else {
         g->passing = false;
-        begin_pass(self, true);
-    }
-}
-
-static void drop_matches(struct msg_job *list)
-{
-    for (struct msg_job *next; list; list = next) {
-        next = list->next;
-        msg_unref(&list->head);
+        gallery_begin_pass(self, true);
     }
 }
 
 static void gallery_stop(struct actor *self)
 {
-    struct gallery *g = actor_state(self);
-    struct name *n, *next;
-
-    drop_matches(g->reads);
-    drop_matches(g->asked);
-    HASH_ITER(hh, g->names, n, next)
-    {
-        HASH_DEL(g->names, n);
-        free(n->text);
-        free(n);
-    }
+    gallery_drop_matches(actor_state(self));
+    gallery_forget_names(actor_state(self));
 }
 
 const struct actor_ops gallery_actor = {

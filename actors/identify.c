@@ -9,6 +9,8 @@
 #include <limits.h>
 #include <stdio.h>
 
+enum { EXPLAINED = 1 }; /* how a call is kept */
+
 static struct metric identified = {.name = "kith_identified_total", .help = "Images identified at once."};
 
 static void on_matched(struct actor *self, void *context, int status, const struct msg *reply)
@@ -22,7 +24,7 @@ static void on_matched(struct actor *self, void *context, int status, const stru
     } else {
         metric_add(&identified, 1);
         buf_printf(&out, "{\"width\":%u,\"height\":%u,\"faces\":", m->event->done.width, m->event->done.height);
-        json_faces(&out, m->faces, m->face_count);
+        json_faces(&out, m->faces, m->face_count, call->op == EXPLAINED);
         buf_printf(&out, ",\"threshold\":");
         buf_number(&out, m->threshold, 4);
         buf_printf(&out, ",\"ms\":%llu}", (unsigned long long)(actor_now_ms(self) - call->begun_ms));
@@ -84,8 +86,11 @@ static void on_http(struct actor *self, struct http_request *request)
     const struct identify_config *config = actor_config(self);
     char name[PATH_MAX];
     struct msg_recognize *m;
+    bool explain;
     size_t len;
 
+    if (!query_explain(request, &explain))
+        return;
     if (body_is_image(request)) {
         const char *body = http_request_body(request, &len);
 
@@ -101,7 +106,8 @@ static void on_http(struct actor *self, struct http_request *request)
     }
     m->urgent = true;
     snprintf(m->trace, sizeof m->trace, "%s", http_request_trace(request));
-    actor_ask(self, config->breaker, &m->head, config->call_ms, on_recognized, call_new(self, request, 0));
+    actor_ask(self, config->breaker, &m->head, config->call_ms, on_recognized,
+              call_new(self, request, explain ? EXPLAINED : 0));
 }
 
 static int identify_start(struct actor *self)

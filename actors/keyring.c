@@ -23,7 +23,7 @@ struct list {
     int count;
 };
 
-struct stranger { /* an address that showed a key */
+struct visitor { /* an address that showed a key */
     char address[ADDRESS_BYTES];
     uint32_t failures;                      /* since begun_ms */
     uint64_t begun_ms;                      /* of this minute */
@@ -35,7 +35,7 @@ struct stranger { /* an address that showed a key */
 struct keyring {
     uint32_t failures;
     struct list file, records;
-    struct stranger *strangers;
+    struct visitor *visitors;
 };
 
 struct keyring *keyring_new(uint32_t failures)
@@ -50,13 +50,13 @@ struct keyring *keyring_new(uint32_t failures)
 
 void keyring_free(struct keyring *k)
 {
-    struct stranger *s, *next;
+    struct visitor *s, *next;
 
     if (!k)
         return;
-    HASH_ITER(hh, k->strangers, s, next)
+    HASH_ITER(hh, k->visitors, s, next)
     {
-        HASH_DEL(k->strangers, s);
+        HASH_DEL(k->visitors, s);
         free(s);
     }
     free(k->file.keys);
@@ -228,18 +228,18 @@ static const struct key *find(const struct list *list, const uint8_t hash[SHA256
     return found;
 }
 
-static struct stranger *stranger_of(struct keyring *k, const char *address, uint64_t now_ms)
+static struct visitor *visitor_of(struct keyring *k, const char *address, uint64_t now_ms)
 {
-    struct stranger *s;
+    struct visitor *s;
     char name[ADDRESS_BYTES];
 
     snprintf(name, sizeof name, "%s", address);
-    HASH_FIND_STR(k->strangers, name, s);
+    HASH_FIND_STR(k->visitors, name, s);
     if (s)
         return s;
-    if (HASH_COUNT(k->strangers) >= ADDRESSES_MAX) { /* in the order they came: the oldest goes */
-        s = k->strangers;
-        HASH_DEL(k->strangers, s);
+    if (HASH_COUNT(k->visitors) >= ADDRESSES_MAX) { /* in the order they came: the oldest goes */
+        s = k->visitors;
+        HASH_DEL(k->visitors, s);
         free(s);
     }
     s = calloc(1, sizeof *s);
@@ -247,11 +247,11 @@ static struct stranger *stranger_of(struct keyring *k, const char *address, uint
         abort();
     memcpy(s->address, name, sizeof name);
     s->begun_ms = now_ms;
-    HASH_ADD_STR(k->strangers, address, s);
+    HASH_ADD_STR(k->visitors, address, s);
     return s;
 }
 
-static bool showed_before(const struct stranger *s, const uint8_t hash[SHA256_BYTES])
+static bool showed_before(const struct visitor *s, const uint8_t hash[SHA256_BYTES])
 {
     bool before = false;
 
@@ -260,7 +260,7 @@ static bool showed_before(const struct stranger *s, const uint8_t hash[SHA256_BY
     return before;
 }
 
-static void remember(struct stranger *s, const uint8_t hash[SHA256_BYTES])
+static void remember(struct visitor *s, const uint8_t hash[SHA256_BYTES])
 {
     if (showed_before(s, hash))
         return;
@@ -274,7 +274,7 @@ struct keyring_verdict keyring_check(struct keyring *k, const char *address, con
                                      uint64_t now_ms)
 {
     struct keyring_verdict verdict = {.result = KEY_WRONG};
-    struct stranger *s = stranger_of(k, address, now_ms);
+    struct visitor *s = visitor_of(k, address, now_ms);
     const struct key *found;
     uint8_t hash[SHA256_BYTES];
 

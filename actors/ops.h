@@ -31,7 +31,11 @@ enum http_op {
     OP_PERSON_DELETE,
     OP_PHOTO_ADD,
     OP_PHOTO_DELETE,
+    /* faces */
     OP_NAME_FACE,
+    OP_DENY_FACE,
+    OP_STRANGERS,
+    OP_NAME_STRANGER,
     /* events */
     OP_EVENTS,
     /* keys */

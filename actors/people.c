@@ -104,10 +104,10 @@ static void on_named(struct actor *self, void *context, int status, const struct
     struct buf out = {0};
 
     (void)self;
+    (void)status;
+    (void)reply;
     buf_printf(&out, "{\"id\":%lld,\"name\":", (long long)call->id);
     buf_json(&out, call->text);
-    if (call->op == OP_NAME_FACE)
-        buf_printf(&out, ",\"resolved\":%lld", (long long)resolved(status, reply));
     buf_str(&out, "}");
     reply_json(call->request, call->other ? 201 : 200, &out);
     call_free(call);
@@ -302,54 +302,6 @@ static void add_photo(struct actor *self, struct http_request *request)
     actor_ask(self, "enroller", &m->head, config->call_ms, on_enrolled, call_new(self, request, OP_PHOTO_ADD));
 }
 
-/* --- naming an unknown face --- */
-
-static void on_face_named(struct actor *self, void *context, int status, const struct msg *reply)
-{
-    const struct store_reply *r = (const struct store_reply *)reply;
-    struct call *call = context;
-
-    if (reply_failed(call->request, status, reply)) {
-        call_free(call);
-        return;
-    }
-    call->id = r->id;
-    free(call->text);
-    call->text = NULL;
-    for (int i = 0; i < r->images[0].face_count && !call->text; i++)
-        if (r->images[0].faces[i].person == r->id && r->images[0].faces[i].person_name)
-            call->text = strdup(r->images[0].faces[i].person_name);
-    audit(call->request, "face named", r->id, r->images[0].id, call->text);
-    ask_gallery(self, call, on_named);
-}
-
-static void name_face(struct actor *self, struct http_request *request)
-{
-    const struct people_config *config = actor_config(self);
-    struct store_name_face *m;
-    json_t *object, *person;
-    const char *name = NULL;
-    int64_t face;
-    size_t len;
-
-    if (!part_number(request, 0, &face) || !(object = body_object(request)))
-        return;
-    m = STORE_MESSAGE(STORE_NAME_FACE, store_name_face);
-    m->face = face;
-    person = json_object_get(object, "person");
-    if (json_is_integer(person) && json_integer_value(person) > 0)
-        m->person = json_integer_value(person);
-    else if (person)
-        http_problem(request, 400, "wrong-type", "“person” must be the id of a person.");
-    else if ((name = body_text(request, object, "name", NAME_MAX_BYTES, &len)))
-        m->person_name = arena_text(&m->m.arena, name);
-    json_decref(object);
-    if (m->person || m->person_name)
-        actor_ask(self, "store", &m->m.head, config->store_ms, on_face_named, call_new(self, request, OP_NAME_FACE));
-    else
-        msg_unref(&m->m.head);
-}
-
 /* --- the actor --- */
 
 static void people_receive(struct actor *self, const struct msg *m)
@@ -377,9 +329,6 @@ static void people_receive(struct actor *self, const struct msg *m)
         break;
     case OP_PHOTO_DELETE:
         ask_by_id(self, request, STORE_PHOTO_DELETE, 1, on_photo_deleted);
-        break;
-    case OP_NAME_FACE:
-        name_face(self, request);
         break;
     }
 }

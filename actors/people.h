@@ -1,4 +1,4 @@
-/* People over HTTP: list, create, rename, forget; their photos; naming an unknown face. */
+/* People over HTTP: list, create, rename, forget; their photos. */
 #ifndef KITH_ACTORS_PEOPLE_H
 #define KITH_ACTORS_PEOPLE_H
 

@@ -82,13 +82,29 @@ static void land(struct actor *self, struct flight *f)
 
 static void put_into_quarantine(struct actor *self, const char *sha256);
 
+/* Faces nobody knew: the gallery remembers them, and looks again when it has changed meanwhile. */
+static void tell_of_unknown(struct actor *self, const struct flight *f)
+{
+    const struct store_finish *m = f->finish;
+    struct msg_count *found;
+
+    for (int i = 0; i < m->face_count; i++)
+        if (m->faces[i].person == PERSON_UNKNOWN && m->faces[i].embedding) {
+            found = (struct msg_count *)msg_new(MSG_FOUND_UNKNOWN, sizeof *found);
+            found->count = (int64_t)f->generation;
+            actor_tell_control(self, "gallery", &found->head);
+            return;
+        }
+}
+
 static void count_finish(struct actor *self, const struct flight *f, const struct image *image)
 {
     const struct processor_config *config = actor_config(self);
     const struct store_finish *m = f->finish;
-    struct msg_count *found;
 
     histogram_observe_ms(&duration, (double)(actor_now_ms(self) - f->begun_ms));
+    if (m->outcome == OUTCOME_FACES)
+        tell_of_unknown(self, f);
     if (image->status == IMAGE_FAILED) {
         metric_add(&failed, 1);
         log_event(LOG_WARN, "failed", LOG_INT("image", f->id), LOG_INT("attempt", f->attempt),
@@ -105,9 +121,6 @@ static void count_finish(struct actor *self, const struct flight *f, const struc
         log_event(LOG_INFO, "finished", LOG_INT("image", f->id), LOG_INT("attempt", f->attempt),
                   LOG_STR("person", "unknown"), LOG_INT("faces", m->face_count),
                   LOG_INT("ms", actor_now_ms(self) - f->begun_ms));
-        found = (struct msg_count *)msg_new(MSG_FOUND_UNKNOWN, sizeof *found);
-        found->count = (int64_t)f->generation;
-        actor_tell_control(self, "gallery", &found->head);
     } else {
         log_event(LOG_INFO, m->outcome == OUTCOME_RETRY ? "put back" : "released", LOG_INT("image", f->id),
                   LOG_INT("attempt", f->attempt), LOG_STR("reason", m->reason), LOG_INT("again_in_ms", m->delay_ms));

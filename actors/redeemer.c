@@ -316,7 +316,7 @@ static void on_retried(struct actor *self, void *context, int status, const stru
     if (!reply_failed(call->request, status, reply)) {
         if (s->changed)
             msg_tell(self, config->processor, MSG_NUDGE);
-        json_image(&out, &s->images[0]);
+        json_image(&out, &s->images[0], false);
         log_event(LOG_INFO, "retried", LOG_INT("image", call->id));
         reply_json(call->request, 200, &out);
     }

@@ -194,6 +194,16 @@ bool query_number(struct http_request *request, const char *name, int64_t min, i
     return true;
 }
 
+bool query_explain(struct http_request *request, bool *explain)
+{
+    int64_t value = 0;
+
+    if (!query_number(request, "explain", 0, 1, &value))
+        return false;
+    *explain = value == 1;
+    return true;
+}
+
 void audit(const struct http_request *request, const char *what, int64_t person, int64_t other, const char *name)
 {
     char address[64];
@@ -245,7 +255,7 @@ static void json_candidates(struct buf *out, const struct face *f)
     buf_str(out, "]");
 }
 
-void json_face(struct buf *out, const struct face *f)
+static void json_face(struct buf *out, const struct face *f, bool explain)
 {
     buf_str(out, "{");
     if (f->id)
@@ -270,21 +280,27 @@ void json_face(struct buf *out, const struct face *f)
         buf_str(out, ",\"distance\":null,\"similarity\":null");
     }
     json_candidates(out, f);
+    if (f->person <= 0 && f->stranger > 0)
+        buf_printf(out, ",\"stranger\":%lld", (long long)f->stranger);
+    if (explain) {
+        buf_str(out, ",\"explain\":");
+        json_decision(out, f);
+    }
     buf_str(out, "}");
 }
 
-void json_faces(struct buf *out, const struct face *faces, int count)
+void json_faces(struct buf *out, const struct face *faces, int count, bool explain)
 {
     buf_str(out, "[");
     for (int i = 0; i < count; i++) {
         if (i)
             buf_str(out, ",");
-        json_face(out, &faces[i]);
+        json_face(out, &faces[i], explain);
     }
     buf_str(out, "]");
 }
 
-void json_image(struct buf *out, const struct image *image)
+void json_image(struct buf *out, const struct image *image, bool explain)
 {
     static const char *const verdicts[] = {"null", "\"known\"", "\"unknown\""};
 
@@ -296,7 +312,7 @@ void json_image(struct buf *out, const struct image *image)
     buf_printf(out, ",\"attempts\":%lld,\"person\":", (long long)image->attempt);
     json_who(out, image->person, image->person_name);
     buf_str(out, ",\"faces\":");
-    json_faces(out, image->faces, image->face_count);
+    json_faces(out, image->faces, image->face_count, explain);
     buf_str(out, ",\"created_at\":");
     json_time(out, image->created_ms);
     buf_str(out, ",\"finished_at\":");

@@ -40,9 +40,13 @@ bool query_number(struct http_request *request, const char *name, int64_t min, i
 /* A line for those who ask later who changed what. `other`: the photo, or the image of the face, 0 for none. */
 void audit(const struct http_request *request, const char *what, int64_t person, int64_t other, const char *name);
 
-void json_image(struct buf *out, const struct image *image);
-void json_face(struct buf *out, const struct face *face);
-void json_faces(struct buf *out, const struct face *faces, int count);
+/* `explain`: with the reasons of each decision. */
+void json_image(struct buf *out, const struct image *image, bool explain);
+void json_faces(struct buf *out, const struct face *faces, int count, bool explain);
+/* explain.c: an object with the rule, its numbers and a sentence. */
+void json_decision(struct buf *out, const struct face *face);
+/* ?explain=1; false: it was wrong, and is answered. */
+bool query_explain(struct http_request *request, bool *explain);
 void json_person(struct buf *out, const struct person *person);
 void json_time(struct buf *out, int64_t wall_ms); /* null when 0 */
 void reply_json(struct http_request *request, int status, struct buf *out);

@@ -67,6 +67,10 @@ static Kith__V1__Face *put_face(struct arena *a, const struct face *f, bool matc
         to->person_name = text(f->person_name);
         to->n_candidates = (size_t)f->candidate_count;
         to->candidates = put_candidates(a, f);
+        if (f->decision.rule) {
+            to->decision = arena_alloc(a, DECISION_BYTES);
+            decision_write(&f->decision, to->decision);
+        }
     } else {
         to->label = text(f->person_name); /* a recogniser's label stands there */
     }
@@ -247,6 +251,7 @@ static bool take_face(struct arena *a, const Kith__V1__Face *from, const char *m
     }
     f->similarity = from->similarity;
     f->person = from->person;
+    f->decision = decision_read(from->decision);
     f->person_name = from->person_name[0] ? arena_text(a, from->person_name) : NULL;
     return take_candidates(a, from, f);
 }

@@ -81,10 +81,9 @@ static void configure_recognition(struct service *v)
                                    .start_ms = (uint64_t)s->start_timeout,
                                    .images_max = (uint64_t)s->worker_images,
                                    .memory_max = (uint64_t)s->worker_memory};
-    v->gallery = (struct gallery_config){.index = v->index,
+    v->gallery = (struct gallery_config){.decider = v->decider,
                                          .search = v->search,
                                          .threshold = s->threshold,
-                                         .candidates = (int)s->candidates,
                                          .page = GALLERY_PAGE,
                                          .poll_ms = v->cluster ? OTHERS_MS : 0};
     v->enroller = (struct enroller_config){
@@ -116,6 +115,8 @@ static void configure_edge(struct service *v)
                                            .roots = v->roots,
                                            .max_path = (size_t)s->max_path,
                                            .call_ms = request_ms};
+    v->faces = (struct faces_config){
+        .gallery = gallery_for(v), .page_limit = s->page_limit, .store_ms = request_ms, .call_ms = request_ms};
     v->people = (struct people_config){.gallery = gallery_for(v),
                                        .roots = v->roots,
                                        .max_path = (size_t)s->max_path,
@@ -226,6 +227,7 @@ void cast_spawn(struct service *v)
         {{.name = "frontend", .ops = &frontend_actor, .config = &v->frontend}, true},
         {{.name = "pictures", .ops = &pictures_actor, .config = &v->pictures}, v->roles & ROLE_FRONTEND},
         {{.name = "people", .ops = &people_actor, .config = &v->people}, v->roles & (ROLE_RECEIVER | ROLE_FRONTEND)},
+        {{.name = "faces", .ops = &faces_actor, .config = &v->faces}, v->roles & (ROLE_RECEIVER | ROLE_FRONTEND)},
         {{.name = "identify", .ops = &identify_actor, .config = &v->identify}, v->roles & ROLE_RECEIVER},
         {{.name = "receiver", .ops = &receiver_actor, .config = &v->receiver}, v->roles & ROLE_RECEIVER},
         {{.name = "known-people", .ops = &known_people_actor, .config = &v->known_people},

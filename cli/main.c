@@ -64,6 +64,10 @@ static const struct command commands[] = {
     {"config", "", "print the settings in force and where each came from", "", cli_config},
     {"schema", "mariadb|sqlite", "print the SQL of the records, for people who apply it themselves", "", cli_schema},
     {"plugin", "check FILE.so", "check that a recogniser's plug-in fits this kith and works", "", cli_plugin},
+    {"eval", "DIR",
+     "measure how far the recogniser can be trusted, on labelled photos DIR/NAME/*.jpg; --pairs FILE, --json, --sizes "
+     "50,100, --repeats 5, --cache FILE",
+     "pairs= json sizes= repeats= cache=", cli_eval},
     {"version", "", "print the version", "", print_version},
     {"help", "[settings]", "print this, or every setting", "", print_help},
     {NULL, NULL, NULL, NULL, NULL}};

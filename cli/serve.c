@@ -7,7 +7,7 @@
 
 #include "cli/notify.h"
 
-#include "actors/gallery_index.h"
+#include "actors/gallery/decide.h"
 #include "actors/messages.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
@@ -297,7 +297,14 @@ static void make_system(struct service *v)
     v->server = http_server_new(&http);
     v->files = offload_new(v->system, "files", FILE_THREADS, FILE_JOBS);
     v->search = offload_new(v->system, "gallery", 1, SEARCH_JOBS);
-    v->index = gallery_index_new();
+    v->decider = decider_new(&(struct decider_policy){.threshold = s->threshold,
+                                                      .rate = s->false_name_rate,
+                                                      .quality = s->naming_quality,
+                                                      .candidates = (int)s->candidates,
+                                                      .cohort = (int)s->cohort,
+                                                      .strangers = (int)s->strangers,
+                                                      .folder = s->data,
+                                                      .memory_max = (size_t)s->gallery_memory});
     actor_spawn(v->system, &spec);
 }
 
@@ -360,7 +367,7 @@ static void take_down(struct service *v)
     for (int i = 0; i < 200 && uv_run(&v->loop, UV_RUN_NOWAIT); i++)
         ; /* the handles of workers and timers close */
     store_close(v->store);
-    gallery_index_free(v->index);
+    decider_free(v->decider);
     path_roots_free(v->roots);
     keyring_free(v->door.ring);
     log_flush();

@@ -6,6 +6,7 @@
 #include "actors/cluster.h"
 #include "actors/enroller.h"
 #include "actors/events.h"
+#include "actors/faces.h"
 #include "actors/frontend.h"
 #include "actors/gallery.h"
 #include "actors/hints.h"
@@ -39,7 +40,7 @@ struct service {
     struct http_server *server;
     struct store *store;
     struct offload *files, *search;
-    struct gallery_index *index;
+    struct decider *decider;
     struct path_roots *roots;
     struct spool spool;
     char known_folder[PATH_MAX]; /* "": none */
@@ -65,6 +66,7 @@ struct service {
     struct identify_config identify;
     struct enroller_config enroller;
     struct people_config people;
+    struct faces_config faces;
     struct known_people_config known_people;
     struct frontend_config frontend;
     struct pictures_config pictures;

@@ -69,7 +69,7 @@ def check_includes(file, text):
 
 def check_actor(file, text):
     """Actors know each other by name and message: no actor's own header but in its own file."""
-    helpers = {'messages', 'reply', 'ops', 'routes', 'spool', 'gallery_index', 'probe_image', 'enroller', 'wire',
+    helpers = {'messages', 'reply', 'explain', 'ops', 'routes', 'spool', 'probe_image', 'enroller', 'wire',
                'doorkeeper', 'keyring',
                'bus_messages'}
     own = pathlib.Path(file).stem

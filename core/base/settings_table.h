@@ -61,6 +61,14 @@ SETTING(workers, count, "0", 0, 256, "recognition workers; 0: one for each core"
 SETTING(isolation, choice, "process", "process,thread", 0,
         "process: each worker in a sandbox; thread: in this process, for a trusted plug-in")
 SETTING(threshold, number, "-1", -1, 1e9, "largest distance that counts as the same person; -1: the recogniser's own")
+SETTING(false_name_rate, number, "0.01", 0, 0.5,
+        "share of strangers that may get a name, when KITH_THRESHOLD is not given; 0: the recogniser's own threshold")
+SETTING(cohort, count, "1000", 200, 100000, "faces of different strangers that a likeness is measured against")
+SETTING(strangers, count, "20000", 200, 10000000,
+        "unknown faces that are remembered, so that a stranger is known again; the newest")
+SETTING(gallery_memory, size, "64MB", 1 << 20, 1LL << 40,
+        "embeddings in memory; those of a larger gallery lie in a file in the data folder, the search is as exact")
+SETTING(naming_quality, number, "0", 0, 1, "a face whose picture has less quality gets no name")
 SETTING(candidates, count, "5", 1, 50, "candidates kept for each face")
 SETTING(max_faces, count, "64", 1, 200, "faces taken from one image, the largest first")
 SETTING(min_face, size, "40", 16, 10000, "smallest face looked for, in pixels of the picture")

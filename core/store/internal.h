@@ -55,6 +55,9 @@ int op_load_faces(struct op *op, struct image *image);
 void op_face_row(struct op *op, struct db_statement *s, struct face *face);
 /* Sets an image's person, status and verdict from its faces, as finishing does. */
 int op_judge_image(struct op *op, int64_t image);
+int op_person_exists(struct op *op, int64_t id); /* DB_ROW, DB_DONE or negative */
+/* Enrols what `m` says as a photo of that person, with its template. */
+int op_insert_photo(struct op *op, const struct store_photo *m, int64_t person);
 int op_person_by_name(struct op *op, const char *name, int64_t *id, bool *made); /* makes it */
 char *op_candidates_text(struct op *op, const struct candidate *c, int count);
 /* Adds one finished row's move from one state to another to the counts. */
@@ -69,7 +72,7 @@ void op_moved(struct op *op, int from_status, int from_verdict, int to_status, i
     "i.finished_at, i.spooled, NULL, i.trace"
 #define FACE_COLUMNS                                                                                                   \
     "f.id, f.image_id, f.x, f.y, f.width, f.height, f.landmarks, f.quality, f.model, f.embedding, f.person, "          \
-    "f.distance, f.similarity, f.candidates, p.name"
+    "f.distance, f.similarity, f.candidates, p.name, f.stranger, f.decision"
 
 int op_submit(struct op *op, const struct msg *m);
 /* The same for many requests at once; each reply says what became of its own. */
@@ -86,6 +89,8 @@ int op_person_delete(struct op *op, const struct msg *m);
 int op_photo_add(struct op *op, const struct msg *m);
 int op_photo_delete(struct op *op, const struct msg *m);
 int op_name_face(struct op *op, const struct msg *m);
+int op_name_stranger(struct op *op, const struct msg *m);
+int op_deny_face(struct op *op, const struct msg *m);
 int op_resolve(struct op *op, const struct msg *m);
 int op_known_file(struct op *op, const struct msg *m);
 int op_quarantine(struct op *op, const struct msg *m);
@@ -103,6 +108,8 @@ int op_keys(struct op *op, const struct msg *m);
 int op_photo_person(struct op *op, const struct msg *m);
 int op_hand_photos(struct op *op, const struct msg *m);
 int op_unknown_faces(struct op *op, const struct msg *m);
+int op_person_faces(struct op *op, const struct msg *m);
+int op_strangers(struct op *op, const struct msg *m);
 int op_face(struct op *op, const struct msg *m);
 int op_known_files(struct op *op, const struct msg *m);
 int op_path_in_use(struct op *op, const struct msg *m);

@@ -212,6 +212,8 @@ void op_face_row(struct op *op, struct db_statement *s, struct face *face)
     face->similarity = d->column_real(s, 12);
     candidates = op_text(op, s, 13);
     face->person_name = op_text(op, s, 14);
+    face->stranger = d->column_int(s, 15);
+    face->decision = decision_read(op_text(op, s, 16));
     if (candidates)
         read_candidates(op, face, candidates);
 }
@@ -254,7 +256,7 @@ int op_load_image(struct op *op, int64_t id, struct image *image)
     return result;
 }
 
-/* The person of an image is the nearest one among its faces' (a name given by hand has distance 0). */
+/* The person of an image is the most similar one among its faces' (a name given by hand has similarity 1). */
 int op_judge_image(struct op *op, int64_t image)
 {
     struct db_statement *s;
@@ -262,7 +264,8 @@ int op_judge_image(struct op *op, int64_t image)
     bool known;
     int result;
 
-    s = db_query(op->db, "SELECT person FROM faces WHERE image_id = ? AND person > 0 ORDER BY distance, id LIMIT 1");
+    s = db_query(op->db,
+                 "SELECT person FROM faces WHERE image_id = ? AND person > 0 ORDER BY similarity DESC, id LIMIT 1");
     op->d->bind_int(s, 1, image);
     if (op->d->step(s) == DB_ROW)
         person = op->d->column_int(s, 0);

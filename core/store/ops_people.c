@@ -1,9 +1,9 @@
-/* People, their photos and templates; naming faces. */
+/* People, their photos and templates. */
 #include "core/store/internal.h"
 
 #include <string.h>
 
-static int person_exists(struct op *op, int64_t id)
+int op_person_exists(struct op *op, int64_t id)
 {
     struct db_statement *s = db_query(op->db, "SELECT 1 FROM person WHERE id = ?");
     int result;
@@ -68,7 +68,7 @@ int op_person_delete(struct op *op, const struct msg *msg)
     const struct store_id *m = (const struct store_id *)msg;
     struct db_statement *s = db_query(op->db, "SELECT id, image_id FROM faces WHERE person = ? ORDER BY id LIMIT 500");
     int64_t faces[BATCH], images[BATCH];
-    int count = 0, result = person_exists(op, m->id);
+    int count = 0, result = op_person_exists(op, m->id);
 
     if (result != DB_ROW)
         return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)m->id);
@@ -79,8 +79,9 @@ int op_person_delete(struct op *op, const struct msg *msg)
     }
     op->d->reset(s);
     for (int i = 0; i < count; i++)
-        if (run_with_id(op, "UPDATE faces SET person = -1, distance = NULL, similarity = NULL WHERE id = ?", faces[i]) <
-                0 ||
+        if (run_with_id(
+                op, "UPDATE faces SET person = -1, distance = NULL, similarity = NULL, decision = NULL WHERE id = ?",
+                faces[i]) < 0 ||
             op_judge_image(op, images[i]) < 0)
             return DB_ERROR;
     op->reply->more = count == BATCH;
@@ -150,7 +151,7 @@ static int insert_template(struct op *op, const struct store_photo *m, int64_t p
 }
 
 /* Without an embedding (the recogniser compares by itself) the photo says whose its name is, and no more. */
-static int insert_photo(struct op *op, const struct store_photo *m, int64_t person)
+int op_insert_photo(struct op *op, const struct store_photo *m, int64_t person)
 {
     int64_t photo;
 
@@ -206,7 +207,7 @@ int op_photo_add(struct op *op, const struct msg *msg)
 
     if (result < 0)
         return result;
-    result = m->person_name ? op_person_by_name(op, m->person_name, &person, &made) : person_exists(op, person);
+    result = m->person_name ? op_person_by_name(op, m->person_name, &person, &made) : op_person_exists(op, person);
     if (result < 0)
         return result;
     if (!m->person_name && result != DB_ROW)
@@ -214,7 +215,7 @@ int op_photo_add(struct op *op, const struct msg *msg)
     op->reply->id = person;
     if ((m->sha256 || !m->embedding) && (result = photo_is_there(op, m, person)) != DB_DONE)
         return result < 0 ? result : m->hand_row ? take_hand_row(op, m) : 0;
-    return insert_photo(op, m, person);
+    return op_insert_photo(op, m, person);
 }
 
 int op_photo_delete(struct op *op, const struct msg *msg)
@@ -251,100 +252,4 @@ int op_photo_delete(struct op *op, const struct msg *msg)
         return DB_ERROR;
     op->reply->changed = 1;
     return op_event(op, EVENT_PERSON, 0, op->reply->id);
-}
-
-static int set_face_person(struct op *op, int64_t face, int64_t person, double distance, double similarity,
-                           const char *candidates)
-{
-    struct db_statement *s = db_query(op->db, "UPDATE faces SET person = ?, distance = ?, similarity = ?, candidates = "
-                                              "COALESCE(?, candidates) WHERE id = ?");
-
-    op->d->bind_int(s, 1, person);
-    op->d->bind_real(s, 2, distance);
-    op->d->bind_real(s, 3, similarity);
-    db_bind_text(op->db, s, 4, candidates);
-    op->d->bind_int(s, 5, face);
-    return db_finish(op->db, s);
-}
-
-static int load_face(struct op *op, int64_t id, struct face *face)
-{
-    struct db_statement *s =
-        db_query(op->db, "SELECT " FACE_COLUMNS " FROM faces f LEFT JOIN person p ON p.id = f.person WHERE f.id = ?");
-    int result;
-
-    op->d->bind_int(s, 1, id);
-    result = op->d->step(s);
-    if (result == DB_ROW)
-        op_face_row(op, s, face);
-    op->d->reset(s);
-    return result;
-}
-
-int op_face(struct op *op, const struct msg *msg)
-{
-    op->reply->faces = arena_alloc(op->arena, sizeof(struct face));
-    op->reply->face_count = load_face(op, ((const struct store_id *)msg)->id, op->reply->faces) == DB_ROW;
-    return op->reply->face_count ? 0 : op_refuse(op, STORE_NOT_FOUND, "there is no such face");
-}
-
-/* A person says who this is: the face gets the name, and its embedding becomes a template of that person. */
-int op_name_face(struct op *op, const struct msg *msg)
-{
-    const struct store_name_face *m = (const struct store_name_face *)msg;
-    struct face *face = arena_alloc(op->arena, sizeof *face);
-    struct image *image = arena_alloc(op->arena, sizeof *image);
-    struct store_photo photo = {0};
-    int64_t person = m->person;
-    bool made;
-    int result = load_face(op, m->face, face);
-
-    if (result != DB_ROW || (result = op_load_image(op, face->image, image)) != 1)
-        return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no face %lld", (long long)m->face);
-    result = person ? person_exists(op, person) : op_person_by_name(op, m->person_name, &person, &made);
-    if (result < 0)
-        return result;
-    if (m->person && result != DB_ROW)
-        return op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)person);
-    if (set_face_person(op, m->face, person, 0, 1, NULL) < 0 || op_judge_image(op, face->image) < 0)
-        return DB_ERROR;
-    if (face->embedding) {
-        const char *slash = strrchr(image->path, '/');
-
-        photo.photo_name = slash ? slash + 1 : image->path;
-        photo.path = image->path;
-        photo.model = face->model;
-        photo.embedding = face->embedding;
-        photo.dimension = face->dimension;
-        if (insert_photo(op, &photo, person) < 0)
-            return DB_ERROR;
-    }
-    op->reply->id = person;
-    op->reply->images = image;
-    op->reply->image_count = 1;
-    return op_load_image(op, face->image, image) < 0 ? DB_ERROR : 0;
-}
-
-/* Faces that were unknown and now are not. One that somebody named meanwhile is left alone. */
-int op_resolve(struct op *op, const struct msg *msg)
-{
-    const struct store_resolve *m = (const struct store_resolve *)msg;
-
-    for (int i = 0; i < m->count; i++) {
-        const struct resolved *r = &m->faces[i];
-        struct db_statement *s = db_query(op->db, "SELECT 1 FROM faces WHERE id = ? AND person = -1");
-        int result;
-
-        op->d->bind_int(s, 1, r->face);
-        result = op->d->step(s);
-        op->d->reset(s);
-        if (result != DB_ROW || person_exists(op, r->person) != DB_ROW)
-            continue;
-        if (set_face_person(op, r->face, r->person, r->distance, r->similarity,
-                            op_candidates_text(op, r->candidates, r->candidate_count)) < 0 ||
-            op_judge_image(op, r->image) < 0)
-            return DB_ERROR;
-        op->reply->changed++;
-    }
-    return 0;
 }

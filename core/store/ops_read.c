@@ -313,36 +313,6 @@ int op_photo_person(struct op *op, const struct msg *msg)
     return result < 0 ? result : 0;
 }
 
-/* Faces nobody knows, by id: what is decided again after an enrolment. */
-int op_unknown_faces(struct op *op, const struct msg *msg)
-{
-    const struct store_list *m = (const struct store_list *)msg;
-    struct store_reply *r = op->reply;
-    struct db_statement *s =
-        db_query(op->db, "SELECT id, image_id, model, embedding FROM faces WHERE person = -1 AND id > "
-                         "? ORDER BY id LIMIT ?");
-
-    op->d->bind_int(s, 1, m->after);
-    op->d->bind_int(s, 2, m->limit);
-    r->faces = arena_alloc(op->arena, (size_t)m->limit * sizeof(struct face) + 1);
-    while (r->face_count < m->limit && op->d->step(s) == DB_ROW) {
-        struct face *f = &r->faces[r->face_count++];
-        size_t len;
-        const void *blob;
-
-        r->next = f->id = op->d->column_int(s, 0);
-        f->image = op->d->column_int(s, 1);
-        f->model = op_text(op, s, 2);
-        if ((blob = op->d->column_blob(s, 3, &len))) {
-            f->dimension = (int)(len / sizeof(float));
-            f->embedding = (const float *)(const void *)arena_copy(op->arena, blob, len);
-        }
-    }
-    op->d->reset(s);
-    r->more = r->face_count == m->limit;
-    return 0;
-}
-
 int op_known_files(struct op *op, const struct msg *msg)
 {
     const struct store_list *m = (const struct store_list *)msg;

@@ -132,7 +132,8 @@ static int insert_face(struct op *op, int64_t image, const struct face *f)
 {
     struct db_statement *s = db_query(
         op->db, "INSERT INTO faces(image_id, x, y, width, height, landmarks, quality, model, embedding, person, "
-                "distance, similarity, candidates) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                "distance, similarity, candidates, decision) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    char decision[DECISION_BYTES];
 
     op->d->bind_int(s, 1, image);
     op->d->bind_real(s, 2, (double)f->x);
@@ -147,6 +148,8 @@ static int insert_face(struct op *op, int64_t image, const struct face *f)
     op->d->bind_real(s, 11, f->distance);
     op->d->bind_real(s, 12, f->similarity);
     db_bind_text(op->db, s, 13, op_candidates_text(op, f->candidates, f->candidate_count));
+    decision_write(&f->decision, decision);
+    db_bind_text(op->db, s, 14, f->decision.rule ? decision : NULL);
     return db_finish(op->db, s);
 }
 
@@ -185,7 +188,7 @@ static struct ending ending_of(const struct op *op, const struct store_finish *m
         const struct face *best = NULL;
 
         for (int i = 0; i < m->face_count; i++)
-            if (m->faces[i].person > 0 && (!best || m->faces[i].distance < best->distance))
+            if (m->faces[i].person > 0 && (!best || m->faces[i].similarity > best->similarity))
                 best = &m->faces[i];
         e.status = best ? IMAGE_PROCESSED : IMAGE_PENDING;
         e.verdict = best ? VERDICT_KNOWN : VERDICT_UNKNOWN;

@@ -105,7 +105,14 @@ static const char *const version_2[] = {"CREATE TABLE IF NOT EXISTS api_keys(id 
                                         "hash VARCHAR(64) NOT NULL, created_at BIGINT NOT NULL) " END,
                                         "ALTER TABLE images ADD COLUMN {| IF NOT EXISTS} trace VARCHAR(64)", NULL};
 
-static const char *const *const versions[] = {version_1, version_2};
+/* Which of the strangers a face is, and by which rule it has its name; templates that say who it is not. */
+static const char *const version_3[] = {
+    "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} stranger BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} decision VARCHAR(191)",
+    "ALTER TABLE templates ADD COLUMN {| IF NOT EXISTS} counter INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX IF NOT EXISTS faces_stranger ON faces(stranger, person, id){ WHERE stranger > 0|}", NULL};
+
+static const char *const *const versions[] = {version_1, version_2, version_3};
 /* While a cluster is renewed node by node, those of version N work on the schema of N+1: a version only adds, what it
  * makes superfluous goes with the one after it. */
 enum { NEWEST = sizeof versions / sizeof versions[0], AHEAD = 1 };

@@ -35,6 +35,32 @@ struct candidate {
     double distance, similarity;
 };
 
+/* By which rule a face has its name, or none; and what it went by. */
+enum decision_rule {
+    DECIDED_BY_NONE, /* a person named it, or nothing is known of the reasons */
+    DECIDED_BY_FIXED,
+    DECIDED_BY_CAREFUL,
+    DECIDED_BY_RATE,
+    DECIDED_BY_DENIAL,  /* a counter-example is nearer */
+    DECIDED_BY_QUALITY, /* the picture of the face is too bad */
+    DECIDED_BY_LABEL,   /* the recogniser compared by itself */
+    DECISION_RULES
+};
+
+struct decision {
+    enum decision_rule rule;
+    double score, needed;   /* BY_RATE; 0 otherwise */
+    double mean, threshold; /* the distance that counted and the largest that would have been enough */
+    double quality;         /* the least that is asked for */
+    int64_t denied;         /* the person it is not, or 0 */
+    int cohort, people;
+};
+
+enum { DECISION_BYTES = 192 };
+void decision_write(const struct decision *d, char text[static DECISION_BYTES]);
+/* Of what decision_write() wrote; anything else is BY_NONE. */
+struct decision decision_read(const char *text);
+
 struct face {
     int64_t id, image;
     float x, y, width, height; /* pixels of the upright picture */
@@ -49,6 +75,8 @@ struct face {
     double distance, similarity;
     const struct candidate *candidates; /* nearest first */
     int candidate_count;
+    int64_t stranger; /* which of the strangers, of a face nobody knows; 0: none, or not said yet */
+    struct decision decision;
 };
 
 struct image {
@@ -96,7 +124,8 @@ enum gallery_change_kind {
     GALLERY_TEMPLATE_ADDED = 1,
     GALLERY_TEMPLATE_REMOVED,
     GALLERY_PERSON_NAMED, /* new, or renamed */
-    GALLERY_PERSON_REMOVED
+    GALLERY_PERSON_REMOVED,
+    GALLERY_COUNTER_ADDED /* somebody said that this face is not that person */
 };
 
 struct gallery_change {
@@ -143,6 +172,8 @@ enum store_message {
     STORE_PHOTO_ADD,
     STORE_PHOTO_DELETE,
     STORE_NAME_FACE,
+    STORE_NAME_STRANGER,
+    STORE_DENY_FACE,
     STORE_RESOLVE,
     STORE_KNOWN_FILE,
     STORE_QUARANTINE,
@@ -160,6 +191,8 @@ enum store_message {
     STORE_GALLERY_CHANGES,
     STORE_HAND_PHOTOS,
     STORE_UNKNOWN_FACES,
+    STORE_PERSON_FACES,
+    STORE_STRANGERS,
     STORE_FACE,
     STORE_KNOWN_FILES,
     STORE_PATH_IN_USE,
@@ -245,7 +278,8 @@ struct store_id { /* KEY_REVOKE, IMAGE, DELETE, FACE, PHOTO_DELETE, PERSON_DELET
     int64_t id;
 };
 
-struct store_list { /* IMAGES, PEOPLE, EVENTS, GALLERY_CHANGES, UNKNOWN_FACES, KNOWN_FILES, HAND_PHOTOS */
+/* IMAGES, PEOPLE, EVENTS, GALLERY_CHANGES, UNKNOWN_FACES, PERSON_FACES, STRANGERS, KNOWN_FILES, HAND_PHOTOS */
+struct store_list {
     struct store_message_head m;
     int status, verdict; /* -1: any */
     int64_t person;      /* 0: any */
@@ -272,17 +306,20 @@ struct store_photo { /* a template and the photo it came from */
     int64_t hand_row; /* the row of person_images that somebody wrote by hand for it; 0: none */
 };
 
-struct store_name_face {
+struct store_name_face { /* NAME_FACE; NAME_STRANGER: all faces of a stranger, a batch each time; DENY_FACE */
     struct store_message_head m;
-    int64_t face, person;
-    const char *person_name; /* used when person is 0 */
+    int64_t face, person;    /* face: of NAME_STRANGER the stranger */
+    const char *person_name; /* used when person is 0; not by DENY_FACE */
+    bool no_template;        /* the name alone: what it looks like is not added to the person */
 };
 
-struct resolved {
-    int64_t face, image, person;
+struct resolved { /* a face that was `was` (PERSON_UNKNOWN, or somebody it is not) and is `person` now */
+    int64_t face, image, was, person;
+    int64_t stranger; /* of one that stays unknown: which stranger it is, and nothing else changes */
     double distance, similarity;
     const struct candidate *candidates;
     int candidate_count;
+    struct decision decision;
 };
 
 struct store_resolve {
@@ -312,6 +349,11 @@ struct store_prune {
     int64_t events_keep, idempotency_before_ms;
 };
 
+struct stranger { /* who was seen and has no name */
+    int64_t id, faces;
+    int64_t face, image; /* one of them */
+};
+
 struct store_reply {
     struct store_message_head m;
     int status;                /* store_status */
@@ -332,6 +374,8 @@ struct store_reply {
     int change_count;
     struct event *events;
     int event_count;
+    struct stranger *strangers;
+    int stranger_count;
     struct known_file *files;
     int file_count;
     int64_t tally[IMAGE_STATUSES], unknown;         /* rows by status; unknown ones are among the pending */

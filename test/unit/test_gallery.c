@@ -1,24 +1,39 @@
-/* The search among templates. */
-#include "actors/gallery_index.h"
-
+/* The search among templates: exact, whatever is added and removed meanwhile, by every kind of instructions. */
+#include "actors/gallery/embedding.h"
+#include "actors/gallery/index.h"
+#include "actors/gallery/owners.h"
+#include "actors/gallery/scan.h"
+#include "actors/gallery/shelf.h"
 #include "plugins/recognizer.h"
 #include "test/unit/test.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void add(struct gallery_index *g, int64_t id, int64_t person, const char *model, float x, float y)
 {
     float e[2] = {x, y};
 
-    gallery_index_add(g,
+    gallery_index_add(g, INDEX_TEMPLATES,
                       &(struct template){.id = id, .person = person, .model = model, .embedding = e, .dimension = 2});
+}
+
+static int nearest(struct gallery_index *g, const char *model, const float *probe, int dimension, struct hit *out,
+                   int max)
+{
+    struct shelf *s = gallery_index_shelf(g, INDEX_TEMPLATES, model, dimension);
+    int found = 0;
+
+    if (s)
+        shelf_search(s, KITH_METRIC_L2, &probe, 1, &out, &found, max);
+    return found;
 }
 
 static void test_nearest_person_first_each_once(void **state)
 {
-    struct gallery_index *g = gallery_index_new();
-    struct candidate c[5];
+    struct gallery_index *g = gallery_index_new(NULL, 0);
+    struct hit c[5];
     float probe[2] = {0, 0};
 
     (void)state;
@@ -27,33 +42,47 @@ static void test_nearest_person_first_each_once(void **state)
     add(g, 3, 10, "m", 0, 2);  /* 2: person 10 is nearer by this one */
     add(g, 4, 30, "m", 6, 8);  /* 10 */
     add(g, 5, 20, "m", 9, 12); /* 15 */
-    assert_int_equal(gallery_index_nearest(g, "m", KITH_METRIC_L2, probe, 2, c, 5), 3);
+    assert_int_equal(nearest(g, "m", probe, 2, c, 5), 3);
     assert_int_equal(c[0].person, 20);
     assert_int_equal(c[1].person, 10);
     assert_int_equal(c[2].person, 30);
     assert_true(fabs(c[1].distance - 2) < 1e-6);
-    assert_int_equal(gallery_index_nearest(g, "m", KITH_METRIC_L2, probe, 2, c, 1), 1);
+    assert_int_equal(nearest(g, "m", probe, 2, c, 1), 1);
     assert_int_equal(c[0].person, 20);
     gallery_index_free(g);
 }
 
 static void test_models_are_never_compared(void **state)
 {
-    struct gallery_index *g = gallery_index_new();
-    struct candidate c[5];
+    struct gallery_index *g = gallery_index_new(NULL, 0);
+    struct hit c[5];
     float probe[3] = {0, 0, 0};
 
     (void)state;
     add(g, 1, 10, "one", 0, 0);
-    assert_int_equal(gallery_index_nearest(g, "two", KITH_METRIC_L2, probe, 2, c, 5), 0);
-    assert_int_equal(gallery_index_nearest(g, "one", KITH_METRIC_L2, probe, 3, c, 5), 0);
+    assert_int_equal(nearest(g, "two", probe, 2, c, 5), 0);
+    assert_int_equal(nearest(g, "one", probe, 3, c, 5), 0);
+    gallery_index_free(g);
+}
+
+static void test_what_is_no_number_is_not_taken(void **state)
+{
+    struct gallery_index *g = gallery_index_new(NULL, 0);
+
+    (void)state;
+    add(g, 1, 10, "m", NAN, 0);
+    add(g, 2, 10, "m", INFINITY, 0);
+    assert_int_equal(gallery_index_size(g), 0);
+    add(g, 3, 10, "m", 0, 0); /* zero is a place like others, but no direction */
+    assert_int_equal(gallery_index_size(g), 1);
+    assert_false(embedding_is_sane(KITH_METRIC_COSINE, (float[2]){0, 0}, 2));
     gallery_index_free(g);
 }
 
 static void test_a_template_that_comes_late_is_taken_and_one_that_is_there_is_not(void **state)
 {
-    struct gallery_index *g = gallery_index_new();
-    struct candidate c[5];
+    struct gallery_index *g = gallery_index_new(NULL, 0);
+    struct hit c[5];
     float probe[2] = {0, 0};
 
     (void)state;
@@ -62,15 +91,15 @@ static void test_a_template_that_comes_late_is_taken_and_one_that_is_there_is_no
     add(g, 5, 51, "m", 3, 0);
     add(g, 7, 71, "m", 4, 0);
     assert_int_equal(gallery_index_size(g), 2);
-    assert_int_equal(gallery_index_nearest(g, "m", KITH_METRIC_L2, probe, 2, c, 5), 2);
+    assert_int_equal(nearest(g, "m", probe, 2, c, 5), 2);
     assert_int_equal(c[1].person, 50);
     gallery_index_free(g);
 }
 
 static void test_removed_ones_are_not_found(void **state)
 {
-    struct gallery_index *g = gallery_index_new();
-    struct candidate c[5];
+    struct gallery_index *g = gallery_index_new(NULL, 0);
+    struct hit c[5];
     float probe[2] = {0, 0};
 
     (void)state;
@@ -78,50 +107,225 @@ static void test_removed_ones_are_not_found(void **state)
         add(g, i, i % 10 + 1, "m", (float)i, 0);
     gallery_index_remove_person(g, 2); /* template 1, the nearest, is person 2's */
     assert_int_equal(gallery_index_size(g), 90);
-    gallery_index_nearest(g, "m", KITH_METRIC_L2, probe, 2, c, 5);
+    nearest(g, "m", probe, 2, c, 5);
     assert_int_equal(c[0].person, 3);
     gallery_index_remove_template(g, 2);
-    gallery_index_nearest(g, "m", KITH_METRIC_L2, probe, 2, c, 5);
+    nearest(g, "m", probe, 2, c, 5);
     assert_int_equal(c[0].person, 4);
     add(g, 50, 77, "m", 0, 0); /* an id seen before: not taken twice */
     assert_int_equal(gallery_index_size(g), 89);
     gallery_index_free(g);
 }
 
-/* Against a search that sorts everything. */
-static void test_agrees_with_an_exhaustive_search(void **state)
+/* --- against a comparison with everybody --- */
+
+enum { MOST = 3000, DIMENSION = 44, ALL_PEOPLE = 200, K = 5 };
+
+static struct world { /* what should be on the shelf */
+    float rows[MOST][DIMENSION];
+    int64_t persons[MOST], ids[MOST];
+    int count;
+    int64_t next_id;
+} world;
+
+static float noise(void)
 {
-    enum { TEMPLATES = 500, PEOPLE = 60, DIMENSION = 2 };
-    struct gallery_index *g = gallery_index_new();
-    double best[PEOPLE];
-    float rows[TEMPLATES][DIMENSION], probe[DIMENSION] = {0.5f, 0.5f};
-    struct candidate c[5];
+    float sum = 0;
+
+    for (int i = 0; i < 4; i++)
+        sum += (float)rand() / (float)RAND_MAX - 0.5f;
+    return sum;
+}
+
+static void world_add(struct shelf *s, bool positive)
+{
+    float *row = world.rows[world.count];
+
+    for (int d = 0; d < DIMENSION; d++)
+        row[d] = positive ? fabsf(noise()) : noise() + (rand() % 500 == 0 ? 40 : 0); /* now and then one outside */
+    world.persons[world.count] = rand() % ALL_PEOPLE + 1;
+    world.ids[world.count] = ++world.next_id;
+    assert_true(shelf_add(s, world.next_id, world.persons[world.count], row));
+    world.count++;
+}
+
+static void world_forget(int i)
+{
+    world.count--;
+    memmove(world.rows[i], world.rows[world.count], sizeof world.rows[0]);
+    world.persons[i] = world.persons[world.count];
+    world.ids[i] = world.ids[world.count];
+}
+
+static void check_one(struct shelf *s, uint32_t metric, const float *probe, const struct hit *hits, int found)
+{
+    double best[ALL_PEOPLE + 1];
+    int people = 0;
+
+    for (int p = 0; p <= ALL_PEOPLE; p++)
+        best[p] = INFINITY;
+    for (int i = 0; i < world.count; i++)
+        best[world.persons[i]] =
+            fmin(best[world.persons[i]], embedding_distance(metric, probe, world.rows[i], DIMENSION));
+    for (int p = 1; p <= ALL_PEOPLE; p++)
+        people += isfinite(best[p]);
+    assert_int_equal(found, people < K ? people : K);
+    assert_int_equal(shelf_people(s), people);
+    for (int k = 0; k < found; k++) {
+        int nearer = 0, as_near = 0;
+
+        assert_true(hits[k].distance == best[hits[k].person]);
+        assert_int_equal(shelf_person(s, hits[k].slot), hits[k].person);
+        for (int p = 1; p <= ALL_PEOPLE; p++) {
+            nearer += best[p] < hits[k].distance;
+            as_near += best[p] == hits[k].distance;
+        }
+        assert_in_range(k, nearer, nearer + as_near - 1);
+        for (int j = 0; j < k; j++)
+            assert_int_not_equal(hits[j].person, hits[k].person);
+    }
+}
+
+static void check_all(struct shelf *s, uint32_t metric)
+{
+    enum { PROBES = 7 };
+    float probes[PROBES][DIMENSION];
+    const float *list[PROBES];
+    struct hit room[PROBES][K], *hits[PROBES];
+    int found[PROBES];
+
+    for (int i = 0; i < PROBES; i++) {
+        for (int d = 0; d < DIMENSION; d++) /* some anywhere, some where a template is */
+            probes[i][d] = metric == KITH_METRIC_CHI_SQUARE ? fabsf(noise()) : noise();
+        if (i % 2 && world.count)
+            memcpy(probes[i], world.rows[rand() % world.count], sizeof probes[i]);
+        list[i] = probes[i];
+        hits[i] = room[i];
+    }
+    shelf_search(s, metric, list, PROBES, hits, found, K);
+    for (int i = 0; i < PROBES; i++)
+        check_one(s, metric, probes[i], hits[i], found[i]);
+}
+
+static void live(struct shelf *s, uint32_t metric)
+{
+    world.count = 0;
+    world.next_id = 0;
+    srand(11);
+    check_all(s, metric);
+    for (int round = 0; round < 17; round++) {
+        for (int i = 0; i < 200 && world.count < MOST; i++)
+            world_add(s, metric == KITH_METRIC_CHI_SQUARE);
+        for (int i = 0; i < 30; i++) {
+            int at = rand() % world.count;
+
+            assert_true(shelf_remove(s, world.ids[at]));
+            world_forget(at);
+        }
+        check_all(s, metric);
+    }
+    shelf_remove_person(s, 17);
+    for (int i = world.count - 1; i >= 0; i--)
+        if (world.persons[i] == 17)
+            world_forget(i);
+    check_all(s, metric);
+    while (world.count) {
+        assert_true(shelf_remove(s, world.ids[0]));
+        world_forget(0);
+        if (world.count % 500 == 0)
+            check_all(s, metric);
+    }
+    assert_int_equal(shelf_count(s), 0);
+}
+
+static void test_finds_what_a_comparison_with_everybody_finds(void **state)
+{
+    static const uint32_t metrics[] = {KITH_METRIC_L2, KITH_METRIC_COSINE, KITH_METRIC_CHI_SQUARE};
 
     (void)state;
-    srand(7);
-    for (int p = 0; p < PEOPLE; p++)
-        best[p] = 1e9;
-    for (int i = 0; i < TEMPLATES; i++) {
-        int person = rand() % PEOPLE;
-        double d;
+    for (size_t i = 0; i < sizeof metrics / sizeof metrics[0]; i++) {
+        struct shelf *s = shelf_new("m", DIMENSION, NULL, 0);
 
-        rows[i][0] = (float)rand() / (float)RAND_MAX;
-        rows[i][1] = (float)rand() / (float)RAND_MAX;
-        add(g, i + 1, person + 1, "m", rows[i][0], rows[i][1]);
-        d = embedding_distance(KITH_METRIC_L2, probe, rows[i], DIMENSION);
-        if (d < best[person])
-            best[person] = d;
+        live(s, metrics[i]);
+        shelf_free(s);
     }
-    assert_int_equal(gallery_index_nearest(g, "m", KITH_METRIC_L2, probe, DIMENSION, c, 5), 5);
-    for (int k = 0; k < 5; k++) {
-        int nearer = 0;
+}
 
-        assert_true(fabs(best[c[k].person - 1] - c[k].distance) < 1e-9);
-        for (int p = 0; p < PEOPLE; p++)
-            nearer += best[p] < c[k].distance;
-        assert_int_equal(nearer, k);
+static void test_embeddings_that_lie_in_a_file_are_found_as_well(void **state)
+{
+    struct shelf *s = shelf_new("m", DIMENSION, "/tmp", 1), *refused = shelf_new("m", DIMENSION, "/nowhere", 1);
+
+    (void)state;
+    live(s, KITH_METRIC_L2);
+    live(refused, KITH_METRIC_L2); /* it cannot be written: they stay in memory */
+    assert_true(shelf_memory(refused) > 0);
+    shelf_free(s);
+    shelf_free(refused);
+}
+
+static void test_every_kind_of_instructions_says_the_same(void **state)
+{
+    enum { GROUPS = 16 };
+    uint8_t block[GROUPS * 4 * SCAN_BLOCK];
+    int8_t probe[GROUPS * 8];
+    float norms[SCAN_BLOCK];
+    scan_fn plain = NULL;
+
+    (void)state;
+    for (int n = 0; scan_nth(n); n++)
+        plain = scan_nth(n); /* the last */
+    srand(3);
+    for (int round = 0; round < 200; round++) {
+        float limit = 0;
+
+        for (size_t i = 0; i < sizeof block; i++)
+            block[i] = (uint8_t)(round == 0 ? 255 : rand());
+        for (size_t i = 0; i < sizeof probe; i++)
+            probe[i] = (int8_t)(round == 0 ? -127 : rand() % 255 - 127);
+        for (int i = 0; i < SCAN_BLOCK; i++)
+            norms[i] = (float)(rand() % 4000) / 1000;
+        limit = norms[round % SCAN_BLOCK];
+        for (int n = 0; scan_nth(n); n++)
+            assert_int_equal(scan_nth(n)(block, probe, GROUPS, norms, 1e-4f, limit),
+                             plain(block, probe, GROUPS, norms, 1e-4f, limit));
     }
-    gallery_index_free(g);
+}
+
+static void test_owners_keep_who_has_what(void **state)
+{
+    enum { SLOTS = 400, PERSONS = 37 };
+    struct owners *o = owners_new();
+    int64_t whose[SLOTS];
+    size_t count = 0;
+
+    (void)state;
+    srand(5);
+    for (int round = 0; round < 4000; round++) {
+        int64_t person = rand() % PERSONS + 1;
+        size_t circle = 0, there = 0, first;
+
+        if (count < SLOTS && (count == 0 || rand() % 5 < 3)) {
+            owners_add(o, person);
+            whose[count++] = person;
+        } else {
+            size_t to = (size_t)rand() % count;
+
+            owners_take_last(o, to);
+            whose[to] = whose[--count];
+        }
+        for (size_t i = 0; i < count; i++) {
+            there += whose[i] == person;
+            assert_int_equal(owners_of(o, i), whose[i]);
+        }
+        first = owners_find(o, person);
+        if (first != SIZE_MAX)
+            for (size_t slot = first; circle == 0 || slot != first; slot = owners_next(o, slot)) {
+                assert_int_equal(whose[slot], person);
+                circle++;
+            }
+        assert_int_equal(circle, there);
+    }
+    owners_free(o);
 }
 
 static void test_distances(void **state)
@@ -150,9 +354,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nearest_person_first_each_once),
         cmocka_unit_test(test_models_are_never_compared),
+        cmocka_unit_test(test_what_is_no_number_is_not_taken),
         cmocka_unit_test(test_a_template_that_comes_late_is_taken_and_one_that_is_there_is_not),
         cmocka_unit_test(test_removed_ones_are_not_found),
-        cmocka_unit_test(test_agrees_with_an_exhaustive_search),
+        cmocka_unit_test(test_finds_what_a_comparison_with_everybody_finds),
+        cmocka_unit_test(test_embeddings_that_lie_in_a_file_are_found_as_well),
+        cmocka_unit_test(test_every_kind_of_instructions_says_the_same),
+        cmocka_unit_test(test_owners_keep_who_has_what),
         cmocka_unit_test(test_distances),
         cmocka_unit_test(test_similarity_is_half_at_the_threshold),
     };

@@ -1,0 +1,45 @@
+/* Templates in 8 bits a number, in two halves: what a search can decide without looking at the numbers themselves.
+ *
+ * Every number x of a template is the middle of one of 256 steps from -range to range. The upper 4 bits alone are
+ * coarser steps; they are what a search reads of everybody (64 bytes for 128 dimensions), the lower 4 bits only of
+ * those who may be near. For each the distance between the template and what its code stands for is known, so by the
+ * triangle inequality
+ *
+ *     |probe - template| >= |probe - decoded| - |template - decoded|
+ *
+ * and who is farther than that from being near is left out for certain: the search is exact. A number outside the
+ * range only makes its template's error larger. One thread.
+ */
+#ifndef KITH_ACTORS_GALLERY_CODES_H
+#define KITH_ACTORS_GALLERY_CODES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct codes;
+
+struct codes_probe { /* a probe, made ready for the search; of codes_prepare */
+    const float *probe;
+    int8_t *narrow;              /* in 8 bits */
+    float factor, offset, error; /* error: |probe - narrow| */
+};
+
+/* `range`: of the numbers; those of dimension × rms × 3 or so are worth their steps. */
+struct codes *codes_new(int dimension, float range);
+void codes_free(struct codes *c);
+size_t codes_bytes(const struct codes *c);
+size_t codes_count(const struct codes *c);
+
+void codes_add(struct codes *c, const float *row);
+/* `to` becomes what the last one is, which goes. */
+void codes_take_last(struct codes *c, size_t to);
+
+void codes_prepare(const struct codes *c, const float *probe, struct codes_probe *out);
+void codes_done(struct codes_probe *probe);
+
+/* Of the templates 16 × block and the 15 after it: bit i is 0 when it is farther than `reach` for certain. */
+uint32_t codes_near(const struct codes *c, const struct codes_probe *probe, size_t block, float reach);
+/* It is not nearer than this. */
+float codes_at_least(const struct codes *c, const struct codes_probe *probe, size_t i);
+
+#endif
