@@ -245,7 +245,8 @@ static struct figures figures_of(struct open_set *o)
     f.named = f.strangers ? (double)named / f.strangers : 0;
     f.missed = f.known ? (double)missed / f.known : 0;
     f.wrong = f.known ? (double)wrong / f.known : 0;
-    qsort(o->outcomes, (size_t)o->count, sizeof *o->outcomes, nearer_first);
+    if (o->count)
+        qsort(o->outcomes, (size_t)o->count, sizeof *o->outcomes, nearer_first);
     f.fixed = threshold_for(o, f.strangers, f.named, f.known, &f.fixed_missed);
     return f;
 }

@@ -32,6 +32,13 @@ struct record {
 };
 enum { RECORD_END = 0x6b697468, TEXT_MAX = 8192 };
 
+static bool is_same(const struct header *a, const struct header *b)
+{
+    return memcmp(a->magic, b->magic, sizeof a->magic) == 0 && strcmp(a->fingerprint, b->fingerprint) == 0 &&
+           strcmp(a->model.model, b->model.model) == 0 && strcmp(a->model.version, b->model.version) == 0 &&
+           a->model.dimension == b->model.dimension;
+}
+
 static int by_path(const void *a, const void *b)
 {
     return strcmp((*(struct portrait *const *)a)->path, (*(struct portrait *const *)b)->path);
@@ -108,7 +115,9 @@ struct portraits_cache *portraits_cache_open(const char *file, const char *finge
     snprintf(wanted.fingerprint, sizeof wanted.fingerprint, "%s", fingerprint);
     c->dimension = p->model.dimension;
     c->file = fopen(file, "r+be");
-    if (c->file && fread(&is, sizeof is, 1, c->file) == 1 && memcmp(&is, &wanted, sizeof is) == 0) {
+    if (c->file && fread(&is, sizeof is, 1, c->file) == 1 && memchr(is.fingerprint, 0, sizeof is.fingerprint) &&
+        memchr(is.model.model, 0, sizeof is.model.model) && memchr(is.model.version, 0, sizeof is.model.version) &&
+        is_same(&is, &wanted)) {
         read_all(c, p);
         return c;
     }

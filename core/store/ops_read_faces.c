@@ -43,11 +43,13 @@ int op_unknown_faces(struct op *op, const struct msg *msg)
     return read_faces(op, s, m->limit);
 }
 
-/* Faces that were given a person's name by the gallery; those named by hand have distance 0 and are left out. */
+/* Faces that were given a person's name by the gallery; those named by hand have distance 0 and no reasons, and are
+ * left out. */
 int op_person_faces(struct op *op, const struct msg *msg)
 {
     const struct store_list *m = (const struct store_list *)msg;
-    struct db_statement *s = db_query(op->db, EMBEDDED "person = ? AND id > ? AND distance > 0 ORDER BY id LIMIT ?");
+    struct db_statement *s = db_query(
+        op->db, EMBEDDED "person = ? AND id > ? AND (distance > 0 OR decision IS NOT NULL) ORDER BY id LIMIT ?");
 
     op->d->bind_int(s, 1, m->person);
     op->d->bind_int(s, 2, m->after);

@@ -134,3 +134,58 @@ def test_a_folder_of_known_people_named_from_where_kith_starts(make, tmp_path):
     kith = make(known_people='people').start()
     until(lambda: kith.metric('kith_gallery_templates') == 1, 'the photo to be enrolled')
     assert 'audit what="photo added" person=1 subject=1 name=Ann who=KITH_KNOWN_PEOPLE' in kith.log()
+
+
+def test_a_face_that_is_not_them_loses_the_name_and_so_do_those_like_it(kith):
+    person, _ = add(kith, 'Red', *RED)
+    assert kith.post(f'/v1/people/{person}/photos?name=g.png', png(*GREEN), content_type='image/png').status == 201
+    likeness, other, own = kith.submit(kith.picture('a.png', 235, 20, 0), kith.picture('b.png', 233, 22, 0),
+                                       kith.picture('own.png', *GREEN))
+    for number in (likeness, other, own):
+        assert kith.finished(number)['person'] == {'id': person, 'name': 'Red'}
+    face = kith.image(likeness)['faces'][0]['id']
+    denied = kith.post(f'/v1/faces/{face}/not/{person}')
+    assert denied.status == 200 and denied.json == {'id': face, 'resolved': 1}
+    assert kith.image(likeness)['person'] is None and kith.image(other)['person'] is None
+    assert kith.image(own)['person'] == {'id': person, 'name': 'Red'}, 'nearer to a photo than to the counter-example'
+    why = kith.get(f'/v1/images/{other}?explain=1').json['faces'][0]['explain']
+    assert why['rule'] == 'denied' and why['not'] == person
+    now = kith.post('/v1/identify?explain=1', png(234, 21, 0), content_type='image/png').json['faces'][0]
+    assert now['person'] is None and now['similarity'] < 0.5 and now['explain']['rule'] == 'denied'
+    kith.stop()
+    kith.start()
+    now = kith.post('/v1/identify', png(234, 21, 0), content_type='image/png').json['faces'][0]
+    assert now['person'] is None, 'it is remembered'
+    named = kith.post(f'/v1/faces/{face}/person', {'person': person})
+    assert named.json['resolved'] == 1 and kith.image(other)['person'] == {'id': person, 'name': 'Red'}
+    assert kith.post(f'/v1/faces/{face}/not/999').status == 404
+    assert kith.post(f'/v1/faces/999/not/{person}').status == 404
+
+
+def test_a_stranger_is_known_again_and_named_at_once(kith):
+    first, second, third = kith.submit(kith.picture('1.png', *BLUE), kith.picture('2.png', 0, 0, 253),
+                                       kith.picture('3.png', *GREEN))
+    for number in (first, second, third):
+        kith.finished(number)
+    until(lambda: all(kith.image(n)['faces'][0].get('stranger') for n in (first, second, third)), 'strangers')
+    one, two, three = (kith.image(n)['faces'][0]['stranger'] for n in (first, second, third))
+    assert one == two != three
+    listed = kith.get('/v1/strangers').json
+    assert {(s['id'], s['faces']) for s in listed['strangers']} == {(one, 2), (three, 1)} and listed['next'] is None
+    named = kith.post(f'/v1/strangers/{one}/person', {'name': 'Blue'}).json
+    assert named['name'] == 'Blue' and named['faces'] == 2
+    assert [kith.image(n)['person'] is not None for n in (first, second, third)] == [True, True, False]
+    assert [s['id'] for s in kith.get('/v1/strangers').json['strangers']] == [three]
+    assert kith.post(f'/v1/strangers/{one}/person', {'name': 'Blue'}).status == 404
+    assert kith.post(f'/v1/strangers/{three}/person', {'name': 'Green', 'template': 'no'}).status == 400
+
+
+def test_an_answer_says_why(kith):
+    person, _ = add(kith, 'Red', *RED)
+    number, = kith.submit(kith.picture('r.png', *RED))
+    kith.finished(number)
+    assert 'explain' not in kith.image(number)['faces'][0]
+    why = kith.get(f'/v1/images/{number}?explain=1').json['faces'][0]['explain']
+    assert why['rule'] in ('careful', 'fixed') and why['people'] == 1 and why['distance'] <= why['threshold']
+    assert 'Red' in why['why']
+    assert kith.get(f'/v1/images/{number}?explain=2').status == 400

@@ -33,7 +33,7 @@ static int nearest(struct gallery_index *g, const char *model, const float *prob
 static void test_nearest_person_first_each_once(void **state)
 {
     struct gallery_index *g = gallery_index_new(NULL, 0);
-    struct hit c[5];
+    struct hit c[5] = {{0}};
     float probe[2] = {0, 0};
 
     (void)state;
@@ -55,7 +55,7 @@ static void test_nearest_person_first_each_once(void **state)
 static void test_models_are_never_compared(void **state)
 {
     struct gallery_index *g = gallery_index_new(NULL, 0);
-    struct hit c[5];
+    struct hit c[5] = {{0}};
     float probe[3] = {0, 0, 0};
 
     (void)state;
@@ -82,7 +82,7 @@ static void test_what_is_no_number_is_not_taken(void **state)
 static void test_a_template_that_comes_late_is_taken_and_one_that_is_there_is_not(void **state)
 {
     struct gallery_index *g = gallery_index_new(NULL, 0);
-    struct hit c[5];
+    struct hit c[5] = {{0}};
     float probe[2] = {0, 0};
 
     (void)state;
@@ -99,7 +99,7 @@ static void test_a_template_that_comes_late_is_taken_and_one_that_is_there_is_no
 static void test_removed_ones_are_not_found(void **state)
 {
     struct gallery_index *g = gallery_index_new(NULL, 0);
-    struct hit c[5];
+    struct hit c[5] = {{0}};
     float probe[2] = {0, 0};
 
     (void)state;
