@@ -152,10 +152,7 @@ static void on_strangers(struct actor *self, void *context, int status, const st
             buf_printf(&out, "%s{\"id\":%lld,\"faces\":%lld,\"face\":%lld,\"image\":%lld}", i ? "," : "",
                        (long long)r->strangers[i].id, (long long)r->strangers[i].faces, (long long)r->strangers[i].face,
                        (long long)r->strangers[i].image);
-        if (r->next)
-            buf_printf(&out, "],\"next\":\"%lld\"}", (long long)r->next);
-        else
-            buf_str(&out, "],\"next\":null}");
+        json_next(&out, r->next);
         reply_json(call->request, 200, &out);
     }
     call_free(call);

@@ -31,10 +31,7 @@ static void on_images(struct actor *self, void *context, int status, const struc
             buf_str(&out, i ? ",\n" : "");
             json_image(&out, &r->images[i], call->op == EXPLAINED);
         }
-        if (r->next)
-            buf_printf(&out, "],\"next\":\"%lld\"}", (long long)r->next);
-        else
-            buf_str(&out, "],\"next\":null}");
+        json_next(&out, r->next);
         reply_json(call->request, 200, &out);
     }
     call_free(call);

@@ -194,13 +194,17 @@ static void on_person_faces(struct actor *self, void *context, int status, const
     (void)context;
     if (status != ACTOR_OK || r->status != STORE_OK) {
         pass_failed(self, "the store");
+    } else if (g->review_again) { /* another counter-example came meanwhile: from the start */
+        g->review_again = false;
+        g->review_after = 0;
+        next_review(self);
     } else if (r->face_count == 0) {
-        g->review_count--;
+        memmove(g->reviews, g->reviews + 1, (size_t)--g->review_count * sizeof g->reviews[0]);
         g->review_after = 0;
         next_review(self);
     } else {
         g->review_after = r->next;
-        give_page(self, JOB_REVIEW, reply, g->reviews[g->review_count - 1]);
+        give_page(self, JOB_REVIEW, reply, g->reviews[0]);
     }
 }
 
@@ -214,7 +218,7 @@ static void next_review(struct actor *self)
         return;
     }
     m = page_of(self, STORE_PERSON_FACES, g->review_after);
-    m->person = g->reviews[g->review_count - 1];
+    m->person = g->reviews[0];
     actor_ask(self, "store", &m->m.head, GALLERY_ASK_MS, on_person_faces, NULL);
 }
 
@@ -311,8 +315,10 @@ static void ask_changes(struct actor *self);
 static void remember_review(struct gallery *g, int64_t person)
 {
     for (int i = 0; i < g->review_count; i++)
-        if (g->reviews[i] == person)
+        if (g->reviews[i] == person) {
+            g->review_again |= i == 0;
             return;
+        }
     if (g->read_once && g->review_count < GALLERY_REVIEWS_MAX)
         g->reviews[g->review_count++] = person;
 }

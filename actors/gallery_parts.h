@@ -19,7 +19,8 @@ struct gallery {
     bool resolving;                       /* it looks at the unknown faces too */
     int64_t last_face, newest_face;       /* cursor of the pass; the last face that any pass has seen */
     int64_t reviews[GALLERY_REVIEWS_MAX]; /* people of whom somebody said who they are not */
-    int review_count;
+    int review_count;                     /* the first is under review */
+    bool review_again;                    /* somebody said more of it meanwhile */
     int64_t review_after, resolved;
     bool refreshing, calibrated;
     /* the reading of the log */

@@ -40,10 +40,7 @@ static void on_people(struct actor *self, void *context, int status, const struc
             buf_str(&out, i ? "," : "");
             json_person(&out, &r->people[i]);
         }
-        if (r->next)
-            buf_printf(&out, "],\"next\":\"%lld\"}", (long long)r->next);
-        else
-            buf_str(&out, "],\"next\":null}");
+        json_next(&out, r->next);
         reply_json(call->request, 200, &out);
     }
     call_free(call);

@@ -327,6 +327,14 @@ void json_person(struct buf *out, const struct person *person)
     buf_printf(out, ",\"photos\":%lld}", (long long)person->photos);
 }
 
+void json_next(struct buf *out, int64_t next)
+{
+    if (next)
+        buf_printf(out, "],\"next\":\"%lld\"}", (long long)next);
+    else
+        buf_str(out, "],\"next\":null}");
+}
+
 void reply_json(struct http_request *request, int status, struct buf *out)
 {
     buf_str(out, "\n");

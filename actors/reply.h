@@ -43,6 +43,8 @@ void audit(const struct http_request *request, const char *what, int64_t person,
 /* `explain`: with the reasons of each decision. */
 void json_image(struct buf *out, const struct image *image, bool explain);
 void json_faces(struct buf *out, const struct face *faces, int count, bool explain);
+/* Ends a page's list: its bracket and `next`, and the object. 0: there is no next page. */
+void json_next(struct buf *out, int64_t next);
 /* explain.c: an object with the rule, its numbers and a sentence. */
 void json_decision(struct buf *out, const struct face *face);
 /* ?explain=1; false: it was wrong, and is answered. */

@@ -218,7 +218,6 @@ static void on_done(struct actor *self, struct hand *h, const struct worker_even
     h->at = -1;
     h->deaths = 0;
     one->faces = e->face_count;
-    one->cpu_us = e->done.cpu_us;
     if (e->done.status != WORK_OK)
         one->reason = strdup(e->done.reason);
     if (f && f->embedding) {

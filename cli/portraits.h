@@ -1,5 +1,5 @@
 /* The faces of a folder of labelled photos, DIR/NAME/photo: found and embedded by workers as `serve` would, or taken
- * from the cache of an earlier run. For `kith eval` and `kith bench`. One at a time in a process. */
+ * from the cache of an earlier run. For `kith eval`. One at a time in a process. */
 #ifndef KITH_CLI_PORTRAITS_H
 #define KITH_CLI_PORTRAITS_H
 
@@ -16,7 +16,6 @@ struct portrait {
     int faces;        /* how many there are in it; `embedding` is of the one that is meant: large and near the middle */
     float quality;    /* of that one */
     float *embedding; /* NULL: no face, or unreadable */
-    uint64_t cpu_us;  /* that it took; 0 from the cache */
 };
 
 struct portraits {

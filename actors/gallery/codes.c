@@ -50,11 +50,6 @@ void codes_free(struct codes *c)
     free(c);
 }
 
-size_t codes_count(const struct codes *c)
-{
-    return c->count;
-}
-
 size_t codes_bytes(const struct codes *c)
 {
     return c->blocks * (c->groups * BYTES_OF_GROUP * 2 + (SCAN_BLOCK + 2) * sizeof(float));

@@ -28,7 +28,6 @@ struct codes_probe { /* a probe, made ready for the search; of codes_prepare */
 struct codes *codes_new(int dimension, float range);
 void codes_free(struct codes *c);
 size_t codes_bytes(const struct codes *c);
-size_t codes_count(const struct codes *c);
 
 void codes_add(struct codes *c, const float *row);
 /* `to` becomes what the last one is, which goes. */

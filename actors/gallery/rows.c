@@ -154,11 +154,6 @@ const float *rows_get(struct rows *r, size_t i)
     return r->row;
 }
 
-size_t rows_count(const struct rows *r)
-{
-    return r->count;
-}
-
 size_t rows_in_memory(const struct rows *r)
 {
     return r->resident;

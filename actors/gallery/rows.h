@@ -20,7 +20,6 @@ void rows_drop_last(struct rows *r);
 /* Row `i`; valid until the next call. Never fails: a row that cannot be read again ends the program, for what is left
  * would name the wrong people. */
 const float *rows_get(struct rows *r, size_t i);
-size_t rows_count(const struct rows *r);
 size_t rows_in_memory(const struct rows *r); /* bytes */
 
 #endif

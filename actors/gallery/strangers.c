@@ -57,6 +57,8 @@ int64_t strangers_meet(struct strangers *s, double threshold, int64_t face, int6
         return known;
     if (!stranger && !(stranger = nearest(s, threshold, embedding)))
         stranger = face;
+    if (s->count == s->max && face < s->faces[s->first]) /* older than all that is remembered */
+        return stranger;
     if (s->count == s->max) {
         shelf_remove(s->shelf, s->faces[s->first]); /* it may be gone already */
         s->first = (s->first + 1) % s->max;
