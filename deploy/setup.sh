@@ -4,7 +4,8 @@
 #   deploy/setup.sh         to build and run
 #   deploy/setup.sh build   to build only: no models, no photos
 #   deploy/setup.sh cluster and for a cluster on this machine
-#   deploy/setup.sh test    and to test and measure
+#   deploy/setup.sh test    and to test
+#   deploy/setup.sh bench   and to measure, with the peers that figures are compared with
 #
 # Fetches only what is missing, checks every file by its SHA-256, and says which step failed and why.
 set -euo pipefail
@@ -19,6 +20,7 @@ build=(build-essential cmake ninja-build pkg-config ccache libuv1-dev libh2o-dev
 test=(libcmocka-dev libnghttp2-dev clang-format clang-tidy python3-pytest python3-h2 python3-pil python3-yaml python3-grpcio
     python3-protobuf chromium nghttp2-client git faketime man-db systemd)
 cluster=(mariadb-server nats-server)
+peers=(libfaiss-dev libgomp1)
 
 samples='44dca895a7d635a4aedddd91a4f37af9a8a5b44e66154282a24645a757b5f627  32bit.png
 3c17508bb91554c637a2eabddfae790e5bb1caba93130814fc2ac50be9760c4c  biden.jpg
@@ -91,13 +93,14 @@ PYTHON
 }
 
 install_packages "${build[@]}"
-if [ "${1:-}" = cluster ] || [ "${1:-}" = test ]; then
-    install_packages "${cluster[@]}"
-fi
-if [ "${1:-}" = test ]; then
-    install_packages "${test[@]}"
+case "${1:-}" in
+cluster) install_packages "${cluster[@]}" ;;
+test | bench)
+    install_packages "${cluster[@]}" "${test[@]}"
     command -v node >/dev/null && command -v npm >/dev/null || install_packages nodejs npm
-fi
+    [ "$1" = test ] || install_packages "${peers[@]}"
+    ;;
+esac
 [ "${1:-}" = build ] && exit 0
 deploy/models.sh models || fail "the model files are not there (the lines above say why)"
 if ! have samples "$samples"; then

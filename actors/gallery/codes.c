@@ -1,5 +1,6 @@
 #include "actors/gallery/codes.h"
 
+#include "actors/gallery/rotation.h"
 #include "actors/gallery/scan.h"
 
 #include <math.h>
@@ -12,10 +13,12 @@ struct codes {
     int dimension;
     size_t groups, count, blocks; /* groups of 8 dimensions; blocks: allocated */
     float range, step, slack;     /* slack: more than the arithmetic of floats may be off by */
+    float *centre, *turned;       /* what rows are taken relative to; one row, rotated */
     uint8_t *upper, *lower;       /* scan.h's blocks; rows of 4 × groups bytes */
     float *norms;                 /* of each: |decoded from the upper halves|^2 */
     float *coarse, *fine;         /* of each block: the largest error of the upper half, of the whole */
     scan_fn scan;
+    scan_fine_fn fine_scan;
 };
 
 static void *must(void *p)
@@ -25,16 +28,20 @@ static void *must(void *p)
     return p;
 }
 
-struct codes *codes_new(int dimension, float range)
+struct codes *codes_new(int dimension, const float *centre, float range)
 {
     struct codes *c = must(calloc(1, sizeof *c));
 
+    c->centre = must(malloc((size_t)dimension * sizeof(float)));
+    c->turned = must(malloc((size_t)dimension * sizeof(float)));
+    memcpy(c->centre, centre, (size_t)dimension * sizeof(float));
     c->dimension = dimension;
     c->groups = ((size_t)dimension + 7) / 8;
     c->range = range;
     c->step = 2 * range / 256;
     c->slack = 1e-5f * range * sqrtf((float)dimension);
     c->scan = scan_choose(NULL);
+    c->fine_scan = scan_fine_nth(0);
     return c;
 }
 
@@ -42,6 +49,8 @@ void codes_free(struct codes *c)
 {
     if (!c)
         return;
+    free(c->centre);
+    free(c->turned);
     free(c->upper);
     free(c->lower);
     free(c->norms);
@@ -102,6 +111,14 @@ static float decode_upper(const struct codes *c, unsigned half)
     return -c->range + (float)(half * 16 + 8) * c->step;
 }
 
+/* Neither a shift nor a rotation changes a distance. */
+static void turn(const struct codes *c, const float *row, float *out)
+{
+    for (int d = 0; d < c->dimension; d++)
+        out[d] = row[d] - c->centre[d];
+    rotate(out, c->dimension);
+}
+
 static void put(struct codes *c, size_t i, const float *row)
 {
     float norm = 0, coarse = 0, fine = 0;
@@ -126,7 +143,8 @@ static void put(struct codes *c, size_t i, const float *row)
 void codes_add(struct codes *c, const float *row)
 {
     make_room(c);
-    put(c, c->count++, row);
+    turn(c, row, c->turned);
+    put(c, c->count++, c->turned);
 }
 
 void codes_take_last(struct codes *c, size_t to)
@@ -144,14 +162,14 @@ void codes_take_last(struct codes *c, size_t to)
 }
 
 /* |narrow - decoded|^2 = |narrow|^2 + |decoded|^2 - 2 narrow·decoded, and a decoded number is linear in its code. */
-void codes_prepare(const struct codes *c, const float *probe, struct codes_probe *out)
+void codes_prepare(const struct codes *c, const float *row, struct codes_probe *out)
 {
-    float largest = 0, scale, error = 0, norm = 0, sum = 0;
+    float largest = 0, scale, error = 0, norm = 0, sum = 0, *probe = c->turned;
 
+    turn(c, row, probe);
     for (int d = 0; d < c->dimension; d++)
         largest = fmaxf(largest, fabsf(probe[d]));
     scale = largest > 0 ? largest / 127 : 1;
-    out->probe = probe;
     out->narrow = must(calloc(c->groups, 8));
     for (int d = 0; d < c->dimension; d++) {
         float x;
@@ -162,6 +180,9 @@ void codes_prepare(const struct codes *c, const float *probe, struct codes_probe
         norm += x * x;
         sum += x;
     }
+    out->in_steps = must(calloc(c->groups * 8, sizeof(float)));
+    for (int d = 0; d < c->dimension; d++)
+        out->in_steps[d] = (probe[d] + c->range) / c->step - 0.5f;
     out->error = sqrtf(error);
     out->factor = 2 * 16 * c->step * scale;
     out->offset = norm - 2 * decode_upper(c, 0) * sum;
@@ -169,7 +190,9 @@ void codes_prepare(const struct codes *c, const float *probe, struct codes_probe
 
 void codes_done(struct codes_probe *probe)
 {
+    free(probe->in_steps);
     free(probe->narrow);
+    probe->in_steps = NULL;
     probe->narrow = NULL;
 }
 
@@ -183,19 +206,7 @@ uint32_t codes_near(const struct codes *c, const struct codes_probe *probe, size
 
 float codes_at_least(const struct codes *c, const struct codes_probe *probe, size_t i)
 {
-    const uint8_t *upper = upper_at(c, i, 0), *lower = lower_at(c, i, 0);
-    float sum = 0, zero = -c->range + 0.5f * c->step;
+    float squared = c->fine_scan(upper_at(c, i, 0), lower_at(c, i, 0), c->groups, probe->in_steps);
 
-    for (int d = 0; d < c->dimension; d += 8, upper += BYTES_OF_GROUP, lower += 4) {
-        int n = c->dimension - d < 8 ? c->dimension - d : 8;
-
-        for (int k = 0; k < n; k++) {
-            unsigned shift = k < 4 ? 0 : 4;
-            unsigned code = (unsigned)(upper[k & 3] >> shift & 15) << 4 | (lower[k & 3] >> shift & 15);
-            float x = probe->probe[d + k] - (zero + (float)code * c->step);
-
-            sum += x * x;
-        }
-    }
-    return sqrtf(sum) - c->fine[i / SCAN_BLOCK] - c->slack;
+    return sqrtf(squared) * c->step - c->fine[i / SCAN_BLOCK] - c->slack;
 }

@@ -1,9 +1,9 @@
 /* Templates in 8 bits a number, in two halves: what a search can decide without looking at the numbers themselves.
  *
- * Every number x of a template is the middle of one of 256 steps from -range to range. The upper 4 bits alone are
- * coarser steps; they are what a search reads of everybody (64 bytes for 128 dimensions), the lower 4 bits only of
- * those who may be near. For each the distance between the template and what its code stands for is known, so by the
- * triangle inequality
+ * Templates are taken relative to a centre and rotated first (rotation.h). Every number x is then the middle of one of
+ * 256 steps from -range to range. The upper 4 bits alone are coarser steps; they are what a search reads of everybody
+ * (64 bytes for 128 dimensions), the lower 4 bits only of those who may be near. For each the distance between the
+ * template and what its code stands for is known, so by the triangle inequality
  *
  *     |probe - template| >= |probe - decoded| - |template - decoded|
  *
@@ -18,14 +18,15 @@
 
 struct codes;
 
-struct codes_probe { /* a probe, made ready for the search; of codes_prepare */
-    const float *probe;
-    int8_t *narrow;              /* in 8 bits */
-    float factor, offset, error; /* error: |probe - narrow| */
+struct codes_probe {             /* a probe, made ready for the search; of codes_prepare */
+    int8_t *narrow;              /* relative to the centre and rotated, in 8 bits */
+    float *in_steps;             /* the same, as codes count: 7 is in the middle of the eighth step */
+    float factor, offset, error; /* error: of `narrow` */
 };
 
-/* `range`: of the numbers; those of dimension × rms × 3 or so are worth their steps. */
-struct codes *codes_new(int dimension, float range);
+/* `centre`: about the mean of the templates; `range`: of a number of theirs, relative to it and rotated, so that each
+ * dimension has the same: three standard deviations or so are worth their steps. */
+struct codes *codes_new(int dimension, const float *centre, float range);
 void codes_free(struct codes *c);
 size_t codes_bytes(const struct codes *c);
 

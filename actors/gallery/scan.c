@@ -18,10 +18,57 @@ static uint32_t scan_plain(const uint8_t *block, const int8_t *probe, size_t gro
     return near;
 }
 
+/* Eight codes, one a byte, in the order of their dimensions. */
+static uint64_t codes_of(const uint8_t *upper, const uint8_t *lower)
+{
+    const uint32_t low = 0x0f0f0f0fu;
+    uint32_t u, l;
+
+    memcpy(&u, upper, 4);
+    memcpy(&l, lower, 4);
+    return ((u & low) << 4 | (l & low)) | (uint64_t)((u & ~low) | (l >> 4 & low)) << 32;
+}
+
+static float fine_plain(const uint8_t *upper, const uint8_t *lower, size_t groups, const float *probe)
+{
+    float sums[8] = {0}, sum = 0;
+
+    for (size_t g = 0; g < groups; g++, upper += 4 * SCAN_BLOCK, lower += 4, probe += 8) {
+        uint64_t codes = codes_of(upper, lower);
+
+        for (int k = 0; k < 8; k++) {
+            float x = (float)(codes >> (8 * k) & 255) - probe[k];
+
+            sums[k] += x * x;
+        }
+    }
+    for (int k = 0; k < 8; k++)
+        sum += sums[k];
+    return sum;
+}
+
 #ifdef __x86_64__
 #include <immintrin.h>
 
-/* Products of two neighbours are summed to 16 bits: at most 2 × 15 × 128, and twice that still fits. */
+__attribute__((target("avx2,fma"))) static float fine_avx2(const uint8_t *upper, const uint8_t *lower, size_t groups,
+                                                           const float *probe)
+{
+    __m256 sum = _mm256_setzero_ps();
+    __m128 half;
+
+    for (size_t g = 0; g < groups; g++, upper += 4 * SCAN_BLOCK, lower += 4, probe += 8) {
+        __m256i codes = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)codes_of(upper, lower)));
+        __m256 x = _mm256_sub_ps(_mm256_cvtepi32_ps(codes), _mm256_loadu_ps(probe));
+
+        sum = _mm256_fmadd_ps(x, x, sum);
+    }
+    half = _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps(sum, 1));
+    half = _mm_add_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
+}
+
+enum { AHEAD = 4096 }; /* bytes: the processor does not look beyond a page by itself */
+
 __attribute__((target("avx2"))) static uint32_t near_avx2(__m256i sums, const float *norms, float factor, float limit)
 {
     __m256 d = _mm256_sub_ps(_mm256_loadu_ps(norms), _mm256_mul_ps(_mm256_set1_ps(factor), _mm256_cvtepi32_ps(sums)));
@@ -29,31 +76,38 @@ __attribute__((target("avx2"))) static uint32_t near_avx2(__m256i sums, const fl
     return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(d, _mm256_set1_ps(limit), _CMP_LE_OQ));
 }
 
+/* 8 templates × 8 dimensions, summed in pairs. */
+__attribute__((target("avx2"))) static __m256i pairs_avx2(__m256i codes, __m256i first, __m256i second)
+{
+    const __m256i low = _mm256_set1_epi8(15);
+
+    return _mm256_add_epi16(_mm256_maddubs_epi16(_mm256_and_si256(codes, low), first),
+                            _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(codes, 4), low), second));
+}
+
 __attribute__((target("avx2"))) static uint32_t scan_avx2(const uint8_t *block, const int8_t *probe, size_t groups,
                                                           const float norms[SCAN_BLOCK], float factor, float limit)
 {
-    const __m256i low = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
+    enum { TOGETHER = 4 }; /* 4 × 4 × 15 × 127 still fits into 16 bits */
+    const __m256i ones = _mm256_set1_epi16(1);
     __m256i a = _mm256_setzero_si256(), b = _mm256_setzero_si256();
 
-    for (size_t g = 0; g < groups; g++, block += 4 * SCAN_BLOCK, probe += 8) {
-        __m256i x = _mm256_loadu_si256((const void *)block), y = _mm256_loadu_si256((const void *)(block + 32));
-        int32_t first, second;
-        __m256i p, q;
+    for (size_t g = 0; g < groups; g += TOGETHER) {
+        __m256i c = _mm256_setzero_si256(), d = _mm256_setzero_si256();
 
-        memcpy(&first, probe, 4);
-        memcpy(&second, probe + 4, 4);
-        p = _mm256_set1_epi32(first);
-        q = _mm256_set1_epi32(second);
-        a = _mm256_add_epi32(
-            a,
-            _mm256_madd_epi16(_mm256_add_epi16(_mm256_maddubs_epi16(_mm256_and_si256(x, low), p),
-                                               _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(x, 4), low), q)),
-                              ones));
-        b = _mm256_add_epi32(
-            b,
-            _mm256_madd_epi16(_mm256_add_epi16(_mm256_maddubs_epi16(_mm256_and_si256(y, low), p),
-                                               _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(y, 4), low), q)),
-                              ones));
+        for (size_t k = g; k < g + TOGETHER && k < groups; k++, block += 4 * SCAN_BLOCK, probe += 8) {
+            int32_t words[2];
+            __m256i p, q;
+
+            memcpy(words, probe, 8);
+            p = _mm256_set1_epi32(words[0]);
+            q = _mm256_set1_epi32(words[1]);
+            _mm_prefetch((const char *)block + AHEAD, _MM_HINT_T0);
+            c = _mm256_add_epi16(c, pairs_avx2(_mm256_loadu_si256((const void *)block), p, q));
+            d = _mm256_add_epi16(d, pairs_avx2(_mm256_loadu_si256((const void *)(block + 32)), p, q));
+        }
+        a = _mm256_add_epi32(a, _mm256_madd_epi16(c, ones));
+        b = _mm256_add_epi32(b, _mm256_madd_epi16(d, ones));
     }
     return near_avx2(a, norms, factor, limit) | near_avx2(b, norms + 8, factor, limit) << 8;
 }
@@ -71,6 +125,7 @@ __attribute__((target("avx512f,avx512bw,avx512vnni"))) static uint32_t scan_vnni
         __m512i x = _mm512_loadu_si512((const void *)block);
         int32_t first, second;
 
+        _mm_prefetch((const char *)block + AHEAD, _MM_HINT_T0);
         memcpy(&first, probe, 4);
         memcpy(&second, probe + 4, 4);
         a = _mm512_dpbusd_epi32(a, _mm512_and_si512(x, low), _mm512_set1_epi32(first));
@@ -119,4 +174,13 @@ scan_fn scan_choose(const char **name)
         if (scans[i].fn == best)
             *name = scans[i].name;
     return best;
+}
+
+scan_fine_fn scan_fine_nth(int n)
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && n-- == 0)
+        return fine_avx2;
+#endif
+    return n == 0 ? fine_plain : NULL;
 }

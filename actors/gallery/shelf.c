@@ -125,26 +125,32 @@ static const float *coded_form(struct shelf *s, const float *e)
 
 /* Three and a bit standard deviations: 4 bits are worth the most then (the error of a uniform quantiser of 16 steps
  * for a normal distribution is smallest at ±2.7; more costs little and leaves fewer outside). */
-static float range_of(struct shelf *s)
+static float range_of(struct shelf *s, float *centre)
 {
     enum { SAMPLE = 4096 };
-    size_t step = s->count / SAMPLE + 1;
-    double sum = 0, n = 0;
+    const size_t step = s->count / SAMPLE + 1, n = (s->count + step - 1) / step;
+    double sum = 0;
 
+    for (int d = 0; d < s->dimension; d++)
+        centre[d] = 0;
     for (size_t i = 0; i < s->count; i += step) {
         const float *e = coded_form(s, rows_get(s->rows, i));
 
         for (int d = 0; d < s->dimension; d++)
-            sum += (double)e[d] * (double)e[d];
-        n += s->dimension;
+            centre[d] += e[d] / (float)n;
     }
-    return sum > 0 ? 3.2f * (float)sqrt(sum / n) : 1;
+    for (size_t i = 0; i < s->count; i += step)
+        sum += (double)embedding_squared(coded_form(s, rows_get(s->rows, i)), centre, s->dimension);
+    return sum > 0 ? 3.2f * (float)sqrt(sum / (double)n / s->dimension) : 1;
 }
 
 static void encode_all(struct shelf *s)
 {
+    float *centre = must(malloc((size_t)s->dimension * sizeof(float))), range = range_of(s, centre);
+
     codes_free(s->codes);
-    s->codes = codes_new(s->dimension, range_of(s));
+    s->codes = codes_new(s->dimension, centre, range);
+    free(centre);
     s->gridded = s->count;
     for (size_t i = 0; i < s->count; i++)
         codes_add(s->codes, coded_form(s, rows_get(s->rows, i)));

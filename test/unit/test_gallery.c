@@ -2,6 +2,7 @@
 #include "actors/gallery/embedding.h"
 #include "actors/gallery/index.h"
 #include "actors/gallery/owners.h"
+#include "actors/gallery/rotation.h"
 #include "actors/gallery/scan.h"
 #include "actors/gallery/shelf.h"
 #include "plugins/recognizer.h"
@@ -291,6 +292,62 @@ static void test_every_kind_of_instructions_says_the_same(void **state)
     }
 }
 
+static void test_the_closer_look_is_the_same_by_every_kind_of_instructions(void **state)
+{
+    enum { GROUPS = 5 };
+    uint8_t block[GROUPS * 4 * SCAN_BLOCK], lower[GROUPS * 4];
+    float probe[GROUPS * 8];
+
+    (void)state;
+    srand(4);
+    for (int round = 0; round < 200; round++) {
+        size_t i = (size_t)round % SCAN_BLOCK;
+        double expected = 0;
+
+        for (size_t k = 0; k < sizeof block; k++)
+            block[k] = (uint8_t)rand();
+        for (size_t k = 0; k < sizeof lower; k++)
+            lower[k] = (uint8_t)rand();
+        for (size_t d = 0; d < GROUPS * 8; d++) {
+            size_t shift = d % 8 < 4 ? 0 : 4;
+            int high = block[d / 8 * 4 * SCAN_BLOCK + i * 4 + d % 4] >> shift & 15;
+            int low = lower[d / 8 * 4 + d % 4] >> shift & 15;
+
+            probe[d] = (float)(rand() % 2560) / 10;
+            expected += pow(high * 16 + low - (double)probe[d], 2);
+        }
+        for (int n = 0; scan_fine_nth(n); n++)
+            assert_true(fabs((double)scan_fine_nth(n)(block + i * 4, lower, GROUPS, probe) - expected) <
+                        1e-5 * expected);
+    }
+}
+
+static void test_a_rotation_keeps_distances_and_shares_them_out(void **state)
+{
+    static const int dimensions[] = {1, 2, 3, 44, 128, 300};
+
+    (void)state;
+    srand(9);
+    for (size_t n = 0; n < sizeof dimensions / sizeof dimensions[0]; n++) {
+        float a[300] = {0}, b[300] = {0}, before, largest = 0;
+
+        for (int d = 0; d < dimensions[n]; d++) {
+            a[d] = (float)(rand() % 2000 - 1000) / 1000;
+            b[d] = (float)(rand() % 2000 - 1000) / 1000;
+        }
+        before = embedding_squared(a, b, dimensions[n]);
+        rotate(a, dimensions[n]);
+        rotate(b, dimensions[n]);
+        assert_true(fabsf(embedding_squared(a, b, dimensions[n]) - before) <= 1e-5f * before);
+        memset(a, 0, sizeof a);
+        a[0] = 1; /* all in one: afterwards a little in each */
+        rotate(a, dimensions[n]);
+        for (int d = 0; d < dimensions[n]; d++)
+            largest = fmaxf(largest, fabsf(a[d]));
+        assert_true(largest <= 4 / sqrtf((float)dimensions[n]));
+    }
+}
+
 static void test_owners_keep_who_has_what(void **state)
 {
     enum { SLOTS = 400, PERSONS = 37 };
@@ -360,6 +417,8 @@ int main(void)
         cmocka_unit_test(test_finds_what_a_comparison_with_everybody_finds),
         cmocka_unit_test(test_embeddings_that_lie_in_a_file_are_found_as_well),
         cmocka_unit_test(test_every_kind_of_instructions_says_the_same),
+        cmocka_unit_test(test_the_closer_look_is_the_same_by_every_kind_of_instructions),
+        cmocka_unit_test(test_a_rotation_keeps_distances_and_shares_them_out),
         cmocka_unit_test(test_owners_keep_who_has_what),
         cmocka_unit_test(test_distances),
         cmocka_unit_test(test_similarity_is_half_at_the_threshold),
