@@ -8,6 +8,7 @@
 #include "actors/enroller.h"
 
 #include "core/base/log.h"
+#include "core/base/quality.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -127,6 +128,7 @@ static void keep_photo(struct actor *self, struct enrolment *e)
 
 static void on_recognized(struct actor *self, void *context, int status, const struct msg *reply)
 {
+    const struct enroller_config *config = actor_config(self);
     const struct msg_recognized *r = (const struct msg_recognized *)reply;
     struct enrolment *e = context;
     char words[REASON_BYTES];
@@ -146,6 +148,11 @@ static void on_recognized(struct actor *self, void *context, int status, const s
     } else if (r->event->face_count > 1) {
         snprintf(words, sizeof words, "%d faces found; a photo to enrol must show one", r->event->face_count);
         end(self, e, ENROLLED_FACES, 0, 0, words);
+    } else if (r->event->faces[0].quality < config->quality) {
+        snprintf(words, sizeof words, "%s: its quality is %.2f, and %.2f is the least to enrol (KITH_ENROLL_QUALITY)",
+                 quality_flaw_words(r->event->faces[0].flaw), (double)r->event->faces[0].quality,
+                 (double)config->quality);
+        end(self, e, ENROLLED_REFUSED, 0, 0, words);
     } else if (!r->event->faces[0].embedding) {
         end(self, e, ENROLLED_REFUSED, 0, 0, "the recogniser gave no embedding of this photo");
     } else {
@@ -173,6 +180,7 @@ static void enroller_receive(struct actor *self, const struct msg *m)
     e->ask = (const struct msg_enrol *)msg_ref(m);
     recognize = msg_recognize_new(JOB_RECOGNIZE, ask->path ? ask->path : ask->photo, ask->bytes, ask->len);
     recognize->urgent = ask->urgent;
+    recognize->enrol = true;
     actor_ask(self, config->breaker, &recognize->head, config->call_ms, on_recognized, e);
 }
 

@@ -37,6 +37,7 @@ struct enroller_config {
     const struct spool *spool; /* NULL: of uploaded photos only the template is kept */
     struct offload *files;
     uint64_t call_ms;
+    float quality; /* a face of less is refused */
 };
 
 extern const struct actor_ops enroller_actor;

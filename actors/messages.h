@@ -46,6 +46,7 @@ struct msg_recognize {
     struct msg head;
     int kind;          /* job_kind */
     bool urgent;       /* somebody waits: before the images of the queue */
+    bool enrol;        /* its face becomes a template */
     const char *path;  /* normalized; with bytes only a name */
     const void *bytes; /* NULL: the file `path` is opened */
     size_t len;

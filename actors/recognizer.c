@@ -83,6 +83,12 @@ static struct metric waiting_gauge = {
     .name = "kith_worker_queue", .help = "Requests that wait for a worker.", .kind = METRIC_GAUGE};
 static struct metric cpu = {
     .name = "kith_worker_cpu_seconds_total", .help = "CPU time of finished jobs.", .decimals = 6};
+#define STAGE(s)                                                                                                       \
+    {                                                                                                                  \
+        .name = "kith_stage_seconds_total", .labels = "stage=\"" s "\"",                                               \
+        .help = "Time that recognition spent in each stage.", .decimals = 6                                            \
+    }
+static struct metric stages[] = {STAGE("detect"), STAGE("align"), STAGE("embed"), STAGE("decode")};
 static struct histogram duration = {.name = "kith_worker_seconds",
                                     .help = "From a worker's start of a job to its end."};
 
@@ -243,6 +249,13 @@ static int outcome_of(uint32_t status)
     return outcomes[status];
 }
 
+static void count_stages(const struct packet_done *d)
+{
+    for (int i = 0; i < KITH_STAGES; i++)
+        metric_add(&stages[i], (int64_t)((double)d->stage_ms[i] * 1000));
+    metric_add(&stages[KITH_STAGES], (int64_t)((double)d->decode_ms * 1000));
+}
+
 static void on_done(struct actor *self, uint32_t i, const struct worker_event *e)
 {
     const struct recognizer_config *config = actor_config(self);
@@ -257,6 +270,7 @@ static void on_done(struct actor *self, uint32_t i, const struct worker_event *e
         m->event = e;
     }
     metric_add(&cpu, (int64_t)e->done.cpu_us);
+    count_stages(&e->done);
     histogram_observe_ms(&duration, (double)(actor_now_ms(self) - slot->begun_ms));
     actor_cancel(self, i);
     slot->job = NULL;
@@ -336,7 +350,8 @@ static void give(struct actor *self, uint32_t i, struct job *job)
                                 .x = ask->x,
                                 .y = ask->y,
                                 .width = ask->width,
-                                .height = ask->height};
+                                .height = ask->height,
+                                .enrol = ask->enrol};
 
     if (job->fd < 0 && !hello_by_path(&r->hello)) { /* it was let in before anybody could say what it needs */
         answer(self, job, msg_recognized_new(RECOGNIZED_BAD_IMAGE, job->missing.text));
@@ -475,6 +490,8 @@ static int recognizer_start(struct actor *self)
     metric_register(&ready_gauge);
     metric_register(&waiting_gauge);
     metric_register(&cpu);
+    for (int i = 0; i <= KITH_STAGES; i++)
+        metric_register(&stages[i]);
     histogram_register(&duration);
     for (uint32_t i = 0; i < config->workers; i++)
         start_slot(self, i);

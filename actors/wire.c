@@ -56,6 +56,7 @@ static Kith__V1__Face *put_face(struct arena *a, const struct face *f, bool matc
     to->width = f->width;
     to->height = f->height;
     to->quality = f->quality;
+    to->flaw = (uint32_t)f->flaw;
     to->landmarks = (float *)(uintptr_t)f->landmarks;
     to->n_landmarks = (size_t)f->landmark_count * 2;
     to->embedding = (float *)(uintptr_t)f->embedding;
@@ -107,6 +108,7 @@ static void put_recognize(struct buf *body, const struct msg_recognize *m)
 
     to.kind = (uint32_t)m->kind;
     to.urgent = m->urgent;
+    to.enrol = m->enrol;
     to.path = text(m->path);
     to.has_bytes = m->bytes != NULL;
     to.bytes = (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)m->bytes, .len = m->len};
@@ -238,6 +240,7 @@ static bool take_face(struct arena *a, const Kith__V1__Face *from, const char *m
                        .width = from->width,
                        .height = from->height,
                        .quality = from->quality,
+                       .flaw = (int)from->flaw,
                        .model = model,
                        .landmarks = copy_floats(a, from->landmarks, from->n_landmarks),
                        .landmark_count = (int)(from->n_landmarks / 2),
@@ -315,6 +318,7 @@ static struct msg *take_recognize(const void *body, size_t len)
     if (from && from->kind >= JOB_RECOGNIZE && from->kind <= JOB_PICTURE) {
         m = msg_recognize_new((int)from->kind, from->path, from->has_bytes ? from->bytes.data : NULL, from->bytes.len);
         m->urgent = from->urgent;
+        m->enrol = from->enrol;
         m->x = from->x;
         m->y = from->y;
         m->width = from->width;

@@ -86,8 +86,11 @@ static void configure_recognition(struct service *v)
                                          .threshold = s->threshold,
                                          .page = GALLERY_PAGE,
                                          .poll_ms = v->cluster ? OTHERS_MS : 0};
-    v->enroller = (struct enroller_config){
-        .breaker = breaker_for(v), .spool = spool_for(v), .files = v->files, .call_ms = call_ms};
+    v->enroller = (struct enroller_config){.breaker = breaker_for(v),
+                                           .spool = spool_for(v),
+                                           .files = v->files,
+                                           .call_ms = call_ms,
+                                           .quality = (float)s->enroll_quality};
     v->known_people = (struct known_people_config){.loop = &v->loop,
                                                    .folder = v->known_folder,
                                                    .files = v->files,

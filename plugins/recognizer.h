@@ -70,6 +70,7 @@ struct kith_image {
     double scale;       /* pixels of `rgb` for one pixel of the picture: 1, or less when it was decoded smaller */
     uint32_t max_faces; /* more are not taken */
     const char *trace;  /* W3C trace context of who sent it, for calls to others; "": none */
+    uint32_t jitters;   /* an enrolment: the embedding may be the mean of so many slightly moved views; 0: just one */
 };
 
 #define KITH_LANDMARKS_MAX 68
@@ -77,19 +78,22 @@ struct kith_image {
 struct kith_face {
     uint32_t size;
     float x, y, width, height; /* in pixels of `rgb`; all 0, with a label: it does not say where */
-    float quality;             /* 0 to 1: how well the detector liked it */
+    float quality;             /* 0 to 1: how well the detector liked it; the host adds what it sees itself */
     uint32_t landmark_count;
-    const float *landmarks; /* pairs x, y */
+    const float *landmarks; /* pairs x, y; 5 in dlib's order or 68 in iBUG's tell the host where the face looks */
     const float *embedding; /* `dimension` numbers, or NULL when `label` is given */
     const char *label;      /* the name of a photo of that person (person_images), or the person's; "": nobody it knows;
                                NULL: kith shall compare the embedding */
     float label_distance;   /* on the scale of `threshold` */
 };
 
+enum kith_stage { KITH_DETECT, KITH_ALIGN, KITH_EMBED, KITH_STAGES };
+
 struct kith_result {
     uint32_t size;
     uint32_t face_count;
     const struct kith_face *faces;
+    float stage_ms[KITH_STAGES]; /* of enum kith_stage: how long each took; 0: it does not say */
 };
 
 struct kith_recognizer {
@@ -110,7 +114,12 @@ struct kith_recognizer {
     int (*recognize)(void *instance, const struct kith_image *image, struct kith_result *result, char *error,
                      size_t error_size);
     void (*close)(void *instance); /* NULL is fine */
+    uint32_t face_side; /* a face is seen at its best when it is so many pixels wide: where faces of min_face are
+                           larger than that the host may decode smaller; 0: as it is */
 };
+
+/* Descriptors of before `face_side` are this long: the least that is loaded. */
+#define KITH_RECOGNIZER_LEAST offsetof(struct kith_recognizer, face_side)
 
 /* The one symbol a plug-in exports. The same pointer at every call. */
 typedef const struct kith_recognizer *(*kith_recognizer_fn)(void);

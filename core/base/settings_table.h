@@ -51,6 +51,9 @@ SETTING(plugins, text, "", 0, 0, "folder of the plug-ins; empty: beside the prog
 SETTING(models, text, "./models", 0, 0, "folder of the model files")
 SETTING(network, choice, "onednn", "onednn,dlib", 0,
         "what the dlib recogniser's network runs on; dlib: its own, slower, the reference")
+SETTING(
+    detector, choice, "hog", "hog,cnn,hard", 0,
+    "what the dlib recogniser finds faces with; cnn: slower, sees turned and covered ones; hard: where hog sees none")
 SETTING(mirror, choice, "on", "on,off", 0, "dlib: the mean of a face's embedding and its mirror image's")
 SETTING(cascade, text, "/usr/share/opencv4/haarcascades/haarcascade_frontalface_alt2.xml", 0, 0,
         "OpenCV cascade that the lbph recogniser detects with")
@@ -68,7 +71,11 @@ SETTING(strangers, count, "20000", 200, 10000000,
         "unknown faces that are remembered, so that a stranger is known again; the newest")
 SETTING(gallery_memory, size, "64MB", 1 << 20, 1LL << 40,
         "embeddings in memory; those of a larger gallery lie in a file in the data folder, the search is as exact")
-SETTING(naming_quality, number, "0", 0, 1, "a face whose picture has less quality gets no name")
+SETTING(naming_quality, number, "0", 0, 1,
+        "a face whose picture has less quality (0 to 1: size, sharpness, contrast, pose) gets no name")
+SETTING(enroll_quality, number, "0.1", 0, 1, "a photo whose face has less quality is not enrolled")
+SETTING(enroll_jitters, count, "0", 0, 100,
+        "dlib: a template is the mean of so many slightly moved views of its photo; 0: of one")
 SETTING(candidates, count, "5", 1, 50, "candidates kept for each face")
 SETTING(max_faces, count, "64", 1, 200, "faces taken from one image, the largest first")
 SETTING(min_face, size, "40", 16, 10000, "smallest face looked for, in pixels of the picture")

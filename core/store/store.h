@@ -67,6 +67,7 @@ struct face {
     const float *landmarks;    /* pairs x, y */
     int landmark_count;        /* pairs */
     float quality;
+    int flaw;               /* enum quality_flaw; not kept: of a face that was just looked at */
     const char *model;      /* the model id its embedding belongs to */
     const float *embedding; /* NULL when the recogniser gave a label */
     int dimension;

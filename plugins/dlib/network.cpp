@@ -41,15 +41,41 @@ struct step { // one call of the library, or of ours
 };
 } // namespace
 
-struct network::plan {
+// What all plans have in common.
+struct network::shelf {
     dnnl::engine engine{dnnl::engine::kind::cpu, 0};
     dnnl::stream stream{engine};
+    std::unordered_map<const convolution *, std::vector<memory>> weights; // in each layout that was asked for
+
+    memory weights_as(const convolution &k, const memory::desc &wanted);
+};
+
+// In the order of the library's choice; made once for all plans that want the same.
+memory network::shelf::weights_as(const convolution &k, const memory::desc &wanted)
+{
+    for (const memory &m : weights[&k])
+        if (m.get_desc() == wanted)
+            return m;
+    memory plain({{k.outputs, k.inputs, k.size, k.size}, memory::data_type::f32, tag::oihw}, engine,
+                 const_cast<float *>(k.weights.data()));
+    memory ordered(wanted, engine);
+
+    dnnl::reorder(plain, ordered).execute(stream, plain, ordered);
+    stream.wait();
+    weights[&k].push_back(ordered);
+    return ordered;
+}
+
+struct network::plan {
+    shelf &common;
+    dnnl::engine &engine = common.engine;
+    dnnl::stream &stream = common.stream;
     int count, lanes = 1; // lanes: channels that lie together
     tag layout = tag::nchw;
     std::vector<step> steps;
     tensor input, output;
 
-    plan(const std::vector<convolution> &all, int chips);
+    plan(shelf &common, const std::vector<convolution> &all, int chips);
     void choose_layout(const convolution &typical);
     tensor make(int c, int h, int w);
     enum ending { RELU, NOTHING, SUM_RELU };
@@ -109,12 +135,8 @@ void network::plan::add_convolution(const convolution &k, const tensor &from, co
         pd = {way(dnnl::algorithm::convolution_winograd), attributes, engine, true};
     if (!pd)
         pd = {way(dnnl::algorithm::convolution_direct), attributes, engine};
-    memory plain({{k.outputs, k.inputs, k.size, k.size}, memory::data_type::f32, tag::oihw}, engine,
-                 const_cast<float *>(k.weights.data()));
-    memory weights(pd.weights_desc(), engine), bias(bias_desc, engine);
+    memory weights = common.weights_as(k, pd.weights_desc()), bias(bias_desc, engine);
 
-    dnnl::reorder(plain, weights).execute(stream, plain, weights);
-    stream.wait();
     std::memcpy(bias.get_data_handle(), k.bias.data(), k.bias.size() * sizeof(float));
     step s;
     s.primitive = dnnl::convolution_forward(pd);
@@ -187,7 +209,8 @@ void network::plan::add_combined(const step &s) const
                 }
 }
 
-network::plan::plan(const std::vector<convolution> &all, int chips) : count(chips)
+network::plan::plan(shelf &the_common, const std::vector<convolution> &all, int chips)
+    : common(the_common), count(chips)
 {
     choose_layout(all[1]);
     input = {memory(describe(count, 3, SIDE, SIDE, tag::nchw), engine), count, 3, SIDE, SIDE};
@@ -226,19 +249,21 @@ void check(const std::vector<convolution> &all, const std::vector<float> &last)
 }
 } // namespace
 
-network::network(const std::vector<convolution> &convolutions, std::vector<float> the_last, int chips)
-    : last(std::move(the_last))
+network::network(const std::vector<convolution> &convolutions, std::vector<float> the_last,
+                 const std::vector<int> &batches)
+    : last(std::move(the_last)), common(std::make_unique<shelf>())
 {
     check(convolutions, last);
-    planned = std::make_unique<plan>(convolutions, chips);
+    for (int chips : batches)
+        plans.push_back(std::make_unique<plan>(*common, convolutions, chips));
+    common->weights.clear(); // the plans hold what they use
 }
 
 network::~network() = default;
 
-void network::run(const float *chips, float *out)
+void network::run(const float *chips, int count, float *out)
 {
-    plan &p = *planned;
-    const int count = p.count;
+    plan &p = **std::find_if(plans.begin(), plans.end(), [&](const auto &one) { return one->count == count; });
     const tensor &x = p.output;
     const int pixels = x.h * x.w;
 

@@ -30,19 +30,23 @@ struct convolution { // in the order of the data; its affine layer is folded in
 class network
 {
   public:
-    // For so many chips at a time; memory and instructions are planned here, once. `last`: [channels][DIMENSION].
-    // Throws std::runtime_error when they are not this network's. The convolutions are not needed afterwards.
-    network(const std::vector<convolution> &convolutions, std::vector<float> last, int chips);
+    // `batches`: how many chips at a time it is planned for, the most first; memory and instructions are set up here,
+    // once, the weights shared where their layout is the same. `last`: [channels][DIMENSION]. Throws std::runtime_error
+    // when they are not this network's. The convolutions are not needed afterwards.
+    network(const std::vector<convolution> &convolutions, std::vector<float> last, const std::vector<int> &batches);
     ~network();
 
-    // `from`: chips × [3][SIDE][SIDE], each value (pixel - mean of its colour) / 256. `out`: chips × [DIMENSION].
-    void run(const float *from, float *out);
+    // `count`: one of `batches`. `from`: count × [3][SIDE][SIDE], each value (pixel - mean of its colour) / 256. `out`:
+    // count × [DIMENSION].
+    void run(const float *from, int count, float *out);
 
   private:
     struct plan;
+    struct shelf;
 
     std::vector<float> last;
-    std::unique_ptr<plan> planned;
+    std::unique_ptr<shelf> common;
+    std::vector<std::unique_ptr<plan>> plans;
 };
 } // namespace fast
 #endif

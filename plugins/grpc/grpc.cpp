@@ -236,6 +236,7 @@ const kith_recognizer descriptor = {
     plugin_health,
     plugin_recognize,
     plugin_close,
+    0,
 };
 
 } // namespace

@@ -1,6 +1,7 @@
 #include "plugins/host/decode.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 int decode_check(const uint8_t *data, size_t len, uint64_t max_pixels, struct image_header *header, struct error *error)
@@ -20,7 +21,18 @@ int decode_check(const uint8_t *data, size_t len, uint64_t max_pixels, struct im
     return 0;
 }
 
-int decode(const uint8_t *data, size_t len, uint64_t max_pixels, uint32_t wanted_side, struct pixels *out,
+/* What the longer side must have at least: 0: all of it. */
+static uint32_t least_side(const struct image_header *header, uint32_t wanted_side, double scale)
+{
+    uint32_t longer = header->width > header->height ? header->width : header->height;
+    uint32_t scaled = (uint32_t)ceil(longer * scale);
+
+    if (scale >= 1)
+        return wanted_side;
+    return wanted_side && wanted_side < scaled ? wanted_side : scaled;
+}
+
+int decode(const uint8_t *data, size_t len, uint64_t max_pixels, uint32_t wanted_side, double scale, struct pixels *out,
            struct error *error)
 {
     struct image_header header = {0};
@@ -32,7 +44,7 @@ int decode(const uint8_t *data, size_t len, uint64_t max_pixels, uint32_t wanted
     out->picture_width = header.width;
     out->picture_height = header.height;
     if (header.type == IMAGE_JPEG)
-        result = decode_jpeg(data, len, wanted_side, out, error);
+        result = decode_jpeg(data, len, least_side(&header, wanted_side, scale), out, error);
     else if (header.type == IMAGE_PNG)
         result = decode_png(data, len, out, error);
     else

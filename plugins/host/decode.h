@@ -19,8 +19,9 @@ struct pixels {
 int decode_check(const uint8_t *data, size_t len, uint64_t max_pixels, struct image_header *header,
                  struct error *error);
 
-/* Decodes to upright pixels whose longer side is at most `wanted_side` (0: full size). 0, or -EINVAL with `error`. */
-int decode(const uint8_t *data, size_t len, uint64_t max_pixels, uint32_t wanted_side, struct pixels *out,
+/* Decodes to upright pixels whose longer side is at most `wanted_side` (0: full size); a JPEG smaller still where that
+ * is cheap, though not below `scale` (1: no). 0, or -EINVAL with `error`. */
+int decode(const uint8_t *data, size_t len, uint64_t max_pixels, uint32_t wanted_side, double scale, struct pixels *out,
            struct error *error);
 void pixels_free(struct pixels *p);
 

@@ -23,8 +23,9 @@ int loader_check(const struct kith_recognizer *r, struct error *error)
     if (r->abi != KITH_RECOGNIZER_ABI)
         return error_set(error, -EINVAL, "it speaks recogniser ABI %u, this kith speaks %u", r->abi,
                          KITH_RECOGNIZER_ABI);
-    if (r->size < sizeof *r)
-        return error_set(error, -EINVAL, "its descriptor has %u bytes, ABI %u needs %zu", r->size, r->abi, sizeof *r);
+    if (r->size < KITH_RECOGNIZER_LEAST)
+        return error_set(error, -EINVAL, "its descriptor has %u bytes, ABI %u needs %zu", r->size, r->abi,
+                         KITH_RECOGNIZER_LEAST);
     if (!r->name || !r->name[0] || !r->version || !r->model_id || !r->model_id[0])
         return error_set(error, -EINVAL, "it gives no name, version or model id");
     if (!r->open || !r->health || !r->recognize || !r->close)

@@ -69,12 +69,14 @@ enum job_kind {
 struct packet_job { /* followed by the path, ended by a NUL */
     uint32_t kind, side;
     double x, y, width, height; /* JOB_PICTURE: the part; width 0: all */
+    uint32_t enrol;             /* the face becomes a template: it may cost more */
     char trace[64];             /* "": none */
 };
 
 struct packet_face { /* followed by the landmarks, the embedding, the label with its NUL */
     float x, y, width, height, quality, label_distance;
     uint32_t landmark_count, dimension, label_bytes;
+    uint32_t flaw; /* enum quality_flaw: what its quality lacks most */
 };
 
 enum work_status {
@@ -87,6 +89,7 @@ enum work_status {
 struct packet_done {
     uint32_t status, face_count, width, height;
     uint64_t cpu_us, rss_bytes;
+    float decode_ms, stage_ms[KITH_STAGES]; /* how long each took; 0: it does not say */
     char sha256[SHA256_HEX_BYTES];
     char reason[REASON_BYTES];
 };

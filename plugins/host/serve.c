@@ -4,6 +4,7 @@
 #include "plugins/host/decode.h"
 #include "plugins/host/loader.h"
 #include "plugins/host/protocol.h"
+#include "plugins/host/quality.h"
 #include "plugins/host/sandbox.h"
 
 #include <errno.h>
@@ -22,6 +23,8 @@ enum { SETTINGS_MAX = 128 };
 struct server {
     int fd, statm; /* statm: /proc/self/statm, opened before the sandbox closes */
     struct packet_config config;
+    double min_face; /* pixels; 0: not set */
+    uint32_t jitters;
     const struct kith_recognizer *plugin;
     void *instance;
     char *quarantine; /* hashes, SHA256_HEX_BYTES each */
@@ -87,6 +90,14 @@ static int hello(struct server *s)
     return send_packet(s, PACKET_HELLO, 0, &h, sizeof h, NULL, 0) < 0 ? 1 : 0;
 }
 
+static const char *setting(const struct kith_settings *settings, const char *name, const char *otherwise)
+{
+    for (const struct kith_setting *s = settings->list; s->name; s++)
+        if (strcmp(s->name, name) == 0)
+            return s->value;
+    return otherwise;
+}
+
 static int start(struct server *s)
 {
     struct kith_setting list[SETTINGS_MAX + 1] = {{0}};
@@ -107,6 +118,8 @@ static int start(struct server *s)
         list[count].value = at;
         at += strlen(at) + 1;
     }
+    s->min_face = atof(setting(&settings, "min_face", "0"));
+    s->jitters = (uint32_t)strtoul(setting(&settings, "enroll_jitters", "0"), NULL, 10);
     s->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
     if (s->config.sandbox && sandbox_enter(s->config.max_memory, s->config.parent, s->config.network, &error) < 0)
         return refuse(s, error.text);
@@ -194,13 +207,17 @@ static bool face_is_sane(const struct server *s, const struct kith_face *f)
 }
 
 /* In pixels of the picture, whatever size it was decoded to. */
-static int send_face(struct server *s, const struct job *job, const struct kith_face *f, double scale)
+static int send_face(struct server *s, const struct job *job, const struct kith_face *f, const struct pixels *pixels)
 {
+    enum quality_flaw flaw;
+    const double scale = pixels->scale;
+    const float quality = quality_of(pixels, f, &flaw);
     struct packet_face p = {.x = (float)(f->x / scale),
                             .y = (float)(f->y / scale),
                             .width = (float)(f->width / scale),
                             .height = (float)(f->height / scale),
-                            .quality = f->quality,
+                            .quality = quality,
+                            .flaw = flaw,
                             .label_distance = f->label ? f->label_distance : 0,
                             .landmark_count = f->landmark_count,
                             .dimension = f->embedding ? s->plugin->dimension : 0,
@@ -229,7 +246,7 @@ static int larger_first(const void *a, const void *b)
     return d > 0 ? 1 : d < 0 ? -1 : 0;
 }
 
-static void send_faces(struct server *s, struct job *job, const struct kith_result *result, double scale)
+static void send_faces(struct server *s, struct job *job, const struct kith_result *result, const struct pixels *pixels)
 {
     uint32_t count = result->face_count;
     struct kith_face *faces = calloc((size_t)count + 1, sizeof *faces);
@@ -247,10 +264,27 @@ static void send_faces(struct server *s, struct job *job, const struct kith_resu
     if (count > s->config.max_faces)
         count = s->config.max_faces;
     for (uint32_t i = 0; i < count; i++)
-        send_face(s, job, &faces[i], scale);
+        send_face(s, job, &faces[i], pixels);
     job->done.face_count = count;
 out:
     free(faces);
+}
+
+/* As much of the picture's size as the smallest face that is asked for needs. */
+static double useful_scale(const struct server *s)
+{
+    const struct kith_recognizer *r = s->plugin;
+    const bool tells = r->size >= offsetof(struct kith_recognizer, face_side) + sizeof r->face_side;
+
+    return tells && r->face_side && s->min_face > r->face_side ? r->face_side / s->min_face : 1;
+}
+
+static double now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
 static void recognize(struct server *s, struct job *job)
@@ -261,17 +295,22 @@ static void recognize(struct server *s, struct job *job)
                                .path = job->path,
                                .scale = 1,
                                .max_faces = s->config.max_faces,
-                               .trace = job->ask->trace};
+                               .trace = job->ask->trace,
+                               .jitters = job->ask->enrol ? s->jitters : 0};
     struct kith_result result = {.size = sizeof result};
     struct error error = {0};
     char words[REASON_BYTES] = "";
     int status;
 
     if (s->plugin->needs & KITH_NEEDS_PIXELS) {
-        if (decode(job->bytes, job->len, s->config.max_pixels, s->plugin->wanted_side, &pixels, &error) < 0) {
+        double begun = now_ms();
+
+        if (decode(job->bytes, job->len, s->config.max_pixels, s->plugin->wanted_side, useful_scale(s), &pixels,
+                   &error) < 0) {
             blame(job, WORK_BAD_IMAGE, error.text);
             return;
         }
+        job->done.decode_ms = (float)(now_ms() - begun);
         image.rgb = pixels.rgb;
         image.width = pixels.width;
         image.height = pixels.height;
@@ -289,10 +328,12 @@ static void recognize(struct server *s, struct job *job)
     if (status == KITH_OK && (result.face_count > FACES_SANE || (result.face_count && !result.faces)))
         blame(job, WORK_FAILED, "the recogniser returned a number of faces that cannot be");
     else if (status == KITH_OK)
-        send_faces(s, job, &result, image.scale);
+        send_faces(s, job, &result, &pixels);
     else
         blame(job, status == KITH_BAD_IMAGE ? WORK_BAD_IMAGE : WORK_FAILED,
               words[0] ? words : "the recogniser failed and does not say why");
+    for (int i = 0; i < KITH_STAGES; i++)
+        job->done.stage_ms[i] = isfinite(result.stage_ms[i]) ? result.stage_ms[i] : 0;
     pixels_free(&pixels);
 }
 
@@ -304,7 +345,7 @@ static void picture(struct server *s, struct job *job)
     uint8_t *jpeg = NULL;
     size_t len = 0;
 
-    if (decode(job->bytes, job->len, s->config.max_pixels, ask->width > 0 ? 0 : ask->side, &whole, &error) < 0) {
+    if (decode(job->bytes, job->len, s->config.max_pixels, ask->width > 0 ? 0 : ask->side, 1, &whole, &error) < 0) {
         blame(job, WORK_BAD_IMAGE, error.text);
         return;
     }

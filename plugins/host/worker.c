@@ -107,6 +107,7 @@ static bool take_face(struct worker *w, const char *body, size_t len)
                        .quality = p.quality < 0   ? 0
                                   : p.quality > 1 ? 1
                                                   : p.quality,
+                       .flaw = (int)p.flaw,
                        .landmark_count = (int)p.landmark_count,
                        .dimension = (int)p.dimension,
                        .person = PERSON_UNKNOWN};
@@ -140,6 +141,11 @@ static bool take_picture(struct worker *w, const char *body, size_t len)
     return true;
 }
 
+static float sane_ms(float ms)
+{
+    return ms > 0 && ms < 1e7f ? ms : 0;
+}
+
 static bool take_done(struct worker *w, const char *body, size_t len)
 {
     struct worker_event *e = w->next;
@@ -148,6 +154,9 @@ static bool take_done(struct worker *w, const char *body, size_t len)
         return false;
     memcpy(&e->done, body, sizeof e->done);
     e->done.reason[REASON_BYTES - 1] = e->done.sha256[SHA256_HEX_BYTES - 1] = 0;
+    for (int i = 0; i < KITH_STAGES; i++)
+        e->done.stage_ms[i] = sane_ms(e->done.stage_ms[i]);
+    e->done.decode_ms = sane_ms(e->done.decode_ms);
     if (e->done.status > WORK_FAILED || e->done.face_count != (uint32_t)e->face_count)
         return false;
     e->serial = w->serial;

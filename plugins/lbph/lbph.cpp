@@ -146,6 +146,7 @@ const kith_recognizer descriptor = {
     health,
     recognize,
     close_instance,
+    FACE_SIDE,
 };
 } // namespace
 

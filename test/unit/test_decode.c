@@ -120,7 +120,7 @@ static void test_all_eight_orientations_come_out_upright(void **state)
             struct pixels p;
             char seen[5];
 
-            assert_int_equal(decode(data, exif_len, MAX_PIXELS, 0, &p, &error), 0);
+            assert_int_equal(decode(data, exif_len, MAX_PIXELS, 0, 1, &p, &error), 0);
             assert_int_equal(p.width, o >= 5 ? HEIGHT : WIDTH);
             assert_int_equal(p.picture_width, p.width);
             assert_int_equal(p.picture_height, p.height);
@@ -139,7 +139,7 @@ static void test_a_large_jpeg_is_decoded_smaller(void **state)
     uint8_t *data = pixels_jpeg(&large, 80, &len);
 
     (void)state;
-    assert_int_equal(decode(data, len, MAX_PIXELS, 300, &p, NULL), 0);
+    assert_int_equal(decode(data, len, MAX_PIXELS, 300, 1, &p, NULL), 0);
     assert_int_equal(p.width, 300);
     assert_int_equal(p.height, 180);
     assert_int_equal(p.picture_width, 1000);
@@ -158,7 +158,7 @@ static void test_png_with_transparency_lies_on_white(void **state)
 
     (void)state;
     assert_true(png_image_write_to_memory(&image, data, &len, 0, rgba, 0, NULL));
-    assert_int_equal(decode(data, len, MAX_PIXELS, 0, &p, NULL), 0);
+    assert_int_equal(decode(data, len, MAX_PIXELS, 0, 1, &p, NULL), 0);
     assert_int_equal(colour_at(&p, 0.5, 0.5), 'w');
     pixels_free(&p);
     free(data);
@@ -176,7 +176,7 @@ static void test_webp_is_decoded(void **state)
     assert_int_equal(h.type, IMAGE_WEBP);
     assert_int_equal(h.width, WIDTH);
     assert_int_equal(h.height, HEIGHT);
-    assert_int_equal(decode(data, len, MAX_PIXELS, 0, &p, NULL), 0);
+    assert_int_equal(decode(data, len, MAX_PIXELS, 0, 1, &p, NULL), 0);
     read_quarters(&p, seen);
     assert_string_equal(seen, "rgbw");
     pixels_free(&p);
@@ -189,7 +189,7 @@ static void expect_refused(const uint8_t *data, size_t len, const char *words)
     struct error error = {0};
     struct pixels p;
 
-    assert_true(decode(data, len, MAX_PIXELS, 0, &p, &error) < 0);
+    assert_true(decode(data, len, MAX_PIXELS, 0, 1, &p, &error) < 0);
     if (!strstr(error.text, words))
         fail_msg("“%s” does not say “%s”", error.text, words);
 }
@@ -253,12 +253,12 @@ static void test_mutations_never_crash(void **state)
 
             memcpy(copy, files[f], lens[f]);
             copy[i] ^= (uint8_t)(1u << (i % 8));
-            if (decode(copy, lens[f], 4 * WIDTH * HEIGHT, 0, &p, NULL) == 0)
+            if (decode(copy, lens[f], 4 * WIDTH * HEIGHT, 0, 1, &p, NULL) == 0)
                 pixels_free(&p);
             free(copy);
             copy = malloc(i + 1);
             memcpy(copy, files[f], i + 1);
-            if (decode(copy, i, MAX_PIXELS, 0, &p, NULL) == 0)
+            if (decode(copy, i, MAX_PIXELS, 0, 1, &p, NULL) == 0)
                 pixels_free(&p);
             free(copy);
         }

@@ -1,0 +1,175 @@
+#include "plugins/dlib/detector.h"
+
+#include <dlib/dnn.h>
+#include <dlib/image_processing.h>
+#include <dlib/image_processing/frontal_face_detector.h>
+#include <dlib/image_transforms.h>
+
+#include <algorithm>
+
+namespace dlib_recognizer
+{
+namespace
+{
+using grey_picture = dlib::matrix<unsigned char>;
+
+constexpr double HOG_FACE = 80;                  // side of the smallest face that HOG can see
+constexpr double GREY_MARGIN = 0.1;              // what grey takes from HOG's margin
+constexpr long MAX_UPSAMPLED = 4L * 1600 * 1600; // bounds time and memory of the second look
+constexpr long MAX_CNN = 800L * 800;             // the CNN holds about 500 bytes a pixel, and takes a microsecond
+constexpr double CNN_FACE = 40;                  // the smallest that it sees well
+constexpr double TOLERANCE = 0.9;                // boxes come in steps of the pyramid, and of cells
+
+// Rec. 601.
+void to_grey(const picture &from, grey_picture &to)
+{
+    to.set_size(from.nr(), from.nc());
+    const dlib::rgb_pixel *in = &from(0, 0);
+    unsigned char *out = &to(0, 0);
+
+    for (long i = 0, n = from.size(); i < n; i++)
+        out[i] = static_cast<unsigned char>((77 * in[i].red + 150 * in[i].green + 29 * in[i].blue + 128) >> 8);
+}
+
+int times(long pixels, double scale)
+{
+    return std::max(1, static_cast<int>(std::lround(static_cast<double>(pixels) * scale)));
+}
+
+// One line of the smaller picture: the part of each of its pixels that lies in the row at `from`, times `height`.
+void add_row(const unsigned char *from, int width, double height, std::vector<float> &to)
+{
+    const int columns = static_cast<int>(to.size());
+    const double across = static_cast<double>(width) / columns;
+
+    for (int x = 0; x < columns; x++) {
+        const double left = x * across, right = std::min((x + 1) * across, static_cast<double>(width));
+        double sum = 0;
+
+        for (int sx = static_cast<int>(left); sx < right; sx++)
+            sum += from[sx] * (std::min(sx + 1.0, right) - std::max(static_cast<double>(sx), left));
+        to[static_cast<size_t>(x)] += static_cast<float>(sum * height / across);
+    }
+}
+
+// The mean of what each pixel covers: dlib's own reduction takes single pixels, and sees what is not there.
+void shrink(const grey_picture &from, double scale, grey_picture &to)
+{
+    const int height = static_cast<int>(from.nr()), width = static_cast<int>(from.nc());
+    const int rows = times(height, scale), columns = times(width, scale);
+    const double down = static_cast<double>(height) / rows;
+    std::vector<float> row(static_cast<size_t>(columns));
+
+    to.set_size(rows, columns);
+    for (int y = 0; y < rows; y++) {
+        const double top = y * down, bottom = std::min((y + 1) * down, static_cast<double>(height));
+
+        std::fill(row.begin(), row.end(), 0.0f);
+        for (int sy = static_cast<int>(top); sy < bottom; sy++)
+            add_row(&from(sy, 0), width, (std::min(sy + 1.0, bottom) - std::max(static_cast<double>(sy), top)) / down,
+                    row);
+        for (int x = 0; x < columns; x++)
+            to(y, x) = static_cast<unsigned char>(std::min(255.0f, row[static_cast<size_t>(x)] + 0.5f));
+    }
+}
+
+dlib::rectangle scaled(const dlib::rectangle &r, double by)
+{
+    const auto at = [by](long v) { return std::lround(static_cast<double>(v) * by); };
+
+    return {at(r.left()), at(r.top()), at(r.right() + 1) - 1, at(r.bottom() + 1) - 1};
+}
+} // namespace
+
+struct detector::hog {
+    dlib::frontal_face_detector see = dlib::get_frontal_face_detector();
+    grey_picture grey, other;
+
+    void add(const grey_picture &where, double scale, double least, std::vector<found> &out)
+    {
+        std::vector<dlib::rect_detection> seen;
+
+        see(where, seen, -GREY_MARGIN);
+        for (const auto &d : seen) {
+            const dlib::rectangle box = scale == 1 ? d.rect : scaled(d.rect, 1 / scale);
+
+            if (static_cast<double>(box.width()) >= least * TOLERANCE)
+                out.push_back({box, d.detection_confidence + GREY_MARGIN});
+        }
+    }
+
+    std::vector<found> find(const picture &pixels, double least)
+    {
+        std::vector<found> out;
+        const double scale = std::min(1.0, HOG_FACE / least);
+
+        to_grey(pixels, grey);
+        if (scale < 1)
+            shrink(grey, scale, other);
+        add(scale < 1 ? other : grey, scale, least, out);
+        if (out.empty() && least < HOG_FACE && 4L * grey.size() <= MAX_UPSAMPLED) {
+            dlib::pyramid_down<2> pyramid;
+
+            dlib::pyramid_up(grey, other, pyramid);
+            add(other, 2, least, out);
+        }
+        return out;
+    }
+};
+
+// dlib's example dnn_mmod_face_detection_ex (public domain).
+template <long N, typename SUBNET> using con5d = dlib::con<N, 5, 5, 2, 2, SUBNET>;
+template <long N, typename SUBNET> using con5 = dlib::con<N, 5, 5, 1, 1, SUBNET>;
+template <typename SUBNET>
+using downsampler = dlib::relu<
+    dlib::affine<con5d<32, dlib::relu<dlib::affine<con5d<32, dlib::relu<dlib::affine<con5d<16, SUBNET>>>>>>>>>;
+template <typename SUBNET> using rcon5 = dlib::relu<dlib::affine<con5<45, SUBNET>>>;
+using mmod = dlib::loss_mmod<
+    dlib::con<1, 9, 9, 1, 1, rcon5<rcon5<rcon5<downsampler<dlib::input_rgb_image_pyramid<dlib::pyramid_down<6>>>>>>>>;
+
+struct detector::cnn {
+    mmod see;
+
+    explicit cnn(const std::string &folder)
+    {
+        load(see, folder + "/mmod_human_face_detector.dat");
+    }
+
+    std::vector<found> find(const picture &pixels, double least)
+    {
+        std::vector<found> out;
+        // No larger than the smallest face needs, and than its memory allows; smaller faces are made larger.
+        const double most = std::sqrt(static_cast<double>(MAX_CNN) / static_cast<double>(pixels.size()));
+        const double scale = std::min({2.0, most, CNN_FACE * 2 / least});
+        picture resized(times(pixels.nr(), scale), times(pixels.nc(), scale));
+
+        dlib::resize_image(pixels, resized);
+        for (const auto &d : see(resized)) {
+            const dlib::rectangle box = scaled(d.rect, 1 / scale);
+
+            if (static_cast<double>(box.width()) >= least * TOLERANCE)
+                out.push_back({box, d.detection_confidence});
+        }
+        return out;
+    }
+};
+
+detector::detector(eyes the_way, const std::string &folder) : way(the_way)
+{
+    if (way != eyes::CNN)
+        frontal = std::make_unique<hog>();
+    if (way != eyes::HOG)
+        deep = std::make_unique<cnn>(folder);
+}
+
+detector::~detector() = default;
+
+std::vector<found> detector::find(const picture &pixels, double least)
+{
+    std::vector<found> out;
+
+    if (frontal)
+        out = frontal->find(pixels, least);
+    return out.empty() && deep ? deep->find(pixels, least) : out;
+}
+} // namespace dlib_recognizer

@@ -1,0 +1,193 @@
+#include "plugins/dlib/embedder.h"
+
+#include "plugins/dlib/network.h"
+
+#include <dlib/dnn.h>
+#include <dlib/image_transforms.h>
+
+#include <algorithm>
+
+namespace dlib_recognizer
+{
+namespace
+{
+constexpr int BATCH = 8; // chips at a time: one thread gains no more from larger ones, and they cost memory
+constexpr size_t VALUES = 3UL * CHIP_SIDE * CHIP_SIDE;
+
+// dlib's example dnn_face_recognition_ex (public domain).
+template <template <int, template <typename> class, int, typename> class block, int N, template <typename> class BN,
+          typename SUBNET>
+using residual = dlib::add_prev1<block<N, BN, 1, dlib::tag1<SUBNET>>>;
+template <template <int, template <typename> class, int, typename> class block, int N, template <typename> class BN,
+          typename SUBNET>
+using residual_down =
+    dlib::add_prev2<dlib::avg_pool<2, 2, 2, 2, dlib::skip1<dlib::tag2<block<N, BN, 2, dlib::tag1<SUBNET>>>>>>;
+template <int N, template <typename> class BN, int stride, typename SUBNET>
+using block = BN<dlib::con<N, 3, 3, 1, 1, dlib::relu<BN<dlib::con<N, 3, 3, stride, stride, SUBNET>>>>>;
+template <int N, typename SUBNET> using ares = dlib::relu<residual<block, N, dlib::affine, SUBNET>>;
+template <int N, typename SUBNET> using ares_down = dlib::relu<residual_down<block, N, dlib::affine, SUBNET>>;
+template <typename SUBNET> using alevel0 = ares_down<256, SUBNET>;
+template <typename SUBNET> using alevel1 = ares<256, ares<256, ares_down<256, SUBNET>>>;
+template <typename SUBNET> using alevel2 = ares<128, ares<128, ares_down<128, SUBNET>>>;
+template <typename SUBNET> using alevel3 = ares<64, ares<64, ares<64, ares_down<64, SUBNET>>>>;
+template <typename SUBNET> using alevel4 = ares<32, ares<32, ares<32, SUBNET>>>;
+using network = dlib::loss_metric<dlib::fc_no_bias<
+    DIMENSION, dlib::avg_pool_everything<alevel0<alevel1<alevel2<alevel3<alevel4<dlib::max_pool<
+                   3, 3, 2, 2,
+                   dlib::relu<dlib::affine<dlib::con<32, 7, 7, 2, 2, dlib::input_rgb_image_sized<CHIP_SIDE>>>>>>>>>>>>>;
+
+// Gathers the weights of dlib's network, which visits its layers from the end to the beginning.
+class gatherer
+{
+  public:
+    std::vector<fast::convolution> convolutions; // the last first
+    std::vector<float> last;
+
+    template <typename any> void operator()(size_t, any &)
+    {
+    }
+    template <long filters, long rows, long columns, int stride_y, int stride_x, int pad_y, int pad_x>
+    void operator()(size_t, dlib::con_<filters, rows, columns, stride_y, stride_x, pad_y, pad_x> &layer)
+    {
+        const float *p = layer.get_layer_params().host();
+        const auto size = layer.get_layer_params().size(), outputs = static_cast<size_t>(layer.num_filters());
+        fast::convolution k{};
+
+        k.outputs = static_cast<int>(outputs);
+        k.size = rows;
+        k.stride = stride_y;
+        k.padding = static_cast<int>(layer.padding_y());
+        const size_t biases = layer.bias_is_disabled() ? 0 : outputs; // they stand behind the weights
+
+        k.weights.assign(p, p + (size - biases));
+        k.bias.assign(outputs, 0.0f);
+        std::copy(p + (size - biases), p + size, k.bias.begin());
+        k.inputs = static_cast<int>(k.weights.size() / outputs) / (k.size * k.size);
+        fold(k);
+        convolutions.push_back(std::move(k));
+    }
+    void operator()(size_t, dlib::affine_ &layer)
+    {
+        affine = &layer;
+    }
+    template <unsigned long outputs, dlib::fc_bias_mode mode> void operator()(size_t, dlib::fc_<outputs, mode> &layer)
+    {
+        const auto &w = layer.get_layer_params();
+
+        last.assign(w.host(), w.host() + w.size());
+    }
+
+  private:
+    dlib::affine_ *affine = nullptr; // the layer after the next convolution
+
+    // y = gamma (w x + b) + beta; the layer tells beta of zeros and gamma + beta of ones, and no more.
+    void fold(fast::convolution &k)
+    {
+        const auto outputs = static_cast<size_t>(k.outputs), each = k.weights.size() / outputs;
+        dlib::resizable_tensor zero(1, k.outputs, 1, 1), one(1, k.outputs, 1, 1);
+
+        if (!affine)
+            throw std::runtime_error("the model file holds another network");
+        zero = 0;
+        one = 1;
+        affine->forward_inplace(zero, zero);
+        affine->forward_inplace(one, one);
+        for (size_t o = 0; o < outputs; o++) {
+            const float beta = zero.host()[o], gamma = one.host()[o] - beta;
+
+            for (size_t i = 0; i < each; i++)
+                k.weights[o * each + i] *= gamma;
+            k.bias[o] = k.bias[o] * gamma + beta;
+        }
+        affine = nullptr;
+    }
+};
+
+std::unique_ptr<fast::network> plan_of(network &net, int pair)
+{
+    gatherer g;
+
+    dlib::visit_computational_layers(net, [&](size_t i, auto &layer) { g(i, layer); });
+    std::reverse(g.convolutions.begin(), g.convolutions.end());
+    return std::make_unique<fast::network>(g.convolutions, g.last, std::vector<int>{BATCH, pair});
+}
+
+// As dlib's input_rgb_image_sized does it: planes of (value - mean) / 256.
+void put_chip(const picture &chip, bool mirrored, float *to)
+{
+    constexpr float means[] = {122.782f, 117.001f, 104.298f};
+    constexpr size_t plane = VALUES / 3;
+
+    for (long y = 0; y < CHIP_SIDE; y++)
+        for (long x = 0; x < CHIP_SIDE; x++) {
+            const dlib::rgb_pixel &p = chip(y, mirrored ? CHIP_SIDE - 1 - x : x);
+            const auto at = static_cast<size_t>(y) * CHIP_SIDE + static_cast<size_t>(x);
+
+            to[at] = (p.red - means[0]) / 256;
+            to[plane + at] = (p.green - means[1]) / 256;
+            to[2 * plane + at] = (p.blue - means[2]) / 256;
+        }
+}
+
+void add_half(const float *from, embedding &to)
+{
+    for (unsigned i = 0; i < DIMENSION; i++)
+        to[i] += from[i] / 2;
+}
+} // namespace
+
+struct embedder::state {
+    std::unique_ptr<network> reference;
+    std::unique_ptr<fast::network> net;
+    std::vector<float> chips, out;
+
+    void run_reference(const picture &chip, embedding &to)
+    {
+        const dlib::matrix<float, 0, 1> e = (*reference)(chip);
+
+        add_half(&e(0), to);
+    }
+};
+
+embedder::embedder(const std::string &file, const embedder_options &the_options)
+    : options(the_options), me(std::make_unique<state>())
+{
+    auto net = std::make_unique<network>();
+
+    load(*net, file);
+    if (options.reference)
+        me->reference = std::move(net);
+    else // what dlib holds of it is let go
+        me->net = plan_of(*net, options.mirror ? 2 : 1);
+}
+
+embedder::~embedder() = default;
+
+std::vector<embedding> embedder::embed(const std::vector<picture> &chips)
+{
+    const size_t views = options.mirror ? 2 : 1, count = chips.size() * views;
+    std::vector<embedding> to(chips.size(), embedding{});
+
+    if (me->reference) {
+        for (size_t i = 0; i < chips.size(); i++) {
+            me->run_reference(chips[i], to[i]);
+            me->run_reference(options.mirror ? picture(dlib::fliplr(chips[i])) : chips[i], to[i]);
+        }
+        return to;
+    }
+    for (size_t done = 0; done < count;) { // a batch at a time: many faces' chips are not all held at once
+        const size_t now = count - done >= BATCH ? BATCH : views;
+
+        me->chips.resize(BATCH * VALUES);
+        me->out.resize(BATCH * static_cast<size_t>(DIMENSION));
+        for (size_t i = 0; i < now; i++)
+            put_chip(chips[(done + i) / views], views == 2 && (done + i) % 2 == 1, me->chips.data() + i * VALUES);
+        me->net->run(me->chips.data(), static_cast<int>(now), me->out.data());
+        for (size_t i = 0; i < now; i++)
+            for (size_t half = 0; half < 3 - views; half++)
+                add_half(me->out.data() + i * DIMENSION, to[(done + i) / views]);
+        done += now;
+    }
+    return to;
+}
+} // namespace dlib_recognizer

@@ -1,0 +1,36 @@
+// What the parts of the dlib recogniser hand each other.
+#ifndef KITH_PLUGINS_DLIB_TYPES_H
+#define KITH_PLUGINS_DLIB_TYPES_H
+
+#include <dlib/geometry.h>
+#include <dlib/matrix.h>
+#include <dlib/pixel.h>
+#include <dlib/serialize.h>
+
+#include <array>
+#include <stdexcept>
+#include <string>
+
+namespace dlib_recognizer
+{
+constexpr unsigned CHIP_SIDE = 150, DIMENSION = 128;
+
+using picture = dlib::matrix<dlib::rgb_pixel>;
+using embedding = std::array<float, DIMENSION>;
+
+struct found {
+    dlib::rectangle box; // pixels of the picture it was found in
+    double score;        // the detector's margin; 0 is its threshold
+};
+
+// Throws std::runtime_error with the file's name when it cannot be read as such a model.
+template <typename model> void load(model &m, const std::string &file)
+{
+    try {
+        dlib::deserialize(file) >> m;
+    } catch (const std::exception &e) {
+        throw std::runtime_error("model file " + file + " (KITH_MODELS): " + e.what());
+    }
+}
+} // namespace dlib_recognizer
+#endif
