@@ -27,6 +27,7 @@ int cli_nodes(const struct invocation *in);
 int cli_schema(const struct invocation *in);
 int cli_plugin(const struct invocation *in);
 int cli_eval(const struct invocation *in);
+int cli_bench(const struct invocation *in);
 int cli_worker(void); /* not for people: a recognition worker, started by serve */
 
 /* One line on standard error, "kith: …"; returns 2. */

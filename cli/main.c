@@ -68,6 +68,10 @@ static const struct command commands[] = {
      "measure how far the recogniser can be trusted, on labelled photos DIR/NAME/*.jpg; --pairs FILE, --json, --sizes "
      "50,100, --repeats 5, --cache FILE",
      "pairs= json sizes= repeats= cache=", cli_eval},
+    {"bench", "[PHOTO|DIR …]",
+     "measure recognition stage by stage, search and accepting; --only photos|search|accept, --templates 1000000, "
+     "--seconds 5, --json",
+     "only= templates= seconds= json", cli_bench},
     {"version", "", "print the version", "", print_version},
     {"help", "[settings]", "print this, or every setting", "", print_help},
     {NULL, NULL, NULL, NULL, NULL}};

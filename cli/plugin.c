@@ -5,12 +5,9 @@
  */
 #include "actors/messages.h"
 #include "actors/probe_image.h"
-#include "cli/cli.h"
+#include "cli/workshop.h"
 #include "core/actor/driver_uv.h"
-#include "plugins/host/loader.h"
-#include "plugins/host/worker.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,39 +94,19 @@ static const struct actor_ops check_actor = {
 
 int cli_plugin(const struct invocation *in)
 {
-    enum { MAX = 127 };
-    static struct kith_setting settings[MAX + 1];
-    static char program[PATH_MAX], file[PATH_MAX];
-    const char *names[MAX], *texts[MAX];
     struct check check = {.deadline_ms = (uint64_t)in->settings->start_timeout, .code = 1};
     struct actor_system_options options = {0};
     struct driver_uv *driver;
-    struct error error;
     uv_loop_t loop;
-    int count = settings_texts(in->book, names, texts, MAX);
 
     if (in->count != 2 || strcmp(in->arguments[0], "check") != 0)
         return cli_refuse("usage: kith plugin check FILE.so");
-    if (loader_find(in->arguments[1], in->settings->plugins, file, sizeof file, &error) < 0)
-        return cli_refuse("%s", error.text);
-    if (readlink("/proc/self/exe", program, sizeof program - 1) <= 0)
-        return cli_refuse("cannot find the program's own file");
-    for (int i = 0; i < count; i++)
-        settings[i] = (struct kith_setting){names[i], texts[i]};
+    if (workshop_options(in, in->arguments[1], &check.options))
+        return 2;
     uv_loop_init(&loop);
     driver = driver_uv_new(&loop, &options);
-    check.options =
-        (struct worker_options){.loop = &loop,
-                                .system = driver_uv_system(driver),
-                                .program = program,
-                                .plugin_file = file,
-                                .settings = settings,
-                                .max_pixels = (uint64_t)in->settings->max_pixels,
-                                .max_image = (uint64_t)in->settings->max_image,
-                                .max_memory = (uint64_t)in->settings->worker_memory * 2,
-                                .max_faces = (uint32_t)in->settings->max_faces,
-                                .cpu_s = (uint32_t)(in->settings->recognize_timeout / 1000) + 1,
-                                .network = loader_has_network(in->arguments[1], in->settings->plugin_network)};
+    check.options.loop = &loop;
+    check.options.system = driver_uv_system(driver);
     actor_spawn(check.options.system, &(struct actor_spec){.name = "check", .ops = &check_actor, .config = &check});
     uv_run(&loop, UV_RUN_DEFAULT);
     worker_free(check.worker);

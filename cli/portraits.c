@@ -1,11 +1,10 @@
 #include "cli/portraits.h"
 
 #include "actors/messages.h"
+#include "cli/workshop.h"
 #include "core/actor/driver_uv.h"
 #include "core/base/clock.h"
 #include "core/base/hash.h"
-#include "plugins/host/loader.h"
-#include "plugins/host/worker.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -364,35 +363,16 @@ static int run(struct look *l)
 
 int portraits_look(struct portraits *p, const struct invocation *in, const char *cache)
 {
-    enum { MAX = 127 };
-    static struct kith_setting settings[MAX + 1];
-    static char program[PATH_MAX], file[PATH_MAX];
     static struct look look; /* large */
     const struct settings *s = in->settings;
-    const char *names[MAX], *texts[MAX];
-    struct error error;
-    int count = settings_texts(in->book, names, texts, MAX);
 
-    if (loader_find(s->recognizer, s->plugins, file, sizeof file, &error) < 0)
-        return cli_refuse("%s", error.text);
-    if (readlink("/proc/self/exe", program, sizeof program - 1) <= 0)
-        return cli_refuse("cannot find the program's own file");
-    for (int i = 0; i < count; i++)
-        settings[i] = (struct kith_setting){names[i], texts[i]};
     look = (struct look){.p = p,
                          .in = in,
                          .cache_file = cache,
-                         .workers = s->workers ? (int)s->workers : (int)sysconf(_SC_NPROCESSORS_ONLN),
+                         .workers = workshop_count(s),
                          .terminal = isatty(STDERR_FILENO),
-                         .limit_ms = (uint64_t)s->recognize_timeout,
-                         .options = {.program = program,
-                                     .plugin_file = file,
-                                     .settings = settings,
-                                     .max_pixels = (uint64_t)s->max_pixels,
-                                     .max_image = (uint64_t)s->max_image,
-                                     .max_memory = (uint64_t)s->worker_memory * 2,
-                                     .max_faces = (uint32_t)s->max_faces,
-                                     .cpu_s = (uint32_t)(s->recognize_timeout / 1000) + 1,
-                                     .network = loader_has_network(s->recognizer, s->plugin_network)}};
+                         .limit_ms = (uint64_t)s->recognize_timeout};
+    if (workshop_options(in, s->recognizer, &look.options))
+        return 2;
     return run(&look);
 }

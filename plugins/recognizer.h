@@ -41,7 +41,9 @@ enum kith_needs {
     KITH_NEEDS_BYTES = 2,  /* the file as it is */
     KITH_NEEDS_PATH = 4,   /* its name, as the client gave it. A recogniser that needs nothing else of the image gets it
                               even when kith cannot read the file itself; its health() is the whole health check */
-    KITH_NEEDS_NETWORK = 8 /* it connects to other machines (KITH_PLUGIN_NETWORK) */
+    KITH_NEEDS_NETWORK = 8, /* it connects to other machines (KITH_PLUGIN_NETWORK) */
+    KITH_NEEDS_QUALITY = 16 /* what it says of a face's quality is the detector's word alone: the host shall look at the
+                               pixels for size, sharpness, contrast and pose. They are faces, photographed */
 };
 
 enum kith_status {
@@ -78,7 +80,7 @@ struct kith_image {
 struct kith_face {
     uint32_t size;
     float x, y, width, height; /* in pixels of `rgb`; all 0, with a label: it does not say where */
-    float quality;             /* 0 to 1: how well the detector liked it; the host adds what it sees itself */
+    float quality;             /* 0 to 1: how good the picture is, or KITH_NEEDS_QUALITY */
     uint32_t landmark_count;
     const float *landmarks; /* pairs x, y; 5 in dlib's order or 68 in iBUG's tell the host where the face looks */
     const float *embedding; /* `dimension` numbers, or NULL when `label` is given */

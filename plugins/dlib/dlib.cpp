@@ -227,7 +227,7 @@ const kith_recognizer descriptor = {
     KITH_RECOGNIZER_MAGIC,
     KITH_RECOGNIZER_ABI,
     sizeof(kith_recognizer),
-    KITH_NEEDS_PIXELS,
+    KITH_NEEDS_PIXELS | KITH_NEEDS_QUALITY,
     "dlib",
     "19.24",
     "dlib-resnet-v1-5point",

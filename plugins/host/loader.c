@@ -37,7 +37,8 @@ int loader_check(const struct kith_recognizer *r, struct error *error)
         return error_set(error, -EINVAL, "its metric %u is unknown", r->metric);
     if (!isfinite(r->threshold) || r->threshold <= 0)
         return error_set(error, -EINVAL, "its threshold must be above 0");
-    if (r->needs & ~(uint32_t)(KITH_NEEDS_PIXELS | KITH_NEEDS_BYTES | KITH_NEEDS_PATH | KITH_NEEDS_NETWORK))
+    if (r->needs &
+        ~(uint32_t)(KITH_NEEDS_PIXELS | KITH_NEEDS_BYTES | KITH_NEEDS_PATH | KITH_NEEDS_NETWORK | KITH_NEEDS_QUALITY))
         return error_set(error, -EINVAL, "it needs something this kith does not give (%#x)", r->needs);
     return 0;
 }

@@ -209,9 +209,9 @@ static bool face_is_sane(const struct server *s, const struct kith_face *f)
 /* In pixels of the picture, whatever size it was decoded to. */
 static int send_face(struct server *s, const struct job *job, const struct kith_face *f, const struct pixels *pixels)
 {
-    enum quality_flaw flaw;
+    enum quality_flaw flaw = FLAW_DETECTOR;
     const double scale = pixels->scale;
-    const float quality = quality_of(pixels, f, &flaw);
+    const float quality = s->plugin->needs & KITH_NEEDS_QUALITY ? quality_of(pixels, f, &flaw) : f->quality;
     struct packet_face p = {.x = (float)(f->x / scale),
                             .y = (float)(f->y / scale),
                             .width = (float)(f->width / scale),

@@ -134,7 +134,7 @@ const kith_recognizer descriptor = {
     KITH_RECOGNIZER_MAGIC,
     KITH_RECOGNIZER_ABI,
     sizeof(kith_recognizer),
-    KITH_NEEDS_PIXELS,
+    KITH_NEEDS_PIXELS | KITH_NEEDS_QUALITY,
     "lbph",
     CV_VERSION,
     "opencv-lbph-8x8-128",
