@@ -1,8 +1,8 @@
 #include "plugins/dlib/detector.h"
 
+#include "plugins/dlib/frontal.h"
+
 #include <dlib/dnn.h>
-#include <dlib/image_processing.h>
-#include <dlib/image_processing/frontal_face_detector.h>
 #include <dlib/image_transforms.h>
 
 #include <algorithm>
@@ -11,8 +11,6 @@ namespace dlib_recognizer
 {
 namespace
 {
-using grey_picture = dlib::matrix<unsigned char>;
-
 constexpr double HOG_FACE = 80;                  // side of the smallest face that HOG can see
 constexpr double GREY_MARGIN = 0.1;              // what grey takes from HOG's margin
 constexpr long MAX_UPSAMPLED = 4L * 1600 * 1600; // bounds time and memory of the second look
@@ -81,20 +79,17 @@ dlib::rectangle scaled(const dlib::rectangle &r, double by)
 }
 } // namespace
 
-struct detector::hog {
-    dlib::frontal_face_detector see = dlib::get_frontal_face_detector();
+struct detector::plain {
+    frontal see;
     grey_picture grey, other;
 
     void add(const grey_picture &where, double scale, double least, std::vector<found> &out)
     {
-        std::vector<dlib::rect_detection> seen;
-
-        see(where, seen, -GREY_MARGIN);
-        for (const auto &d : seen) {
-            const dlib::rectangle box = scale == 1 ? d.rect : scaled(d.rect, 1 / scale);
+        for (const found &f : see.find(where, -GREY_MARGIN)) {
+            const dlib::rectangle box = scale == 1 ? f.box : scaled(f.box, 1 / scale);
 
             if (static_cast<double>(box.width()) >= least * TOLERANCE)
-                out.push_back({box, d.detection_confidence + GREY_MARGIN});
+                out.push_back({box, f.score + GREY_MARGIN});
         }
     }
 
@@ -157,7 +152,7 @@ struct detector::cnn {
 detector::detector(eyes the_way, const std::string &folder) : way(the_way)
 {
     if (way != eyes::CNN)
-        frontal = std::make_unique<hog>();
+        quick = std::make_unique<plain>();
     if (way != eyes::HOG)
         deep = std::make_unique<cnn>(folder);
 }
@@ -168,8 +163,8 @@ std::vector<found> detector::find(const picture &pixels, double least)
 {
     std::vector<found> out;
 
-    if (frontal)
-        out = frontal->find(pixels, least);
+    if (quick)
+        out = quick->find(pixels, least);
     return out.empty() && deep ? deep->find(pixels, least) : out;
 }
 } // namespace dlib_recognizer

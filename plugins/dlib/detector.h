@@ -26,11 +26,11 @@ class detector
     std::vector<found> find(const picture &pixels, double least);
 
   private:
-    struct hog;
+    struct plain;
     struct cnn;
 
     eyes way;
-    std::unique_ptr<hog> frontal;
+    std::unique_ptr<plain> quick;
     std::unique_ptr<cnn> deep;
 };
 } // namespace dlib_recognizer

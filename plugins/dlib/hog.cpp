@@ -1,0 +1,294 @@
+#include "plugins/dlib/hog.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+// The same source for several instruction sets: each wrapper below inlines it, and is compiled for one of them. Vectors
+// of eight are the compiler's: two of four where there is no AVX.
+#define INLINE inline __attribute__((always_inline))
+
+namespace hog
+{
+namespace
+{
+typedef float v8 __attribute__((vector_size(32)));
+typedef int v8i __attribute__((vector_size(32)));
+
+INLINE v8 load(const float *p)
+{
+    v8 v;
+
+    std::memcpy(&v, p, sizeof v);
+    return v;
+}
+
+INLINE void store(float *p, v8 v)
+{
+    std::memcpy(p, &v, sizeof v);
+}
+
+INLINE v8 all(float x)
+{
+    return v8{x, x, x, x, x, x, x, x};
+}
+
+INLINE v8 pixels(const unsigned char *at)
+{
+    typedef unsigned char u8 __attribute__((vector_size(8)));
+    u8 eight;
+
+    std::memcpy(&eight, at, sizeof eight);
+    return __builtin_convertvector(eight, v8);
+}
+
+// --- gradients ---
+
+// dlib's unit vectors, to four digits.
+constexpr float UNIT_X[9] = {1.0000f, 0.9397f, 0.7660f, 0.500f, 0.1736f, -0.1736f, -0.5000f, -0.7660f, -0.9397f};
+constexpr float UNIT_Y[9] = {0.0000f, 0.3420f, 0.6428f, 0.8660f, 0.9848f, 0.9848f, 0.8660f, 0.6428f, 0.3420f};
+
+// Of eight pixels at `at`: which of 18 directions is nearest, and the squared length.
+INLINE void gradient(const unsigned char *at, int columns, v8i &direction, v8 &length)
+{
+    const v8 x = pixels(at + 1) - pixels(at - 1), y = pixels(at + columns) - pixels(at - columns);
+    v8 best = all(0), signed_best = all(0);
+
+    direction = v8i{};
+    for (int d = 0; d < 9; d++) {
+        const v8 along = x * UNIT_X[d] + y * UNIT_Y[d], size = along < 0 ? -along : along;
+        const v8i better = size > best;
+
+        best = better ? size : best;
+        signed_best = better ? along : signed_best;
+        direction = better ? v8i{} + d : direction;
+    }
+    direction += signed_best < 0 ? v8i{} + 9 : v8i{};
+    length = x * x + y * y;
+}
+
+// One row's votes, by cell and direction: each pixel's length, shared among the two cells whose middles it lies
+// between.
+INLINE void vote(const float *lengths, const int *directions, int from, int to, float *line)
+{
+    constexpr float to_the_right[CELL] = {0.0625f, 0.1875f, 0.3125f, 0.4375f, 0.5625f, 0.6875f, 0.8125f, 0.9375f};
+
+    for (int x = from; x < to; x++) {
+        const auto place = static_cast<unsigned>(x + CELL / 2);
+        const float right = to_the_right[place % CELL] * lengths[x];
+        float *cell = line + static_cast<size_t>(place / CELL) * DIRECTIONS_ROOM + directions[x];
+
+        cell[0] += lengths[x] - right;
+        cell[DIRECTIONS_ROOM] += right;
+    }
+}
+
+// The histograms of (cells_y + 2) × (cells_x + 2) cells: one around the picture takes what falls outside.
+INLINE void count(const unsigned char *grey, int columns, int cells_y, int cells_x, int rows, features &f)
+{
+    const int bottom = std::min(cells_y * CELL, rows) - 1, right = std::min(cells_x * CELL, columns) - 1;
+    const size_t row = static_cast<size_t>(cells_x + 2) * DIRECTIONS_ROOM;
+
+    f.histograms.assign(row * static_cast<size_t>(cells_y + 2), 0.0f);
+    f.line.resize(row);
+    f.lengths.resize(static_cast<size_t>(columns) + 8);
+    f.directions.resize(static_cast<size_t>(columns) + 8);
+    for (int y = 1; y < bottom; y++) {
+        const unsigned char *at = grey + static_cast<size_t>(y) * static_cast<size_t>(columns);
+        const int place = y + CELL / 2;
+        const float low = (static_cast<float>(place % CELL) + 0.5f) / CELL;
+        float *above = &f.histograms[static_cast<size_t>(place / CELL) * row], *below = above + row;
+
+        for (int x = 1; x < right; x += 8) {
+            const int n = std::min(x, right - 8); // the last ones again, rather than fewer
+            v8i direction;
+            v8 length;
+
+            gradient(at + n, columns, direction, length);
+            store(&f.lengths[static_cast<size_t>(n)], length);
+            std::memcpy(&f.directions[static_cast<size_t>(n)], &direction, sizeof direction);
+        }
+        for (float &length : f.lengths)
+            length = std::sqrt(length);
+        std::fill(f.line.begin(), f.line.end(), 0.0f);
+        vote(f.lengths.data(), f.directions.data(), 1, right, f.line.data());
+        for (size_t i = 0; i < row; i += 8) {
+            const v8 votes = load(&f.line[i]);
+
+            store(above + i, load(above + i) + votes * (1 - low));
+            store(below + i, load(below + i) + votes * low);
+        }
+    }
+}
+
+// --- features ---
+
+INLINE float sum(v8 v)
+{
+    return ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7]));
+}
+
+INLINE float energy(const float *cell) // of both senses of each direction together
+{
+    float e = 0;
+
+    for (int d = 0; d < 9; d++)
+        e += (cell[d] + cell[d + 9]) * (cell[d] + cell[d + 9]);
+    return e;
+}
+
+// `norm`: of the cell, in rows of `wide`; the four blocks of 2×2 cells that it belongs to, in dlib's order.
+INLINE void block_norms(const float *norm, size_t wide, float out[4])
+{
+    const float *up = norm - wide, *down = norm + wide;
+
+    out[0] = norm[0] + norm[1] + down[0] + down[1];
+    out[1] = up[0] + up[1] + norm[0] + norm[1];
+    out[2] = norm[-1] + norm[0] + down[-1] + down[0];
+    out[3] = up[-1] + up[0] + norm[-1] + norm[0];
+}
+
+// One cell's histogram, cut off and scaled by each of its blocks, into the planes at `to`.
+INLINE void describe(const float *cell, const float blocks[4], float *to, size_t plane)
+{
+    float both[16] = {0}, out[DIRECTIONS_ROOM], textures[4];
+    v8 sums[3] = {}, sums_both[2] = {};
+
+    for (int d = 0; d < 9; d++)
+        both[d] = cell[d] + cell[d + 9];
+    for (int k = 0; k < 4; k++) {
+        const float most = 0.2f * std::sqrt(blocks[k] + 0.0001f), scale = 0.1f / most;
+        v8 texture = all(0);
+
+        for (int i = 0; i < 3; i++) {
+            const v8 h = load(cell + 8 * i), cut = (h < most ? h : all(most)) * scale;
+
+            sums[i] += cut;
+            texture += cut;
+        }
+        for (int i = 0; i < 2; i++) {
+            const v8 h = load(both + 8 * i);
+
+            sums_both[i] += (h < most ? h : all(most)) * scale;
+        }
+        textures[k] = sum(texture) * 2 * 0.2357f;
+    }
+    for (int i = 0; i < 3; i++)
+        store(out + 8 * i, sums[i]);
+    for (int d = 0; d < DIRECTIONS; d++)
+        to[static_cast<size_t>(d) * plane] = out[d];
+    for (int i = 0; i < 2; i++)
+        store(out + 8 * i, sums_both[i]);
+    for (int d = 0; d < 9; d++)
+        to[static_cast<size_t>(DIRECTIONS + d) * plane] = out[d];
+    for (int k = 0; k < 4; k++)
+        to[static_cast<size_t>(DIRECTIONS + 9 + k) * plane] = textures[k];
+}
+
+INLINE void extract_with(const unsigned char *grey, int rows, int columns, int window, features &f)
+{
+    const int cells_y = (rows + CELL / 2) / CELL, cells_x = (columns + CELL / 2) / CELL;
+    const int before = (window - 1) / 2; // cells of zeros above and to the left, as dlib pads
+    const auto wide = static_cast<size_t>(cells_x + 2);
+
+    f.height = f.width = 0;
+    f.window = window;
+    if (cells_y < 3 || cells_x < 3)
+        return;
+    f.height = cells_y - 2;
+    f.width = cells_x - 2;
+    f.stride = static_cast<size_t>((f.width + BLOCK - 1) / BLOCK * BLOCK + window + 7) / 8 * 8;
+    f.plane = f.stride * static_cast<size_t>(f.height + window - 1);
+    f.values.assign(f.plane * PLANES + BLOCK, 0.0f);
+    count(grey, columns, cells_y, cells_x, rows, f);
+    f.norms.resize(wide * static_cast<size_t>(cells_y + 2));
+    for (size_t i = 0; i < f.norms.size(); i++)
+        f.norms[i] = energy(&f.histograms[i * DIRECTIONS_ROOM]);
+    for (int y = 0; y < f.height; y++)
+        for (int x = 0; x < f.width; x++) {
+            const size_t cell = static_cast<size_t>(y + 2) * wide + static_cast<size_t>(x + 2);
+            float blocks[4];
+
+            block_norms(&f.norms[cell], wide, blocks);
+            describe(&f.histograms[cell * DIRECTIONS_ROOM], blocks,
+                     &f.values[static_cast<size_t>(y + before) * f.stride + static_cast<size_t>(x + before)], f.plane);
+        }
+}
+
+// --- windows ---
+
+// TOGETHER scores of BLOCK windows side by side, the first with its first cell at `at`.
+INLINE void slide_block(const features &f, const float *at, const float *weights, float *to, size_t scores_plane)
+{
+    v8 left[TOGETHER] = {}, right[TOGETHER] = {};
+
+    for (int p = 0; p < PLANES; p++)
+        for (int y = 0; y < f.window; y++) {
+            const float *row = at + static_cast<size_t>(p) * f.plane + static_cast<size_t>(y) * f.stride;
+
+            for (int x = 0; x < f.window; x++, weights += TOGETHER) {
+                const v8 a = load(row + x), b = load(row + x + 8);
+
+#pragma GCC unroll 5
+                for (int w = 0; w < TOGETHER; w++) {
+                    left[w] += a * weights[w];
+                    right[w] += b * weights[w];
+                }
+            }
+        }
+    for (int w = 0; w < TOGETHER; w++) {
+        store(to + static_cast<size_t>(w) * scores_plane, left[w]);
+        store(to + static_cast<size_t>(w) * scores_plane + 8, right[w]);
+    }
+}
+
+INLINE void slide_with(const features &f, const float *weights, std::vector<float> &scores)
+{
+    const size_t plane = f.stride * static_cast<size_t>(f.height);
+
+    scores.resize(plane * TOGETHER);
+    for (int y = 0; y < f.height; y++)
+        for (int x = 0; x < f.width; x += BLOCK) {
+            const size_t at = static_cast<size_t>(y) * f.stride + static_cast<size_t>(x);
+
+            slide_block(f, &f.values[at], weights, &scores[at], plane);
+        }
+}
+
+#ifdef __x86_64__
+#define WIDE __attribute__((target("avx2,fma")))
+WIDE void extract_wide(const unsigned char *grey, int rows, int columns, int window, features &f)
+{
+    extract_with(grey, rows, columns, window, f);
+}
+
+WIDE void slide_wide(const features &f, const float *weights, std::vector<float> &scores)
+{
+    slide_with(f, weights, scores);
+}
+
+bool is_wide()
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+#endif
+} // namespace
+
+void extract(const unsigned char *grey, int rows, int columns, int window, features &out)
+{
+#ifdef __x86_64__
+    if (is_wide())
+        return extract_wide(grey, rows, columns, window, out);
+#endif
+    extract_with(grey, rows, columns, window, out);
+}
+
+void slide(const features &f, const float *weights, std::vector<float> &scores)
+{
+#ifdef __x86_64__
+    if (is_wide())
+        return slide_wide(f, weights, scores);
+#endif
+    slide_with(f, weights, scores);
+}
+} // namespace hog
