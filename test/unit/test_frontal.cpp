@@ -1,0 +1,114 @@
+// The detector beside dlib's own: features of made pictures, faces of the sample photos. Exits with 1 at a difference.
+#include "plugins/dlib/frontal.h"
+extern "C" {
+#include "plugins/host/decode.h"
+}
+
+#include <dlib/image_processing/frontal_face_detector.h>
+#include <dlib/image_transforms.h>
+
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <vector>
+
+namespace
+{
+using dlib_recognizer::grey_picture;
+
+int wrong;
+
+void check(bool right, const char *what, long rows, long columns)
+{
+    if (right)
+        return;
+    std::printf("FAILED: %s, %ld×%ld\n", what, columns, rows);
+    wrong++;
+}
+
+void compare_features(int rows, int columns, std::mt19937 &random)
+{
+    constexpr int WINDOW = 10;
+    grey_picture grey(rows, columns);
+    dlib::array<dlib::array2d<float>> theirs;
+    hog::features ours;
+    double worst = 0;
+
+    for (int y = 0; y < rows; y++) // noise on waves: edges of every direction
+        for (int x = 0; x < columns; x++)
+            grey(y, x) = static_cast<unsigned char>(100 + 60 * std::sin(x * 0.3) * std::cos(y * 0.2) + random() % 40);
+    dlib::extract_fhog_features(grey, theirs, hog::CELL, WINDOW, WINDOW);
+    hog::extract(&grey(0, 0), rows, columns, WINDOW, ours);
+    if (theirs[0].size() == 0 || ours.height == 0) {
+        check(theirs[0].size() == 0 && ours.height == 0, "one has features, the other none", rows, columns);
+        return;
+    }
+    check(theirs[0].nr() == ours.height + WINDOW - 1 && theirs[0].nc() == ours.width + WINDOW - 1, "another size", rows,
+          columns);
+    for (unsigned long p = 0; p < theirs.size(); p++)
+        for (long y = 0; y < theirs[p].nr(); y++)
+            for (long x = 0; x < theirs[p].nc(); x++)
+                worst = std::max(
+                    worst,
+                    std::abs(static_cast<double>(
+                        theirs[p][y][x] -
+                        ours.values[p * ours.plane + static_cast<size_t>(y) * ours.stride + static_cast<size_t>(x)])));
+    check(worst < 1e-4, "other features", rows, columns);
+}
+
+void compare_faces(const grey_picture &grey, dlib::frontal_face_detector &theirs, dlib_recognizer::frontal &ours)
+{
+    std::vector<dlib::rect_detection> expected;
+    const auto found = ours.find(grey, -0.3);
+
+    theirs(grey, expected, -0.3);
+    check(found.size() == expected.size(), "another number of faces", grey.nr(), grey.nc());
+    for (size_t i = 0; i < found.size() && i < expected.size(); i++)
+        check(found[i].box == expected[i].rect && std::abs(found[i].score - expected[i].detection_confidence) < 1e-3,
+              "another face", grey.nr(), grey.nc());
+}
+
+int compare_photos(const char *folder)
+{
+    dlib::frontal_face_detector theirs = dlib::get_frontal_face_detector();
+    dlib_recognizer::frontal ours;
+    int photos = 0;
+
+    if (!std::filesystem::is_directory(folder))
+        return 0;
+    for (const auto &entry : std::filesystem::directory_iterator(folder)) {
+        std::ifstream file(entry.path(), std::ios::binary);
+        const std::vector<char> data((std::istreambuf_iterator<char>(file)), {});
+        pixels p;
+        error e{};
+
+        for (unsigned side : {0u, 413u, 97u}) { // sizes that are no multiples of anything
+            if (decode(reinterpret_cast<const uint8_t *>(data.data()), data.size(), 50000000, side, 1, &p, &e) < 0)
+                break;
+            grey_picture grey(static_cast<long>(p.height), static_cast<long>(p.width));
+
+            for (long i = 0; i < grey.size(); i++)
+                (&grey(0, 0))[i] = p.rgb[i * 3 + 1];
+            pixels_free(&p);
+            compare_faces(grey, theirs, ours);
+            photos++;
+        }
+    }
+    return photos;
+}
+} // namespace
+
+int main(int argc, char **argv)
+{
+    std::mt19937 random(5);
+
+    for (const auto &[rows, columns] :
+         {std::pair{1, 1}, {19, 400}, {20, 20}, {24, 24}, {64, 80}, {97, 131}, {250, 250}, {133, 1000}})
+        compare_features(rows, columns, random);
+    std::printf("%d pictures of photos compared%s\n", argc > 1 ? compare_photos(argv[1]) : 0,
+                wrong ? "" : ": all faces are the same");
+    return wrong ? 1 : 0;
+}
