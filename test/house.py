@@ -23,9 +23,9 @@ LIBRARIES = {
     r'h2o|nats': ['core/net/'],
     r'sqlite3|mysql|mariadb': ['core/store/'],
     r'turbojpeg|png|webp': ['plugins/host/', 'test/unit/test_decode.c'],
-    r'dlib|opencv2': ['plugins/dlib/', 'plugins/lbph/'],
+    r'dlib|opencv2': ['plugins/dlib/', 'plugins/lbph/', 'test/unit/test_frontal.cpp'],
     r'seccomp': ['plugins/host/sandbox.c'],
-    r'curl': ['cli/client.c'],
+    r'curl': ['cli/client.c', 'cli/bench_accept.c'],
     r'dnnl': ['plugins/dlib/'],
     r'openssl': ['core/base/hash.c', 'core/net/http_tls.c'],
 }

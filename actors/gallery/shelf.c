@@ -131,8 +131,6 @@ static float range_of(struct shelf *s, float *centre)
     const size_t step = s->count / SAMPLE + 1, n = (s->count + step - 1) / step;
     double sum = 0;
 
-    for (int d = 0; d < s->dimension; d++)
-        centre[d] = 0;
     for (size_t i = 0; i < s->count; i += step) {
         const float *e = coded_form(s, rows_get(s->rows, i));
 
@@ -146,7 +144,7 @@ static float range_of(struct shelf *s, float *centre)
 
 static void encode_all(struct shelf *s)
 {
-    float *centre = must(malloc((size_t)s->dimension * sizeof(float))), range = range_of(s, centre);
+    float *centre = must(calloc((size_t)s->dimension + 1, sizeof(float))), range = range_of(s, centre);
 
     codes_free(s->codes);
     s->codes = codes_new(s->dimension, centre, range);

@@ -1,6 +1,6 @@
-#include "plugins/dlib/detector.h"
+#include "detector.h"
 
-#include "plugins/dlib/frontal.h"
+#include "frontal.h"
 
 #include <dlib/dnn.h>
 #include <dlib/image_transforms.h>

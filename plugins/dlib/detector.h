@@ -6,7 +6,7 @@
 #ifndef KITH_PLUGINS_DLIB_DETECTOR_H
 #define KITH_PLUGINS_DLIB_DETECTOR_H
 
-#include "plugins/dlib/types.h"
+#include "types.h"
 
 #include <memory>
 #include <vector>

@@ -3,8 +3,8 @@
 // The network is dlib's dnn_face_recognition_ex (public domain example), trained for a threshold of 0.6.
 //
 //   detector.h (boxes) ─▶ five landmarks ─▶ chips of 150×150 ─▶ embedder.h (embeddings) ─▶ network.h (oneDNN)
-#include "plugins/dlib/detector.h"
-#include "plugins/dlib/embedder.h"
+#include "detector.h"
+#include "embedder.h"
 #include "plugins/recognizer.h"
 
 #include <dlib/image_processing.h>

@@ -1,6 +1,6 @@
-#include "plugins/dlib/embedder.h"
+#include "embedder.h"
 
-#include "plugins/dlib/network.h"
+#include "network.h"
 
 #include <dlib/dnn.h>
 #include <dlib/image_transforms.h>

@@ -1,4 +1,4 @@
-#include "plugins/dlib/frontal.h"
+#include "frontal.h"
 
 #include <dlib/image_processing.h>
 #include <dlib/image_processing/frontal_face_detector.h>

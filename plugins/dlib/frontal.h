@@ -3,8 +3,8 @@
 #ifndef KITH_PLUGINS_DLIB_FRONTAL_H
 #define KITH_PLUGINS_DLIB_FRONTAL_H
 
-#include "plugins/dlib/hog.h"
-#include "plugins/dlib/types.h"
+#include "hog.h"
+#include "types.h"
 
 #include <dlib/image_processing/box_overlap_testing.h>
 

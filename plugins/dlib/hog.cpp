@@ -1,4 +1,4 @@
-#include "plugins/dlib/hog.h"
+#include "hog.h"
 
 #include <algorithm>
 #include <cmath>

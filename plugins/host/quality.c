@@ -39,7 +39,7 @@ static void variances(const float *grey, uint32_t w, uint32_t h, double *of_valu
 
 static void look_at(const struct pixels *p, const struct kith_face *f, double factors[FLAWS])
 {
-    float grey[SIDE * SIDE];
+    float grey[SIDE * SIDE] = {0};
     struct pixels face;
     double values, laplacian;
 
