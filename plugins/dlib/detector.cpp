@@ -34,40 +34,57 @@ int times(long pixels, double scale)
     return std::max(1, static_cast<int>(std::lround(static_cast<double>(pixels) * scale)));
 }
 
-// One line of the smaller picture: the part of each of its pixels that lies in the row at `from`, times `height`.
-void add_row(const unsigned char *from, int width, double height, std::vector<float> &to)
+// Which pixels of a line each pixel of a shorter one covers, the first and the last in part.
+struct cover {
+    int first, last;
+    float of_first, of_last; // the parts; those between count as one
+};
+
+std::vector<cover> covers(int from, int to)
 {
-    const int columns = static_cast<int>(to.size());
-    const double across = static_cast<double>(width) / columns;
+    const double step = static_cast<double>(from) / to;
+    std::vector<cover> all(static_cast<size_t>(to));
 
-    for (int x = 0; x < columns; x++) {
-        const double left = x * across, right = std::min((x + 1) * across, static_cast<double>(width));
-        double sum = 0;
+    for (int i = 0; i < to; i++) {
+        const double left = i * step, right = std::min((i + 1) * step, static_cast<double>(from));
+        cover &c = all[static_cast<size_t>(i)];
 
-        for (int sx = static_cast<int>(left); sx < right; sx++)
-            sum += from[sx] * (std::min(sx + 1.0, right) - std::max(static_cast<double>(sx), left));
-        to[static_cast<size_t>(x)] += static_cast<float>(sum * height / across);
+        c.first = static_cast<int>(left);
+        c.last = std::min(from, static_cast<int>(std::ceil(right))) - 1;
+        c.of_first = static_cast<float>(std::min(c.first + 1.0, right) - left);
+        c.of_last = c.last > c.first ? static_cast<float>(right - c.last) : 0.0f;
     }
+    return all;
 }
 
 // The mean of what each pixel covers: dlib's own reduction takes single pixels, and sees what is not there.
 void shrink(const grey_picture &from, double scale, grey_picture &to)
 {
     const int height = static_cast<int>(from.nr()), width = static_cast<int>(from.nc());
-    const int rows = times(height, scale), columns = times(width, scale);
-    const double down = static_cast<double>(height) / rows;
-    std::vector<float> row(static_cast<size_t>(columns));
+    const std::vector<cover> down = covers(height, times(height, scale)), across = covers(width, times(width, scale));
+    const float share = static_cast<float>(down.size()) * static_cast<float>(across.size()) /
+                        (static_cast<float>(height) * static_cast<float>(width));
+    std::vector<float> line(static_cast<size_t>(width));
 
-    to.set_size(rows, columns);
-    for (int y = 0; y < rows; y++) {
-        const double top = y * down, bottom = std::min((y + 1) * down, static_cast<double>(height));
+    to.set_size(static_cast<long>(down.size()), static_cast<long>(across.size()));
+    for (size_t y = 0; y < down.size(); y++) {
+        std::fill(line.begin(), line.end(), 0.0f);
+        for (int sy = down[y].first; sy <= down[y].last; sy++) {
+            const float part = sy == down[y].first ? down[y].of_first : sy == down[y].last ? down[y].of_last : 1.0f;
+            const unsigned char *row = &from(sy, 0);
 
-        std::fill(row.begin(), row.end(), 0.0f);
-        for (int sy = static_cast<int>(top); sy < bottom; sy++)
-            add_row(&from(sy, 0), width, (std::min(sy + 1.0, bottom) - std::max(static_cast<double>(sy), top)) / down,
-                    row);
-        for (int x = 0; x < columns; x++)
-            to(y, x) = static_cast<unsigned char>(std::min(255.0f, row[static_cast<size_t>(x)] + 0.5f));
+            for (int x = 0; x < width; x++)
+                line[static_cast<size_t>(x)] += part * row[x];
+        }
+        for (size_t x = 0; x < across.size(); x++) {
+            const cover &c = across[x];
+            float sum = line[static_cast<size_t>(c.first)] * c.of_first + line[static_cast<size_t>(c.last)] * c.of_last;
+
+            for (int sx = c.first + 1; sx < c.last; sx++)
+                sum += line[static_cast<size_t>(sx)];
+            to(static_cast<long>(y), static_cast<long>(x)) =
+                static_cast<unsigned char>(std::min(255.0f, sum * share + 0.5f));
+        }
     }
 }
 

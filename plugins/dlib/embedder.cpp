@@ -171,7 +171,11 @@ std::vector<embedding> embedder::embed(const std::vector<picture> &chips)
     if (me->reference) {
         for (size_t i = 0; i < chips.size(); i++) {
             me->run_reference(chips[i], to[i]);
-            me->run_reference(options.mirror ? picture(dlib::fliplr(chips[i])) : chips[i], to[i]);
+            if (options.mirror)
+                me->run_reference(picture(dlib::fliplr(chips[i])), to[i]);
+            else
+                for (float &value : to[i])
+                    value *= 2; // it was halved
         }
         return to;
     }

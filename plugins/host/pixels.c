@@ -68,21 +68,56 @@ void pixels_orient(struct pixels *p, int orientation)
     p->rgb = upright;
 }
 
-static void average(const struct pixels *p, uint32_t x0, uint32_t x1, uint32_t y0, uint32_t y1, uint8_t *out)
+/* The same parts of `length` pixels for `count` boxes, none of them empty. */
+static uint32_t *edges_of(uint32_t from, uint32_t length, uint32_t count)
 {
-    uint64_t sum[3] = {0}, n = (uint64_t)(x1 - x0) * (y1 - y0);
+    uint32_t *edges = malloc(((size_t)count + 1) * sizeof *edges);
 
-    for (uint32_t y = y0; y < y1; y++) {
-        const uint8_t *in = p->rgb + ((size_t)y * p->width + x0) * 3;
+    if (!edges)
+        abort();
+    for (uint32_t i = 0; i <= count; i++)
+        edges[i] = from + (uint32_t)((uint64_t)i * length / count);
+    return edges;
+}
 
-        for (uint32_t x = x0; x < x1; x++, in += 3) {
-            sum[0] += in[0];
-            sum[1] += in[1];
-            sum[2] += in[2];
+static void add_row(const uint8_t *row, size_t count, uint32_t *restrict sums)
+{
+    for (size_t i = 0; i < count; i++)
+        sums[i] += row[i];
+}
+
+/* Every pixel of `out` is the mean of its box of the part at x, y of width × height, which is not smaller. */
+static void average(const struct pixels *p, uint32_t x, uint32_t y, uint32_t width, uint32_t height,
+                    const struct pixels *out)
+{
+    uint32_t *across = edges_of(x, width, out->width), *down = edges_of(y, height, out->height);
+    uint32_t *sums = malloc(((size_t)width * 3 + 1) * sizeof *sums); /* of a box's rows: max_pixels is below 2^30 */
+    uint8_t *to = out->rgb;
+
+    if (!sums)
+        abort();
+    for (uint32_t oy = 0; oy < out->height; oy++) {
+        memset(sums, 0, (size_t)width * 3 * sizeof *sums);
+        for (uint32_t sy = down[oy]; sy < down[oy + 1]; sy++)
+            add_row(p->rgb + ((size_t)sy * p->width + x) * 3, (size_t)width * 3, sums);
+        for (uint32_t ox = 0; ox < out->width; ox++, to += 3) {
+            const uint32_t *in = sums + (size_t)(across[ox] - x) * 3, *end = sums + (size_t)(across[ox + 1] - x) * 3;
+            float share = 1 / ((float)(across[ox + 1] - across[ox]) * (float)(down[oy + 1] - down[oy]));
+            int64_t red = 0, green = 0, blue = 0;
+
+            for (; in < end; in += 3) {
+                red += in[0];
+                green += in[1];
+                blue += in[2];
+            }
+            to[0] = (uint8_t)((float)red * share + 0.5f);
+            to[1] = (uint8_t)((float)green * share + 0.5f);
+            to[2] = (uint8_t)((float)blue * share + 0.5f);
         }
     }
-    for (int c = 0; c < 3; c++)
-        out[c] = (uint8_t)((sum[c] + n / 2) / n);
+    free(sums);
+    free(across);
+    free(down);
 }
 
 static int64_t clip(int64_t v, int64_t low, int64_t high)
@@ -108,11 +143,6 @@ void pixels_part(const struct pixels *p, int64_t x, int64_t y, int64_t width, in
     out->rgb = malloc((size_t)out->width * out->height * 3);
     if (!out->rgb)
         abort();
-    for (uint32_t oy = 0; oy < out->height; oy++)
-        for (uint32_t ox = 0; ox < out->width; ox++)
-            average(
-                p, x0 + (uint32_t)((uint64_t)ox * w / out->width), x0 + (uint32_t)((uint64_t)(ox + 1) * w / out->width),
-                y0 + (uint32_t)((uint64_t)oy * h / out->height), y0 + (uint32_t)((uint64_t)(oy + 1) * h / out->height),
-                out->rgb + ((size_t)oy * out->width + ox) * 3);
+    average(p, x0, y0, w, h, out);
     out->scale = (double)out->width / w;
 }

@@ -166,6 +166,44 @@ def images(quick):
             figure('memory of a worker after them', kith.memory_mb(pid), 'MB', at_most=120)
 
 
+def looked_at(folder, quick, **settings):
+    """By one worker, in turn: what `kith bench` says of it."""
+    got = ran(BUILD / 'kith', 'bench', folder, '--only=photos', '--json', f'--seconds={2 if quick else 8}',
+              '--workers=1', f'--models={ROOT}/models', *[f'--{k.replace("_", "-")}={v}' for k, v in settings.items()])
+    return got['recognition'][0]
+
+
+def recognition(quick):
+    """Stage by stage; the peer is dlib's own network in the same run."""
+    from PIL import Image
+    with tempfile.TemporaryDirectory(prefix='kith-bench-') as name:
+        small, large = pathlib.Path(name, 'small'), pathlib.Path(name, 'large')
+        small.mkdir(), large.mkdir()
+        portraits(small, 60)
+        with Image.open(ROOT / 'samples/obama.jpg') as photo:  # 1080p, one face of some 500 pixels
+            photo.convert('RGB').resize((1125, 1406)).crop((0, 60, 1125, 1140)).save(name + '/face.png')
+        with Image.open(name + '/face.png') as face:
+            wide = Image.new('RGB', (1920, 1080), (90, 100, 110))
+            wide.paste(face, (400, 0))
+            wide.save(large / 'photo.jpg', quality=90)
+        one = looked_at(small, quick, mirror='off')
+        figure('network, a face, one thread', one['embed_ms'] / (one['faces'] / one['pictures']), 'ms', at_most=2.2)
+        reference = looked_at(small, quick, mirror='off', network='dlib')
+        figure("  dlib's own", reference['embed_ms'] / (reference['faces'] / reference['pictures']), 'ms')
+        both = looked_at(small, quick)
+        figure('network, a face and its mirror image', both['embed_ms'] / (both['faces'] / both['pictures']), 'ms', at_most=4)
+        figure('one-face 250×250 JPEG, CPU of the worker', both['cpu_ms'], 'ms', at_most=9)
+        for stage in ('decode', 'detect', 'align', 'embed'):
+            figure(f'  {stage}', both[stage + '_ms'], 'ms')
+        for least in (40, 160, 320):
+            big = looked_at(large, quick, min_face=least)
+            figure(f'1080p, one large face, KITH_MIN_FACE={least}, CPU', big['cpu_ms'], 'ms',
+                   at_most=20 if least == 320 else None)
+            note(f'decode {big["decode_ms"]:.1f}, detect {big["detect_ms"]:.1f}, align {big["align_ms"]:.1f}, '
+                 f'embed {big["embed_ms"]:.1f} ms; {big["faces"] / big["pictures"]:.0f} face')
+        figure('memory of a worker', both['worker_bytes'] / 1e6, 'MB', at_most=120)
+
+
 def pages_of(kith):
     after = ''
     while after is not None:
@@ -192,15 +230,17 @@ def gallery(quick):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('what', nargs='*', help='actor, accept, pages, start, images, gallery, cluster, renewal, remote; none: all')
+    parser.add_argument('what', nargs='*', help='actor, accept, pages, start, recognition, images, gallery, cluster, renewal, remote; none: all')
     parser.add_argument('--json', metavar='FILE')
     parser.add_argument('--quick', action='store_true', help='a tenth of the work, to see that it runs')
     given = parser.parse_args()
-    wanted = set(given.what) or {'actor', 'accept', 'pages', 'start', 'images', 'gallery', 'cluster', 'renewal', 'remote'}
+    wanted = set(given.what) or {'actor', 'accept', 'pages', 'start', 'recognition', 'images', 'gallery', 'cluster', 'renewal', 'remote'}
     if 'actor' in wanted:
         actor(given.quick)
     if 'start' in wanted:
         start(given.quick)
+    if 'recognition' in wanted:
+        recognition(given.quick)
     if 'images' in wanted:
         images(given.quick)
     if wanted & {'accept', 'pages'}:
