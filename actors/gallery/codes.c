@@ -2,6 +2,7 @@
 
 #include "actors/gallery/rotation.h"
 #include "actors/gallery/scan.h"
+#include "core/base/must.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -20,13 +21,6 @@ struct codes {
     scan_fn scan;
     scan_fine_fn fine_scan;
 };
-
-static void *must(void *p)
-{
-    if (!p)
-        abort();
-    return p;
-}
 
 struct codes *codes_new(int dimension, const float *centre, float range)
 {

@@ -1,5 +1,7 @@
 #include "actors/gallery/owners.h"
 
+#include "core/base/must.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,13 +14,6 @@ struct owners {
     uint32_t *table; /* open addressing: a slot of the person, or FREE; at most half full */
     size_t table_size, people;
 };
-
-static void *must(void *p)
-{
-    if (!p)
-        abort();
-    return p;
-}
 
 struct owners *owners_new(void)
 {

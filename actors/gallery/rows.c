@@ -1,6 +1,7 @@
 #include "actors/gallery/rows.h"
 
 #include "core/base/log.h"
+#include "core/base/must.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,13 +21,6 @@ struct rows {
     bool refused; /* the file cannot be written */
     float *row;   /* what was read last */
 };
-
-static void *must(void *p)
-{
-    if (!p)
-        abort();
-    return p;
-}
 
 struct rows *rows_new(int floats, const char *folder, size_t memory_max)
 {

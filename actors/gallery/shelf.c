@@ -5,6 +5,7 @@
 #include "actors/gallery/owners.h"
 #include "actors/gallery/rows.h"
 #include "actors/gallery/scan.h"
+#include "core/base/must.h"
 #include "plugins/recognizer.h"
 
 #include <math.h>
@@ -29,13 +30,6 @@ struct shelf {
     uint32_t metric;     /* that the codes are for */
     float *unit;         /* one row, for the cosine */
 };
-
-static void *must(void *p)
-{
-    if (!p)
-        abort();
-    return p;
-}
 
 struct shelf *shelf_new(const char *model, int dimension, const char *folder, size_t memory_max)
 {

@@ -5,6 +5,7 @@
 #include "test/unit/test.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { DIMENSION = 32, VIEWS = 2 };
@@ -251,6 +252,38 @@ static void test_what_is_of_another_model_or_no_number_is_nobody(void **state)
     decider_free(d);
 }
 
+static void test_what_is_known_of_strangers_is_kept_for_each_model(void **state)
+{
+    struct decider *d = decider_of(-1, 0.01, 0);
+    struct decider_model other = model;
+    float e[DIMENSION];
+    struct face f = {.embedding = e, .dimension = DIMENSION, .quality = 1}, *faces = &f;
+    struct arena arena = {0}, *arenas = &arena;
+
+    (void)state;
+    enrol(d, 50);
+    meet(d, 400, 100000);
+    refresh(d);
+    assert_true(decider_state(d).calibrated);
+    look(1, e);
+    other.id = "another"; /* a node that is renewed before the others */
+    decider_decide(d, &other, &faces, &arenas, 1);
+    assert_false(decider_state(d).calibrated);
+    assert_int_equal(decider_meet(d, &other, 7, 0, e), 7);
+    assert_int_equal(decide_look(d, 2).decision.rule, DECIDED_BY_RATE);
+    assert_int_equal(decider_state(d).strangers, 400);
+    for (int i = 0; i < 20; i++) { /* but not of any number of them */
+        char id[16];
+
+        snprintf(id, sizeof id, "model %d", i);
+        other.id = id;
+        decider_decide(d, &other, &faces, &arenas, 1);
+    }
+    assert_int_equal(decide_look(d, 2).decision.rule, DECIDED_BY_CAREFUL);
+    arena_free(&arena);
+    decider_free(d);
+}
+
 static void test_a_stranger_who_comes_again_is_the_same_one(void **state)
 {
     struct decider *d = decider_of(-1, 0.01, 0);
@@ -302,6 +335,7 @@ int main(void)
         cmocka_unit_test(test_who_is_nearer_to_a_counter_example_is_not_that_person),
         cmocka_unit_test(test_a_bad_picture_gets_no_name),
         cmocka_unit_test(test_what_is_of_another_model_or_no_number_is_nobody),
+        cmocka_unit_test(test_what_is_known_of_strangers_is_kept_for_each_model),
         cmocka_unit_test(test_a_stranger_who_comes_again_is_the_same_one),
         cmocka_unit_test(test_the_calibration_finds_the_tail_of_the_largest_of_many),
     };
