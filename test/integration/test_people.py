@@ -1,4 +1,5 @@
 """People, photos, the folder of known people, and unknown faces that get a name later."""
+import concurrent.futures
 import shutil
 
 from harness import png, until
@@ -189,3 +190,55 @@ def test_an_answer_says_why(kith):
     assert why['rule'] in ('careful', 'fixed') and why['people'] == 1 and why['distance'] <= why['threshold']
     assert 'Red' in why['why']
     assert kith.get(f'/v1/images/{number}?explain=2').status == 400
+
+
+def patches(folder, name, seed):
+    """A picture of four colours, each somebody's own share of it."""
+    import random
+    from PIL import Image
+    chance = random.Random(seed)
+    picture = Image.new('RGB', (48, 48))
+    for n in range(16):
+        colour = tuple(chance.choice((20, 90, 160, 230)) for _ in range(3))
+        picture.paste(colour, (n % 4 * 12, n // 4 * 12, n % 4 * 12 + 12, n // 4 * 12 + 12))
+    path = folder / name
+    picture.save(path)
+    return path
+
+
+def test_names_follow_the_rate_once_enough_strangers_are_known(make, tmp_path):
+    kith = make(recognizer='example', image_roots=tmp_path).start()
+    for n in range(3):
+        person = kith.post('/v1/people', {'name': f'Person {n}'}).json['id']
+        data = patches(tmp_path, f'person{n}.png', f'person {n}').read_bytes()
+        assert kith.post(f'/v1/people/{person}/photos', data, content_type='image/png').status == 201
+    number, = kith.submit(tmp_path / 'person0.png')
+    kith.finished(number)
+    assert kith.get(f'/v1/images/{number}?explain=1').json['faces'][0]['explain']['rule'] == 'careful'
+    numbers = kith.submit(*[patches(tmp_path, f'stranger{n}.png', n) for n in range(300)])
+    assert all(kith.finished(n)['verdict'] == 'unknown' for n in numbers)
+    until(lambda: kith.metric('kith_gallery_calibrated') == 1, 'the calibration')
+    assert kith.metric('kith_gallery_cohort_faces') >= 200
+    known = kith.post('/v1/identify?explain=1', (tmp_path / 'person1.png').read_bytes(), content_type='image/png')
+    face = known.json['faces'][0]
+    assert face['person']['name'] == 'Person 1' and face['explain']['rule'] == 'rate'
+    assert face['explain']['score'] >= face['explain']['needed'] and face['explain']['cohort'] >= 200
+    data = patches(tmp_path, 'new.png', 'somebody new').read_bytes()
+    face = kith.post('/v1/identify?explain=1', data, content_type='image/png').json['faces'][0]
+    assert face['person'] is None and face['similarity'] < 0.5
+    kith.stop()
+    kith.start()
+    until(lambda: kith.metric('kith_gallery_calibrated') == 1, 'the calibration after a start')
+
+
+def test_two_denials_at_once_are_both_looked_at_again(kith):
+    people = [add(kith, name, *colour)[0] for name, colour in (('Red', RED), ('Blue', BLUE))]
+    numbers = kith.submit(*[kith.picture(f'r{n}.png', 235 - n % 3, 20, 0) for n in range(30)],
+                          *[kith.picture(f'b{n}.png', 0, 20, 235 - n % 3) for n in range(30)])
+    images = [kith.finished(n) for n in numbers]
+    assert [i['person']['name'] for i in images] == ['Red'] * 30 + ['Blue'] * 30
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda pair: kith.post(f'/v1/faces/{pair[0]}/not/{pair[1]}'),
+                                [(images[0]['faces'][0]['id'], people[0]), (images[30]['faces'][0]['id'], people[1])]))
+    assert [a.status for a in answers] == [200, 200]
+    until(lambda: all(kith.image(n)['person'] is None for n in numbers), 'all names to be taken back')
