@@ -198,6 +198,11 @@ uint32_t codes_near(const struct codes *c, const struct codes_probe *probe, size
                    c->norms + block * SCAN_BLOCK, probe->factor, limit * limit - probe->offset);
 }
 
+void codes_fetch(const struct codes *c, size_t i)
+{
+    __builtin_prefetch(lower_at(c, i, 0)); /* the upper halves were read just now */
+}
+
 float codes_at_least(const struct codes *c, const struct codes_probe *probe, size_t i)
 {
     float squared = c->fine_scan(upper_at(c, i, 0), lower_at(c, i, 0), c->groups, probe->in_steps);

@@ -39,6 +39,8 @@ void codes_done(struct codes_probe *probe);
 
 /* Of the templates 16 × block and the 15 after it: bit i is 0 when it is farther than `reach` for certain. */
 uint32_t codes_near(const struct codes *c, const struct codes_probe *probe, size_t block, float reach);
+/* It is looked at more closely soon. */
+void codes_fetch(const struct codes *c, size_t i);
 /* It is not nearer than this. */
 float codes_at_least(const struct codes *c, const struct codes_probe *probe, size_t i);
 

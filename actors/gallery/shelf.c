@@ -283,15 +283,24 @@ static void search_all(struct shelf *s, struct search *q)
 
 static void search_blocks(struct shelf *s, struct search *q, size_t from, size_t to)
 {
-    for (size_t b = from; b < to; b++) {
-        uint32_t near = codes_near(s->codes, &q->coded, b, q->reach);
+    enum { AHEAD = 8 }; /* blocks: while they are scanned what the closer look needs is on its way */
+    uint32_t near[AHEAD];
 
-        for (; near; near &= near - 1) {
-            size_t i = b * SCAN_BLOCK + (size_t)__builtin_ctz(near);
+    for (; from < to; from += AHEAD) {
+        size_t n = to - from < AHEAD ? to - from : AHEAD;
 
-            if (i < s->count && !(codes_at_least(s->codes, &q->coded, i) > q->reach))
-                compare(s, q, i);
+        for (size_t b = 0; b < n; b++) {
+            near[b] = codes_near(s->codes, &q->coded, from + b, q->reach);
+            for (uint32_t left = near[b]; left; left &= left - 1)
+                codes_fetch(s->codes, (from + b) * SCAN_BLOCK + (size_t)__builtin_ctz(left));
         }
+        for (size_t b = 0; b < n; b++)
+            for (; near[b]; near[b] &= near[b] - 1) {
+                size_t i = (from + b) * SCAN_BLOCK + (size_t)__builtin_ctz(near[b]);
+
+                if (i < s->count && !(codes_at_least(s->codes, &q->coded, i) > q->reach))
+                    compare(s, q, i);
+            }
     }
 }
 
