@@ -201,12 +201,50 @@ static size_t below(const float *sorted, size_t count, float t)
     return low;
 }
 
+/* Whether quality says what it shall: of the pairs of the same, the share missed at a threshold, by the worse of the
+ * two qualities. */
+static void print_qualities(struct evaluation *e, float threshold, double rate)
+{
+    static const float edges[] = {0, 0.3f, 0.5f, 0.7f, 0.9f, 1.01f};
+    enum { BINS = sizeof edges / sizeof edges[0] - 1 };
+    int pairs[BINS] = {0}, missed[BINS] = {0}, shown = 0;
+
+    for (int i = 0; i < e->count; i++)
+        for (int j = i + 1; j < e->count && strcmp(e->faces[i]->person, e->faces[j]->person) == 0; j++) {
+            float q = fminf(e->faces[i]->quality, e->faces[j]->quality);
+            int bin = BINS - 1;
+
+            while (bin > 0 && q < edges[bin])
+                bin--;
+            pairs[bin]++;
+            missed[bin] += distance(e, e->faces[i], e->faces[j]) > threshold;
+        }
+    if (e->json)
+        buf_printf(&e->out, "],\"qualities\":{\"threshold\":%.4f,\"fmr\":%g,\"list\":[", (double)threshold, rate);
+    else
+        printf("\n  by quality, at %.3f (%g %% false matches)\n", (double)threshold, 100 * rate);
+    for (int b = 0; b < BINS; b++) {
+        double share = pairs[b] ? (double)missed[b] / pairs[b] : 0;
+
+        if (e->json)
+            buf_printf(&e->out, "%s{\"from\":%g,\"pairs\":%d,\"fnmr\":%.5f}", shown++ ? "," : "", (double)edges[b],
+                       pairs[b], share);
+        else if (pairs[b])
+            printf("  %.1f to %.1f   %8d pairs   %13.2f %% false non-matches\n", (double)edges[b],
+                   fmin((double)edges[b + 1], 1), pairs[b], 100 * share);
+    }
+    if (e->json)
+        buf_str(&e->out, "]}");
+}
+
 /* Over all pairs that the photos give, or of so many as can be compared in some seconds. */
 static void print_rates(struct evaluation *e)
 {
     size_t most = (size_t)(3e9 / (double)e->all.model.dimension), n = (size_t)e->count, pairs = n * (n - 1) / 2;
     size_t step = pairs / most + 1, room = pairs / step + (size_t)e->all.count * 4 + 64, same = 0, other = 0, at = 0;
     float *genuine = malloc(room * sizeof *genuine), *impostor = malloc(room * sizeof *impostor);
+    double told = 0; /* the rate whose threshold is looked at by quality: a tenth of a percent, or what comes near */
+    float at_told = 0;
     bool first = true;
 
     if (!genuine || !impostor)
@@ -230,14 +268,22 @@ static void print_rates(struct evaluation *e)
         float t = impostor[(size_t)(rate * (double)other) - 1];
         double missed = 1 - (double)below(genuine, same, t) / (double)same;
 
+        if (rate > 0.0009) {
+            told = rate;
+            at_told = t;
+        }
         if (e->json)
             buf_printf(&e->out, "%s{\"fmr\":%g,\"threshold\":%.4f,\"fnmr\":%.5f}", first ? "" : ",", rate, (double)t,
                        missed);
         else
             printf("  %10.4f %%   %9.3f   %13.2f %%\n", 100 * rate, (double)t, 100 * missed);
     }
+    if (told > 0)
+        print_qualities(e, at_told, told);
+    else if (e->json)
+        buf_str(&e->out, "]");
     if (e->json)
-        buf_str(&e->out, "]}");
+        buf_str(&e->out, "}");
     free(genuine);
     free(impostor);
 }

@@ -32,6 +32,8 @@ def test_the_figures_of_people_who_are_easily_told_apart(tmp_path):
     got = json.loads(run(tmp_path, 'eval', folder, '--sizes', '2,4', '--repeats', 2, '--json').stdout)
     assert (got['photos'], got['people'], got['without_face'], got['cached']) == (32, 8, 0, 0)
     assert got['verification']['accuracy'] == 1
+    qualities = got['verification']['qualities']['list']
+    assert sum(q['pairs'] for q in qualities) == 8 * 6 and qualities[-1] == {'from': 0.9, 'pairs': 48, 'fnmr': 0}
     sizes = [r['people'] for r in got['identification']['galleries']]
     assert sizes == [2, 4]
     for row in got['identification']['galleries']:
