@@ -42,6 +42,13 @@ INLINE v8 pixels(const unsigned char *at)
     return __builtin_convertvector(eight, v8);
 }
 
+INLINE v8 magnitude(v8 v) // without the signs
+{
+    const v8i bits = (v8i)v & 0x7fffffff;
+
+    return (v8)bits;
+}
+
 // --- gradients ---
 
 // dlib's unit vectors, to four digits.
@@ -56,7 +63,7 @@ INLINE void gradient(const unsigned char *at, int columns, v8i &direction, v8 &l
 
     direction = v8i{};
     for (int d = 0; d < 9; d++) {
-        const v8 along = x * UNIT_X[d] + y * UNIT_Y[d], size = along < 0 ? -along : along;
+        const v8 along = x * UNIT_X[d] + y * UNIT_Y[d], size = magnitude(along);
         const v8i better = size > best;
 
         best = better ? size : best;
