@@ -52,7 +52,8 @@ SETTING(models, text, "./models", 0, 0, "folder of the model files")
 SETTING(network, choice, "onednn", "onednn,dlib", 0,
         "what the dlib recogniser's network runs on; dlib: its own, slower, the reference")
 SETTING(detector, choice, "hog", "hog,cnn,hard", 0,
-        "what dlib finds faces with; cnn: slower, sees turned and covered ones; hard: that where hog sees none")
+        "what dlib finds faces with; cnn: slower, sees turned and covered ones; hard: both where hog sees none or "
+        "small ones")
 SETTING(mirror, choice, "on", "on,off", 0, "dlib: the mean of a face's embedding and its mirror image's")
 SETTING(cascade, text, "/usr/share/opencv4/haarcascades/haarcascade_frontalface_alt2.xml", 0, 0,
         "OpenCV cascade that the lbph recogniser detects with")

@@ -176,12 +176,36 @@ detector::detector(eyes the_way, const std::string &folder) : way(the_way)
 
 detector::~detector() = default;
 
+namespace
+{
+// People who stand together are about as large: where HOG sees only faces near the smallest it can see, or none, there
+// may be others just below.
+bool may_be_more(const std::vector<found> &seen)
+{
+    return std::none_of(seen.begin(), seen.end(),
+                        [](const found &f) { return static_cast<double>(f.box.width()) >= 2 * HOG_FACE; });
+}
+
+void add_others(const std::vector<found> &more, std::vector<found> &to)
+{
+    const size_t before = to.size();
+
+    for (const found &f : more)
+        if (std::none_of(to.begin(), to.begin() + static_cast<long>(before), [&](const found &there) {
+                return there.box.contains(center(f.box)) || f.box.contains(center(there.box));
+            }))
+            to.push_back(f);
+}
+} // namespace
+
 std::vector<found> detector::find(const picture &pixels, double least)
 {
     std::vector<found> out;
 
     if (quick)
         out = quick->find(pixels, least);
-    return out.empty() && deep ? deep->find(pixels, least) : out;
+    if (deep && may_be_more(out))
+        add_others(deep->find(pixels, least), out);
+    return out;
 }
 } // namespace dlib_recognizer

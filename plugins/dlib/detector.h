@@ -1,4 +1,5 @@
-// Finds faces: dlib's frontal HOG detector, its CNN, or the CNN where HOG sees nobody (KITH_DETECTOR).
+// Finds faces: dlib's frontal HOG detector, its CNN, or the CNN too where HOG sees nobody or only small faces
+// (KITH_DETECTOR).
 //
 // HOG sees faces of 80 pixels and more. It looks at grey pixels, at the size at which the smallest face asked for has
 // 80 of them: a picture is made smaller where faces may be larger, and twice as large, once, when nobody was found and
