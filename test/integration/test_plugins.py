@@ -117,7 +117,7 @@ def test_an_exception_that_leaves_a_plugin_ends_its_process_only(make):
 
 
 @pytest.mark.parametrize('plugin, words', [
-    ('old_abi', ['ABI 99', 'speaks 1']), ('wrong_magic', ['not a kith recogniser']),
+    ('old_abi', ['ABI 99', 'speaks 1']), ('wrong_magic', ['not a kith recogniser']), ('too_old', ['has 16 bytes', 'ABI 1 needs']),
     ('silent', ['kith_recognizer_get'])])
 def test_a_plugin_that_does_not_fit_is_refused_in_words(make, plugin, words):
     kith = make(recognizer=PLUGINS / f'{plugin}.so').start(ready=False)
@@ -130,6 +130,11 @@ def test_a_plugin_that_does_not_fit_is_refused_in_words(make, plugin, words):
     assert kith.image(number)['status'] == 'pending' and kith.image(number)['attempts'] == 0
     checked = kith.run('plugin', 'check', PLUGINS / f'{plugin}.so')
     assert checked.returncode == 1 and words[0] in checked.stdout
+
+
+def test_a_plugin_of_before_the_newest_members_is_loaded(make):
+    kith = make(recognizer=PLUGINS / 'older.so').start()
+    assert kith.finished(submit(kith, 'x.png', (1, 1, 1)))['verdict'] == 'unknown'
 
 
 def test_a_plugin_that_cannot_open_keeps_images_waiting(make):

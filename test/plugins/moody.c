@@ -16,6 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef MOODY_SIZE
+#define MOODY_SIZE sizeof(struct kith_recognizer)
+#endif
 #ifndef MOODY_ABI
 #define MOODY_ABI KITH_RECOGNIZER_ABI
 #endif
@@ -135,7 +138,7 @@ static void moody_close(void *self)
 static const struct kith_recognizer descriptor = {
     .magic = MOODY_MAGIC,
     .abi = MOODY_ABI,
-    .size = sizeof(struct kith_recognizer),
+    .size = MOODY_SIZE,
     .needs = KITH_NEEDS_PIXELS,
     .name = "moody",
     .version = "1",

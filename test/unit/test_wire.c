@@ -2,6 +2,7 @@
 #include "actors/wire.h"
 
 #include "actors/messages.h"
+#include "core/base/quality.h"
 #include "kith.pb-c.h"
 #include "test/unit/test.h"
 
@@ -47,6 +48,7 @@ static struct worker_event *an_event(int faces)
                                     .width = 10,
                                     .height = 10,
                                     .quality = 0.5f,
+                                    .flaw = FLAW_POSE,
                                     .person = PERSON_UNKNOWN,
                                     .landmark_count = 2,
                                     .landmarks = (float *)(void *)arena_copy(&e->arena, numbers, sizeof numbers),
@@ -60,7 +62,7 @@ static void test_a_picture_to_recognize(void **state)
     struct msg_recognize *m = msg_recognize_new(JOB_PICTURE, "/a/b.jpg", "bytes", 5), *back;
 
     (void)state;
-    m->urgent = true;
+    m->urgent = m->enrol = true;
     m->x = 1.5;
     m->side = 128;
     back = (struct msg_recognize *)through(&m->head);
@@ -69,7 +71,7 @@ static void test_a_picture_to_recognize(void **state)
     assert_string_equal(back->path, "/a/b.jpg");
     assert_int_equal(back->len, 5);
     assert_memory_equal(back->bytes, "bytes", 5);
-    assert_true(back->urgent && back->x > 1.4 && back->side == 128);
+    assert_true(back->urgent && back->enrol && back->x > 1.4 && back->side == 128);
     msg_unref(&m->head);
     msg_unref(&back->head);
 }
@@ -97,6 +99,7 @@ static void test_what_was_found(void **state)
     assert_int_equal(back->event->done.width, 640);
     assert_string_equal(back->event->hello.model, "colours");
     assert_int_equal(back->event->faces[2].dimension, 4);
+    assert_int_equal(back->event->faces[2].flaw, FLAW_POSE);
     assert_true(fabsf(back->event->faces[2].embedding[3] - 4) < 1e-6f);
     assert_int_equal(back->event->faces[1].landmark_count, 2);
     assert_int_equal(back->event->faces[0].person, PERSON_UNKNOWN);
