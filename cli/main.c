@@ -8,8 +8,8 @@
 extern char **environ;
 
 static const struct command {
-    const char *name, *arguments, *meaning;
-    const char *flags; /* its own, with spaces between; those that take a value end with "=" */
+    const char *name, *arguments, *meaning; /* meaning: a second line for its flags */
+    const char *flags;                      /* its own, with spaces between; those that take a value end with "=" */
     int (*run)(const struct invocation *in);
 } commands[];
 
@@ -32,6 +32,20 @@ static int print_version(const struct invocation *in)
     return 0;
 }
 
+/* Columns are of characters, not of bytes. */
+static void print_command(const struct command *c)
+{
+    enum { ARGUMENTS = 19, MEANING = 31 };
+    size_t length = strcspn(c->meaning, "\n");
+    int hidden = 0;
+
+    for (const char *at = c->arguments; *at; at++)
+        hidden += (*at & 0xc0) == 0x80; /* it continues a character */
+    printf("  %-8s %-*s %.*s\n", c->name, ARGUMENTS + hidden, c->arguments, (int)length, c->meaning);
+    if (c->meaning[length])
+        printf("%*s%s\n", MEANING, "", c->meaning + length + 1);
+}
+
 static int print_help(const struct invocation *in)
 {
     struct buf out = {0};
@@ -44,7 +58,7 @@ static int print_help(const struct invocation *in)
     }
     puts("kith — who is in this picture?\n\nusage: kith COMMAND [--setting=value …]\n");
     for (const struct command *c = commands; c->name; c++)
-        printf("  %-8s %-19s %s\n", c->name, c->arguments, c->meaning);
+        print_command(c);
     puts("\nEvery setting is a flag (--api-listen=…), an environment variable (KITH_API_LISTEN=…) or a line of .env;\n"
          "“kith help settings” lists them all, “kith config” shows those in force.");
     return 0;
@@ -54,8 +68,8 @@ static const struct command commands[] = {
     {"serve", "", "take images over HTTP, recognise who is in them, show the answers", "", cli_serve},
     {"enroll", "DIR", "teach a running kith the people in DIR: NAME/*.jpg, or name_1.jpg", "", cli_enroll},
     {"retry", "[ID …]",
-     "put failed images back: these, all, or by --reason TEXT, --older 10m, --limit N; --dry-run; "
-     "--direct: in the records, without a running kith",
+     "put failed images back: these, or all\n"
+     "--reason TEXT, --older 10m, --limit N: only those; --dry-run; --direct: in the records, without a running kith",
      "reason= older= limit= dry-run direct", cli_retry},
     {"nodes", "", "show the nodes of the cluster that a running kith belongs to", "", cli_nodes},
     {"key", "create|list|revoke", "keys of the HTTP interface: create --role submit,read,admin [--name TEXT]",
@@ -65,12 +79,12 @@ static const struct command commands[] = {
     {"schema", "mariadb|sqlite", "print the SQL of the records, for people who apply it themselves", "", cli_schema},
     {"plugin", "check FILE.so", "check that a recogniser's plug-in fits this kith and works", "", cli_plugin},
     {"eval", "DIR",
-     "measure how far the recogniser can be trusted, on labelled photos DIR/NAME/*.jpg; --pairs FILE, --json, --sizes "
-     "50,100, --repeats 5, --cache FILE",
+     "measure how far the recogniser can be trusted, on labelled photos DIR/NAME/*.jpg\n"
+     "--pairs FILE, --json, --sizes 50,100, --repeats 5, --cache FILE",
      "pairs= json sizes= repeats= cache=", cli_eval},
     {"bench", "[PHOTO|DIR …]",
-     "measure recognition stage by stage, search and accepting; --only photos|search|accept, --templates 1000000, "
-     "--seconds 5, --json",
+     "measure recognition stage by stage, the search, decisions and accepting, on this machine\n"
+     "--only photos|search|accept, --templates 1000000, --seconds 5, --json",
      "only= templates= seconds= json", cli_bench},
     {"version", "", "print the version", "", print_version},
     {"help", "[settings]", "print this, or every setting", "", print_help},
