@@ -16,9 +16,10 @@ struct codes {
     float range, step, slack;     /* slack: more than the arithmetic of floats may be off by */
     float *centre, *turned;       /* what rows are taken relative to; one row, rotated */
     uint8_t *upper, *lower;       /* scan.h's blocks; rows of 4 × groups bytes */
-    float *norms;                 /* of each: |decoded from the upper halves|^2 */
+    float *norms;                 /* of each: |template|^2 */
     float *coarse, *fine;         /* of each block: the largest error of the upper half, of the whole */
     scan_fn scan;
+    scan_measure_fn measure;
     scan_fine_fn fine_scan;
 };
 
@@ -34,7 +35,8 @@ struct codes *codes_new(int dimension, const float *centre, float range)
     c->range = range;
     c->step = 2 * range / 256;
     c->slack = 1e-5f * range * sqrtf((float)dimension);
-    c->scan = scan_choose(NULL);
+    c->scan = scan_nth(0);
+    c->measure = scan_measure_nth(0);
     c->fine_scan = scan_fine_nth(0);
     return c;
 }
@@ -124,7 +126,7 @@ static void put(struct codes *c, size_t i, const float *row)
         put_half(upper_at(c, i, d), d, code >> 4);
         put_half(lower_at(c, i, d), d, code & 15);
         x = decode_upper(c, code >> 4);
-        norm += x * x;
+        norm += row[d] * row[d];
         coarse += (row[d] - x) * (row[d] - x);
         x = -c->range + ((float)code + 0.5f) * c->step;
         fine += (row[d] - x) * (row[d] - x);
@@ -155,7 +157,8 @@ void codes_take_last(struct codes *c, size_t to)
     c->fine[to / SCAN_BLOCK] = fmaxf(c->fine[to / SCAN_BLOCK], c->fine[last / SCAN_BLOCK]);
 }
 
-/* |narrow - decoded|^2 = |narrow|^2 + |decoded|^2 - 2 narrow·decoded, and a decoded number is linear in its code. */
+/* |narrow - template|^2 = |narrow|^2 + |template|^2 - 2 narrow·decoded - 2 narrow·(template - decoded); a decoded
+ * number is linear in its code, and the last term is at most 2 |narrow| |template - decoded|. */
 void codes_prepare(const struct codes *c, const float *row, struct codes_probe *out)
 {
     float largest = 0, scale, error = 0, norm = 0, sum = 0, *probe = c->turned;
@@ -178,6 +181,7 @@ void codes_prepare(const struct codes *c, const float *row, struct codes_probe *
     for (int d = 0; d < c->dimension; d++)
         out->in_steps[d] = (probe[d] + c->range) / c->step - 0.5f;
     out->error = sqrtf(error);
+    out->length = sqrtf(norm);
     out->factor = 2 * 16 * c->step * scale;
     out->offset = norm - 2 * decode_upper(c, 0) * sum;
 }
@@ -190,12 +194,23 @@ void codes_done(struct codes_probe *probe)
     probe->narrow = NULL;
 }
 
+float codes_limit(const struct codes *c, const struct codes_probe *probe, size_t block, float reach)
+{
+    float within = reach + probe->error + c->slack;
+
+    return within * within + 2 * probe->length * c->coarse[block] - probe->offset;
+}
+
 uint32_t codes_near(const struct codes *c, const struct codes_probe *probe, size_t block, float reach)
 {
-    float limit = reach + probe->error + c->coarse[block] + c->slack;
-
     return c->scan(c->upper + block * c->groups * BYTES_OF_GROUP, probe->narrow, c->groups,
-                   c->norms + block * SCAN_BLOCK, probe->factor, limit * limit - probe->offset);
+                   c->norms + block * SCAN_BLOCK, probe->factor, codes_limit(c, probe, block, reach));
+}
+
+void codes_estimate(const struct codes *c, const struct codes_probe *probe, size_t block, float out[SCAN_BLOCK])
+{
+    c->measure(c->upper + block * c->groups * BYTES_OF_GROUP, probe->narrow, c->groups, c->norms + block * SCAN_BLOCK,
+               probe->factor, out);
 }
 
 void codes_fetch(const struct codes *c, size_t i)

@@ -3,25 +3,28 @@
  * Templates are taken relative to a centre and rotated first (rotation.h). Every number x is then the middle of one of
  * 256 steps from -range to range. The upper 4 bits alone are coarser steps; they are what a search reads of everybody
  * (64 bytes for 128 dimensions), the lower 4 bits only of those who may be near. For each the distance between the
- * template and what its code stands for is known, so by the triangle inequality
+ * template and what its code stands for is known, so by
  *
- *     |probe - template| >= |probe - decoded| - |template - decoded|
+ *     |probe - template|^2 = |probe|^2 + |template|^2 - 2 probe·decoded - 2 probe·(template - decoded)
+ *                         >= |probe|^2 + |template|^2 - 2 probe·decoded - 2 |probe| |template - decoded|
  *
- * and who is farther than that from being near is left out for certain: the search is exact. A number outside the
- * range only makes its template's error larger. One thread.
+ * (and, at the closer look, by the triangle inequality) who is farther than that from being near is left out for
+ * certain: the search is exact. A number outside the range only makes its template's error larger. One thread.
  */
 #ifndef KITH_ACTORS_GALLERY_CODES_H
 #define KITH_ACTORS_GALLERY_CODES_H
+
+#include "actors/gallery/scan.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 struct codes;
 
-struct codes_probe {             /* a probe, made ready for the search; of codes_prepare */
-    int8_t *narrow;              /* relative to the centre and rotated, in 8 bits */
-    float *in_steps;             /* the same, as codes count: 7 is in the middle of the eighth step */
-    float factor, offset, error; /* error: of `narrow` */
+struct codes_probe {                     /* a probe, made ready for the search; of codes_prepare */
+    int8_t *narrow;                      /* relative to the centre and rotated, in 8 bits */
+    float *in_steps;                     /* the same, as codes count: 7 is in the middle of the eighth step */
+    float factor, offset, error, length; /* error: of `narrow`; length: |narrow| */
 };
 
 /* `centre`: about the mean of the templates; `range`: of a number of theirs, relative to it and rotated, so that each
@@ -39,6 +42,9 @@ void codes_done(struct codes_probe *probe);
 
 /* Of the templates 16 × block and the 15 after it: bit i is 0 when it is farther than `reach` for certain. */
 uint32_t codes_near(const struct codes *c, const struct codes_probe *probe, size_t block, float reach);
+/* The same in two steps: about how far each of a block is, on a scale of the probe's own, and how much that may be. */
+void codes_estimate(const struct codes *c, const struct codes_probe *probe, size_t block, float out[SCAN_BLOCK]);
+float codes_limit(const struct codes *c, const struct codes_probe *probe, size_t block, float reach);
 /* It is looked at more closely soon. */
 void codes_fetch(const struct codes *c, size_t i);
 /* It is not nearer than this. */

@@ -3,18 +3,28 @@
 #include <stdbool.h>
 #include <string.h>
 
-static uint32_t scan_plain(const uint8_t *block, const int8_t *probe, size_t groups, const float norms[SCAN_BLOCK],
-                           float factor, float limit)
+static void measure_plain(const uint8_t *block, const int8_t *probe, size_t groups, const float norms[SCAN_BLOCK],
+                          float factor, float out[SCAN_BLOCK])
 {
     int32_t sums[SCAN_BLOCK] = {0};
-    uint32_t near = 0;
 
     for (size_t g = 0; g < groups; g++, block += 4 * SCAN_BLOCK, probe += 8)
         for (int i = 0; i < SCAN_BLOCK; i++)
             for (int k = 0; k < 4; k++)
                 sums[i] += (block[i * 4 + k] & 15) * probe[k] + (block[i * 4 + k] >> 4) * probe[4 + k];
     for (int i = 0; i < SCAN_BLOCK; i++)
-        near |= (uint32_t)(norms[i] - factor * (float)sums[i] <= limit) << i;
+        out[i] = norms[i] - factor * (float)sums[i];
+}
+
+static uint32_t scan_plain(const uint8_t *block, const int8_t *probe, size_t groups, const float norms[SCAN_BLOCK],
+                           float factor, float limit)
+{
+    float values[SCAN_BLOCK];
+    uint32_t near = 0;
+
+    measure_plain(block, probe, groups, norms, factor, values);
+    for (int i = 0; i < SCAN_BLOCK; i++)
+        near |= (uint32_t)(values[i] <= limit) << i;
     return near;
 }
 
@@ -69,13 +79,6 @@ __attribute__((target("avx2,fma"))) static float fine_avx2(const uint8_t *upper,
 
 enum { AHEAD = 4096 }; /* bytes: the processor does not look beyond a page by itself */
 
-__attribute__((target("avx2"))) static uint32_t near_avx2(__m256i sums, const float *norms, float factor, float limit)
-{
-    __m256 d = _mm256_sub_ps(_mm256_loadu_ps(norms), _mm256_mul_ps(_mm256_set1_ps(factor), _mm256_cvtepi32_ps(sums)));
-
-    return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(d, _mm256_set1_ps(limit), _CMP_LE_OQ));
-}
-
 /* 8 templates × 8 dimensions, summed in pairs. */
 __attribute__((target("avx2"))) static __m256i pairs_avx2(__m256i codes, __m256i first, __m256i second)
 {
@@ -85,8 +88,11 @@ __attribute__((target("avx2"))) static __m256i pairs_avx2(__m256i codes, __m256i
                             _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(codes, 4), low), second));
 }
 
-__attribute__((target("avx2"))) static uint32_t scan_avx2(const uint8_t *block, const int8_t *probe, size_t groups,
-                                                          const float norms[SCAN_BLOCK], float factor, float limit)
+/* norms - factor × sum of a block, eight templates each. */
+__attribute__((target("avx2"), always_inline)) static inline void values_avx2(const uint8_t *block, const int8_t *probe,
+                                                                              size_t groups,
+                                                                              const float norms[SCAN_BLOCK],
+                                                                              float factor, __m256 out[2])
 {
     enum { TOGETHER = 4 }; /* 4 × 4 × 15 × 127 still fits into 16 bits */
     const __m256i ones = _mm256_set1_epi16(1);
@@ -109,17 +115,38 @@ __attribute__((target("avx2"))) static uint32_t scan_avx2(const uint8_t *block, 
         a = _mm256_add_epi32(a, _mm256_madd_epi16(c, ones));
         b = _mm256_add_epi32(b, _mm256_madd_epi16(d, ones));
     }
-    return near_avx2(a, norms, factor, limit) | near_avx2(b, norms + 8, factor, limit) << 8;
+    out[0] = _mm256_sub_ps(_mm256_loadu_ps(norms), _mm256_mul_ps(_mm256_set1_ps(factor), _mm256_cvtepi32_ps(a)));
+    out[1] = _mm256_sub_ps(_mm256_loadu_ps(norms + 8), _mm256_mul_ps(_mm256_set1_ps(factor), _mm256_cvtepi32_ps(b)));
 }
 
-__attribute__((target("avx512f,avx512bw,avx512vnni"))) static uint32_t scan_vnni(const uint8_t *block,
-                                                                                 const int8_t *probe, size_t groups,
-                                                                                 const float norms[SCAN_BLOCK],
-                                                                                 float factor, float limit)
+__attribute__((target("avx2"))) static uint32_t scan_avx2(const uint8_t *block, const int8_t *probe, size_t groups,
+                                                          const float norms[SCAN_BLOCK], float factor, float limit)
+{
+    __m256 values[2];
+
+    values_avx2(block, probe, groups, norms, factor, values);
+    return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(values[0], _mm256_set1_ps(limit), _CMP_LE_OQ)) |
+           (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(values[1], _mm256_set1_ps(limit), _CMP_LE_OQ)) << 8;
+}
+
+__attribute__((target("avx2"))) static void measure_avx2(const uint8_t *block, const int8_t *probe, size_t groups,
+                                                         const float norms[SCAN_BLOCK], float factor,
+                                                         float out[SCAN_BLOCK])
+{
+    __m256 values[2];
+
+    values_avx2(block, probe, groups, norms, factor, values);
+    _mm256_storeu_ps(out, values[0]);
+    _mm256_storeu_ps(out + 8, values[1]);
+}
+
+#define VNNI __attribute__((target("avx512f,avx512bw,avx512vnni")))
+
+VNNI static inline __m512 values_vnni(const uint8_t *block, const int8_t *probe, size_t groups,
+                                      const float norms[SCAN_BLOCK], float factor)
 {
     const __m512i low = _mm512_set1_epi8(15);
     __m512i a = _mm512_setzero_si512(), b = _mm512_setzero_si512();
-    __m512 d;
 
     for (size_t g = 0; g < groups; g++, block += 4 * SCAN_BLOCK, probe += 8) {
         __m512i x = _mm512_loadu_si512((const void *)block);
@@ -131,21 +158,33 @@ __attribute__((target("avx512f,avx512bw,avx512vnni"))) static uint32_t scan_vnni
         a = _mm512_dpbusd_epi32(a, _mm512_and_si512(x, low), _mm512_set1_epi32(first));
         b = _mm512_dpbusd_epi32(b, _mm512_and_si512(_mm512_srli_epi16(x, 4), low), _mm512_set1_epi32(second));
     }
-    d = _mm512_sub_ps(_mm512_loadu_ps(norms),
-                      _mm512_mul_ps(_mm512_set1_ps(factor), _mm512_cvtepi32_ps(_mm512_add_epi32(a, b))));
-    return _mm512_cmp_ps_mask(d, _mm512_set1_ps(limit), _CMP_LE_OQ);
+    return _mm512_sub_ps(_mm512_loadu_ps(norms),
+                         _mm512_mul_ps(_mm512_set1_ps(factor), _mm512_cvtepi32_ps(_mm512_add_epi32(a, b))));
+}
+
+VNNI static uint32_t scan_vnni(const uint8_t *block, const int8_t *probe, size_t groups, const float norms[SCAN_BLOCK],
+                               float factor, float limit)
+{
+    return _mm512_cmp_ps_mask(values_vnni(block, probe, groups, norms, factor), _mm512_set1_ps(limit), _CMP_LE_OQ);
+}
+
+VNNI static void measure_vnni(const uint8_t *block, const int8_t *probe, size_t groups, const float norms[SCAN_BLOCK],
+                              float factor, float out[SCAN_BLOCK])
+{
+    _mm512_storeu_ps(out, values_vnni(block, probe, groups, norms, factor));
 }
 #endif
 
 static const struct {
     const char *name;
     scan_fn fn;
+    scan_measure_fn measure;
 } scans[] = {/* the fastest first */
 #ifdef __x86_64__
-             {"avx512-vnni", scan_vnni},
-             {"avx2", scan_avx2},
+             {"avx512-vnni", scan_vnni, measure_vnni},
+             {"avx2", scan_avx2, measure_avx2},
 #endif
-             {"plain", scan_plain}};
+             {"plain", scan_plain, measure_plain}};
 
 static bool runs_here(size_t i)
 {
@@ -158,22 +197,26 @@ static bool runs_here(size_t i)
     return scans[i].fn == scan_plain;
 }
 
-scan_fn scan_nth(int n)
+static int find_nth(int n)
 {
     for (size_t i = 0; i < sizeof scans / sizeof scans[0]; i++)
         if (runs_here(i) && n-- == 0)
-            return scans[i].fn;
-    return NULL;
+            return (int)i;
+    return -1;
 }
 
-scan_fn scan_choose(const char **name)
+scan_fn scan_nth(int n)
 {
-    scan_fn best = scan_nth(0);
+    int i = find_nth(n);
 
-    for (size_t i = 0; name && i < sizeof scans / sizeof scans[0]; i++)
-        if (scans[i].fn == best)
-            *name = scans[i].name;
-    return best;
+    return i < 0 ? NULL : scans[i].fn;
+}
+
+scan_measure_fn scan_measure_nth(int n)
+{
+    int i = find_nth(n);
+
+    return i < 0 ? NULL : scans[i].measure;
 }
 
 scan_fine_fn scan_fine_nth(int n)

@@ -17,15 +17,19 @@ enum { SCAN_BLOCK = 16 };
 typedef uint32_t (*scan_fn)(const uint8_t *block, const int8_t *probe, size_t groups, const float norms[SCAN_BLOCK],
                             float factor, float limit);
 
-/* The fastest for this CPU (AVX-512 VNNI, AVX2, or plain C); `name`, when wanted, gets its name. */
-scan_fn scan_choose(const char **name);
+/* The same numbers, norms[i] - factor × sum, themselves. */
+typedef void (*scan_measure_fn)(const uint8_t *block, const int8_t *probe, size_t groups, const float norms[SCAN_BLOCK],
+                                float factor, float out[SCAN_BLOCK]);
+
 /* The next closer look, at one template: the sum of (code - probe)^2. `upper` is its place in the block; `lower` its
  * own row, 4 bytes for every 8 dimensions, halves as above; a code is upper × 16 + lower. `probe`: groups × 8 numbers.
  */
 typedef float (*scan_fine_fn)(const uint8_t *upper, const uint8_t *lower, size_t groups, const float *probe);
 scan_fine_fn scan_fine_nth(int n);
 
-/* Each that this CPU can run, for tests: the n-th, or NULL when there are no more. */
+/* Each that this CPU can run, the fastest (AVX-512 VNNI, AVX2, plain C) first: the n-th, or NULL when there are no
+ * more. */
 scan_fn scan_nth(int n);
+scan_measure_fn scan_measure_nth(int n);
 
 #endif

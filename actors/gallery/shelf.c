@@ -15,7 +15,8 @@
 enum {
     CODED_FROM = 256,       /* fewer are compared one by one */
     REGRID_BELOW = 1 << 18, /* a gallery of that size knows what range its numbers have */
-    TILE = 512              /* blocks that several probes look at while they are in the cache */
+    TILE = 512,             /* blocks that several probes look at while they are in the cache */
+    AHEAD = 8               /* blocks that are scanned before those that seem near are looked at */
 };
 
 struct shelf {
@@ -281,27 +282,92 @@ static void search_all(struct shelf *s, struct search *q)
         compare(s, q, i);
 }
 
+/* Those of `n` blocks whose bits are set: what the closer look needs is on its way while others are scanned. */
+static void look_closer(struct shelf *s, struct search *q, size_t from, size_t n, uint32_t *near)
+{
+    for (size_t b = 0; b < n; b++)
+        for (; near[b]; near[b] &= near[b] - 1) {
+            size_t i = (from + b) * SCAN_BLOCK + (size_t)__builtin_ctz(near[b]);
+
+            if (i < s->count && !(codes_at_least(s->codes, &q->coded, i) > q->reach))
+                compare(s, q, i);
+        }
+}
+
+static void fetch(const struct shelf *s, size_t block, uint32_t near)
+{
+    for (; near; near &= near - 1)
+        codes_fetch(s->codes, block * SCAN_BLOCK + (size_t)__builtin_ctz(near));
+}
+
 static void search_blocks(struct shelf *s, struct search *q, size_t from, size_t to)
 {
-    enum { AHEAD = 8 }; /* blocks: while they are scanned what the closer look needs is on its way */
     uint32_t near[AHEAD];
 
     for (; from < to; from += AHEAD) {
         size_t n = to - from < AHEAD ? to - from : AHEAD;
 
-        for (size_t b = 0; b < n; b++) {
-            near[b] = codes_near(s->codes, &q->coded, from + b, q->reach);
-            for (uint32_t left = near[b]; left; left &= left - 1)
-                codes_fetch(s->codes, (from + b) * SCAN_BLOCK + (size_t)__builtin_ctz(left));
-        }
         for (size_t b = 0; b < n; b++)
-            for (; near[b]; near[b] &= near[b] - 1) {
-                size_t i = (from + b) * SCAN_BLOCK + (size_t)__builtin_ctz(near[b]);
-
-                if (i < s->count && !(codes_at_least(s->codes, &q->coded, i) > q->reach))
-                    compare(s, q, i);
-            }
+            fetch(s, from + b, near[b] = codes_near(s->codes, &q->coded, from + b, q->reach));
+        look_closer(s, q, from, n, near);
     }
+}
+
+/* Compares those of `count` who seem the nearest. */
+static void compare_likely(struct shelf *s, struct search *q, const float *values, size_t count)
+{
+    enum { LIKELY = 8 };
+    size_t slots[LIKELY];
+    int kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        int at;
+
+        if (kept == LIKELY && values[i] >= values[slots[LIKELY - 1]])
+            continue;
+        at = kept < LIKELY ? kept++ : LIKELY - 1;
+        for (; at > 0 && values[slots[at - 1]] > values[i]; at--)
+            slots[at] = slots[at - 1];
+        slots[at] = i;
+    }
+    for (int i = 0; i < kept; i++)
+        compare(s, q, slots[i]);
+}
+
+/* The first blocks: the likely first, so that who is farther than they are is left out from the beginning, and not only
+ * once the search has come across them. `values` has room for them all. */
+static void search_first(struct shelf *s, struct search *q, size_t blocks, float *values)
+{
+    for (size_t b = 0; b < blocks; b++)
+        codes_estimate(s->codes, &q->coded, b, values + b * SCAN_BLOCK);
+    compare_likely(s, q, values, blocks * SCAN_BLOCK < s->count ? blocks * SCAN_BLOCK : s->count);
+    for (size_t from = 0; from < blocks; from += AHEAD) {
+        size_t n = blocks - from < AHEAD ? blocks - from : AHEAD;
+        uint32_t near[AHEAD] = {0};
+
+        for (size_t b = 0; b < n; b++) {
+            const float *of = values + (from + b) * SCAN_BLOCK;
+            float limit = codes_limit(s->codes, &q->coded, from + b, q->reach);
+
+            for (int i = 0; i < SCAN_BLOCK; i++)
+                near[b] |= (uint32_t)(of[i] <= limit) << i;
+            fetch(s, from + b, near[b]);
+        }
+        look_closer(s, q, from, n, near);
+    }
+}
+
+static void search_codes(struct shelf *s, struct search *list, int count)
+{
+    size_t blocks = (s->count + SCAN_BLOCK - 1) / SCAN_BLOCK, first = blocks < TILE ? blocks : TILE;
+    float *values = must(malloc(first * SCAN_BLOCK * sizeof *values));
+
+    for (int i = 0; i < count; i++)
+        search_first(s, &list[i], first, values);
+    for (size_t b = first; b < blocks; b += TILE)
+        for (int i = 0; i < count; i++)
+            search_blocks(s, &list[i], b, b + TILE < blocks ? b + TILE : blocks);
+    free(values);
 }
 
 void shelf_search(struct shelf *s, uint32_t metric, const float *const *probes, int count, struct hit *const *hits,
@@ -309,7 +375,6 @@ void shelf_search(struct shelf *s, uint32_t metric, const float *const *probes, 
 {
     struct search *list = must(calloc((size_t)count + 1, sizeof *list));
     float *units = must(malloc(((size_t)count * (size_t)s->dimension + 1) * sizeof(float)));
-    size_t blocks = (s->count + SCAN_BLOCK - 1) / SCAN_BLOCK;
 
     refresh_codes(s, metric);
     for (int i = 0; i < count; i++) {
@@ -321,9 +386,8 @@ void shelf_search(struct shelf *s, uint32_t metric, const float *const *probes, 
             codes_prepare(s->codes, form, &list[i].coded);
         }
     }
-    for (size_t b = 0; s->codes && b < blocks; b += TILE)
-        for (int i = 0; i < count; i++)
-            search_blocks(s, &list[i], b, b + TILE < blocks ? b + TILE : blocks);
+    if (s->codes)
+        search_codes(s, list, count);
     for (int i = 0; i < count; i++) {
         if (!s->codes)
             search_all(s, &list[i]);

@@ -286,9 +286,16 @@ static void test_every_kind_of_instructions_says_the_same(void **state)
         for (int i = 0; i < SCAN_BLOCK; i++)
             norms[i] = (float)(rand() % 4000) / 1000;
         limit = norms[round % SCAN_BLOCK];
-        for (int n = 0; scan_nth(n); n++)
-            assert_int_equal(scan_nth(n)(block, probe, GROUPS, norms, 1e-4f, limit),
-                             plain(block, probe, GROUPS, norms, 1e-4f, limit));
+        for (int n = 0; scan_nth(n); n++) {
+            uint32_t near = scan_nth(n)(block, probe, GROUPS, norms, 1e-4f, limit), measured = 0;
+            float values[SCAN_BLOCK];
+
+            assert_int_equal(near, plain(block, probe, GROUPS, norms, 1e-4f, limit));
+            scan_measure_nth(n)(block, probe, GROUPS, norms, 1e-4f, values);
+            for (int i = 0; i < SCAN_BLOCK; i++)
+                measured |= (uint32_t)(values[i] <= limit) << i;
+            assert_int_equal(measured, near);
+        }
     }
 }
 
