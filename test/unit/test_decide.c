@@ -275,7 +275,7 @@ static void test_what_is_known_of_strangers_is_kept_for_each_model(void **state)
     assert_int_equal(decide_look(d, 2).decision.rule, DECIDED_BY_RATE);
     assert_int_equal(decider_state(d).strangers, strangers);
     for (int i = 0; i < 20; i++) { /* but not of any number of them */
-        char id[16];
+        char id[32];
 
         snprintf(id, sizeof id, "model %d", i);
         other.id = id;
