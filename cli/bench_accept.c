@@ -81,35 +81,59 @@ static bool wait_for(struct server *s)
     return false;
 }
 
+/* A folder of its own, by its whole path. */
+static bool make_folder(struct server *s, const struct settings *settings)
+{
+    char real[PATH_MAX];
+
+    mkdir(settings->data, 0755);
+    if (snprintf(s->folder, sizeof s->folder, "%s/bench-XXXXXX", settings->data) >= (int)sizeof s->folder ||
+        !mkdtemp(s->folder) || !realpath(s->folder, real)) {
+        s->folder[0] = 0;
+        fprintf(stderr, "kith: no folder for a measurement in %s (KITH_DATA): %s\n", settings->data, strerror(errno));
+        return false;
+    }
+    memcpy(s->folder, real, sizeof s->folder);
+    return true;
+}
+
+enum { FLAG_BYTES = PATH_MAX + 32 };
+
+/* Where it names a file, by its whole path: the other kith runs in another folder. */
+static void flag(char out[FLAG_BYTES], const char *name, const char *value)
+{
+    char real[PATH_MAX];
+
+    snprintf(out, FLAG_BYTES, "--%s=%s", name, strchr(value, '/') && realpath(value, real) ? real : value);
+}
+
 static bool start(struct server *s, const struct settings *settings)
 {
-    char program[PATH_MAX] = "", data[PATH_MAX + 16] = "", images[PATH_MAX + 16], log[PATH_MAX + 16];
+    static char data[FLAG_BYTES], images[FLAG_BYTES], recognizer[FLAG_BYTES], plugins[FLAG_BYTES]; /* large */
+    char program[PATH_MAX] = "", log[PATH_MAX + 16];
     char *arguments[] = {program,
                          "serve",
                          data,
                          images,
+                         recognizer,
+                         plugins,
                          "--roles=receiver",
                          "--api-listen=127.0.0.1:0",
+                         "--dashboard-listen=127.0.0.1:0",
                          "--auth=none",
                          "--log-format=text",
                          "--log-level=info",
-                         "--dashboard-listen=127.0.0.1:0",
                          NULL};
     char *environment[] = {"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", NULL};
     posix_spawn_file_actions_t actions;
     int result;
 
-    mkdir(settings->data, 0755);
-    if (readlink("/proc/self/exe", program, sizeof program - 1) <= 0 ||
-        snprintf(s->folder, sizeof s->folder, "%s/bench-XXXXXX", settings->data) >= (int)sizeof s->folder ||
-        !mkdtemp(s->folder) || !realpath(s->folder, data)) {
-        s->folder[0] = 0;
-        fprintf(stderr, "kith: no folder for a measurement in %s (KITH_DATA): %s\n", settings->data, strerror(errno));
+    if (readlink("/proc/self/exe", program, sizeof program - 1) <= 0 || !make_folder(s, settings))
         return false;
-    }
-    snprintf(s->folder, sizeof s->folder, "%.*s", PATH_MAX - 1, data);
-    snprintf(data, sizeof data, "--data=%s", s->folder);
-    snprintf(images, sizeof images, "--image-roots=%s", s->folder);
+    flag(data, "data", s->folder);
+    flag(images, "image-roots", s->folder);
+    flag(recognizer, "recognizer", settings->recognizer); /* it starts none, but wants to know that it is there */
+    flag(plugins, "plugins", settings->plugins);
     snprintf(log, sizeof log, "%s/log", s->folder);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 2, log, O_WRONLY | O_CREAT | O_APPEND, 0600);
