@@ -30,7 +30,6 @@ class detector
     struct plain;
     struct cnn;
 
-    eyes way;
     std::unique_ptr<plain> quick;
     std::unique_ptr<cnn> deep;
 };

@@ -12,7 +12,7 @@
  *              (within 15°), 0.6: 0 (a profile). Only where landmarks tell; else 1.
  *   detector   how well the detector liked it: low where something covers the face
  *
- * Below 0.3 names are guesses; below 0.1 nobody could tell.
+ * Below 0.3 names are guesses; `kith eval` shows what is missed by quality.
  */
 #ifndef KITH_PLUGINS_HOST_QUALITY_H
 #define KITH_PLUGINS_HOST_QUALITY_H

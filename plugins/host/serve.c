@@ -194,9 +194,10 @@ static bool is_quarantined(const struct server *s, const char *sha256)
 
 static bool face_is_sane(const struct server *s, const struct kith_face *f)
 {
-    bool somewhere = f->width > 0 && f->height > 0 && isfinite(f->width) && isfinite(f->height);
+    const float far = 1e9f; /* no picture is larger, and whole numbers hold it */
+    bool somewhere = f->width > 0 && f->height > 0 && f->width < far && f->height < far;
 
-    if (f->size < sizeof *f || !isfinite(f->x) || !isfinite(f->y) || !isfinite(f->quality) ||
+    if (f->size < sizeof *f || !(fabsf(f->x) < far) || !(fabsf(f->y) < far) || !isfinite(f->quality) ||
         (!somewhere && !(f->label && f->width == 0 && f->height == 0)) || /* no box: only a label comes without */
         f->landmark_count > KITH_LANDMARKS_MAX || (f->landmark_count && !f->landmarks) || (!f->embedding && !f->label))
         return false;
