@@ -12,7 +12,6 @@ namespace dlib_recognizer
 namespace
 {
 constexpr int BATCH = 8; // chips at a time: one thread gains no more from larger ones, and they cost memory
-constexpr size_t VALUES = 3UL * CHIP_SIDE * CHIP_SIDE;
 
 // dlib's example dnn_face_recognition_ex (public domain).
 template <template <int, template <typename> class, int, typename> class block, int N, template <typename> class BN,
@@ -112,23 +111,6 @@ std::unique_ptr<fast::network> plan_of(network &net, int pair)
     return std::make_unique<fast::network>(g.convolutions, g.last, std::vector<int>{BATCH, pair});
 }
 
-// As dlib's input_rgb_image_sized does it: planes of (value - mean) / 256.
-void put_chip(const picture &chip, bool mirrored, float *to)
-{
-    constexpr float means[] = {122.782f, 117.001f, 104.298f};
-    constexpr size_t plane = VALUES / 3;
-
-    for (long y = 0; y < CHIP_SIDE; y++)
-        for (long x = 0; x < CHIP_SIDE; x++) {
-            const dlib::rgb_pixel &p = chip(y, mirrored ? CHIP_SIDE - 1 - x : x);
-            const auto at = static_cast<size_t>(y) * CHIP_SIDE + static_cast<size_t>(x);
-
-            to[at] = (p.red - means[0]) / 256;
-            to[plane + at] = (p.green - means[1]) / 256;
-            to[2 * plane + at] = (p.blue - means[2]) / 256;
-        }
-}
-
 void add_half(const float *from, embedding &to)
 {
     for (unsigned i = 0; i < DIMENSION; i++)
@@ -139,7 +121,8 @@ void add_half(const float *from, embedding &to)
 struct embedder::state {
     std::unique_ptr<network> reference;
     std::unique_ptr<fast::network> net;
-    std::vector<float> chips, out;
+    std::vector<fast::view> chips;
+    std::vector<float> out;
 
     void run_reference(const picture &chip, embedding &to)
     {
@@ -182,11 +165,11 @@ std::vector<embedding> embedder::embed(const std::vector<picture> &chips)
     for (size_t done = 0; done < count;) { // a batch at a time: many faces' chips are not all held at once
         const size_t now = count - done >= BATCH ? BATCH : views;
 
-        me->chips.resize(BATCH * VALUES);
+        me->chips.clear();
         me->out.resize(BATCH * static_cast<size_t>(DIMENSION));
         for (size_t i = 0; i < now; i++)
-            put_chip(chips[(done + i) / views], views == 2 && (done + i) % 2 == 1, me->chips.data() + i * VALUES);
-        me->net->run(me->chips.data(), static_cast<int>(now), me->out.data());
+            me->chips.push_back({&chips[(done + i) / views](0, 0).red, views == 2 && (done + i) % 2 == 1});
+        me->net->run(me->chips, me->out.data());
         for (size_t i = 0; i < now; i++)
             for (size_t half = 0; half < 3 - views; half++)
                 add_half(me->out.data() + i * DIMENSION, to[(done + i) / views]);

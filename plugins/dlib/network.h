@@ -1,4 +1,5 @@
-// The embedding network of dlib_face_recognition_resnet_model_v1 on oneDNN: 4 ms a face on one thread, dlib's own 12.
+// The embedding network of dlib_face_recognition_resnet_model_v1 on oneDNN and, for the layers of stride 1, in
+// Winograd's way (winograd.h).
 //
 // Weights come from dlib's own network (its reader is the reference); affine layers are folded into the convolutions
 // before them, ReLU and the residual sums into the convolutions' ends. oneDNN chooses instructions when the program
@@ -14,6 +15,8 @@
 #ifndef KITH_PLUGINS_DLIB_NETWORK_H
 #define KITH_PLUGINS_DLIB_NETWORK_H
 
+#include "convolution.h"
+
 #include <memory>
 #include <vector>
 
@@ -21,11 +24,13 @@ namespace fast
 {
 constexpr int SIDE = 150, DIMENSION = 128;
 
-struct convolution { // in the order of the data; its affine layer is folded in
-    int outputs, inputs, size, stride, padding;
-    std::vector<float> weights; // [outputs][inputs][size][size]
-    std::vector<float> bias;    // [outputs]
+struct view {                 // a chip, as it is or mirrored
+    const unsigned char *rgb; // [SIDE][SIDE][3]
+    bool mirrored;
 };
+
+class plan;
+struct shelf;
 
 class network
 {
@@ -36,14 +41,10 @@ class network
     network(const std::vector<convolution> &convolutions, std::vector<float> last, const std::vector<int> &batches);
     ~network();
 
-    // `count`: one of `batches`. `from`: count × [3][SIDE][SIDE], each value (pixel - mean of its colour) / 256. `out`:
-    // count × [DIMENSION].
-    void run(const float *from, int count, float *out);
+    // As many as one of `batches` says. `out`: [chips][DIMENSION].
+    void run(const std::vector<view> &chips, float *out);
 
   private:
-    struct plan;
-    struct shelf;
-
     std::vector<float> last;
     std::unique_ptr<shelf> common;
     std::vector<std::unique_ptr<plan>> plans;

@@ -1,0 +1,300 @@
+// The arithmetic of winograd.h for one set of instructions. winograd.cpp includes it once for each, in a namespace of
+// its own, with LANES (floats in a vector) and TOGETHER (tiles multiplied at a time: as many as leave a register for
+// the two vectors of weights and the value of each, with two sums a tile).
+
+typedef float vec __attribute__((vector_size(LANES * 4)));
+typedef int32_t words __attribute__((vector_size(LANES * 4)));
+
+INLINE vec load(const float *p)
+{
+    vec v;
+
+    std::memcpy(&v, p, sizeof v);
+    return v;
+}
+
+INLINE void store(float *p, vec v)
+{
+    std::memcpy(p, &v, sizeof v);
+}
+
+// --- Bᵀ d, for the points 0, ±1, ∞; with ±2; with ±2 and ±½ ---
+
+INLINE void spread(const vec (&d)[4], vec (&to)[4])
+{
+    to[0] = d[0] - d[2];
+    to[1] = d[1] + d[2];
+    to[2] = d[2] - d[1];
+    to[3] = d[3] - d[1];
+}
+
+INLINE void spread(const vec (&d)[6], vec (&to)[6])
+{
+    const vec even1 = d[4] - 4 * d[2], odd1 = d[3] - 4 * d[1], even2 = d[4] - d[2], odd2 = 2 * (d[3] - d[1]);
+
+    to[0] = 4 * d[0] - 5 * d[2] + d[4];
+    to[1] = even1 + odd1;
+    to[2] = even1 - odd1;
+    to[3] = even2 + odd2;
+    to[4] = even2 - odd2;
+    to[5] = 4 * d[1] - 5 * d[3] + d[5];
+}
+
+INLINE void spread(const vec (&d)[8], vec (&to)[8])
+{
+    const vec even1 = d[2] + d[6] - 4.25f * d[4], odd1 = d[1] + d[5] - 4.25f * d[3];
+    const vec even2 = d[6] + 0.25f * d[2] - 1.25f * d[4], odd2 = 0.5f * d[1] - 2.5f * d[3] + 2 * d[5];
+    const vec even_half = d[6] + 4 * d[2] - 5 * d[4], odd_half = 2 * d[1] - 2.5f * d[3] + 0.5f * d[5];
+
+    to[0] = d[0] - d[6] + 5.25f * (d[4] - d[2]);
+    to[1] = even1 + odd1;
+    to[2] = even1 - odd1;
+    to[3] = even2 + odd2;
+    to[4] = even2 - odd2;
+    to[5] = even_half + odd_half;
+    to[6] = even_half - odd_half;
+    to[7] = d[7] - d[1] + 5.25f * (d[3] - d[5]);
+}
+
+// Aᵀ m: output k is the sum of each point's value times the point to the power of k; ∞ counts for the last one.
+template <int TILE, int POINTS> INLINE void gather(const vec (&m)[POINTS], vec (&to)[TILE])
+{
+    for (int k = 0; k < TILE; k++) {
+        const auto pair = [&](int i) { return k % 2 ? m[i] - m[i + 1] : m[i] + m[i + 1]; };
+        vec sum = pair(1);
+
+        if constexpr (POINTS > 4)
+            sum += static_cast<float>(1 << k) * pair(3);
+        if constexpr (POINTS > 6)
+            sum += 1.0f / static_cast<float>(1 << k) * pair(5);
+        if (k == 0)
+            sum += m[0];
+        if (k == TILE - 1)
+            sum += m[POINTS - 1];
+        to[k] = sum;
+    }
+}
+
+// --- tiles ---
+
+struct part { // of a tile: what lies within the picture
+    int top, bottom, left, right;
+};
+
+// V ← Bᵀ d B of one tile of one group of channels; outside the picture there are zeros. `from` points at the tile's
+// corner, `row` and `step` are pixels from row to row and floats from point to point.
+template <int POINTS> INLINE void tile_in(const float *from, int row, const part &there, float *to, size_t step)
+{
+    vec half[POINTS][POINTS];
+    float patch[POINTS * POINTS * LANES];
+
+    if (there.top > 0 || there.left > 0 || there.bottom < POINTS || there.right < POINTS) {
+        std::memset(patch, 0, sizeof patch);
+        for (int y = there.top; y < there.bottom; y++)
+            for (int x = there.left; x < there.right; x++)
+                store(patch + (y * POINTS + x) * LANES, load(from + (y * row + x) * LANES));
+        from = patch;
+        row = POINTS;
+    }
+    for (int x = 0; x < POINTS; x++) {
+        vec column[POINTS], spreaded[POINTS];
+
+        for (int y = 0; y < POINTS; y++)
+            column[y] = load(from + (y * row + x) * LANES);
+        spread(column, spreaded);
+        for (int y = 0; y < POINTS; y++)
+            half[y][x] = spreaded[y];
+    }
+    for (int y = 0; y < POINTS; y++) {
+        vec spreaded[POINTS];
+
+        spread(half[y], spreaded);
+        for (int x = 0; x < POINTS; x++)
+            store(to + static_cast<size_t>(y * POINTS + x) * step, spreaded[x]);
+    }
+}
+
+// outputs ← Aᵀ M A, the bias, and how it ends; what lies outside the picture is not written.
+template <int TILE, int POINTS>
+INLINE void tile_out(const float *m, size_t step, vec bias, ending end, float *to, int row, const part &there)
+{
+    vec half[TILE][POINTS];
+
+    for (int x = 0; x < POINTS; x++) {
+        vec column[POINTS], gathered[TILE];
+
+        for (int y = 0; y < POINTS; y++)
+            column[y] = load(m + static_cast<size_t>(y * POINTS + x) * step);
+        gather<TILE>(column, gathered);
+        for (int y = 0; y < TILE; y++)
+            half[y][x] = gathered[y];
+    }
+    for (int y = 0; y < there.bottom; y++) {
+        vec gathered[TILE];
+
+        gather<TILE>(half[y], gathered);
+        for (int x = 0; x < TILE; x++) {
+            if (x >= there.right)
+                break;
+            float *place = to + (y * row + x) * LANES;
+            vec sum = gathered[x] + bias;
+
+            if (end == SUM_RELU)
+                sum += load(place);
+            store(place, end == NOTHING || sum > 0 ? sum : vec{});
+        }
+    }
+}
+
+// --- products ---
+
+// M ← V U of one point: N tiles, two vectors of outputs.
+struct factors {
+    int inputs, room;     // channels, and with what fills the last group
+    const int32_t *u;     // [inputs][LANES], two weights a word
+    const float *measure; // [2 LANES]: what one of U is worth
+};
+
+// `v`: [N][room], `m`: [N][2 LANES].
+template <int N> INLINE void multiply(const factors &f, const float *v, float *m)
+{
+    const int32_t *u = f.u;
+    vec sum[N][2] = {};
+
+    for (int i = 0; i < f.inputs; i++) {
+        words two;
+
+        std::memcpy(&two, u, sizeof two);
+        const vec u0 = __builtin_convertvector(two << 16, vec), u1 = __builtin_convertvector(two, vec);
+
+        __builtin_prefetch(u + AHEAD);
+        u += LANES;
+        for (int t = 0; t < N; t++) {
+            sum[t][0] += u0 * v[t * f.room + i];
+            sum[t][1] += u1 * v[t * f.room + i];
+        }
+    }
+    for (int t = 0; t < N; t++) {
+        store(m + t * 2 * LANES, sum[t][0] * load(f.measure));
+        store(m + t * 2 * LANES + LANES, sum[t][1] * load(f.measure + LANES));
+    }
+}
+
+template <int N> INLINE void multiply_some(int tiles, const factors &f, const float *v, float *m)
+{
+    if constexpr (N > 1)
+        if (tiles < N) {
+            multiply_some<N - 1>(tiles, f, v, m);
+            return;
+        }
+    multiply<N>(f, v, m);
+}
+
+// Any number of tiles, in groups that differ by one at most.
+INLINE void multiply_all(int tiles, const factors &f, const float *v, float *m)
+{
+    const int groups = (tiles + TOGETHER - 1) / TOGETHER;
+
+    for (int g = 0; g < groups; g++) {
+        const int n = (tiles + g) / groups;
+
+        multiply_some<TOGETHER>(n, f, v, m);
+        v += n * f.room;
+        m += n * 2 * LANES;
+    }
+}
+
+// --- pictures ---
+
+template <int TILE, int POINTS> struct tiles {
+    const layer &l;
+    const float *from;
+    float *to;
+    ending end;
+    int across, groups; // tiles in one direction; groups of input channels
+
+    // Where tile t of all pictures' begins, and what of its `size` lies within pictures of `side`.
+    struct place {
+        int image, y, x;
+        part there;
+    };
+    INLINE place find(int t, int padding, int size, int side) const
+    {
+        const int y = t / across % across * TILE - padding, x = t % across * TILE - padding;
+
+        return {t / (across * across),
+                y,
+                x,
+                {std::max(0, -y), std::min(size, side - y), std::max(0, -x), std::min(size, side - x)}};
+    }
+    INLINE static ptrdiff_t offset(const place &p, int group, int all_groups, int side)
+    {
+        return ((static_cast<ptrdiff_t>(p.image) * all_groups + group) * side * side + p.y * side + p.x) * LANES;
+    }
+
+    INLINE void all_in(int first, int n, float *v, size_t step) const
+    {
+        for (int i = 0; i < n; i++) {
+            const place p = find(first + i, l.padding, POINTS, l.in);
+
+            for (int g = 0; g < groups; g++)
+                tile_in<POINTS>(from + offset(p, g, groups, l.in), l.in, p.there, v + (i * groups + g) * LANES, step);
+        }
+    }
+
+    INLINE void all_out(int first, int n, int two, const float *m, size_t step) const
+    {
+        for (int i = 0; i < n; i++) {
+            const place p = find(first + i, 0, TILE, l.out);
+
+            for (int g = 2 * two; g < 2 * two + 2; g++)
+                tile_out<TILE, POINTS>(m + (i * 2 + g % 2) * LANES, step, load(l.bias + g * LANES), end,
+                                       to + offset(p, g, l.outputs / LANES, l.out), l.out, p.there);
+        }
+    }
+
+    // As many tiles at a time as fit into the cache, as equal in number as can be.
+    INLINE void run(int count, int most, float *v, float *m) const
+    {
+        const int all = across * across * count, rounds = (all + most - 1) / most, room = groups * LANES;
+
+        for (int round = 0, first = 0; round < rounds; round++) {
+            const int n = (all + round) / rounds;
+            const size_t step_v = odd_lines(n * room), step_m = odd_lines(n * 2 * LANES);
+
+            all_in(first, n, v, step_v);
+            for (int two = 0; two < l.outputs / (2 * LANES); two++) {
+                for (int p = 0; p < POINTS * POINTS; p++) {
+                    const ptrdiff_t at = static_cast<ptrdiff_t>(two) * POINTS * POINTS + p;
+
+                    multiply_all(n, {l.inputs, room, l.weights + at * l.inputs * LANES, l.measures + at * 2 * LANES},
+                                 v + static_cast<size_t>(p) * step_v, m + static_cast<size_t>(p) * step_m);
+                }
+                all_out(first, n, two, m, step_m);
+            }
+            first += n;
+        }
+    }
+};
+
+template <int TILE, int POINTS>
+void run_tiles(const layer &l, const float *from, float *to, int count, ending end, int most, float *scratch)
+{
+    const int across = (l.out + TILE - 1) / TILE, groups = (l.inputs + LANES - 1) / LANES;
+    const tiles<TILE, POINTS> all{l, from, to, end, across, groups};
+
+    all.run(count, most, scratch, scratch + POINTS * POINTS * odd_lines(most * groups * LANES));
+}
+
+void run(const layer &l, int tile, int points, const float *from, float *to, int count, ending end, int most,
+         float *scratch)
+{
+    if (points == 4)
+        run_tiles<2, 4>(l, from, to, count, end, most, scratch);
+    else if (points == 6)
+        run_tiles<4, 6>(l, from, to, count, end, most, scratch);
+    else if (tile == 6)
+        run_tiles<6, 8>(l, from, to, count, end, most, scratch);
+    else
+        run_tiles<5, 8>(l, from, to, count, end, most, scratch);
+}
