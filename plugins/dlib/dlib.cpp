@@ -2,12 +2,13 @@
 //
 // The network is dlib's dnn_face_recognition_ex (public domain example), trained for a threshold of 0.6.
 //
-//   detector.h (boxes) ─▶ five landmarks ─▶ chips of 150×150 ─▶ embedder.h (embeddings) ─▶ network.h (oneDNN)
+//   detector.h (boxes) ─▶ landmarks.h (five points) ─▶ chip.h (150×150) ─▶ embedder.h (embeddings) ─▶ network.h
+#include "chip.h"
 #include "detector.h"
 #include "embedder.h"
+#include "landmarks.h"
 #include "plugins/recognizer.h"
 
-#include <dlib/image_processing.h>
 #include <dlib/image_transforms.h>
 
 #include <algorithm>
@@ -24,13 +25,12 @@ namespace
 {
 using namespace dlib_recognizer;
 
-constexpr double CHIP_PADDING = 0.25;
 constexpr unsigned FACE_SIDE = 100; // of a chip's 150 pixels: more of a picture are thrown away
 
 struct instance {
     std::unique_ptr<detector> see;
     std::unique_ptr<embedder> net;
-    dlib::shape_predictor landmarks;
+    landmarks points_of;
     double min_face = 40;
     picture pixels;
     // What the last call returned.
@@ -66,7 +66,7 @@ void *open_instance(const kith_settings *settings, char *error, size_t error_siz
 
         options.mirror = std::strcmp(setting(settings, "mirror", "on"), "on") == 0;
         options.reference = std::strcmp(setting(settings, "network", "onednn"), "dlib") == 0;
-        load(me->landmarks, folder + "/shape_predictor_5_face_landmarks.dat");
+        load(me->points_of, folder + "/shape_predictor_5_face_landmarks.dat");
         me->net = std::make_unique<embedder>(folder + "/dlib_face_recognition_resnet_model_v1.dat", options);
         me->see = std::make_unique<detector>(eyes_of(setting(settings, "detector", "hog")), folder);
         me->min_face = std::atof(setting(settings, "min_face", "40"));
@@ -101,9 +101,9 @@ std::vector<picture> align(instance &me, const std::vector<found> &seen)
 
     me.points.assign(seen.size(), {});
     for (size_t i = 0; i < seen.size(); i++) {
-        auto shape = me.landmarks(me.pixels, seen[i].box);
+        const auto shape = me.points_of.find(me.pixels, seen[i].box);
 
-        dlib::extract_image_chip(me.pixels, dlib::get_face_chip_details(shape, CHIP_SIDE, CHIP_PADDING), chips[i]);
+        chips[i] = chip_of(me.pixels, shape);
         for (unsigned long p = 0; p < shape.num_parts(); p++) {
             me.points[i].push_back(static_cast<float>(shape.part(p).x()));
             me.points[i].push_back(static_cast<float>(shape.part(p).y()));
