@@ -75,13 +75,13 @@ void frontal::look(const grey_picture &level, unsigned number, double adjust, st
 std::vector<found> frontal::find(const grey_picture &grey, double adjust)
 {
     std::vector<found> all, kept;
-    pyramid smaller;
+    const pyramid steps;
     dlib::rectangle size = dlib::get_rect(grey);
     grey_picture level, next;
 
     for (unsigned number = 0;; number++) {
         look(number == 0 ? grey : level, number, adjust, all);
-        size = smaller.rect_down(size);
+        size = steps.rect_down(size);
         if (static_cast<long>(size.width()) < least_width || static_cast<long>(size.height()) < least_height)
             break;
         smaller(number == 0 ? grey : level, next);

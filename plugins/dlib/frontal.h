@@ -4,7 +4,7 @@
 #define KITH_PLUGINS_DLIB_FRONTAL_H
 
 #include "hog.h"
-#include "types.h"
+#include "shrink.h"
 
 #include <dlib/image_processing/box_overlap_testing.h>
 
@@ -12,8 +12,6 @@
 
 namespace dlib_recognizer
 {
-using grey_picture = dlib::matrix<unsigned char>;
-
 class frontal
 {
   public:
@@ -32,6 +30,7 @@ class frontal
     long least_width, least_height;
     // What is kept between pictures.
     hog::features features;
+    shrinker smaller;
     std::vector<float> scores;
 
     void look(const grey_picture &level, unsigned number, double adjust, std::vector<found> &out);

@@ -59,6 +59,20 @@ void compare_features(int rows, int columns, std::mt19937 &random)
     check(worst < 1e-4, "other features", rows, columns);
 }
 
+// The next level of the pyramid: the same pixels.
+void compare_levels(int rows, int columns, std::mt19937 &random)
+{
+    grey_picture grey(rows, columns), theirs, ours;
+    dlib_recognizer::shrinker smaller;
+
+    for (int i = 0; i < rows * columns; i++)
+        (&grey(0, 0))[i] = static_cast<unsigned char>(random());
+    dlib::pyramid_down<6>()(grey, theirs);
+    smaller(grey, ours);
+    check(theirs.nr() == ours.nr() && theirs.nc() == ours.nc() && (theirs.size() == 0 || theirs == ours),
+          "another level", rows, columns);
+}
+
 void compare_faces(const grey_picture &grey, dlib::frontal_face_detector &theirs, dlib_recognizer::frontal &ours)
 {
     std::vector<dlib::rect_detection> expected;
@@ -108,6 +122,8 @@ int main(int argc, char **argv)
     for (const auto &[rows, columns] :
          {std::pair{1, 1}, {19, 400}, {20, 20}, {24, 24}, {64, 80}, {97, 131}, {250, 250}, {133, 1000}})
         compare_features(rows, columns, random);
+    for (int columns = 1; columns < 300; columns += columns < 90 ? 1 : 37)
+        compare_levels(7 + columns % 60, columns, random);
     std::printf("%d pictures of photos compared%s\n", argc > 1 ? compare_photos(argv[1]) : 0,
                 wrong ? "" : ": all faces are the same");
     return wrong ? 1 : 0;
