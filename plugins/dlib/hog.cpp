@@ -33,15 +33,6 @@ INLINE v8 all(float x)
     return v8{x, x, x, x, x, x, x, x};
 }
 
-INLINE v8 pixels(const unsigned char *at)
-{
-    typedef unsigned char u8 __attribute__((vector_size(8)));
-    u8 eight;
-
-    std::memcpy(&eight, at, sizeof eight);
-    return __builtin_convertvector(eight, v8);
-}
-
 INLINE v8 magnitude(v8 v) // without the signs
 {
     const v8i bits = (v8i)v & 0x7fffffff;
@@ -51,43 +42,92 @@ INLINE v8 magnitude(v8 v) // without the signs
 
 // --- gradients ---
 
-// dlib's unit vectors, to four digits.
-constexpr float UNIT_X[9] = {1.0000f, 0.9397f, 0.7660f, 0.500f, 0.1736f, -0.1736f, -0.5000f, -0.7660f, -0.9397f};
-constexpr float UNIT_Y[9] = {0.0000f, 0.3420f, 0.6428f, 0.8660f, 0.9848f, 0.9848f, 0.8660f, 0.6428f, 0.3420f};
+// dlib's unit vectors of the first quadrant, to four digits. Those of the second mirror them.
+constexpr float UNIT_X[5] = {1.0000f, 0.9397f, 0.7660f, 0.500f, 0.1736f};
+constexpr float UNIT_Y[5] = {0.0000f, 0.3420f, 0.6428f, 0.8660f, 0.9848f};
 
-// Of eight pixels at `at`: which of 18 directions is nearest, and the squared length.
-INLINE void gradient(const unsigned char *at, int columns, v8i &direction, v8 &length)
+// Of eight pixels of a row, and the rows above and below it: which of 18 directions is nearest, counted from the right,
+// 20° each, and the squared length. The nearest of 0° to 80° is found first, of what the gradient is in the first
+// quadrant.
+INLINE void gradient(const float *above, const float *row, const float *below_it, v8i &direction, v8 &length)
 {
-    const v8 x = pixels(at + 1) - pixels(at - 1), y = pixels(at + columns) - pixels(at - columns);
-    v8 best = all(0), signed_best = all(0);
+    const v8 x = load(row + 1) - load(row - 1), y = load(below_it) - load(above);
+    const v8 right = magnitude(x), up = magnitude(y);
+    v8 best = all(0);
 
     direction = v8i{};
-    for (int d = 0; d < 9; d++) {
-        const v8 along = x * UNIT_X[d] + y * UNIT_Y[d], size = magnitude(along);
-        const v8i better = size > best;
+    for (int d = 0; d < 5; d++) {
+        const v8 along = right * UNIT_X[d] + up * UNIT_Y[d];
+        const v8i better = along > best;
 
-        best = better ? size : best;
-        signed_best = better ? along : signed_best;
+        best = better ? along : best;
         direction = better ? v8i{} + d : direction;
     }
-    direction += signed_best < 0 ? v8i{} + 9 : v8i{};
+    const v8i below = y < 0, mirrored = below ? x > 0 : x < 0;
+
+    direction = mirrored ? 9 - direction : direction;
+    direction += below ? v8i{} + 9 : v8i{};
+    direction -= direction > 17 ? v8i{} + 18 : v8i{};
     length = x * x + y * y;
 }
 
-// One row's votes, by cell and direction: each pixel's length, shared among the two cells whose middles it lies
-// between. Neighbours mostly vote for the same: they take turns at two ballots, so that one addition need not wait for
-// another.
-INLINE void vote(const float *lengths, const int *directions, int from, int to, float *line, size_t ballot)
+INLINE void widen(const unsigned char *from, size_t n, float *to)
 {
-    constexpr float to_the_right[CELL] = {0.0625f, 0.1875f, 0.3125f, 0.4375f, 0.5625f, 0.6875f, 0.8125f, 0.9375f};
+    for (size_t i = 0; i < n; i++)
+        to[i] = from[i];
+}
 
-    for (int x = from; x < to; x++) {
-        const auto place = static_cast<unsigned>(x + CELL / 2);
-        const float right = to_the_right[place % CELL] * lengths[x];
-        float *cell = line + (place & 1) * ballot + static_cast<size_t>(place / CELL) * DIRECTIONS_ROOM + directions[x];
+// Each pixel's length is shared among the two cells whose middles it lies between: what the left and the right one get.
+INLINE void share(const float *squares, size_t n, float *lefts, float *rights)
+{
+    constexpr float to_the_right[CELL] = {0.5625f, 0.6875f, 0.8125f, 0.9375f, 0.0625f, 0.1875f, 0.3125f, 0.4375f};
 
-        cell[0] += lengths[x] - right;
-        cell[DIRECTIONS_ROOM] += right;
+    for (size_t x = 0; x < n; x += CELL)
+        for (size_t i = 0; i < CELL; i++) {
+            const float length = std::sqrt(squares[x + i]);
+
+            rights[x + i] = to_the_right[i] * length;
+            lefts[x + i] = length - rights[x + i];
+        }
+}
+
+// One row's votes, by cell and direction. Neighbours mostly vote for the same: they take turns at two ballots, so that
+// one addition need not wait for another.
+INLINE void vote(const features &f, int from, int to, float *line, size_t ballot)
+{
+    const float *lefts = f.lefts.data(), *rights = f.rights.data();
+    const int *directions = f.directions.data();
+
+    for (int x = from; x < to;) {
+        const int end = std::min((x + CELL / 2) / CELL * CELL + CELL / 2, to); // of those between the same two cells
+        float *cell = line + static_cast<size_t>((x + CELL / 2) / CELL) * DIRECTIONS_ROOM;
+
+        for (; x < end; x++) {
+            float *bin = cell + static_cast<size_t>(x & 1) * ballot + directions[x];
+
+            bin[0] += lefts[x];
+            bin[DIRECTIONS_ROOM] += rights[x];
+        }
+    }
+}
+
+// Gradients of row y, from 1 to `right`. `f.pixels` holds the rows y - 1 and y, each at its number modulo three.
+INLINE void gradients(const unsigned char *next, int columns, int y, int right, features &f)
+{
+    const size_t room = f.squares.size();
+    float *rows[3];
+
+    for (int i = 0; i < 3; i++)
+        rows[i] = &f.pixels[static_cast<size_t>(y - 1 + i) % 3 * room];
+    widen(next, static_cast<size_t>(columns), rows[2]);
+    for (int x = 1; x < right; x += 8) {
+        const int n = std::min(x, right - 8); // the last ones again, rather than fewer
+        v8i direction;
+        v8 square;
+
+        gradient(rows[0] + n, rows[1] + n, rows[2] + n, direction, square);
+        store(&f.squares[static_cast<size_t>(n)], square);
+        std::memcpy(&f.directions[static_cast<size_t>(n)], &direction, sizeof direction);
     }
 }
 
@@ -95,31 +135,26 @@ INLINE void vote(const float *lengths, const int *directions, int from, int to, 
 INLINE void count(const unsigned char *grey, int columns, int cells_y, int cells_x, int rows, features &f)
 {
     const int bottom = std::min(cells_y * CELL, rows) - 1, right = std::min(cells_x * CELL, columns) - 1;
-    const size_t row = static_cast<size_t>(cells_x + 2) * DIRECTIONS_ROOM;
+    const size_t row = static_cast<size_t>(cells_x + 2) * DIRECTIONS_ROOM, wide = static_cast<size_t>(columns);
+    const size_t room = (wide + CELL) / CELL * CELL;
 
     f.histograms.assign(row * static_cast<size_t>(cells_y + 2), 0.0f);
     f.line.resize(2 * row);
-    f.lengths.resize(static_cast<size_t>(columns) + 8);
-    f.directions.resize(static_cast<size_t>(columns) + 8);
+    f.pixels.resize(3 * room);
+    for (std::vector<float> *one : {&f.squares, &f.lefts, &f.rights})
+        one->resize(room);
+    f.directions.resize(room);
+    widen(grey, wide, f.pixels.data());
+    widen(grey + wide, wide, &f.pixels[room]);
     for (int y = 1; y < bottom; y++) {
-        const unsigned char *at = grey + static_cast<size_t>(y) * static_cast<size_t>(columns);
         const int place = y + CELL / 2;
         const float low = (static_cast<float>(place % CELL) + 0.5f) / CELL;
         float *above = &f.histograms[static_cast<size_t>(place / CELL) * row], *below = above + row;
 
-        for (int x = 1; x < right; x += 8) {
-            const int n = std::min(x, right - 8); // the last ones again, rather than fewer
-            v8i direction;
-            v8 length;
-
-            gradient(at + n, columns, direction, length);
-            store(&f.lengths[static_cast<size_t>(n)], length);
-            std::memcpy(&f.directions[static_cast<size_t>(n)], &direction, sizeof direction);
-        }
-        for (float &length : f.lengths)
-            length = std::sqrt(length);
-        std::fill(f.line.begin(), f.line.end(), 0.0f);
-        vote(f.lengths.data(), f.directions.data(), 1, right, f.line.data(), row);
+        gradients(grey + static_cast<size_t>(y + 1) * wide, columns, y, right, f);
+        share(f.squares.data(), room, f.lefts.data(), f.rights.data());
+        std::memset(f.line.data(), 0, f.line.size() * sizeof(float));
+        vote(f, 1, right, f.line.data(), row);
         for (size_t i = 0; i < row; i += 8) {
             const v8 votes = load(&f.line[i]) + load(&f.line[row + i]);
 
@@ -159,13 +194,17 @@ INLINE void block_norms(const float *norm, size_t wide, float out[4])
 // One cell's histogram, cut off and scaled by each of its blocks, into the planes at `to`.
 INLINE void describe(const float *cell, const float blocks[4], float *to, size_t plane)
 {
-    float both[16] = {0}, out[DIRECTIONS_ROOM], textures[4];
+    float both[16] = {0}, out[DIRECTIONS_ROOM], textures[4], mosts[4], scales[4];
     v8 sums[3] = {}, sums_both[2] = {};
 
     for (int d = 0; d < 9; d++)
         both[d] = cell[d] + cell[d + 9];
     for (int k = 0; k < 4; k++) {
-        const float most = 0.2f * std::sqrt(blocks[k] + 0.0001f), scale = 0.1f / most;
+        mosts[k] = 0.2f * std::sqrt(blocks[k] + 0.0001f);
+        scales[k] = 0.1f / mosts[k];
+    }
+    for (int k = 0; k < 4; k++) {
+        const float most = mosts[k], scale = scales[k];
         v8 texture = all(0);
 
         for (int i = 0; i < 3; i++) {
@@ -207,7 +246,8 @@ INLINE void extract_with(const unsigned char *grey, int rows, int columns, int w
     f.width = cells_x - 2;
     f.stride = static_cast<size_t>((f.width + BLOCK - 1) / BLOCK * BLOCK + window + 7) / 8 * 8;
     f.plane = f.stride * static_cast<size_t>(f.height + window - 1);
-    f.values.assign(f.plane * PLANES + BLOCK, 0.0f);
+    f.values.resize(f.plane * PLANES + BLOCK);
+    std::memset(f.values.data(), 0, f.values.size() * sizeof(float));
     count(grey, columns, cells_y, cells_x, rows, f);
     f.norms.resize(wide * static_cast<size_t>(cells_y + 2));
     for (size_t i = 0; i < f.norms.size(); i++)

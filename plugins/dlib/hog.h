@@ -24,7 +24,8 @@ struct features { // planes of (height + window - 1) × stride, zeros around the
 
     // What the next two keep between pictures.
     std::vector<float> histograms, norms, line;
-    std::vector<float> lengths;
+    std::vector<float> pixels; // of three rows
+    std::vector<float> squares, lefts, rights;
     std::vector<int> directions;
 };
 
