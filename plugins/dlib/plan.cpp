@@ -242,13 +242,18 @@ void plan::put_halved(int n, const view &chip)
     for (int y = 0; y < input.h; y++)
         for (int x = 0; x < input.w; x++) {
             float all[HALVED_ROOM] = {};
+            const auto place = [&](int group) { return to + ((group * input.h + y) * input.w + x) * lanes; };
 
             for (int quarter = 0; quarter < 4; quarter++)
                 for (int c = 0; c < COLOURS; c++)
                     all[quarter * COLOURS + c] =
                         scaled.of[c][pixel_of(chip, 2 * y + quarter / 2, 2 * x + quarter % 2)[c]];
-            for (int c = 0; c < HALVED_ROOM; c += lanes)
-                std::copy_n(all + c, lanes, to + (c / lanes * input.h * input.w + y * input.w + x) * lanes);
+            if (lanes == HALVED_ROOM) {
+                std::memcpy(place(0), all, sizeof all);
+            } else { // two groups of eight
+                std::memcpy(place(0), all, sizeof all / 2);
+                std::memcpy(place(1), all + HALVED_ROOM / 2, sizeof all / 2);
+            }
         }
 }
 

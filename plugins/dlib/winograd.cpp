@@ -16,7 +16,7 @@ namespace
 constexpr size_t CACHE = 256UL << 10; // bytes of tiles at a time: half a second-level cache
 constexpr int LINE = 16;              // floats of a cache line
 constexpr int READING = 3;            // reading a weight from the third-level cache takes as long as so many products
-constexpr int AHEAD = 1024;           // words of weights between what is asked for and what is used: a page
+constexpr int AHEAD = 4096;           // bytes at least between weights that are asked for and those that are used
 
 struct layer { // what the arithmetic knows of it
     int inputs, outputs, in, out, padding;

@@ -153,12 +153,17 @@ struct factors {
     int inputs, room;     // channels, and with what fills the last group
     const int32_t *u;     // [inputs][LANES], two weights a word
     const float *measure; // [2 LANES]: what one of U is worth
+    // Where the weights of later points begin that are asked for meanwhile, and how many bytes of them with each input:
+    // as many as there are of this point, spread over all groups of tiles.
+    const char *ahead;
+    int step;
 };
 
 // `v`: [N][room], `m`: [N][2 LANES].
 template <int N> INLINE void multiply(const factors &f, const float *v, float *m)
 {
     const int32_t *u = f.u;
+    const char *ahead = f.ahead;
     vec sum[N][2] = {};
 
     for (int i = 0; i < f.inputs; i++) {
@@ -167,7 +172,8 @@ template <int N> INLINE void multiply(const factors &f, const float *v, float *m
         std::memcpy(&two, u, sizeof two);
         const vec u0 = __builtin_convertvector(two << 16, vec), u1 = __builtin_convertvector(two, vec);
 
-        __builtin_prefetch(u + AHEAD);
+        __builtin_prefetch(ahead);
+        ahead += f.step;
         u += LANES;
         for (int t = 0; t < N; t++) {
             sum[t][0] += u0 * v[t * f.room + i];
@@ -191,14 +197,18 @@ template <int N> INLINE void multiply_some(int tiles, const factors &f, const fl
 }
 
 // Any number of tiles, in groups that differ by one at most.
-INLINE void multiply_all(int tiles, const factors &f, const float *v, float *m)
+INLINE void multiply_all(int tiles, factors f, const float *v, float *m)
 {
-    const int groups = (tiles + TOGETHER - 1) / TOGETHER;
+    const int groups = (tiles + TOGETHER - 1) / TOGETHER, bytes = f.inputs * LANES * static_cast<int>(sizeof *f.u);
+
+    f.ahead = reinterpret_cast<const char *>(f.u) + std::max(AHEAD, bytes);
+    f.step = bytes / groups / f.inputs;
 
     for (int g = 0; g < groups; g++) {
         const int n = (tiles + g) / groups;
 
         multiply_some<TOGETHER>(n, f, v, m);
+        f.ahead += f.inputs * f.step;
         v += n * f.room;
         m += n * 2 * LANES;
     }
@@ -267,8 +277,9 @@ template <int TILE, int POINTS> struct tiles {
                 for (int p = 0; p < POINTS * POINTS; p++) {
                     const ptrdiff_t at = static_cast<ptrdiff_t>(two) * POINTS * POINTS + p;
 
-                    multiply_all(n, {l.inputs, room, l.weights + at * l.inputs * LANES, l.measures + at * 2 * LANES},
-                                 v + static_cast<size_t>(p) * step_v, m + static_cast<size_t>(p) * step_m);
+                    multiply_all(
+                        n, {l.inputs, room, l.weights + at * l.inputs * LANES, l.measures + at * 2 * LANES, nullptr, 0},
+                        v + static_cast<size_t>(p) * step_v, m + static_cast<size_t>(p) * step_m);
                 }
                 all_out(first, n, two, m, step_m);
             }
