@@ -232,14 +232,19 @@ static void on_done(struct actor *self, struct hand *h, const struct worker_even
     give(self, h);
 }
 
-/* What makes embeddings differ: the model, and the settings that the plug-in may go by. */
+/* What makes embeddings differ: the model, the settings that the plug-in may go by, and the plug-in itself: another
+ * build of it may find other faces. */
 static void fingerprint_of(const struct look *l, char hex[SHA256_HEX_BYTES])
 {
     static const char *const names[] = {"network",    "mirror",    "detector",  "min_face",   "cascade",     "jitters",
                                         "max_pixels", "max_image", "max_faces", "recognizer", "grpc_address"};
     struct buf text = {0};
+    struct stat file = {0};
 
     buf_str(&text, l->p->model.version);
+    if (stat(l->options.plugin_file, &file) == 0)
+        buf_printf(&text, "\n%lld bytes of %lld.%09ld", (long long)file.st_size, (long long)file.st_mtim.tv_sec,
+                   file.st_mtim.tv_nsec);
     for (const struct kith_setting *s = l->options.settings; s->name; s++)
         for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
             if (strcmp(s->name, names[i]) == 0)

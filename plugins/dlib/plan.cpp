@@ -61,6 +61,16 @@ tensor plan::make(int c, int h, int w)
     return {memory(describe(count, c, h, w, layout), engine), count, c, h, w};
 }
 
+// What lies between a block's convolutions is read once: the next block of the same size writes to the same place.
+tensor plan::room_between(int c, int h, int w)
+{
+    for (const tensor &t : rooms)
+        if (t.c == c && t.h == h && t.w == w)
+            return t;
+    rooms.push_back(make(c, h, w));
+    return rooms.back();
+}
+
 void plan::add_call(const dnnl::primitive &primitive, const arguments &args)
 {
     steps.emplace_back([this, primitive, args] { primitive.execute(stream, args); });
@@ -155,7 +165,7 @@ tensor plan::add_pool(const tensor &from, dnnl::algorithm how, int size, int str
 
 tensor plan::add_block(const convolution &a, const convolution &b, const tensor &x)
 {
-    const tensor between = make(a.outputs, x.h, x.w);
+    const tensor between = room_between(a.outputs, x.h, x.w);
 
     add_convolution(a, x, between, RELU);
     add_convolution(b, between, x, SUM_RELU); // X has been read by then: it takes the sum
@@ -165,7 +175,7 @@ tensor plan::add_block(const convolution &a, const convolution &b, const tensor 
 tensor plan::add_block_down(const convolution &a, const convolution &b, const tensor &x)
 {
     const int h = (x.h - a.size) / a.stride + 1, w = (x.w - a.size) / a.stride + 1;
-    const tensor between = make(a.outputs, h, w), block = make(b.outputs, h, w);
+    const tensor between = room_between(a.outputs, h, w), block = make(b.outputs, h, w);
 
     add_convolution(a, x, between, RELU);
     add_convolution(b, between, block, NOTHING);

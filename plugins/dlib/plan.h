@@ -55,10 +55,12 @@ class plan
     dnnl::memory::format_tag layout = dnnl::memory::format_tag::nchw;
     bool tiled = false; // the layers Winograd's way can do are done that way
     std::vector<std::function<void()>> steps;
-    tensor input; // planes of colours, or (tiled) pictures of half the side as winograd.h has it
+    tensor input;              // planes of colours, or (tiled) pictures of half the side as winograd.h has it
+    std::vector<tensor> rooms; // see room_between
 
     void choose_layout(const convolution &typical);
     tensor make(int c, int h, int w);
+    tensor room_between(int c, int h, int w);
     void add_call(const dnnl::primitive &primitive, const std::unordered_map<int, dnnl::memory> &args);
     void add_convolution(const convolution &k, const tensor &from, const tensor &to, ending end);
     void add_tiles(const convolution &k, const tensor &from, const tensor &to, ending end);

@@ -1,6 +1,7 @@
 """kith eval and kith bench: what they print, and labelled folders that are not as they should be."""
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -44,6 +45,17 @@ def test_the_figures_of_people_who_are_easily_told_apart(tmp_path):
     (folder / 'Person_0/Person_0_0001.png').write_bytes(png(1, 2, 3))
     assert json.loads(run(tmp_path, 'eval', folder, '--sizes', '2', '--json').stdout)['cached'] == 31
     assert json.loads(run(tmp_path, 'eval', folder, '--sizes', '2', '--json', '--min-face=99').stdout)['cached'] == 0
+
+
+def test_another_build_of_a_plugin_looks_again(tmp_path):
+    folder, plugin = label(tmp_path / 'people', 2, 2), tmp_path / 'mine.so'
+    shutil.copy(BUILD / 'plugins/example.so', plugin)
+
+    def cached():
+        return json.loads(run(tmp_path, 'eval', folder, '--json', f'--recognizer={plugin}').stdout)['cached']
+    assert [cached(), cached()] == [0, 4]
+    os.utime(plugin, ns=(0, plugin.stat().st_mtime_ns + 1))
+    assert cached() == 0
 
 
 def test_a_pairs_file_in_lfws_format(tmp_path):
