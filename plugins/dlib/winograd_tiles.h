@@ -81,27 +81,32 @@ struct part { // of a tile: what lies within the picture
     int top, bottom, left, right;
 };
 
+// One column of a tile, of what lies within the picture.
+template <int POINTS>
+INLINE void column_in(const float *from, int row, const part &there, bool whole, vec (&column)[POINTS])
+{
+    if (whole)
+        for (int y = 0; y < POINTS; y++)
+            column[y] = load(from + y * row * LANES);
+    else
+        for (int y = 0; y < POINTS; y++)
+            column[y] = y >= there.top && y < there.bottom ? load(from + y * row * LANES) : vec{};
+}
+
 // V ← Bᵀ d B of one tile of one group of channels; outside the picture there are zeros. `from` points at the tile's
 // corner, `row` and `step` are pixels from row to row and floats from point to point.
 template <int POINTS> INLINE void tile_in(const float *from, int row, const part &there, float *to, size_t step)
 {
+    const bool whole = there.top == 0 && there.bottom == POINTS;
     vec half[POINTS][POINTS];
-    float patch[POINTS * POINTS * LANES];
 
-    if (there.top > 0 || there.left > 0 || there.bottom < POINTS || there.right < POINTS) {
-        std::memset(patch, 0, sizeof patch);
-        for (int y = there.top; y < there.bottom; y++)
-            for (int x = there.left; x < there.right; x++)
-                store(patch + (y * POINTS + x) * LANES, load(from + (y * row + x) * LANES));
-        from = patch;
-        row = POINTS;
-    }
     for (int x = 0; x < POINTS; x++) {
-        vec column[POINTS], spreaded[POINTS];
+        vec column[POINTS], spreaded[POINTS] = {};
 
-        for (int y = 0; y < POINTS; y++)
-            column[y] = load(from + (y * row + x) * LANES);
-        spread(column, spreaded);
+        if (x >= there.left && x < there.right) {
+            column_in(from + x * LANES, row, there, whole, column);
+            spread(column, spreaded);
+        }
         for (int y = 0; y < POINTS; y++)
             half[y][x] = spreaded[y];
     }
