@@ -50,7 +50,8 @@ SETTING(plugin_network, choice, "off", "off,on", 0,
 SETTING(plugins, text, "", 0, 0, "folder of the plug-ins; empty: beside the program")
 SETTING(models, text, "./models", 0, 0, "folder of the model files")
 SETTING(network, choice, "onednn", "onednn,dlib", 0,
-        "what the dlib recogniser's network runs on; dlib: its own, slower, the reference")
+        "what the dlib recogniser's network runs on; onednn: with Winograd convolutions where the CPU has AVX2; "
+        "dlib: its own, slower, the reference")
 SETTING(detector, choice, "hog", "hog,cnn,hard", 0,
         "what dlib finds faces with; cnn: slower, sees turned and covered ones; hard: both where hog sees none or "
         "small ones")

@@ -1,5 +1,5 @@
 // The chip of a face: turned upright, the face at its place, 150×150. dlib's extract_image_chip does it, with the
-// arithmetic of its interpolate_bilinear written out: the same pixels in a third of the time.
+// arithmetic of its interpolate_bilinear written out: the same pixels in three quarters of the time.
 #ifndef KITH_PLUGINS_DLIB_CHIP_H
 #define KITH_PLUGINS_DLIB_CHIP_H
 

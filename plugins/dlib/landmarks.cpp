@@ -1,7 +1,5 @@
 #include "landmarks.h"
 
-#include <dlib/image_processing/shape_predictor.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -76,6 +74,20 @@ dlib::full_object_detection landmarks::find(const picture &from, const dlib::rec
     return {box, points};
 }
 
+void landmarks::add_tree(cascade &to, const dlib::impl::regression_tree &tree) const
+{
+    require(tree.leaf_values.size() == leaves && tree.splits.size() == leaves - 1);
+    for (const auto &s : tree.splits) {
+        require(s.idx1 < to.anchors.size() && s.idx2 < to.anchors.size());
+        to.splits.push_back({static_cast<uint16_t>(s.idx1), static_cast<uint16_t>(s.idx2), s.thresh});
+    }
+    for (const auto &leaf : tree.leaf_values) {
+        require(leaf.size() == initial.size());
+        to.values.insert(to.values.end(), leaf.begin(), leaf.end());
+        to.values.resize(fours(static_cast<long>(to.values.size())));
+    }
+}
+
 void deserialize(landmarks &to, std::istream &in)
 {
     std::vector<forest> forests;
@@ -105,18 +117,8 @@ void deserialize(landmarks &to, std::istream &in)
         c.anchors = std::move(anchors[i]);
         c.deltas = std::move(deltas[i]);
         c.trees = forests[i].size();
-        for (const auto &tree : forests[i]) {
-            require(tree.leaf_values.size() == to.leaves && tree.splits.size() == to.leaves - 1);
-            for (const auto &s : tree.splits) {
-                require(s.idx1 < c.anchors.size() && s.idx2 < c.anchors.size());
-                c.splits.push_back({static_cast<uint16_t>(s.idx1), static_cast<uint16_t>(s.idx2), s.thresh});
-            }
-            for (const auto &leaf : tree.leaf_values) {
-                require(static_cast<size_t>(leaf.size()) == numbers);
-                c.values.insert(c.values.end(), leaf.begin(), leaf.end());
-                c.values.resize((c.values.size() + 3) / 4 * 4);
-            }
-        }
+        for (const auto &tree : forests[i])
+            to.add_tree(c, tree);
         c.splits.shrink_to_fit();
         c.values.shrink_to_fit();
         forest().swap(forests[i]); // both are not held at once

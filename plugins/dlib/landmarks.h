@@ -1,5 +1,5 @@
 // dlib's shape predictor (one millisecond face alignment by trees, Kazemi and Sullivan 2014), its model and its
-// answers: the same to the last bit, in a fifth of the time. A model has thousands of small trees; here those of a
+// answers: the same to the last bit, in half the time. A model has thousands of small trees; here those of a
 // cascade lie together, all first find their leaves, and then the leaves are added up in dlib's order.
 #ifndef KITH_PLUGINS_DLIB_LANDMARKS_H
 #define KITH_PLUGINS_DLIB_LANDMARKS_H
@@ -7,6 +7,7 @@
 #include "types.h"
 
 #include <dlib/image_processing/full_object_detection.h>
+#include <dlib/image_processing/shape_predictor.h>
 
 #include <cstdint>
 #include <istream>
@@ -42,6 +43,7 @@ class landmarks
     std::vector<float> pixels;
     std::vector<uint16_t> reached;
 
+    void add_tree(cascade &to, const dlib::impl::regression_tree &tree) const;
     void find_leaves(const cascade &c);
     void add_leaves(const cascade &c, std::vector<float> &shape) const;
 };

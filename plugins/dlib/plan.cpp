@@ -18,7 +18,6 @@ memory::desc describe(int n, int c, int h, int w, tag layout)
 {
     return {{n, c, h, w}, memory::data_type::f32, layout};
 }
-
 } // namespace
 
 // In the order of the library's choice; made once for all plans that want the same.

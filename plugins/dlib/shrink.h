@@ -1,5 +1,5 @@
 // One level of the detector's pyramid out of the one before, 5/6 of its size: the pixels of dlib's pyramid_down<6>, in
-// a fifth of the time where the CPU has AVX2.
+// a sixth of the time where the CPU has AVX2.
 #ifndef KITH_PLUGINS_DLIB_SHRINK_H
 #define KITH_PLUGINS_DLIB_SHRINK_H
 
