@@ -1,26 +1,26 @@
 #include "actors/gallery/codes.h"
 
+#include "actors/gallery/blocks.h"
 #include "actors/gallery/rotation.h"
 #include "actors/gallery/scan.h"
 #include "core/base/must.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BYTES_OF_GROUP = 4 * SCAN_BLOCK };
-
 struct codes {
     int dimension;
-    size_t groups, count, blocks; /* groups of 8 dimensions; blocks: allocated */
-    float range, step, slack;     /* slack: more than the arithmetic of floats may be off by */
-    float *centre, *turned;       /* what rows are taken relative to; one row, rotated */
-    uint8_t *upper, *lower;       /* scan.h's blocks; rows of 4 × groups bytes */
-    float *norms;                 /* of each: |template|^2 */
-    float *coarse, *fine;         /* of each block: the largest error of the upper half, of the whole */
+    size_t groups, count, room; /* groups of 8 dimensions; room: blocks that norms, coarse and fine have room for */
+    float range, step, slack;   /* slack: more than the arithmetic of floats may be off by */
+    float *centre, *turned;     /* what rows are taken relative to; one row, rotated */
+    struct blocks blocks;
+    float *norms;  /* of each: |template|^2 */
+    float *coarse; /* of each block: the largest error of the upper halves */
+    float *fine;   /* of each: the error of the whole */
     scan_fn scan;
-    scan_measure_fn measure;
-    scan_fine_fn fine_scan;
+    scan_row_fn scan_row;
 };
 
 struct codes *codes_new(int dimension, const float *centre, float range)
@@ -32,12 +32,12 @@ struct codes *codes_new(int dimension, const float *centre, float range)
     memcpy(c->centre, centre, (size_t)dimension * sizeof(float));
     c->dimension = dimension;
     c->groups = ((size_t)dimension + 7) / 8;
+    blocks_init(&c->blocks, c->groups);
     c->range = range;
     c->step = 2 * range / 256;
     c->slack = 1e-5f * range * sqrtf((float)dimension);
     c->scan = scan_nth(0);
-    c->measure = scan_measure_nth(0);
-    c->fine_scan = scan_fine_nth(0);
+    c->scan_row = scan_row_nth(0);
     return c;
 }
 
@@ -47,8 +47,7 @@ void codes_free(struct codes *c)
         return;
     free(c->centre);
     free(c->turned);
-    free(c->upper);
-    free(c->lower);
+    blocks_free(&c->blocks);
     free(c->norms);
     free(c->coarse);
     free(c->fine);
@@ -57,49 +56,60 @@ void codes_free(struct codes *c)
 
 size_t codes_bytes(const struct codes *c)
 {
-    return c->blocks * (c->groups * BYTES_OF_GROUP * 2 + (SCAN_BLOCK + 2) * sizeof(float));
+    return c->blocks.count * 2 * blocks_half(&c->blocks) + c->room * (2 * SCAN_BLOCK + 1) * sizeof(float);
 }
 
 /* By a quarter: doubling a large gallery would take as much again. */
 static void make_room(struct codes *c)
 {
-    size_t upper = c->groups * BYTES_OF_GROUP, before = c->blocks;
-
-    if (c->count < c->blocks * SCAN_BLOCK)
+    if (c->count < c->blocks.count * SCAN_BLOCK)
         return;
-    c->blocks += c->blocks / 4 + 4;
-    c->upper = must(realloc(c->upper, c->blocks * upper));
-    c->lower = must(realloc(c->lower, c->blocks * upper));
-    c->norms = must(realloc(c->norms, c->blocks * SCAN_BLOCK * sizeof(float)));
-    c->coarse = must(realloc(c->coarse, c->blocks * sizeof(float)));
-    c->fine = must(realloc(c->fine, c->blocks * sizeof(float)));
-    memset(c->upper + before * upper, 0, (c->blocks - before) * upper);
-    memset(c->lower + before * upper, 0, (c->blocks - before) * upper);
-    for (size_t i = before * SCAN_BLOCK; i < c->blocks * SCAN_BLOCK; i++)
-        c->norms[i] = INFINITY; /* nobody: near to nothing */
-    for (size_t i = before; i < c->blocks; i++)
-        c->coarse[i] = c->fine[i] = 0;
+    if (c->blocks.count == c->room) {
+        c->room += c->room / 4 + 4;
+        c->norms = must(realloc(c->norms, c->room * SCAN_BLOCK * sizeof(float)));
+        c->coarse = must(realloc(c->coarse, c->room * sizeof(float)));
+        c->fine = must(realloc(c->fine, c->room * SCAN_BLOCK * sizeof(float)));
+    }
+    for (size_t i = 0; i < SCAN_BLOCK; i++)
+        c->norms[c->blocks.count * SCAN_BLOCK + i] = INFINITY; /* nobody: near to nothing */
+    c->coarse[c->blocks.count] = 0;
+    blocks_add(&c->blocks);
 }
 
-/* Where the half bytes of a dimension lie. */
-static uint8_t *upper_at(const struct codes *c, size_t i, int d)
+/* Where a template's lower halves lie: 4 bytes for every 8 dimensions. */
+static uint8_t *row_of(const struct codes *c, size_t i)
 {
-    return c->upper + (i / SCAN_BLOCK * c->groups + (size_t)d / 8) * BYTES_OF_GROUP + i % SCAN_BLOCK * 4 + d % 4;
+    return blocks_lower(&c->blocks, i / SCAN_BLOCK) + i % SCAN_BLOCK * 4 * c->groups;
 }
 
-static uint8_t *lower_at(const struct codes *c, size_t i, int d)
+/* Where a half byte of a dimension lies, as scan.h has them. */
+struct place {
+    uint8_t *byte;
+    bool high;
+};
+
+static struct place upper_at(const struct codes *c, size_t i, int d)
 {
-    return c->lower + (i * c->groups + (size_t)d / 8) * 4 + d % 4;
+    uint8_t *group = blocks_upper(&c->blocks, i / SCAN_BLOCK) + (size_t)d / 8 * 4 * SCAN_BLOCK;
+
+    return (struct place){group + i % SCAN_BLOCK * 4 + d % 4, d % 8 >= 4};
 }
 
-static void put_half(uint8_t *byte, int d, unsigned half)
+static struct place lower_at(const struct codes *c, size_t i, int d)
 {
-    *byte = (uint8_t)(d % 8 < 4 ? (*byte & 0xf0) | half : (*byte & 0x0f) | half << 4);
+    const size_t bytes = 4 * c->groups, at = (size_t)d;
+
+    return (struct place){row_of(c, i) + (at < bytes ? at : at - bytes), at >= bytes};
 }
 
-static unsigned half_of(const uint8_t *byte, int d)
+static void put_half(struct place to, unsigned half)
 {
-    return d % 8 < 4 ? *byte & 15u : *byte >> 4;
+    *to.byte = (uint8_t)(to.high ? (*to.byte & 0x0f) | half << 4 : (*to.byte & 0xf0) | half);
+}
+
+static unsigned half_of(struct place from)
+{
+    return from.high ? *from.byte >> 4 : *from.byte & 15u;
 }
 
 static float decode_upper(const struct codes *c, unsigned half)
@@ -123,8 +133,8 @@ static void put(struct codes *c, size_t i, const float *row)
         float at = floorf((row[d] + c->range) / c->step), x;
         unsigned code = at <= 0 ? 0 : at >= 255 ? 255 : (unsigned)at;
 
-        put_half(upper_at(c, i, d), d, code >> 4);
-        put_half(lower_at(c, i, d), d, code & 15);
+        put_half(upper_at(c, i, d), code >> 4);
+        put_half(lower_at(c, i, d), code & 15);
         x = decode_upper(c, code >> 4);
         norm += row[d] * row[d];
         coarse += (row[d] - x) * (row[d] - x);
@@ -133,7 +143,7 @@ static void put(struct codes *c, size_t i, const float *row)
     }
     c->norms[i] = norm;
     c->coarse[i / SCAN_BLOCK] = fmaxf(c->coarse[i / SCAN_BLOCK], sqrtf(coarse));
-    c->fine[i / SCAN_BLOCK] = fmaxf(c->fine[i / SCAN_BLOCK], sqrtf(fine));
+    c->fine[i] = sqrtf(fine);
 }
 
 void codes_add(struct codes *c, const float *row)
@@ -148,13 +158,13 @@ void codes_take_last(struct codes *c, size_t to)
     size_t last = --c->count;
 
     for (int d = 0; to != last && d < c->dimension; d++) {
-        put_half(upper_at(c, to, d), d, half_of(upper_at(c, last, d), d));
-        put_half(lower_at(c, to, d), d, half_of(lower_at(c, last, d), d));
+        put_half(upper_at(c, to, d), half_of(upper_at(c, last, d)));
+        put_half(lower_at(c, to, d), half_of(lower_at(c, last, d)));
     }
     c->norms[to] = c->norms[last];
     c->norms[last] = INFINITY;
     c->coarse[to / SCAN_BLOCK] = fmaxf(c->coarse[to / SCAN_BLOCK], c->coarse[last / SCAN_BLOCK]);
-    c->fine[to / SCAN_BLOCK] = fmaxf(c->fine[to / SCAN_BLOCK], c->fine[last / SCAN_BLOCK]);
+    c->fine[to] = c->fine[last];
 }
 
 /* |narrow - template|^2 = |narrow|^2 + |template|^2 - 2 narrow·decoded - 2 narrow·(template - decoded); a decoded
@@ -177,20 +187,16 @@ void codes_prepare(const struct codes *c, const float *row, struct codes_probe *
         norm += x * x;
         sum += x;
     }
-    out->in_steps = must(calloc(c->groups * 8, sizeof(float)));
-    for (int d = 0; d < c->dimension; d++)
-        out->in_steps[d] = (probe[d] + c->range) / c->step - 0.5f;
     out->error = sqrtf(error);
     out->length = sqrtf(norm);
     out->factor = 2 * 16 * c->step * scale;
     out->offset = norm - 2 * decode_upper(c, 0) * sum;
+    out->middle = 2 * 7.5f * c->step * sum;
 }
 
 void codes_done(struct codes_probe *probe)
 {
-    free(probe->in_steps);
     free(probe->narrow);
-    probe->in_steps = NULL;
     probe->narrow = NULL;
 }
 
@@ -201,26 +207,26 @@ float codes_limit(const struct codes *c, const struct codes_probe *probe, size_t
     return within * within + 2 * probe->length * c->coarse[block] - probe->offset;
 }
 
-uint32_t codes_near(const struct codes *c, const struct codes_probe *probe, size_t block, float reach)
+uint32_t codes_near(const struct codes *c, const struct codes_probe *probe, size_t block, float reach,
+                    float about[SCAN_BLOCK])
 {
-    return c->scan(c->upper + block * c->groups * BYTES_OF_GROUP, probe->narrow, c->groups,
-                   c->norms + block * SCAN_BLOCK, probe->factor, codes_limit(c, probe, block, reach));
-}
-
-void codes_estimate(const struct codes *c, const struct codes_probe *probe, size_t block, float out[SCAN_BLOCK])
-{
-    c->measure(c->upper + block * c->groups * BYTES_OF_GROUP, probe->narrow, c->groups, c->norms + block * SCAN_BLOCK,
-               probe->factor, out);
+    return c->scan(blocks_upper(&c->blocks, block), probe->narrow, c->groups, c->norms + block * SCAN_BLOCK,
+                   probe->factor, codes_limit(c, probe, block, reach), about);
 }
 
 void codes_fetch(const struct codes *c, size_t i)
 {
-    __builtin_prefetch(lower_at(c, i, 0)); /* the upper halves were read just now */
+    __builtin_prefetch(row_of(c, i));
+    __builtin_prefetch(c->fine + i);
 }
 
-float codes_at_least(const struct codes *c, const struct codes_probe *probe, size_t i)
+/* A code stands for the middle of its step, an upper half for the middle of its 16 steps: between the two lie
+ * lower - 7.5 steps. */
+float codes_at_least(const struct codes *c, const struct codes_probe *probe, size_t i, float about)
 {
-    float squared = c->fine_scan(upper_at(c, i, 0), lower_at(c, i, 0), c->groups, probe->in_steps);
+    int32_t lower = c->scan_row(row_of(c, i), 4 * c->groups, probe->narrow);
+    float squared = about + probe->offset - probe->factor / 16 * (float)lower + probe->middle;
+    float off = 2 * probe->length * c->fine[i] + 1e-5f * (c->norms[i] + probe->length * probe->length);
 
-    return sqrtf(squared) * c->step - c->fine[i / SCAN_BLOCK] - c->slack;
+    return sqrtf(fmaxf(squared - off, 0)) - probe->error - c->slack;
 }

@@ -8,8 +8,7 @@
  *     |probe - template|^2 = |probe|^2 + |template|^2 - 2 probe·decoded - 2 probe·(template - decoded)
  *                         >= |probe|^2 + |template|^2 - 2 probe·decoded - 2 |probe| |template - decoded|
  *
- * (and, at the closer look, by the triangle inequality) who is farther than that from being near is left out for
- * certain: the search is exact. A number outside the range only makes its template's error larger. One thread.
+ * who is farther than that from being near is left out for certain: the search is exact. A number outside the range only makes its template's error larger. One thread.
  */
 #ifndef KITH_ACTORS_GALLERY_CODES_H
 #define KITH_ACTORS_GALLERY_CODES_H
@@ -21,10 +20,11 @@
 
 struct codes;
 
-struct codes_probe {                     /* a probe, made ready for the search; of codes_prepare */
-    int8_t *narrow;                      /* relative to the centre and rotated, in 8 bits */
-    float *in_steps;                     /* the same, as codes count: 7 is in the middle of the eighth step */
-    float factor, offset, error, length; /* error: of `narrow`; length: |narrow| */
+struct codes_probe {      /* a probe, made ready for the search; of codes_prepare */
+    int8_t *narrow;       /* relative to the centre and rotated, in 8 bits */
+    float error, length;  /* of `narrow`, and |narrow| */
+    float factor, offset; /* from what a scan measures to a square of a distance */
+    float middle;         /* and from upper halves to whole codes */
 };
 
 /* `centre`: about the mean of the templates; `range`: of a number of theirs, relative to it and rotated, so that each
@@ -40,14 +40,14 @@ void codes_take_last(struct codes *c, size_t to);
 void codes_prepare(const struct codes *c, const float *probe, struct codes_probe *out);
 void codes_done(struct codes_probe *probe);
 
-/* Of the templates 16 × block and the 15 after it: bit i is 0 when it is farther than `reach` for certain. */
-uint32_t codes_near(const struct codes *c, const struct codes_probe *probe, size_t block, float reach);
-/* The same in two steps: about how far each of a block is, on a scale of the probe's own, and how much that may be. */
-void codes_estimate(const struct codes *c, const struct codes_probe *probe, size_t block, float out[SCAN_BLOCK]);
+/* Of the templates 16 × block and the 15 after it: bit i is 0 when it is farther than `reach` for certain. `about` gets
+ * how far each is, on a scale of the probe's own: those that are at most codes_limit() have their bit set. */
+uint32_t codes_near(const struct codes *c, const struct codes_probe *probe, size_t block, float reach,
+                    float about[SCAN_BLOCK]);
 float codes_limit(const struct codes *c, const struct codes_probe *probe, size_t block, float reach);
 /* It is looked at more closely soon. */
 void codes_fetch(const struct codes *c, size_t i);
-/* It is not nearer than this. */
-float codes_at_least(const struct codes *c, const struct codes_probe *probe, size_t i);
+/* It is not nearer than this. `about`: of codes_near(). */
+float codes_at_least(const struct codes *c, const struct codes_probe *probe, size_t i, float about);
 
 #endif

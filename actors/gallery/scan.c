@@ -3,8 +3,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-static void measure_plain(const uint8_t *block, const int8_t *probe, size_t groups, const float norms[SCAN_BLOCK],
-                          float factor, float out[SCAN_BLOCK])
+static uint32_t scan_plain(const uint8_t *block, const int8_t *probe, size_t groups, const float norms[SCAN_BLOCK],
+                           float factor, float limit, float out[SCAN_BLOCK])
 {
     int32_t sums[SCAN_BLOCK] = {0};
 
@@ -14,68 +14,20 @@ static void measure_plain(const uint8_t *block, const int8_t *probe, size_t grou
                 sums[i] += (block[i * 4 + k] & 15) * probe[k] + (block[i * 4 + k] >> 4) * probe[4 + k];
     for (int i = 0; i < SCAN_BLOCK; i++)
         out[i] = norms[i] - factor * (float)sums[i];
+    return scan_below(out, limit);
 }
 
-static uint32_t scan_plain(const uint8_t *block, const int8_t *probe, size_t groups, const float norms[SCAN_BLOCK],
-                           float factor, float limit)
+static int32_t row_plain(const uint8_t *row, size_t bytes, const int8_t *probe)
 {
-    float values[SCAN_BLOCK];
-    uint32_t near = 0;
+    int32_t sum = 0;
 
-    measure_plain(block, probe, groups, norms, factor, values);
-    for (int i = 0; i < SCAN_BLOCK; i++)
-        near |= (uint32_t)(values[i] <= limit) << i;
-    return near;
-}
-
-/* Eight codes, one a byte, in the order of their dimensions. */
-static uint64_t codes_of(const uint8_t *upper, const uint8_t *lower)
-{
-    const uint32_t low = 0x0f0f0f0fu;
-    uint32_t u, l;
-
-    memcpy(&u, upper, 4);
-    memcpy(&l, lower, 4);
-    return ((u & low) << 4 | (l & low)) | (uint64_t)((u & ~low) | (l >> 4 & low)) << 32;
-}
-
-static float fine_plain(const uint8_t *upper, const uint8_t *lower, size_t groups, const float *probe)
-{
-    float sums[8] = {0}, sum = 0;
-
-    for (size_t g = 0; g < groups; g++, upper += 4 * SCAN_BLOCK, lower += 4, probe += 8) {
-        uint64_t codes = codes_of(upper, lower);
-
-        for (int k = 0; k < 8; k++) {
-            float x = (float)(codes >> (8 * k) & 255) - probe[k];
-
-            sums[k] += x * x;
-        }
-    }
-    for (int k = 0; k < 8; k++)
-        sum += sums[k];
+    for (size_t i = 0; i < bytes; i++)
+        sum += (row[i] & 15) * probe[i] + (row[i] >> 4) * probe[bytes + i];
     return sum;
 }
 
 #ifdef __x86_64__
 #include <immintrin.h>
-
-__attribute__((target("avx2,fma"))) static float fine_avx2(const uint8_t *upper, const uint8_t *lower, size_t groups,
-                                                           const float *probe)
-{
-    __m256 sum = _mm256_setzero_ps();
-    __m128 half;
-
-    for (size_t g = 0; g < groups; g++, upper += 4 * SCAN_BLOCK, lower += 4, probe += 8) {
-        __m256i codes = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)codes_of(upper, lower)));
-        __m256 x = _mm256_sub_ps(_mm256_cvtepi32_ps(codes), _mm256_loadu_ps(probe));
-
-        sum = _mm256_fmadd_ps(x, x, sum);
-    }
-    half = _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps(sum, 1));
-    half = _mm_add_ps(half, _mm_movehl_ps(half, half));
-    return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
-}
 
 enum { AHEAD = 4096 }; /* bytes: the processor does not look beyond a page by itself */
 
@@ -88,11 +40,20 @@ __attribute__((target("avx2"))) static __m256i pairs_avx2(__m256i codes, __m256i
                             _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(codes, 4), low), second));
 }
 
-/* norms - factor × sum of a block, eight templates each. */
-__attribute__((target("avx2"), always_inline)) static inline void values_avx2(const uint8_t *block, const int8_t *probe,
-                                                                              size_t groups,
-                                                                              const float norms[SCAN_BLOCK],
-                                                                              float factor, __m256 out[2])
+/* Eight templates: out = norms - factor × sums, and which are at most `limit`. */
+__attribute__((target("avx2"))) static inline uint32_t finish_avx2(__m256i sums, const float *norms, float factor,
+                                                                   float limit, float *out)
+{
+    __m256 values =
+        _mm256_sub_ps(_mm256_loadu_ps(norms), _mm256_mul_ps(_mm256_set1_ps(factor), _mm256_cvtepi32_ps(sums)));
+
+    _mm256_storeu_ps(out, values);
+    return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(values, _mm256_set1_ps(limit), _CMP_LE_OQ));
+}
+
+__attribute__((target("avx2"))) static uint32_t scan_avx2(const uint8_t *block, const int8_t *probe, size_t groups,
+                                                          const float norms[SCAN_BLOCK], float factor, float limit,
+                                                          float out[SCAN_BLOCK])
 {
     enum { TOGETHER = 4 }; /* 4 × 4 × 15 × 127 still fits into 16 bits */
     const __m256i ones = _mm256_set1_epi16(1);
@@ -115,38 +76,39 @@ __attribute__((target("avx2"), always_inline)) static inline void values_avx2(co
         a = _mm256_add_epi32(a, _mm256_madd_epi16(c, ones));
         b = _mm256_add_epi32(b, _mm256_madd_epi16(d, ones));
     }
-    out[0] = _mm256_sub_ps(_mm256_loadu_ps(norms), _mm256_mul_ps(_mm256_set1_ps(factor), _mm256_cvtepi32_ps(a)));
-    out[1] = _mm256_sub_ps(_mm256_loadu_ps(norms + 8), _mm256_mul_ps(_mm256_set1_ps(factor), _mm256_cvtepi32_ps(b)));
+    return finish_avx2(a, norms, factor, limit, out) | finish_avx2(b, norms + 8, factor, limit, out + 8) << 8;
 }
 
-__attribute__((target("avx2"))) static uint32_t scan_avx2(const uint8_t *block, const int8_t *probe, size_t groups,
-                                                          const float norms[SCAN_BLOCK], float factor, float limit)
+__attribute__((target("avx2"))) static int32_t row_avx2(const uint8_t *row, size_t bytes, const int8_t *probe)
 {
-    __m256 values[2];
+    const size_t whole = bytes / 32 * 32;
+    const __m256i ones = _mm256_set1_epi16(1);
+    __m256i sums = _mm256_setzero_si256();
+    __m128i half;
+    int32_t rest = 0;
 
-    values_avx2(block, probe, groups, norms, factor, values);
-    return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(values[0], _mm256_set1_ps(limit), _CMP_LE_OQ)) |
-           (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(values[1], _mm256_set1_ps(limit), _CMP_LE_OQ)) << 8;
-}
+    for (size_t i = 0; i < whole; i += 32) {
+        __m256i codes = _mm256_loadu_si256((const void *)(row + i));
+        __m256i first = _mm256_loadu_si256((const void *)(probe + i));
+        __m256i second = _mm256_loadu_si256((const void *)(probe + bytes + i));
 
-__attribute__((target("avx2"))) static void measure_avx2(const uint8_t *block, const int8_t *probe, size_t groups,
-                                                         const float norms[SCAN_BLOCK], float factor,
-                                                         float out[SCAN_BLOCK])
-{
-    __m256 values[2];
-
-    values_avx2(block, probe, groups, norms, factor, values);
-    _mm256_storeu_ps(out, values[0]);
-    _mm256_storeu_ps(out + 8, values[1]);
+        sums = _mm256_add_epi32(sums, _mm256_madd_epi16(pairs_avx2(codes, first, second), ones));
+    }
+    for (size_t i = whole; i < bytes; i++)
+        rest += (row[i] & 15) * probe[i] + (row[i] >> 4) * probe[bytes + i];
+    half = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+    half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4e));
+    return rest + _mm_cvtsi128_si32(_mm_add_epi32(half, _mm_shuffle_epi32(half, 0xb1)));
 }
 
 #define VNNI __attribute__((target("avx512f,avx512bw,avx512vnni")))
 
-VNNI static inline __m512 values_vnni(const uint8_t *block, const int8_t *probe, size_t groups,
-                                      const float norms[SCAN_BLOCK], float factor)
+VNNI static uint32_t scan_vnni(const uint8_t *block, const int8_t *probe, size_t groups, const float norms[SCAN_BLOCK],
+                               float factor, float limit, float out[SCAN_BLOCK])
 {
     const __m512i low = _mm512_set1_epi8(15);
     __m512i a = _mm512_setzero_si512(), b = _mm512_setzero_si512();
+    __m512 values;
 
     for (size_t g = 0; g < groups; g++, block += 4 * SCAN_BLOCK, probe += 8) {
         __m512i x = _mm512_loadu_si512((const void *)block);
@@ -158,33 +120,22 @@ VNNI static inline __m512 values_vnni(const uint8_t *block, const int8_t *probe,
         a = _mm512_dpbusd_epi32(a, _mm512_and_si512(x, low), _mm512_set1_epi32(first));
         b = _mm512_dpbusd_epi32(b, _mm512_and_si512(_mm512_srli_epi16(x, 4), low), _mm512_set1_epi32(second));
     }
-    return _mm512_sub_ps(_mm512_loadu_ps(norms),
-                         _mm512_mul_ps(_mm512_set1_ps(factor), _mm512_cvtepi32_ps(_mm512_add_epi32(a, b))));
-}
-
-VNNI static uint32_t scan_vnni(const uint8_t *block, const int8_t *probe, size_t groups, const float norms[SCAN_BLOCK],
-                               float factor, float limit)
-{
-    return _mm512_cmp_ps_mask(values_vnni(block, probe, groups, norms, factor), _mm512_set1_ps(limit), _CMP_LE_OQ);
-}
-
-VNNI static void measure_vnni(const uint8_t *block, const int8_t *probe, size_t groups, const float norms[SCAN_BLOCK],
-                              float factor, float out[SCAN_BLOCK])
-{
-    _mm512_storeu_ps(out, values_vnni(block, probe, groups, norms, factor));
+    values = _mm512_sub_ps(_mm512_loadu_ps(norms),
+                           _mm512_mul_ps(_mm512_set1_ps(factor), _mm512_cvtepi32_ps(_mm512_add_epi32(a, b))));
+    _mm512_storeu_ps(out, values);
+    return _mm512_cmp_ps_mask(values, _mm512_set1_ps(limit), _CMP_LE_OQ);
 }
 #endif
 
 static const struct {
     const char *name;
     scan_fn fn;
-    scan_measure_fn measure;
 } scans[] = {/* the fastest first */
 #ifdef __x86_64__
-             {"avx512-vnni", scan_vnni, measure_vnni},
-             {"avx2", scan_avx2, measure_avx2},
+             {"avx512-vnni", scan_vnni},
+             {"avx2", scan_avx2},
 #endif
-             {"plain", scan_plain, measure_plain}};
+             {"plain", scan_plain}};
 
 static bool runs_here(size_t i)
 {
@@ -197,33 +148,19 @@ static bool runs_here(size_t i)
     return scans[i].fn == scan_plain;
 }
 
-static int find_nth(int n)
+scan_fn scan_nth(int n)
 {
     for (size_t i = 0; i < sizeof scans / sizeof scans[0]; i++)
         if (runs_here(i) && n-- == 0)
-            return (int)i;
-    return -1;
+            return scans[i].fn;
+    return NULL;
 }
 
-scan_fn scan_nth(int n)
-{
-    int i = find_nth(n);
-
-    return i < 0 ? NULL : scans[i].fn;
-}
-
-scan_measure_fn scan_measure_nth(int n)
-{
-    int i = find_nth(n);
-
-    return i < 0 ? NULL : scans[i].measure;
-}
-
-scan_fine_fn scan_fine_nth(int n)
+scan_row_fn scan_row_nth(int n)
 {
 #ifdef __x86_64__
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && n-- == 0)
-        return fine_avx2;
+    if (__builtin_cpu_supports("avx2") && n-- == 0)
+        return row_avx2;
 #endif
-    return n == 0 ? fine_plain : NULL;
+    return n == 0 ? row_plain : NULL;
 }

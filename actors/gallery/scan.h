@@ -9,27 +9,39 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 enum { SCAN_BLOCK = 16 };
 
-/* Which of a block's 16 templates may be near: bit i is set when norms[i] - factor × sum(code × probe) <= limit.
- * `groups`: dimensions / 8. */
+/* Measures a block's 16 templates: out[i] = norms[i] - factor × sum(code × probe). Returns which of them may be near:
+ * bit i is set when out[i] <= limit. `groups`: dimensions / 8. */
 typedef uint32_t (*scan_fn)(const uint8_t *block, const int8_t *probe, size_t groups, const float norms[SCAN_BLOCK],
-                            float factor, float limit);
+                            float factor, float limit, float out[SCAN_BLOCK]);
 
-/* The same numbers, norms[i] - factor × sum, themselves. */
-typedef void (*scan_measure_fn)(const uint8_t *block, const int8_t *probe, size_t groups, const float norms[SCAN_BLOCK],
-                                float factor, float out[SCAN_BLOCK]);
+/* Which are at most `limit`: bit i is set when values[i] is. */
+static inline uint32_t scan_below(const float values[SCAN_BLOCK], float limit)
+{
+    uint32_t below = 0;
 
-/* The next closer look, at one template: the sum of (code - probe)^2. `upper` is its place in the block; `lower` its
- * own row, 4 bytes for every 8 dimensions, halves as above; a code is upper × 16 + lower. `probe`: groups × 8 numbers.
- */
-typedef float (*scan_fine_fn)(const uint8_t *upper, const uint8_t *lower, size_t groups, const float *probe);
-scan_fine_fn scan_fine_nth(int n);
+#ifdef __SSE2__
+    for (int i = 0; i < SCAN_BLOCK; i += 4)
+        below |= (uint32_t)_mm_movemask_ps(_mm_cmple_ps(_mm_loadu_ps(values + i), _mm_set1_ps(limit))) << i;
+#else
+    for (int i = 0; i < SCAN_BLOCK; i++)
+        below |= (uint32_t)(values[i] <= limit) << i;
+#endif
+    return below;
+}
+
+/* The closer look, at one template's row of half bytes: the sum of code × probe. The low half of byte i is dimension i,
+ * the high half dimension bytes + i. */
+typedef int32_t (*scan_row_fn)(const uint8_t *row, size_t bytes, const int8_t *probe);
 
 /* Each that this CPU can run, the fastest (AVX-512 VNNI, AVX2, plain C) first: the n-th, or NULL when there are no
  * more. */
 scan_fn scan_nth(int n);
-scan_measure_fn scan_measure_nth(int n);
+scan_row_fn scan_row_nth(int n);
 
 #endif

@@ -4,7 +4,7 @@
 #include "actors/gallery/embedding.h"
 #include "actors/gallery/owners.h"
 #include "actors/gallery/rows.h"
-#include "actors/gallery/scan.h"
+#include "actors/gallery/search.h"
 #include "core/base/must.h"
 #include "plugins/recognizer.h"
 
@@ -13,10 +13,8 @@
 #include <string.h>
 
 enum {
-    CODED_FROM = 256,       /* fewer are compared one by one */
-    REGRID_BELOW = 1 << 18, /* a gallery of that size knows what range its numbers have */
-    TILE = 512,             /* blocks that several probes look at while they are in the cache */
-    AHEAD = 8               /* blocks that are scanned before those that seem near are looked at */
+    CODED_FROM = 256,      /* fewer are compared one by one */
+    REGRID_BELOW = 1 << 18 /* a gallery of that size knows what range its numbers have */
 };
 
 struct shelf {
@@ -238,163 +236,23 @@ void shelf_remove_person(struct shelf *s, int64_t person)
 
 /* --- the search --- */
 
-struct search {
-    const float *probe;
-    struct codes_probe coded;
-    struct hit *hits;
-    int count, max;
-    float reach; /* in the codes' space: who is farther is not among them */
-};
-
-static void keep(const struct shelf *s, struct search *q, size_t slot, double distance)
-{
-    int64_t person = owners_of(s->owners, slot);
-    int at = 0;
-
-    if (q->count == q->max && distance >= q->hits[q->max - 1].distance)
-        return;
-    while (at < q->count && q->hits[at].person != person)
-        at++;
-    if (at < q->count && q->hits[at].distance <= distance)
-        return;
-    if (at == q->count && q->count < q->max)
-        q->count++;
-    else if (at == q->count)
-        at = q->max - 1;
-    for (; at > 0 && q->hits[at - 1].distance > distance; at--)
-        q->hits[at] = q->hits[at - 1];
-    q->hits[at] = (struct hit){.person = person, .slot = slot, .distance = distance};
-    if (q->count == q->max) {
-        double reach = q->hits[q->max - 1].distance;
-
-        q->reach = (float)(s->metric == KITH_METRIC_COSINE ? sqrt(2 * fmax(reach, 0)) : reach) * 1.000001f;
-    }
-}
-
-static void compare(struct shelf *s, struct search *q, size_t slot)
-{
-    keep(s, q, slot, embedding_distance(s->metric, q->probe, rows_get(s->rows, slot), s->dimension));
-}
-
-static void search_all(struct shelf *s, struct search *q)
-{
-    for (size_t i = 0; i < s->count; i++)
-        compare(s, q, i);
-}
-
-/* Those of `n` blocks whose bits are set: what the closer look needs is on its way while others are scanned. */
-static void look_closer(struct shelf *s, struct search *q, size_t from, size_t n, uint32_t *near)
-{
-    for (size_t b = 0; b < n; b++)
-        for (; near[b]; near[b] &= near[b] - 1) {
-            size_t i = (from + b) * SCAN_BLOCK + (size_t)__builtin_ctz(near[b]);
-
-            if (i < s->count && !(codes_at_least(s->codes, &q->coded, i) > q->reach))
-                compare(s, q, i);
-        }
-}
-
-static void fetch(const struct shelf *s, size_t block, uint32_t near)
-{
-    for (; near; near &= near - 1)
-        codes_fetch(s->codes, block * SCAN_BLOCK + (size_t)__builtin_ctz(near));
-}
-
-static void search_blocks(struct shelf *s, struct search *q, size_t from, size_t to)
-{
-    uint32_t near[AHEAD];
-
-    for (; from < to; from += AHEAD) {
-        size_t n = to - from < AHEAD ? to - from : AHEAD;
-
-        for (size_t b = 0; b < n; b++)
-            fetch(s, from + b, near[b] = codes_near(s->codes, &q->coded, from + b, q->reach));
-        look_closer(s, q, from, n, near);
-    }
-}
-
-/* Compares those of `count` who seem the nearest. */
-static void compare_likely(struct shelf *s, struct search *q, const float *values, size_t count)
-{
-    enum { LIKELY = 8 };
-    size_t slots[LIKELY];
-    int kept = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        int at;
-
-        if (kept == LIKELY && values[i] >= values[slots[LIKELY - 1]])
-            continue;
-        at = kept < LIKELY ? kept++ : LIKELY - 1;
-        for (; at > 0 && values[slots[at - 1]] > values[i]; at--)
-            slots[at] = slots[at - 1];
-        slots[at] = i;
-    }
-    for (int i = 0; i < kept; i++)
-        compare(s, q, slots[i]);
-}
-
-/* The first blocks: the likely first, so that who is farther than they are is left out from the beginning, and not only
- * once the search has come across them. `values` has room for them all. */
-static void search_first(struct shelf *s, struct search *q, size_t blocks, float *values)
-{
-    for (size_t b = 0; b < blocks; b++)
-        codes_estimate(s->codes, &q->coded, b, values + b * SCAN_BLOCK);
-    compare_likely(s, q, values, blocks * SCAN_BLOCK < s->count ? blocks * SCAN_BLOCK : s->count);
-    for (size_t from = 0; from < blocks; from += AHEAD) {
-        size_t n = blocks - from < AHEAD ? blocks - from : AHEAD;
-        uint32_t near[AHEAD] = {0};
-
-        for (size_t b = 0; b < n; b++) {
-            const float *of = values + (from + b) * SCAN_BLOCK;
-            float limit = codes_limit(s->codes, &q->coded, from + b, q->reach);
-
-            for (int i = 0; i < SCAN_BLOCK; i++)
-                near[b] |= (uint32_t)(of[i] <= limit) << i;
-            fetch(s, from + b, near[b]);
-        }
-        look_closer(s, q, from, n, near);
-    }
-}
-
-static void search_codes(struct shelf *s, struct search *list, int count)
-{
-    size_t blocks = (s->count + SCAN_BLOCK - 1) / SCAN_BLOCK, first = blocks < TILE ? blocks : TILE;
-    float *values = must(malloc(first * SCAN_BLOCK * sizeof *values));
-
-    for (int i = 0; i < count; i++)
-        search_first(s, &list[i], first, values);
-    for (size_t b = first; b < blocks; b += TILE)
-        for (int i = 0; i < count; i++)
-            search_blocks(s, &list[i], b, b + TILE < blocks ? b + TILE : blocks);
-    free(values);
-}
-
 void shelf_search(struct shelf *s, uint32_t metric, const float *const *probes, int count, struct hit *const *hits,
                   int *found, int max)
 {
-    struct search *list = must(calloc((size_t)count + 1, sizeof *list));
-    float *units = must(malloc(((size_t)count * (size_t)s->dimension + 1) * sizeof(float)));
+    const size_t dimension = (size_t)s->dimension;
+    float *room = must(malloc(((size_t)count * dimension + 1) * sizeof(float)));
+    const float **forms = must(malloc(((size_t)count + 1) * sizeof *forms));
 
     refresh_codes(s, metric);
-    for (int i = 0; i < count; i++) {
-        list[i] = (struct search){.probe = probes[i], .hits = hits[i], .max = max, .reach = INFINITY};
-        if (s->codes) {
-            float *form = units + (size_t)i * (size_t)s->dimension;
-
-            memcpy(form, coded_form(s, probes[i]), (size_t)s->dimension * sizeof(float));
-            codes_prepare(s->codes, form, &list[i].coded);
-        }
-    }
-    if (s->codes)
-        search_codes(s, list, count);
-    for (int i = 0; i < count; i++) {
-        if (!s->codes)
-            search_all(s, &list[i]);
-        else
-            codes_done(&list[i].coded);
-        found[i] = list[i].count;
-    }
-    free(units);
-    free(list);
+    for (int i = 0; i < count; i++)
+        forms[i] = memcpy(room + (size_t)i * dimension, coded_form(s, probes[i]), dimension * sizeof(float));
+    search_nearest(&(struct search_among){.rows = s->rows,
+                                          .codes = s->codes,
+                                          .owners = s->owners,
+                                          .count = s->count,
+                                          .dimension = s->dimension,
+                                          .metric = metric},
+                   probes, forms, count, hits, found, max);
+    free(forms);
+    free(room);
 }

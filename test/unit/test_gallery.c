@@ -1,4 +1,5 @@
 /* The search among templates: exact, whatever is added and removed meanwhile, by every kind of instructions. */
+#include "actors/gallery/codes.h"
 #include "actors/gallery/embedding.h"
 #include "actors/gallery/index.h"
 #include "actors/gallery/owners.h"
@@ -269,7 +270,7 @@ static void test_every_kind_of_instructions_says_the_same(void **state)
     enum { GROUPS = 16 };
     uint8_t block[GROUPS * 4 * SCAN_BLOCK];
     int8_t probe[GROUPS * 8];
-    float norms[SCAN_BLOCK];
+    float norms[SCAN_BLOCK], expected[SCAN_BLOCK], values[SCAN_BLOCK];
     scan_fn plain = NULL;
 
     (void)state;
@@ -277,6 +278,7 @@ static void test_every_kind_of_instructions_says_the_same(void **state)
         plain = scan_nth(n); /* the last */
     srand(3);
     for (int round = 0; round < 200; round++) {
+        uint32_t near;
         float limit = 0;
 
         for (size_t i = 0; i < sizeof block; i++)
@@ -286,47 +288,112 @@ static void test_every_kind_of_instructions_says_the_same(void **state)
         for (int i = 0; i < SCAN_BLOCK; i++)
             norms[i] = (float)(rand() % 4000) / 1000;
         limit = norms[round % SCAN_BLOCK];
+        near = plain(block, probe, GROUPS, norms, 1e-4f, limit, expected);
+        for (int i = 0; i < SCAN_BLOCK; i++)
+            assert_int_equal(near >> i & 1, expected[i] <= limit);
         for (int n = 0; scan_nth(n); n++) {
-            uint32_t near = scan_nth(n)(block, probe, GROUPS, norms, 1e-4f, limit), measured = 0;
-            float values[SCAN_BLOCK];
-
-            assert_int_equal(near, plain(block, probe, GROUPS, norms, 1e-4f, limit));
-            scan_measure_nth(n)(block, probe, GROUPS, norms, 1e-4f, values);
-            for (int i = 0; i < SCAN_BLOCK; i++)
-                measured |= (uint32_t)(values[i] <= limit) << i;
-            assert_int_equal(measured, near);
+            assert_int_equal(near, scan_nth(n)(block, probe, GROUPS, norms, 1e-4f, limit, values));
+            assert_memory_equal(values, expected, sizeof values);
         }
+        assert_int_equal(scan_below(expected, limit), near);
     }
 }
 
 static void test_the_closer_look_is_the_same_by_every_kind_of_instructions(void **state)
 {
-    enum { GROUPS = 5 };
-    uint8_t block[GROUPS * 4 * SCAN_BLOCK], lower[GROUPS * 4];
-    float probe[GROUPS * 8];
+    enum { MOST_BYTES = 100 };
+    uint8_t row[MOST_BYTES];
+    int8_t probe[2 * MOST_BYTES];
 
     (void)state;
     srand(4);
-    for (int round = 0; round < 200; round++) {
-        size_t i = (size_t)round % SCAN_BLOCK;
-        double expected = 0;
+    for (size_t bytes = 4; bytes <= MOST_BYTES; bytes += 4) {
+        int expected = 0;
 
-        for (size_t k = 0; k < sizeof block; k++)
-            block[k] = (uint8_t)rand();
-        for (size_t k = 0; k < sizeof lower; k++)
-            lower[k] = (uint8_t)rand();
-        for (size_t d = 0; d < GROUPS * 8; d++) {
-            size_t shift = d % 8 < 4 ? 0 : 4;
-            int high = block[d / 8 * 4 * SCAN_BLOCK + i * 4 + d % 4] >> shift & 15;
-            int low = lower[d / 8 * 4 + d % 4] >> shift & 15;
-
-            probe[d] = (float)(rand() % 2560) / 10;
-            expected += pow(high * 16 + low - (double)probe[d], 2);
-        }
-        for (int n = 0; scan_fine_nth(n); n++)
-            assert_true(fabs((double)scan_fine_nth(n)(block + i * 4, lower, GROUPS, probe) - expected) <
-                        1e-5 * expected);
+        for (size_t i = 0; i < bytes; i++)
+            row[i] = (uint8_t)(bytes == 4 ? 255 : rand());
+        for (size_t i = 0; i < 2 * bytes; i++)
+            probe[i] = (int8_t)(bytes == 4 ? -127 : rand() % 255 - 127);
+        for (size_t i = 0; i < bytes; i++)
+            expected += row[i] % 16 * probe[i] + row[i] / 16 * probe[bytes + i];
+        for (int n = 0; scan_row_nth(n); n++)
+            assert_int_equal(scan_row_nth(n)(row, bytes, probe), expected);
     }
+}
+
+/* Nothing is said to be farther than it is, and what is inside the range hardly nearer: else everybody were compared.
+ */
+static void test_codes_tell_how_near_at_least(void **state)
+{
+    enum { TEMPLATES = 1000 };
+    static float rows[TEMPLATES][DIMENSION];
+    float centre[DIMENSION] = {0}, probe[DIMENSION], about[SCAN_BLOCK];
+    struct codes *c = codes_new(DIMENSION, centre, 1.6f); /* numbers of noise() are hardly ever larger */
+    int close = 0;
+
+    (void)state;
+    srand(8);
+    for (int i = 0; i < TEMPLATES; i++) {
+        for (int d = 0; d < DIMENSION; d++)
+            rows[i][d] = noise() + (i % 50 == 1 && d == 0 ? 9 : 0);
+        codes_add(c, rows[i]);
+    }
+    codes_take_last(c, 51); /* one outside the range gives way to one inside */
+    memcpy(rows[51], rows[TEMPLATES - 1], sizeof rows[51]);
+    for (int i = 0; i < TEMPLATES - 1; i++) {
+        struct codes_probe coded;
+        float truth, least;
+        size_t block = (size_t)i / SCAN_BLOCK;
+
+        for (int d = 0; d < DIMENSION; d++)
+            probe[d] = i % 2 ? noise() : rows[i][d] + noise() / 9; /* of strangers; of the same */
+        truth = sqrtf(embedding_squared(probe, rows[i], DIMENSION));
+        codes_prepare(c, probe, &coded);
+        assert_true(codes_near(c, &coded, block, truth, about) >> (i % SCAN_BLOCK) & 1);
+        least = codes_at_least(c, &coded, (size_t)i, about[i % SCAN_BLOCK]);
+        assert_true(least <= truth);
+        close += i % 2 && least > 0.98f * truth;
+        assert_true(i != 51 || least > 0.98f * truth);
+        codes_done(&coded);
+    }
+    assert_in_range(close, TEMPLATES / 2 * 80 / 100, TEMPLATES / 2);
+    codes_free(c);
+}
+
+/* Codes lie in pieces: with that many dimensions there are three. */
+static void test_a_gallery_of_several_pieces(void **state)
+{
+    enum { MANY = 9000, LONG = 1024 };
+    float *rows = malloc(sizeof(float) * MANY * LONG), *probe = malloc(sizeof(float) * LONG);
+    struct shelf *s = shelf_new("m", LONG, "/tmp", 1 << 20);
+
+    (void)state;
+    assert_non_null(rows);
+    assert_non_null(probe);
+    srand(6);
+    for (int i = 0; i < MANY; i++) {
+        for (int d = 0; d < LONG; d++)
+            rows[i * LONG + d] = (float)(rand() % 2001 - 1000) / 1000;
+        assert_true(shelf_add(s, i + 1, i + 1, rows + (size_t)i * LONG));
+    }
+    for (int i = 0; i < MANY; i += 500) {
+        struct hit hits[K], *list = hits;
+        const float *probes = probe;
+        int found, nearer = 0;
+
+        for (int d = 0; d < LONG; d++) /* between two of them */
+            probe[d] = 0.7f * rows[i * LONG + d] + 0.3f * rows[(MANY - 1 - i) * LONG + d];
+        shelf_search(s, KITH_METRIC_L2, &probes, 1, &list, &found, K);
+        assert_int_equal(found, K);
+        assert_int_equal(hits[0].person, i + 1);
+        assert_int_equal(hits[1].person, MANY - i);
+        for (int j = 0; j < MANY; j++)
+            nearer += embedding_distance(KITH_METRIC_L2, probe, rows + (size_t)j * LONG, LONG) < hits[K - 1].distance;
+        assert_int_equal(nearer, K - 1);
+    }
+    shelf_free(s);
+    free(probe);
+    free(rows);
 }
 
 static void test_a_rotation_keeps_distances_and_shares_them_out(void **state)
@@ -424,6 +491,8 @@ int main(void)
         cmocka_unit_test(test_finds_what_a_comparison_with_everybody_finds),
         cmocka_unit_test(test_embeddings_that_lie_in_a_file_are_found_as_well),
         cmocka_unit_test(test_every_kind_of_instructions_says_the_same),
+        cmocka_unit_test(test_codes_tell_how_near_at_least),
+        cmocka_unit_test(test_a_gallery_of_several_pieces),
         cmocka_unit_test(test_the_closer_look_is_the_same_by_every_kind_of_instructions),
         cmocka_unit_test(test_a_rotation_keeps_distances_and_shares_them_out),
         cmocka_unit_test(test_owners_keep_who_has_what),
