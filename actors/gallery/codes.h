@@ -8,7 +8,8 @@
  *     |probe - template|^2 = |probe|^2 + |template|^2 - 2 probe·decoded - 2 probe·(template - decoded)
  *                         >= |probe|^2 + |template|^2 - 2 probe·decoded - 2 |probe| |template - decoded|
  *
- * who is farther than that from being near is left out for certain: the search is exact. A number outside the range only makes its template's error larger. One thread.
+ * who is farther than that from being near is left out for certain: the search is exact. A number outside the range
+ * only makes its template's error larger. One thread.
  */
 #ifndef KITH_ACTORS_GALLERY_CODES_H
 #define KITH_ACTORS_GALLERY_CODES_H

@@ -12,30 +12,50 @@ namespace dlib_recognizer
 namespace
 {
 using pyramid = dlib::pyramid_down<6>; // the detector's own
+
+// A window's weights on one plane as a sum of products: singular values that are no more than rounding are left out.
+void separate(const dlib::matrix<double> &weights, int plane, int detector, hog::filters &to)
+{
+    constexpr double NOTHING = 1e-9; // of the largest
+    dlib::matrix<double> down, values, across;
+
+    dlib::svd(weights, down, values, across);
+    const dlib::matrix<double, 0, 1> worth = dlib::diag(values);
+
+    for (long k = 0; k < worth.size(); k++) {
+        hog::thin part{detector, {}, {}};
+
+        if (worth(k) <= NOTHING * dlib::max(worth))
+            continue;
+        for (int i = 0; i < hog::WINDOW; i++) {
+            part.down[i] = static_cast<float>(down(i, k) * worth(k));
+            part.across[i] = static_cast<float>(across(i, k));
+        }
+        to.add(plane, part);
+    }
+}
 } // namespace
 
 frontal::frontal()
 {
     const dlib::frontal_face_detector detector = dlib::get_frontal_face_detector();
     const auto &scanner = detector.get_scanner();
-    const unsigned long count = detector.num_detectors();
-    const auto cells = static_cast<size_t>(scanner.get_fhog_window_width());
+    constexpr long CELLS = hog::WINDOW * hog::WINDOW;
 
-    if (cells != scanner.get_fhog_window_height() || scanner.get_cell_size() != hog::CELL)
+    if (scanner.get_fhog_window_width() != hog::WINDOW || scanner.get_fhog_window_height() != hog::WINDOW ||
+        scanner.get_cell_size() != hog::CELL || scanner.get_num_dimensions() != hog::PLANES * CELLS)
         throw std::runtime_error("dlib's frontal face detector is not the one that is known here");
-    window = static_cast<int>(cells);
-    inner = window - 2 * static_cast<int>(scanner.get_padding());
+    inner = hog::WINDOW - 2 * static_cast<int>(scanner.get_padding());
     least_width = static_cast<long>(scanner.get_min_pyramid_layer_width());
     least_height = static_cast<long>(scanner.get_min_pyramid_layer_height());
     overlap = detector.get_overlap_tester();
-    weights.assign((count + hog::TOGETHER - 1) / hog::TOGETHER,
-                   std::vector<float>(hog::PLANES * cells * cells * hog::TOGETHER, 0.0f));
-    for (unsigned long d = 0; d < count; d++) {
+    for (unsigned long d = 0; d < detector.num_detectors(); d++) {
         const auto &w = detector.get_w(d);
 
-        for (size_t i = 0; i < hog::PLANES * cells * cells; i++)
-            weights[d / hog::TOGETHER][i * hog::TOGETHER + d % hog::TOGETHER] =
-                static_cast<float>(w(static_cast<long>(i)));
+        for (int p = 0; p < hog::PLANES; p++)
+            separate(
+                dlib::reshape(dlib::rowm(w, dlib::range(p * CELLS, p * CELLS + CELLS - 1)), hog::WINDOW, hog::WINDOW),
+                p, static_cast<int>(d), windows);
         thresholds.push_back(w(scanner.get_num_dimensions())); // it stands behind the weights
     }
 }
@@ -46,30 +66,24 @@ void frontal::look(const grey_picture &level, unsigned number, double adjust, st
     const dlib::default_fhog_feature_extractor places;
     const pyramid levels;
 
-    hog::extract(&level(0, 0), static_cast<int>(level.nr()), static_cast<int>(level.nc()), window, features);
-    for (size_t group = 0; group < weights.size(); group++) {
-        hog::slide(features, weights[group].data(), scores);
-        for (size_t w = 0; w < hog::TOGETHER && group * hog::TOGETHER + w < thresholds.size(); w++) {
-            const double threshold = thresholds[group * hog::TOGETHER + w];
+    hog::extract(&level(0, 0), static_cast<int>(level.nr()), static_cast<int>(level.nc()), features);
+    windows.slide(features, fits);
+    for (size_t d = 0; d < thresholds.size(); d++)
+        for (int y = 0; y < features.height; y++)
+            for (int x = 0; x < features.width; x++) {
+                const double score = static_cast<double>(
+                    fits.values[d * fits.plane + static_cast<size_t>(y) * fits.stride + static_cast<size_t>(x)]);
 
-            for (int y = 0; y < features.height; y++)
-                for (int x = 0; x < features.width; x++) {
-                    const double score =
-                        scores[(w * static_cast<size_t>(features.height) + static_cast<size_t>(y)) * features.stride +
-                               static_cast<size_t>(x)];
+                if (score < thresholds[d] + adjust)
+                    continue;
+                const dlib::point middle(x + hog::WINDOW / 2, y + hog::WINDOW / 2);
+                const auto size = static_cast<unsigned long>(inner);
 
-                    if (score < threshold + adjust)
-                        continue;
-                    const dlib::point middle(x + window / 2, y + window / 2);
-                    const auto size = static_cast<unsigned long>(inner);
-
-                    out.push_back({levels.rect_up(places.feats_to_image(dlib::centered_rect(middle, size, size),
-                                                                        hog::CELL, window, window),
-                                                  number),
-                                   score - threshold});
-                }
-        }
-    }
+                out.push_back({levels.rect_up(places.feats_to_image(dlib::centered_rect(middle, size, size), hog::CELL,
+                                                                    hog::WINDOW, hog::WINDOW),
+                                              number),
+                               score - thresholds[d]});
+            }
 }
 
 std::vector<found> frontal::find(const grey_picture &grey, double adjust)

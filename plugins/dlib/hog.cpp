@@ -1,37 +1,16 @@
 #include "hog.h"
 
+#include "eight.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-
-// The same source for several instruction sets: each wrapper below inlines it, and is compiled for one of them. Vectors
-// of eight are the compiler's: two of four where there is no AVX.
-#define INLINE inline __attribute__((always_inline))
 
 namespace hog
 {
 namespace
 {
-typedef float v8 __attribute__((vector_size(32)));
 typedef int v8i __attribute__((vector_size(32)));
-
-INLINE v8 load(const float *p)
-{
-    v8 v;
-
-    std::memcpy(&v, p, sizeof v);
-    return v;
-}
-
-INLINE void store(float *p, v8 v)
-{
-    std::memcpy(p, &v, sizeof v);
-}
-
-INLINE v8 all(float x)
-{
-    return v8{x, x, x, x, x, x, x, x};
-}
 
 INLINE v8 magnitude(v8 v) // without the signs
 {
@@ -232,21 +211,20 @@ INLINE void describe(const float *cell, const float blocks[4], float *to, size_t
         to[static_cast<size_t>(DIRECTIONS + 9 + k) * plane] = textures[k];
 }
 
-INLINE void extract_with(const unsigned char *grey, int rows, int columns, int window, features &f)
+INLINE void extract_with(const unsigned char *grey, int rows, int columns, features &f)
 {
     const int cells_y = (rows + CELL / 2) / CELL, cells_x = (columns + CELL / 2) / CELL;
-    const int before = (window - 1) / 2; // cells of zeros above and to the left, as dlib pads
+    const int before = (WINDOW - 1) / 2; // cells of zeros above and to the left, as dlib pads
     const auto wide = static_cast<size_t>(cells_x + 2);
 
     f.height = f.width = 0;
-    f.window = window;
     if (cells_y < 3 || cells_x < 3)
         return;
     f.height = cells_y - 2;
     f.width = cells_x - 2;
-    f.stride = static_cast<size_t>((f.width + BLOCK - 1) / BLOCK * BLOCK + window + 7) / 8 * 8;
-    f.plane = f.stride * static_cast<size_t>(f.height + window - 1);
-    f.values.resize(f.plane * PLANES + BLOCK);
+    f.stride = static_cast<size_t>((f.width + 7) / 8 * 8 + WINDOW + 7) / 8 * 8;
+    f.plane = f.stride * static_cast<size_t>(f.height + WINDOW - 1);
+    f.values.resize(f.plane * PLANES);
     std::memset(f.values.data(), 0, f.values.size() * sizeof(float));
     count(grey, columns, cells_y, cells_x, rows, f);
     f.norms.resize(wide * static_cast<size_t>(cells_y + 2));
@@ -263,80 +241,20 @@ INLINE void extract_with(const unsigned char *grey, int rows, int columns, int w
         }
 }
 
-// --- windows ---
-
-// TOGETHER scores of BLOCK windows side by side, the first with its first cell at `at`.
-INLINE void slide_block(const features &f, const float *at, const float *weights, float *to, size_t scores_plane)
-{
-    v8 left[TOGETHER] = {}, right[TOGETHER] = {};
-
-    for (int p = 0; p < PLANES; p++)
-        for (int y = 0; y < f.window; y++) {
-            const float *row = at + static_cast<size_t>(p) * f.plane + static_cast<size_t>(y) * f.stride;
-
-            for (int x = 0; x < f.window; x++, weights += TOGETHER) {
-                const v8 a = load(row + x), b = load(row + x + 8);
-
-#pragma GCC unroll 5
-                for (int w = 0; w < TOGETHER; w++) {
-                    left[w] += a * weights[w];
-                    right[w] += b * weights[w];
-                }
-            }
-        }
-    for (int w = 0; w < TOGETHER; w++) {
-        store(to + static_cast<size_t>(w) * scores_plane, left[w]);
-        store(to + static_cast<size_t>(w) * scores_plane + 8, right[w]);
-    }
-}
-
-INLINE void slide_with(const features &f, const float *weights, std::vector<float> &scores)
-{
-    const size_t plane = f.stride * static_cast<size_t>(f.height);
-
-    scores.resize(plane * TOGETHER);
-    for (int y = 0; y < f.height; y++)
-        for (int x = 0; x < f.width; x += BLOCK) {
-            const size_t at = static_cast<size_t>(y) * f.stride + static_cast<size_t>(x);
-
-            slide_block(f, &f.values[at], weights, &scores[at], plane);
-        }
-}
-
 #ifdef __x86_64__
-#define WIDE __attribute__((target("avx2,fma")))
-WIDE void extract_wide(const unsigned char *grey, int rows, int columns, int window, features &f)
+WIDE void extract_wide(const unsigned char *grey, int rows, int columns, features &f)
 {
-    extract_with(grey, rows, columns, window, f);
-}
-
-WIDE void slide_wide(const features &f, const float *weights, std::vector<float> &scores)
-{
-    slide_with(f, weights, scores);
-}
-
-bool is_wide()
-{
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    extract_with(grey, rows, columns, f);
 }
 #endif
 } // namespace
 
-void extract(const unsigned char *grey, int rows, int columns, int window, features &out)
+void extract(const unsigned char *grey, int rows, int columns, features &out)
 {
 #ifdef __x86_64__
     if (is_wide())
-        return extract_wide(grey, rows, columns, window, out);
+        return extract_wide(grey, rows, columns, out);
 #endif
-    extract_with(grey, rows, columns, window, out);
-}
-
-void slide(const features &f, const float *weights, std::vector<float> &scores)
-{
-#ifdef __x86_64__
-    if (is_wide())
-        return slide_wide(f, weights, scores);
-#endif
-    slide_with(f, weights, scores);
+    extract_with(grey, rows, columns, out);
 }
 } // namespace hog

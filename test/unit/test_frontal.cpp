@@ -31,7 +31,7 @@ void check(bool right, const char *what, long rows, long columns)
 
 void compare_features(int rows, int columns, std::mt19937 &random)
 {
-    constexpr int WINDOW = 10;
+    using hog::WINDOW;
     grey_picture grey(rows, columns);
     dlib::array<dlib::array2d<float>> theirs;
     hog::features ours;
@@ -41,7 +41,7 @@ void compare_features(int rows, int columns, std::mt19937 &random)
         for (int x = 0; x < columns; x++)
             grey(y, x) = static_cast<unsigned char>(100 + 60 * std::sin(x * 0.3) * std::cos(y * 0.2) + random() % 40);
     dlib::extract_fhog_features(grey, theirs, hog::CELL, WINDOW, WINDOW);
-    hog::extract(&grey(0, 0), rows, columns, WINDOW, ours);
+    hog::extract(&grey(0, 0), rows, columns, ours);
     if (theirs[0].size() == 0 || ours.height == 0) {
         check(theirs[0].size() == 0 && ours.height == 0, "one has features, the other none", rows, columns);
         return;
@@ -57,6 +57,50 @@ void compare_features(int rows, int columns, std::mt19937 &random)
                         theirs[p][y][x] -
                         ours.values[p * ours.plane + static_cast<size_t>(y) * ours.stride + static_cast<size_t>(x)])));
     check(worst < 1e-4, "other features", rows, columns);
+}
+
+// Windows slid over made features, beside the plain sum.
+void compare_filters(int height, int width, std::mt19937 &random)
+{
+    using hog::WINDOW;
+    const auto number = [&] { return static_cast<float>(random() % 2001) / 1000 - 1; };
+    hog::features f;
+    hog::filters windows;
+    hog::fits fits;
+    std::vector<std::pair<int, hog::thin>> parts;
+    double worst = 0;
+
+    f.height = height;
+    f.width = width;
+    f.stride = static_cast<size_t>((width + 7) / 8 * 8 + WINDOW + 7) / 8 * 8;
+    f.plane = f.stride * static_cast<size_t>(height + WINDOW - 1);
+    f.values.resize(f.plane * hog::PLANES);
+    for (float &v : f.values)
+        v = number();
+    for (int i = 0; i < 40; i++) { // some planes with many parts, some with none
+        parts.push_back({i % 4 ? 2 : i % 31, {i % 3, {}, {}}});
+        for (int k = 0; k < WINDOW; k++) {
+            parts.back().second.down[k] = number();
+            parts.back().second.across[k] = number();
+        }
+        windows.add(parts.back().first, parts.back().second);
+    }
+    windows.slide(f, fits);
+    for (int d = 0; d < 3; d++)
+        for (int i = 0; i < height * width; i++) {
+            const auto y = static_cast<size_t>(i / width), x = static_cast<size_t>(i % width);
+            double sum = 0;
+
+            for (const auto &[plane, part] : parts)
+                for (size_t k = 0; part.detector == d && k < WINDOW * WINDOW; k++)
+                    sum += static_cast<double>(part.down[k / WINDOW]) * static_cast<double>(part.across[k % WINDOW]) *
+                           static_cast<double>(f.values[static_cast<size_t>(plane) * f.plane +
+                                                        (y + k / WINDOW) * f.stride + x + k % WINDOW]);
+            worst = std::max(
+                worst, std::abs(sum - static_cast<double>(
+                                          fits.values[static_cast<size_t>(d) * fits.plane + y * fits.stride + x])));
+        }
+    check(worst < 1e-3, "other scores", height, width);
 }
 
 // The next level of the pyramid: the same pixels.
@@ -122,6 +166,9 @@ int main(int argc, char **argv)
     for (const auto &[rows, columns] :
          {std::pair{1, 1}, {19, 400}, {20, 20}, {24, 24}, {64, 80}, {97, 131}, {250, 250}, {133, 1000}})
         compare_features(rows, columns, random);
+    for (int width : {1, 7, 8, 9, 17, 25, 32, 33, 70})
+        for (int height : {1, 2, 3, 5, 9, 63, 64, 65, 130})
+            compare_filters(height, width, random);
     for (int columns = 1; columns < 300; columns += columns < 90 ? 1 : 37)
         compare_levels(7 + columns % 60, columns, random);
     std::printf("%d pictures of photos compared%s\n", argc > 1 ? compare_photos(argv[1]) : 0,
