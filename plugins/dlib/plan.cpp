@@ -13,6 +13,7 @@ using tag = memory::format_tag;
 using arguments = std::unordered_map<int, memory>;
 constexpr int COLOURS = 3;
 constexpr int HALVED_ROOM = 16; // for 4 × 3 channels, in whole groups
+constexpr int FEW = 9;          // outputs of a channel for which weights of 16 bits are read sooner than oneDNN's of 32
 
 memory::desc describe(int n, int c, int h, int w, tag layout)
 {
@@ -143,12 +144,12 @@ convolution centre(const convolution &k)
 
 void plan::add_convolution(const convolution &k, const tensor &from, const tensor &to, ending end)
 {
-    if (k.stride == 1 && from.h == 1)
-        add_direct(common.made(k, centre), from, to, end);
-    else if (tiled && k.stride == 1)
-        add_tiles(k, from, to, end);
+    const convolution &same = k.stride == 1 && from.h == 1 ? common.made(k, centre) : k;
+
+    if (tiled && (k.stride == 1 || to.h * to.w <= FEW))
+        add_tiles(same, from, to, end);
     else
-        add_direct(k, from, to, end);
+        add_direct(same, from, to, end);
 }
 
 tensor plan::add_pool(const tensor &from, dnnl::algorithm how, int size, int stride)

@@ -21,6 +21,7 @@ constexpr int AHEAD = 4096; // bytes at least between weights that are asked for
 
 struct layer { // what the arithmetic knows of it
     int inputs, outputs, in, out, padding;
+    int channels, filter, stride; // without tiles, inputs are all channels of all of a filter's pixels
     const int32_t *weights;
     const float *measures, *bias;
 };
@@ -79,7 +80,7 @@ int best_tile(int filter, int side)
 
     if (filter == 4)
         return 5;
-    for (int tile : {2, 4, 6}) {
+    for (int tile : {2, 3, 4, 6}) {
         const int across = (side + tile - 1) / tile, points = tile + 2;
         const int cost = points * points * (across * across + READING);
 
@@ -95,7 +96,8 @@ int best_tile(int filter, int side)
 void fill(double (&g)[8][4], int points, int filter)
 {
     static const double at[] = {0, 1, -1, 2, -2, 0.5, -0.5};
-    static const double factors[3][7] = {{1, 0.5, 0.5},
+    static const double factors[4][7] = {{1, 0.5, 0.5},
+                                         {0.5, -0.5, -1 / 6.0, 1 / 6.0},
                                          {1 / 4.0, -1 / 6.0, -1 / 6.0, 1 / 24.0, 1 / 24.0},
                                          {1, -2 / 9.0, -2 / 9.0, 1 / 90.0, 1 / 90.0, 32 / 45.0, 32 / 45.0}};
 
@@ -104,7 +106,7 @@ void fill(double (&g)[8][4], int points, int filter)
             if (i == points - 1)
                 g[i][k] = k == filter - 1 ? 1 : 0;
             else
-                g[i][k] = k == 0 ? factors[points / 2 - 2][i] : g[i][k - 1] * at[i];
+                g[i][k] = k == 0 ? factors[points < 7 ? points - 4 : 3][i] : g[i][k - 1] * at[i];
 }
 
 // G w Gᵀ of one filter: to[points²].
@@ -136,18 +138,51 @@ instructions instructions_for(int lanes)
 }
 
 winograd::winograd(const convolution &k, int input_side, int the_lanes, instructions the_instructions)
-    : inputs(k.inputs), outputs(k.outputs), in(input_side), out(input_side + 2 * k.padding - k.size + 1),
-      padding(k.padding), lanes(the_lanes), with(the_instructions), bias(k.bias.begin(), k.bias.end())
+    : inputs(k.inputs), outputs(k.outputs), in(input_side), out((input_side + 2 * k.padding - k.size) / k.stride + 1),
+      padding(k.padding), channels(k.inputs), filter(k.size), stride(k.stride), lanes(the_lanes), tile(1), points(1),
+      with(the_instructions), bias(k.bias.begin(), k.bias.end())
 {
-    double g[8][4];
-
-    if (k.stride != 1 || (k.size != 3 && k.size != 4) || outputs % (2 * lanes) != 0 || (lanes != 8 && lanes != 16))
+    if (channels % 4 != 0 || outputs % (2 * lanes) != 0 || (lanes != 8 && lanes != 16))
         throw std::runtime_error("no Winograd for this convolution");
+    if (k.stride == 1 && (k.size == 3 || k.size == 4))
+        make_tiles(k);
+    else if (k.padding == 0 && channels % lanes == 0)
+        make_products(k);
+    else
+        throw std::runtime_error("no Winograd for this convolution");
+}
+
+void winograd::make_room()
+{
+    weights.resize(static_cast<size_t>(points * points) * static_cast<size_t>(inputs * outputs / 2));
+    measures.resize(static_cast<size_t>(points * points * outputs));
+}
+
+// A filter's pixels one after another, all channels of each.
+void winograd::make_products(const convolution &k)
+{
+    const int pixels = k.size * k.size;
+
+    inputs = channels * pixels;
+    make_room();
+    for (int o = 0; o < outputs; o++) {
+        std::vector<double> u(static_cast<size_t>(inputs));
+
+        for (int i = 0; i < inputs; i++)
+            u[static_cast<size_t>(i)] = static_cast<double>(
+                k.weights[static_cast<size_t>((o * channels + i % channels) * pixels + i / channels)]);
+        keep(o, u);
+    }
+}
+
+void winograd::make_tiles(const convolution &k)
+{
+    double g[8][4] = {};
+
     tile = best_tile(k.size, out);
     points = tile + k.size - 1;
     fill(g, points, k.size);
-    weights.resize(static_cast<size_t>(points * points) * static_cast<size_t>(inputs * outputs / 2));
-    measures.resize(static_cast<size_t>(points * points * outputs));
+    make_room();
     for (int o = 0; o < outputs; o++) {
         std::vector<double> u(static_cast<size_t>(inputs * points * points));
 
@@ -199,12 +234,15 @@ size_t winograd::scratch(int count) const
 {
     const int most = tiles_at_a_time(count), room = (inputs + lanes - 1) / lanes * lanes;
 
+    if (points == 1)
+        return static_cast<size_t>(count * out * out) * static_cast<size_t>(inputs + 2 * lanes);
     return static_cast<size_t>(points * points) * (odd_lines(most * room) + odd_lines(most * 2 * lanes));
 }
 
 void winograd::run(const float *from, float *to, int count, ending end, float *scratch) const
 {
-    const layer l{inputs, outputs, in, out, padding, weights.data(), measures.data(), bias.data()};
+    const layer l{inputs,         outputs,         in,         out, padding, channels, filter, stride,
+                  weights.data(), measures.data(), bias.data()};
     auto *way = lanes == 8 ? plain8::run : plain16::run;
 
 #ifdef __x86_64__

@@ -34,7 +34,8 @@ instructions instructions_for(int lanes);
 class winograd
 {
   public:
-    // Which it can do: stride 1, filters of 3×3 or 4×4, outputs a multiple of twice the lanes.
+    // Which it can do: stride 1 and filters of 3×3 or 4×4, or as plain products any without padding of whole groups of
+    // channels; inputs a multiple of 4, outputs of twice the lanes.
     winograd(const convolution &k, int input_side, int lanes, instructions with);
 
     int output_side() const
@@ -50,12 +51,16 @@ class winograd
     void run(const float *from, float *to, int count, ending end, float *scratch) const;
 
   private:
-    int inputs, outputs, in, out, padding, lanes, tile, points; // points: of a tile, in one direction
+    int inputs, outputs, in, out, padding, channels, filter, stride, lanes;
+    int tile, points; // points: of a tile, in one direction
     instructions with;
     aligned_vector<int32_t> weights; // [outputs / 2 lanes][points²][inputs][lanes], two in a word, in units of
     aligned_vector<float> measures;  // [outputs / 2 lanes][points²][2 lanes]
     aligned_vector<float> bias;
 
+    void make_room();
+    void make_tiles(const convolution &k);
+    void make_products(const convolution &k);
     void keep(int o, const std::vector<double> &u);
     int tiles_at_a_time(int count) const;
 };

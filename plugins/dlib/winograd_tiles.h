@@ -18,7 +18,7 @@ INLINE void store(float *p, vec v)
     std::memcpy(p, &v, sizeof v);
 }
 
-// --- Bᵀ d, for the points 0, ±1, ∞; with ±2; with ±2 and ±½ ---
+// --- Bᵀ d, for the points 0, ±1, ∞; with 2; with ±2; with ±2 and ±½ ---
 
 INLINE void spread(const vec (&d)[4], vec (&to)[4])
 {
@@ -26,6 +26,17 @@ INLINE void spread(const vec (&d)[4], vec (&to)[4])
     to[1] = d[1] + d[2];
     to[2] = d[2] - d[1];
     to[3] = d[3] - d[1];
+}
+
+INLINE void spread(const vec (&d)[5], vec (&to)[5])
+{
+    const vec odd = d[3] - d[1];
+
+    to[0] = 2 * (d[0] - d[2]) + odd;
+    to[1] = d[3] - d[2] - 2 * d[1];
+    to[2] = d[3] - 3 * d[2] + 2 * d[1];
+    to[3] = odd;
+    to[4] = d[4] - d[2] - 2 * odd;
 }
 
 INLINE void spread(const vec (&d)[6], vec (&to)[6])
@@ -63,7 +74,9 @@ template <int TILE, int POINTS> INLINE void gather(const vec (&m)[POINTS], vec (
         const auto pair = [&](int i) { return k % 2 ? m[i] - m[i + 1] : m[i] + m[i + 1]; };
         vec sum = pair(1);
 
-        if constexpr (POINTS > 4)
+        if constexpr (POINTS == 5)
+            sum += static_cast<float>(1 << k) * m[3];
+        if constexpr (POINTS > 5)
             sum += static_cast<float>(1 << k) * pair(3);
         if constexpr (POINTS > 6)
             sum += 1.0f / static_cast<float>(1 << k) * pair(5);
@@ -119,6 +132,13 @@ template <int POINTS> INLINE void tile_in(const float *from, int row, const part
     }
 }
 
+INLINE void finish(vec sum, ending end, float *place)
+{
+    if (end == SUM_RELU)
+        sum += load(place);
+    store(place, end == NOTHING || sum > 0 ? sum : vec{});
+}
+
 // outputs ← Aᵀ M A, the bias, and how it ends; what lies outside the picture is not written.
 template <int TILE, int POINTS>
 INLINE void tile_out(const float *m, size_t step, vec bias, ending end, float *to, int row, const part &there)
@@ -142,11 +162,8 @@ INLINE void tile_out(const float *m, size_t step, vec bias, ending end, float *t
             if (x >= there.right)
                 break;
             float *place = to + (y * row + x) * LANES;
-            vec sum = gathered[x] + bias;
 
-            if (end == SUM_RELU)
-                sum += load(place);
-            store(place, end == NOTHING || sum > 0 ? sum : vec{});
+            finish(gathered[x] + bias, end, place);
         }
     }
 }
@@ -164,31 +181,37 @@ struct factors {
     int step;
 };
 
-// `v`: [N][room], `m`: [N][2 LANES].
+// `v`: [N][room], `m`: [N][2 LANES]. One or two tiles alone would wait for each addition: inputs take turns.
 template <int N> INLINE void multiply(const factors &f, const float *v, float *m)
 {
+    constexpr int TURNS = N > 2 ? 1 : 4 / N;
     const int32_t *u = f.u;
     const char *ahead = f.ahead;
-    vec sum[N][2] = {};
+    vec sum[TURNS][N][2] = {};
 
-    for (int i = 0; i < f.inputs; i++) {
-        words two;
+    for (int i = 0; i < f.inputs; i += TURNS)
+        for (int turn = 0; turn < TURNS; turn++) {
+            words two;
 
-        std::memcpy(&two, u, sizeof two);
-        const vec u0 = __builtin_convertvector(two << 16, vec), u1 = __builtin_convertvector(two, vec);
+            std::memcpy(&two, u, sizeof two);
+            const vec u0 = __builtin_convertvector(two << 16, vec), u1 = __builtin_convertvector(two, vec);
 
-        __builtin_prefetch(ahead);
-        ahead += f.step;
-        u += LANES;
-        for (int t = 0; t < N; t++) {
-            sum[t][0] += u0 * v[t * f.room + i];
-            sum[t][1] += u1 * v[t * f.room + i];
+            __builtin_prefetch(ahead);
+            ahead += f.step;
+            u += LANES;
+            for (int t = 0; t < N; t++) {
+                sum[turn][t][0] += u0 * v[t * f.room + i + turn];
+                sum[turn][t][1] += u1 * v[t * f.room + i + turn];
+            }
         }
-    }
-    for (int t = 0; t < N; t++) {
-        store(m + t * 2 * LANES, sum[t][0] * load(f.measure));
-        store(m + t * 2 * LANES + LANES, sum[t][1] * load(f.measure + LANES));
-    }
+    for (int t = 0; t < N; t++)
+        for (int half = 0; half < 2; half++) {
+            vec all = sum[0][t][half];
+
+            for (int turn = 1; turn < TURNS; turn++)
+                all += sum[turn][t][half];
+            store(m + (t * 2 + half) * LANES, all * load(f.measure + half * LANES));
+        }
 }
 
 template <int N> INLINE void multiply_some(int tiles, const factors &f, const float *v, float *m)
@@ -302,11 +325,53 @@ void run_tiles(const layer &l, const float *from, float *to, int count, ending e
     all.run(count, most, scratch, scratch + POINTS * POINTS * odd_lines(most * groups * LANES));
 }
 
+// --- without tiles ---
+
+// What an output is made of, for all outputs: [images × out²][filter²][channels].
+INLINE void gather_inputs(const layer &l, const float *from, int count, float *to)
+{
+    const int groups = l.channels / LANES;
+
+    for (int n = 0; n < count; n++)
+        for (int y = 0; y < l.out; y++)
+            for (int x = 0; x < l.out; x++)
+                for (int r = 0; r < l.filter * l.filter; r++)
+                    for (int g = 0; g < groups; g++, to += LANES) {
+                        const int row = y * l.stride + r / l.filter, column = x * l.stride + r % l.filter;
+
+                        store(to, load(from + (((n * groups + g) * l.in + row) * l.in + column) * LANES));
+                    }
+}
+
+void run_products(const layer &l, const float *from, float *to, int count, ending end, float *scratch)
+{
+    const int pixels = l.out * l.out, all = count * pixels;
+    float *const m = scratch + static_cast<size_t>(all * l.inputs);
+
+    gather_inputs(l, from, count, scratch);
+    for (int two = 0; two < l.outputs / (2 * LANES); two++) {
+        multiply_all(all,
+                     {l.inputs, l.inputs, l.weights + static_cast<ptrdiff_t>(two) * l.inputs * LANES,
+                      l.measures + two * 2 * LANES, nullptr, 0},
+                     scratch, m);
+        for (int i = 0; i < 2 * all; i++) {
+            const int group = 2 * two + i % 2, image = i / 2 / pixels, pixel = i / 2 % pixels;
+
+            finish(load(m + i * LANES) + load(l.bias + group * LANES), end,
+                   to + ((image * (l.outputs / LANES) + group) * pixels + pixel) * LANES);
+        }
+    }
+}
+
 void run(const layer &l, int tile, int points, const float *from, float *to, int count, ending end, int most,
          float *scratch)
 {
-    if (points == 4)
+    if (points == 1)
+        run_products(l, from, to, count, end, scratch);
+    else if (points == 4)
         run_tiles<2, 4>(l, from, to, count, end, most, scratch);
+    else if (points == 5)
+        run_tiles<3, 5>(l, from, to, count, end, most, scratch);
     else if (points == 6)
         run_tiles<4, 6>(l, from, to, count, end, most, scratch);
     else if (tile == 6)

@@ -1,4 +1,5 @@
-// Winograd's convolutions beside the plain sum: every tile, every set of instructions this CPU has, both layouts.
+// Winograd's convolutions, and those without tiles, beside the plain sum: every tile, every set of instructions this
+// CPU has, both layouts.
 #include "plugins/dlib/winograd.h"
 
 #include <cmath>
@@ -77,7 +78,7 @@ double expected(double sum, float before, fast::ending end)
 
 void compare(const convolution &k, int side, int count, int lanes, instructions with, fast::ending end)
 {
-    const bool half = k.stride == 2;
+    const bool half = k.size == 7;
     const fast::winograd way(half ? fast::halved(k) : k, half ? side / 2 : side, lanes, with);
     pictures from(count, k.inputs, side, lanes), folded(count, 4 * k.inputs, side / 2, lanes);
     pictures before(count, k.outputs, way.output_side(), lanes);
@@ -134,7 +135,10 @@ int main()
                         compare(make(32, side < 10 ? 48 : 16, 3, 1, 1), side, count, lanes, with,
                                 static_cast<fast::ending>(side % 3));
                         compare(make(32, 3, 7, 2, 0), 2 * side + 8, count, lanes, with, fast::RELU);
-                        compared += 2;
+                        compare(make(32, 48, 3, 2, 0), side + 2, count, lanes, with, // without tiles
+                                static_cast<fast::ending>(count % 3));
+                        compare(make(64, 16, 1, 1, 0), side, count, lanes, with, fast::NOTHING);
+                        compared += 4;
                     }
         }
     compare(make(64, 256, 3, 1, 1), 24, 3, 8, fast::instructions_for(8), fast::SUM_RELU); // in several rounds
