@@ -12,9 +12,9 @@
 
 struct codes {
     int dimension;
-    size_t groups, count, room; /* groups of 8 dimensions; room: blocks that norms, coarse and fine have room for */
-    float range, step, slack;   /* slack: more than the arithmetic of floats may be off by */
-    float *centre, *turned;     /* what rows are taken relative to; one row, rotated */
+    size_t count, room;       /* room: blocks that norms, coarse and fine have room for */
+    float range, step, slack; /* slack: more than the arithmetic of floats may be off by */
+    float *centre, *turned;   /* what rows are taken relative to; one row, rotated */
     struct blocks blocks;
     float *norms;  /* of each: |template|^2 */
     float *coarse; /* of each block: the largest error of the upper halves */
@@ -31,8 +31,7 @@ struct codes *codes_new(int dimension, const float *centre, float range)
     c->turned = must(malloc((size_t)dimension * sizeof(float)));
     memcpy(c->centre, centre, (size_t)dimension * sizeof(float));
     c->dimension = dimension;
-    c->groups = ((size_t)dimension + 7) / 8;
-    blocks_init(&c->blocks, c->groups);
+    blocks_init(&c->blocks, ((size_t)dimension + 7) / 8);
     c->range = range;
     c->step = 2 * range / 256;
     c->slack = 1e-5f * range * sqrtf((float)dimension);
@@ -79,7 +78,7 @@ static void make_room(struct codes *c)
 /* Where a template's lower halves lie: 4 bytes for every 8 dimensions. */
 static uint8_t *row_of(const struct codes *c, size_t i)
 {
-    return blocks_lower(&c->blocks, i / SCAN_BLOCK) + i % SCAN_BLOCK * 4 * c->groups;
+    return blocks_lower(&c->blocks, i / SCAN_BLOCK) + i % SCAN_BLOCK * 4 * c->blocks.groups;
 }
 
 /* Where a half byte of a dimension lies, as scan.h has them. */
@@ -97,7 +96,7 @@ static struct place upper_at(const struct codes *c, size_t i, int d)
 
 static struct place lower_at(const struct codes *c, size_t i, int d)
 {
-    const size_t bytes = 4 * c->groups, at = (size_t)d;
+    const size_t bytes = 4 * c->blocks.groups, at = (size_t)d;
 
     return (struct place){row_of(c, i) + (at < bytes ? at : at - bytes), at >= bytes};
 }
@@ -177,7 +176,7 @@ void codes_prepare(const struct codes *c, const float *row, struct codes_probe *
     for (int d = 0; d < c->dimension; d++)
         largest = fmaxf(largest, fabsf(probe[d]));
     scale = largest > 0 ? largest / 127 : 1;
-    out->narrow = must(calloc(c->groups, 8));
+    out->narrow = must(calloc(c->blocks.groups, 8));
     for (int d = 0; d < c->dimension; d++) {
         float x;
 
@@ -210,7 +209,7 @@ float codes_limit(const struct codes *c, const struct codes_probe *probe, size_t
 uint32_t codes_near(const struct codes *c, const struct codes_probe *probe, size_t block, float reach,
                     float about[SCAN_BLOCK])
 {
-    return c->scan(blocks_upper(&c->blocks, block), probe->narrow, c->groups, c->norms + block * SCAN_BLOCK,
+    return c->scan(blocks_upper(&c->blocks, block), probe->narrow, c->blocks.groups, c->norms + block * SCAN_BLOCK,
                    probe->factor, codes_limit(c, probe, block, reach), about);
 }
 
@@ -224,7 +223,7 @@ void codes_fetch(const struct codes *c, size_t i)
  * lower - 7.5 steps. */
 float codes_at_least(const struct codes *c, const struct codes_probe *probe, size_t i, float about)
 {
-    int32_t lower = c->scan_row(row_of(c, i), 4 * c->groups, probe->narrow);
+    int32_t lower = c->scan_row(row_of(c, i), 4 * c->blocks.groups, probe->narrow);
     float squared = about + probe->offset - probe->factor / 16 * (float)lower + probe->middle;
     float off = 2 * probe->length * c->fine[i] + 1e-5f * (c->norms[i] + probe->length * probe->length);
 

@@ -10,7 +10,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
     FIRST = 1024, /* blocks whose likely people are compared before all others */

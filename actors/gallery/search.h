@@ -1,8 +1,8 @@
 /* The exact search for the nearest people among templates.
  *
- * Codes tell of each template how near it is at least and at most (codes.h). The nearest people's «at most» bound how
- * far the search reaches; whose «at least» is farther is left out, and only the few that are left at the end are
- * compared by their embeddings, which may have to be read from a file. One thread.
+ * Codes tell of each template how near it is at least (codes.h): who is farther than the nearest people found so far is
+ * left out. Only the few that are left are compared by their embeddings, which may have to be read from a file. One
+ * thread.
  */
 #ifndef KITH_ACTORS_GALLERY_SEARCH_H
 #define KITH_ACTORS_GALLERY_SEARCH_H

@@ -181,7 +181,8 @@ origin origin_of(const picture &from, const dlib::chip_details &details)
     return o;
 }
 
-// dlib makes a chip of half a picture or a smaller one, or copies it, when it does not need to be enlarged much.
+// False where dlib does something else: it takes a large face from a smaller level of the picture, and copies one that
+// is upright and of the chip's size.
 bool is_plain(const dlib::chip_details &details)
 {
     const dlib::pyramid_down<2> half;

@@ -1,5 +1,5 @@
-// The embedding network of dlib_face_recognition_resnet_model_v1 on oneDNN and, for the layers of stride 1, in
-// Winograd's way (winograd.h).
+// The embedding network of dlib_face_recognition_resnet_model_v1 on oneDNN and, for the layers of stride 1 and
+// the last ones, on winograd.h.
 //
 // Weights come from dlib's own network (its reader is the reference); affine layers are folded into the convolutions
 // before them, ReLU and the residual sums into the convolutions' ends. oneDNN chooses instructions when the program
