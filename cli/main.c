@@ -1,6 +1,8 @@
 /* kith: who is in this picture? */
 #include "cli/cli.h"
 
+#include "core/base/cpu.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -173,6 +175,7 @@ int main(int argc, char **argv)
     if (!in.book)
         return cli_refuse("%s", error.text);
     in.settings = settings_of(in.book);
+    cpu_limit((enum cpu_level)cpu_level_of(in.settings->instructions));
     in.count = rest;
     in.arguments = argv + 1;
     code = take_flags(command, &in);

@@ -35,8 +35,8 @@ struct codes *codes_new(int dimension, const float *centre, float range)
     c->range = range;
     c->step = 2 * range / 256;
     c->slack = 1e-5f * range * sqrtf((float)dimension);
-    c->scan = scan_nth(0);
-    c->scan_row = scan_row_nth(0);
+    c->scan = scan_for(cpu_level());
+    c->scan_row = scan_row_for(cpu_level());
     return c;
 }
 

@@ -1,14 +1,54 @@
 #include "actors/gallery/embedding.h"
 
+#include "core/base/cpu.h"
 #include "plugins/recognizer.h"
 
 #include <math.h>
 
-static double chi_square_plain(const float *a, const float *b, int n)
+/* Both distances are sums over LANES (or 8) partial sums, added up in one fixed order: the plain form and the AVX2 form
+ * execute the same operations, each rounded once, and give the same bits. */
+enum { LANES = 16 };
+
+/* The order in which AVX2 adds the partial sums. */
+static float sum_of_lanes(const float lanes[static LANES])
+{
+    float eight[8];
+
+    for (int k = 0; k < 8; k++)
+        eight[k] = lanes[k] + lanes[k + 8];
+    for (int k = 0; k < 4; k++)
+        eight[k] += eight[k + 4];
+    return (eight[0] + eight[2]) + (eight[1] + eight[3]);
+}
+
+static float squared_rest(const float *a, const float *b, int from, int n)
+{
+    float rest = 0;
+
+    for (int i = from; i < n; i++)
+        rest += (a[i] - b[i]) * (a[i] - b[i]);
+    return rest;
+}
+
+static float squared_plain(const float *a, const float *b, int n)
+{
+    float lanes[LANES] = {0};
+    int i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        for (int k = 0; k < LANES; k++)
+            lanes[k] += (a[i + k] - b[i + k]) * (a[i + k] - b[i + k]);
+    return squared_rest(a, b, i, n) + sum_of_lanes(lanes);
+}
+
+/* Histograms have thousands of bins: runs of 256 are summed in single precision, the runs in double. */
+enum { RUN = 256 };
+
+static double chi_square_rest(const float *a, const float *b, int from, int n)
 {
     double sum = 0;
 
-    for (int i = 0; i < n; i++) {
+    for (int i = from; i < n; i++) {
         double d = (double)a[i] - (double)b[i], s = (double)a[i] + (double)b[i];
 
         if (s > 0)
@@ -17,38 +57,57 @@ static double chi_square_plain(const float *a, const float *b, int n)
     return sum;
 }
 
+static double sum_of_run(const float lanes[static 8], double sum)
+{
+    for (int k = 0; k < 8; k++)
+        sum += 2 * (double)lanes[k];
+    return sum;
+}
+
+static double chi_square_plain(const float *a, const float *b, int n)
+{
+    double sum = 0;
+    int i = 0;
+
+    while (i + 8 <= n) {
+        float run[8] = {0};
+
+        for (int end = i + RUN < n ? i + RUN : n; i + 8 <= end; i += 8)
+            for (int k = 0; k < 8; k++) {
+                float d = a[i + k] - b[i + k], s = a[i + k] + b[i + k];
+
+                run[k] += s > 0 ? d * d / s : 0;
+            }
+        sum = sum_of_run(run, sum);
+    }
+    return sum + chi_square_rest(a, b, i, n);
+}
+
 #ifdef __x86_64__
 #include <immintrin.h>
 
-__attribute__((target("avx2,fma"))) static float squared_avx2(const float *a, const float *b, int n)
+#define AVX2 __attribute__((target("avx2")))
+
+AVX2 static float squared_avx2(const float *a, const float *b, int n)
 {
     __m256 sum = _mm256_setzero_ps(), more = _mm256_setzero_ps();
-    __m128 half;
-    float rest = 0;
+    float lanes[LANES];
     int i = 0;
 
-    for (; i + 16 <= n; i += 16) {
+    for (; i + LANES <= n; i += LANES) {
         __m256 d = _mm256_sub_ps(_mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i));
         __m256 e = _mm256_sub_ps(_mm256_loadu_ps(a + i + 8), _mm256_loadu_ps(b + i + 8));
 
-        sum = _mm256_fmadd_ps(d, d, sum);
-        more = _mm256_fmadd_ps(e, e, more);
+        sum = _mm256_add_ps(sum, _mm256_mul_ps(d, d));
+        more = _mm256_add_ps(more, _mm256_mul_ps(e, e));
     }
-    for (; i < n; i++)
-        rest += (a[i] - b[i]) * (a[i] - b[i]);
-    sum = _mm256_add_ps(sum, more);
-    half = _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps(sum, 1));
-    half = _mm_add_ps(half, _mm_movehl_ps(half, half));
-    half = _mm_add_ss(half, _mm_movehdup_ps(half));
-    return rest + _mm_cvtss_f32(half);
+    _mm256_storeu_ps(lanes, sum);
+    _mm256_storeu_ps(lanes + 8, more);
+    return squared_rest(a, b, i, n) + sum_of_lanes(lanes);
 }
-#endif
 
-#ifdef __x86_64__
-/* Histograms have thousands of parts: sums of 256 in single precision, those in double. */
-__attribute__((target("avx2,fma"))) static double chi_square_avx2(const float *a, const float *b, int n)
+AVX2 static double chi_square_avx2(const float *a, const float *b, int n)
 {
-    enum { RUN = 256 };
     double sum = 0;
     int i = 0;
 
@@ -59,41 +118,21 @@ __attribute__((target("avx2,fma"))) static double chi_square_avx2(const float *a
         for (int end = i + RUN < n ? i + RUN : n; i + 8 <= end; i += 8) {
             __m256 x = _mm256_loadu_ps(a + i), y = _mm256_loadu_ps(b + i);
             __m256 d = _mm256_sub_ps(x, y), s = _mm256_add_ps(x, y);
-            __m256 there = _mm256_cmp_ps(s, _mm256_setzero_ps(), _CMP_GT_OQ);
+            __m256 positive = _mm256_cmp_ps(s, _mm256_setzero_ps(), _CMP_GT_OQ);
 
-            run = _mm256_add_ps(run, _mm256_and_ps(there, _mm256_div_ps(_mm256_mul_ps(d, d), s)));
+            run = _mm256_add_ps(run, _mm256_and_ps(positive, _mm256_div_ps(_mm256_mul_ps(d, d), s)));
         }
         _mm256_storeu_ps(lanes, run);
-        for (int k = 0; k < 8; k++)
-            sum += 2 * (double)lanes[k];
+        sum = sum_of_run(lanes, sum);
     }
-    return sum + chi_square_plain(a + i, b + i, n - i);
+    return sum + chi_square_rest(a, b, i, n);
 }
 #endif
-
-/* Several sums at once, so that the additions need not wait for each other. */
-static float squared_plain(const float *a, const float *b, int n)
-{
-    float sums[8] = {0}, sum = 0;
-    int i = 0;
-
-    for (; i + 8 <= n; i += 8)
-        for (int k = 0; k < 8; k++) {
-            float d = a[i + k] - b[i + k];
-
-            sums[k] += d * d;
-        }
-    for (; i < n; i++)
-        sum += (a[i] - b[i]) * (a[i] - b[i]);
-    for (int k = 0; k < 8; k++)
-        sum += sums[k];
-    return sum;
-}
 
 float embedding_squared(const float *a, const float *b, int dimension)
 {
 #ifdef __x86_64__
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    if (cpu_level() >= CPU_AVX2)
         return squared_avx2(a, b, dimension);
 #endif
     return squared_plain(a, b, dimension);
@@ -114,7 +153,7 @@ static double cosine(const float *a, const float *b, int n)
 static double chi_square(const float *a, const float *b, int n)
 {
 #ifdef __x86_64__
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    if (cpu_level() >= CPU_AVX2)
         return chi_square_avx2(a, b, n);
 #endif
     return chi_square_plain(a, b, n);

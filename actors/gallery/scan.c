@@ -1,6 +1,7 @@
 #include "actors/gallery/scan.h"
 
-#include <stdbool.h>
+#include "actors/gallery/scan_avx512.h"
+
 #include <string.h>
 
 static uint32_t scan_plain(const uint8_t *block, const int8_t *probe, size_t groups, const float norms[SCAN_BLOCK],
@@ -100,67 +101,26 @@ __attribute__((target("avx2"))) static int32_t row_avx2(const uint8_t *row, size
     half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4e));
     return rest + _mm_cvtsi128_si32(_mm_add_epi32(half, _mm_shuffle_epi32(half, 0xb1)));
 }
-
-#define VNNI __attribute__((target("avx512f,avx512bw,avx512vnni")))
-
-VNNI static uint32_t scan_vnni(const uint8_t *block, const int8_t *probe, size_t groups, const float norms[SCAN_BLOCK],
-                               float factor, float limit, float out[SCAN_BLOCK])
-{
-    const __m512i low = _mm512_set1_epi8(15);
-    __m512i a = _mm512_setzero_si512(), b = _mm512_setzero_si512();
-    __m512 values;
-
-    for (size_t g = 0; g < groups; g++, block += 4 * SCAN_BLOCK, probe += 8) {
-        __m512i x = _mm512_loadu_si512((const void *)block);
-        int32_t first, second;
-
-        _mm_prefetch((const char *)block + AHEAD, _MM_HINT_T0);
-        memcpy(&first, probe, 4);
-        memcpy(&second, probe + 4, 4);
-        a = _mm512_dpbusd_epi32(a, _mm512_and_si512(x, low), _mm512_set1_epi32(first));
-        b = _mm512_dpbusd_epi32(b, _mm512_and_si512(_mm512_srli_epi16(x, 4), low), _mm512_set1_epi32(second));
-    }
-    values = _mm512_sub_ps(_mm512_loadu_ps(norms),
-                           _mm512_mul_ps(_mm512_set1_ps(factor), _mm512_cvtepi32_ps(_mm512_add_epi32(a, b))));
-    _mm512_storeu_ps(out, values);
-    return _mm512_cmp_ps_mask(values, _mm512_set1_ps(limit), _CMP_LE_OQ);
-}
 #endif
 
-static const struct {
-    const char *name;
-    scan_fn fn;
-} scans[] = {/* the fastest first */
-#ifdef __x86_64__
-             {"avx512-vnni", scan_vnni},
-             {"avx2", scan_avx2},
-#endif
-             {"plain", scan_plain}};
-
-static bool runs_here(size_t i)
+scan_fn scan_for(enum cpu_level level)
 {
 #ifdef __x86_64__
-    if (scans[i].fn == scan_vnni)
-        return __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw");
-    if (scans[i].fn == scan_avx2)
-        return __builtin_cpu_supports("avx2");
+    if (level >= CPU_AVX512)
+        return scan_avx512;
+    if (level >= CPU_AVX2)
+        return scan_avx2;
 #endif
-    return scans[i].fn == scan_plain;
+    (void)level;
+    return scan_plain;
 }
 
-scan_fn scan_nth(int n)
-{
-    for (size_t i = 0; i < sizeof scans / sizeof scans[0]; i++)
-        if (runs_here(i) && n-- == 0)
-            return scans[i].fn;
-    return NULL;
-}
-
-scan_row_fn scan_row_nth(int n)
+scan_row_fn scan_row_for(enum cpu_level level)
 {
 #ifdef __x86_64__
-    if (__builtin_cpu_supports("avx2") && n-- == 0)
+    if (level >= CPU_AVX2)
         return row_avx2;
 #endif
-    return n == 0 ? row_plain : NULL;
+    (void)level;
+    return row_plain;
 }

@@ -7,6 +7,8 @@
 #ifndef KITH_ACTORS_GALLERY_SCAN_H
 #define KITH_ACTORS_GALLERY_SCAN_H
 
+#include "core/base/cpu.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #ifdef __SSE2__
@@ -39,9 +41,8 @@ static inline uint32_t scan_below(const float values[SCAN_BLOCK], float limit)
  * the high half dimension bytes + i. */
 typedef int32_t (*scan_row_fn)(const uint8_t *row, size_t bytes, const int8_t *probe);
 
-/* Each that this CPU can run, the fastest (AVX-512 VNNI, AVX2, plain C) first: the n-th, or NULL when there are no
- * more. */
-scan_fn scan_nth(int n);
-scan_row_fn scan_row_nth(int n);
+/* The fastest at that level of instructions, which the CPU must have. All levels give the same bits. */
+scan_fn scan_for(enum cpu_level level);
+scan_row_fn scan_row_for(enum cpu_level level);
 
 #endif

@@ -61,6 +61,10 @@ SETTING(cascade, text, "/usr/share/opencv4/haarcascades/haarcascade_frontalface_
 SETTING(grpc_address, text, "", 0, 0, "host:port of the remote recogniser that grpc asks; it speaks face.proto")
 SETTING(grpc_timeout, duration, "10s", 1, 3600000, "how long that one may take for one answer")
 SETTING(grpc_ca, text, "", 0, 0, "file of the authorities to trust; given: that one is spoken to by TLS")
+SETTING(
+    instructions, choice, "auto", "auto,avx512,avx2,plain", 0,
+    "highest set of vector instructions that is used; auto: all that the CPU has. For tests and for nodes that must "
+    "use the same")
 SETTING(workers, count, "0", 0, 256, "recognition workers; 0: one for each core")
 SETTING(isolation, choice, "process", "process,thread", 0,
         "process: each worker in a sandbox; thread: in this process, for a trusted plug-in")

@@ -1,5 +1,7 @@
 #include "chip.h"
 
+#include "cpu.h"
+
 #include <dlib/image_transforms.h>
 
 #include <algorithm>
@@ -206,7 +208,7 @@ picture chip_of(const picture &from, const dlib::full_object_detection &face)
     auto *row = take_row;
 
 #ifdef __x86_64__
-    if (__builtin_cpu_supports("avx2"))
+    if (cpu::available() >= cpu::level::AVX2)
         row = take_row_wide;
 #endif
     chip.set_size(CHIP_SIDE, CHIP_SIDE);

@@ -4,6 +4,7 @@
 //
 //   detector.h (boxes) ─▶ landmarks.h (five points) ─▶ chip.h (150×150) ─▶ embedder.h (embeddings) ─▶ network.h
 #include "chip.h"
+#include "cpu.h"
 #include "detector.h"
 #include "embedder.h"
 #include "landmarks.h"
@@ -64,6 +65,7 @@ void *open_instance(const kith_settings *settings, char *error, size_t error_siz
         const std::string folder = setting(settings, "models", "./models");
         embedder_options options;
 
+        cpu::limit(setting(settings, "instructions", "auto"));
         options.mirror = std::strcmp(setting(settings, "mirror", "on"), "on") == 0;
         options.reference = std::strcmp(setting(settings, "network", "onednn"), "dlib") == 0;
         load(me->points_of, folder + "/shape_predictor_5_face_landmarks.dat");

@@ -3,6 +3,8 @@
 #ifndef KITH_PLUGINS_DLIB_EIGHT_H
 #define KITH_PLUGINS_DLIB_EIGHT_H
 
+#include "cpu.h"
+
 #include <cstring>
 
 #define INLINE inline __attribute__((always_inline))
@@ -30,13 +32,9 @@ INLINE v8 all(float x)
     return v8{x, x, x, x, x, x, x, x};
 }
 
-inline bool is_wide() // this CPU can run what is WIDE
+inline bool is_wide() // functions that are WIDE may run
 {
-#ifdef __x86_64__
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#else
-    return false;
-#endif
+    return cpu::available() >= cpu::level::AVX2;
 }
 } // namespace hog
 #endif

@@ -1,5 +1,6 @@
 #include "network.h"
 
+#include "cpu.h"
 #include "plan.h"
 
 #include <algorithm>
@@ -33,11 +34,21 @@ void check(const std::vector<convolution> &all, const std::vector<float> &last)
             k.weights.size() != static_cast<size_t>(k.outputs * k.inputs * k.size * k.size))
             throw std::runtime_error("the model file has too few weights");
 }
+
+// oneDNN chooses its kernels when the first primitive is made: it is told before.
+std::unique_ptr<shelf> make_shelf()
+{
+    if (cpu::available() == cpu::level::AVX2)
+        dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx2);
+    if (cpu::available() == cpu::level::PLAIN)
+        dnnl::set_max_cpu_isa(dnnl::cpu_isa::sse41);
+    return std::make_unique<shelf>();
+}
 } // namespace
 
 network::network(const std::vector<convolution> &convolutions, std::vector<float> the_last,
                  const std::vector<int> &batches)
-    : last(std::move(the_last)), common(std::make_unique<shelf>())
+    : last(std::move(the_last)), common(make_shelf())
 {
     check(convolutions, last);
     for (int chips : batches)

@@ -1,5 +1,7 @@
 #include "shrink.h"
 
+#include "cpu.h"
+
 #include <dlib/image_transforms.h>
 
 #include <algorithm>
@@ -62,19 +64,9 @@ WIDE void row(const rows &r, const std::vector<shrinker::columns> &all, unsigned
     for (const shrinker::columns &c : all)
         eight(r, c, to + c.at);
 }
-
-bool is_wide()
-{
-    return __builtin_cpu_supports("avx2");
-}
 #else
 void row(const rows &, const std::vector<shrinker::columns> &, unsigned char *)
 {
-}
-
-bool is_wide()
-{
-    return false;
 }
 #endif
 
@@ -141,7 +133,7 @@ void shrinker::group(long from)
 
 void shrinker::operator()(const grey_picture &from, grey_picture &to)
 {
-    if (!is_wide() || from.nc() < LEAST) {
+    if (cpu::available() < cpu::level::AVX2 || from.nc() < LEAST) {
         dlib::pyramid_down<6>()(from, to);
         return;
     }

@@ -1,5 +1,7 @@
 #include "winograd.h"
 
+#include "cpu.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -129,9 +131,9 @@ void transform(const float *w, const double (&g)[8][4], int filter, int points, 
 instructions instructions_for(int lanes)
 {
 #ifdef __x86_64__
-    if (lanes == 16 && __builtin_cpu_supports("avx512f"))
+    if (lanes == 16 && cpu::available() >= cpu::level::AVX512)
         return instructions::AVX512;
-    if (lanes == 8 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    if (lanes == 8 && cpu::available() >= cpu::level::AVX2)
         return instructions::AVX2;
 #endif
     return instructions::PLAIN;

@@ -80,7 +80,7 @@ class Kith:
     # --- life ---
 
     def environment(self):
-        kept = {k: v for k, v in os.environ.items() if not k.startswith('KITH_')}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith('KITH_') or k == 'KITH_INSTRUCTIONS'}
         given = {f'KITH_{k.upper()}': str(v) for k, v in self.settings.items() if v is not None}
         return {**kept, **given, **self.variables}
 

@@ -1,6 +1,7 @@
 // Points and chips beside dlib's own, which they must equal to the last bit: of boxes all over a made picture, and of
 // the faces dlib finds on the sample photos. Exits with 77 when the model is not there, with 1 at a difference.
 #include "plugins/dlib/chip.h"
+#include "plugins/dlib/cpu.h"
 #include "plugins/dlib/landmarks.h"
 extern "C" {
 #include "plugins/host/decode.h"
@@ -118,8 +119,11 @@ int main(int argc, char **argv)
     }
     dlib::deserialize(model) >> both.theirs;
     dlib::deserialize(model) >> both.ours;
-    compare_made(both);
-    compare_photos(both, argc > 1 ? argv[1] : "samples");
+    for (const auto level : {cpu::level::PLAIN, cpu::level::AVX2}) {
+        cpu::limit(level);
+        compare_made(both);
+        compare_photos(both, argc > 1 ? argv[1] : "samples");
+    }
     std::printf("%d faces compared, %d differ\n", both.compared, both.wrong);
     return both.wrong + accepted(model) > 0;
 }

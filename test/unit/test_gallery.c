@@ -265,62 +265,6 @@ static void test_embeddings_that_lie_in_a_file_are_found_as_well(void **state)
     shelf_free(refused);
 }
 
-static void test_every_kind_of_instructions_says_the_same(void **state)
-{
-    enum { GROUPS = 16 };
-    uint8_t block[GROUPS * 4 * SCAN_BLOCK];
-    int8_t probe[GROUPS * 8];
-    float norms[SCAN_BLOCK], expected[SCAN_BLOCK], values[SCAN_BLOCK];
-    scan_fn plain = NULL;
-
-    (void)state;
-    for (int n = 0; scan_nth(n); n++)
-        plain = scan_nth(n); /* the last */
-    srand(3);
-    for (int round = 0; round < 200; round++) {
-        uint32_t near;
-        float limit = 0;
-
-        for (size_t i = 0; i < sizeof block; i++)
-            block[i] = (uint8_t)(round == 0 ? 255 : rand());
-        for (size_t i = 0; i < sizeof probe; i++)
-            probe[i] = (int8_t)(round == 0 ? -127 : rand() % 255 - 127);
-        for (int i = 0; i < SCAN_BLOCK; i++)
-            norms[i] = (float)(rand() % 4000) / 1000;
-        limit = norms[round % SCAN_BLOCK];
-        near = plain(block, probe, GROUPS, norms, 1e-4f, limit, expected);
-        for (int i = 0; i < SCAN_BLOCK; i++)
-            assert_int_equal(near >> i & 1, expected[i] <= limit);
-        for (int n = 0; scan_nth(n); n++) {
-            assert_int_equal(near, scan_nth(n)(block, probe, GROUPS, norms, 1e-4f, limit, values));
-            assert_memory_equal(values, expected, sizeof values);
-        }
-        assert_int_equal(scan_below(expected, limit), near);
-    }
-}
-
-static void test_the_closer_look_is_the_same_by_every_kind_of_instructions(void **state)
-{
-    enum { MOST_BYTES = 100 };
-    uint8_t row[MOST_BYTES];
-    int8_t probe[2 * MOST_BYTES];
-
-    (void)state;
-    srand(4);
-    for (size_t bytes = 4; bytes <= MOST_BYTES; bytes += 4) {
-        int expected = 0;
-
-        for (size_t i = 0; i < bytes; i++)
-            row[i] = (uint8_t)(bytes == 4 ? 255 : rand());
-        for (size_t i = 0; i < 2 * bytes; i++)
-            probe[i] = (int8_t)(bytes == 4 ? -127 : rand() % 255 - 127);
-        for (size_t i = 0; i < bytes; i++)
-            expected += row[i] % 16 * probe[i] + row[i] / 16 * probe[bytes + i];
-        for (int n = 0; scan_row_nth(n); n++)
-            assert_int_equal(scan_row_nth(n)(row, bytes, probe), expected);
-    }
-}
-
 /* Nothing is said to be farther than it is, and what is inside the range hardly nearer: else everybody were compared.
  */
 static void test_codes_tell_how_near_at_least(void **state)
@@ -490,10 +434,8 @@ int main(void)
         cmocka_unit_test(test_removed_ones_are_not_found),
         cmocka_unit_test(test_finds_what_a_comparison_with_everybody_finds),
         cmocka_unit_test(test_embeddings_that_lie_in_a_file_are_found_as_well),
-        cmocka_unit_test(test_every_kind_of_instructions_says_the_same),
         cmocka_unit_test(test_codes_tell_how_near_at_least),
         cmocka_unit_test(test_a_gallery_of_several_pieces),
-        cmocka_unit_test(test_the_closer_look_is_the_same_by_every_kind_of_instructions),
         cmocka_unit_test(test_a_rotation_keeps_distances_and_shares_them_out),
         cmocka_unit_test(test_owners_keep_who_has_what),
         cmocka_unit_test(test_distances),
