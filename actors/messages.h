@@ -11,9 +11,9 @@
 #define KITH_ACTORS_MESSAGES_H
 
 #include "core/base/arena.h"
-#include "core/net/http.h"
+#include "core/http/http.h"
 #include "core/store/store.h"
-#include "plugins/host/worker.h"
+#include "plugins/host/worker_process.h"
 
 enum actor_message {
     MSG_HTTP = 0x2000,    /* msg_http */

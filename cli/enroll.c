@@ -5,8 +5,8 @@
  */
 #include "cli/cli.h"
 #include "cli/client.h"
-#include "core/base/photo_name.h"
-#include "core/base/sniff.h"
+#include "core/image/photo_name.h"
+#include "core/image/sniff.h"
 
 #include <dirent.h>
 #include <errno.h>

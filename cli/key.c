@@ -2,7 +2,7 @@
  *
  * A key is shown once, when it is made: what is kept is its SHA-256. 192 random bits need no slow hash.
  */
-#include "actors/keyring.h"
+#include "actors/access/api_keys.h"
 #include "cli/cli.h"
 #include "cli/records.h"
 #include "core/base/clock.h"

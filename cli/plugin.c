@@ -4,7 +4,7 @@
  * is a health check, three pictures and its end.
  */
 #include "actors/messages.h"
-#include "actors/probe_image.h"
+#include "actors/pipeline/probe_image.h"
 #include "cli/workshop.h"
 #include "core/actor/driver_uv.h"
 

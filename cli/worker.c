@@ -1,7 +1,7 @@
 /* kith worker: the other end of plugins/host/worker.c. It inherits its socket as descriptor 3. */
 #include "cli/cli.h"
 #include "plugins/host/protocol.h"
-#include "plugins/host/serve.h"
+#include "plugins/worker/worker_main.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>

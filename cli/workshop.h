@@ -3,7 +3,7 @@
 #define KITH_CLI_WORKSHOP_H
 
 #include "cli/cli.h"
-#include "plugins/host/worker.h"
+#include "plugins/host/worker_process.h"
 
 /* Everything but loop, system and actor, for the recogniser of that name or file. Points into static memory: one
  * recogniser in a process. 0, or 2 (it was said). */

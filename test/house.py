@@ -7,29 +7,38 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 LONGEST = 600
-ROOMS = ['core/base', 'core/actor', 'core/net', 'core/store', 'plugins/host', 'actors', 'cli']
-# What each room may include of the others.
+# The rooms, each with what it may include of the others. A folder of actors/ is a room of its own.
+CORE = ['core/base/', 'core/image/', 'core/match/', 'core/actor/', 'core/store/', 'core/http/', 'core/bus/']
 MAY = {
-    'core/base': [],
-    'core/actor': [],
-    'core/net': ['core/base'],
-    'core/store': ['core/base', 'core/actor'],
-    'plugins/host': ['core/base', 'core/actor', 'core/store', 'plugins/recognizer.h'],
-    'actors': ['core/base', 'core/actor', 'core/net', 'core/store', 'plugins/host', 'plugins/recognizer.h'],
-    'cli': ['core', 'actors', 'plugins'],
+    'core/base/': [],
+    'core/image/': [],
+    'core/match/': ['core/base/'],
+    'core/actor/': [],
+    'core/http/': ['core/base/'],
+    'core/bus/': ['core/base/', 'core/actor/'],
+    'core/store/': ['core/base/', 'core/image/', 'core/match/', 'core/actor/'],
+    'plugins/host/': ['core/base/', 'core/image/', 'core/match/', 'core/actor/', 'core/store/', 'plugins/recognizer.h',
+                      'plugins/worker/worker_main.h'],
+    'plugins/worker/': ['core/base/', 'core/image/', 'plugins/recognizer.h', 'plugins/host/loader.h',
+                        'plugins/host/protocol.h'],
+    'actors/api/': CORE + ['actors/messages.h', 'actors/access/auth.h', 'plugins/host/protocol.h'],
+    'actors/': CORE + ['actors/messages.h', 'actors/api/', 'plugins/host/', 'plugins/recognizer.h'],
+    'cli/': ['core/', 'actors/', 'plugins/'],
 }
 # Only here may these libraries' headers be seen.
 LIBRARIES = {
-    r'h2o|nats': ['core/net/'],
-    r'sqlite3|mysql|mariadb': ['core/store/'],
-    r'turbojpeg|png|webp': ['plugins/host/', 'test/unit/test_decode.c'],
-    r'dlib|opencv2': ['plugins/dlib/', 'plugins/lbph/', 'test/unit/test_frontal.cpp',
-                       'test/unit/test_align.cpp'],
-    r'seccomp': ['plugins/host/sandbox.c'],
-    r'curl': ['cli/client.c', 'cli/bench_accept.c'],
-    r'dnnl': ['plugins/dlib/'],
-    r'openssl': ['core/base/hash.c', 'core/net/http_tls.c'],
+    r'h2o': ['core/http/'],
+    r'nats': ['core/bus/'],
+    r'sqlite3|mysql|mariadb': ['core/store/db/', 'core/store/'],
+    r'turbojpeg|png|webp': ['plugins/worker/image/', 'test/unit/test_decode.c'],
+    r'dlib|opencv2': ['plugins/dlib/', 'plugins/lbph/', 'test/unit/test_frontal.cpp', 'test/unit/test_align.cpp'],
+    r'seccomp': ['plugins/worker/sandbox.c'],
+    r'curl': ['cli/client.c', 'cli/bench/bench_accept.c'],
+    r'dnnl': ['plugins/dlib/network/'],
+    r'openssl': ['core/base/hash.c', 'core/http/tls.c'],
 }
+# What the protobuf compiler writes.
+WIRE = ['actors/cluster/', 'test/unit/test_wire.c']
 problems = []
 
 
@@ -44,39 +53,32 @@ def tracked():
 
 
 def room_of(file):
-    return next((r for r in ROOMS if file.startswith(r + '/')), None)
+    """The folder whose rule a file follows: the longest that is listed; below actors/ each folder is a room."""
+    listed = max((r for r in MAY if file.startswith(r)), key=len, default=None)
+    if listed == 'actors/' and file.count('/') > 1:
+        return listed, '/'.join(file.split('/')[:2]) + '/'
+    return listed, listed
 
 
 def check_includes(file, text):
-    room = room_of(file)
+    rule, room = room_of(file)
     for number, line in enumerate(text.split('\n'), 1):
         quoted = re.match(r'\s*#\s*include\s+"([^"]+)"', line)
         angled = re.match(r'\s*#\s*include\s+<([^>]+)>', line)
-        if quoted and room:
-            included = quoted.group(1)
-            if included == 'kith.pb-c.h':  # what the protobuf compiler writes: the wire's business
-                if file not in ('actors/wire.c', 'actors/cluster_peers.h', 'test/unit/test_wire.c'):
-                    problem(f'{file}:{number}', f'only the wire may include {included}')
-            elif not included.startswith(room + '/') and not any(included.startswith(m) for m in MAY[room]):
-                problem(f'{file}:{number}', f'{room} may not include {included}')
-        if (quoted and re.match(r'plugins/(dlib|lbph|grpc|example)/', file) and quoted.group(1) != 'plugins/recognizer.h'
-                and not (ROOT / file).with_name(quoted.group(1)).exists()):
-            problem(f'{file}:{number}', 'a plug-in includes plugins/recognizer.h and nothing else of kith')
+        where = f'{file}:{number}'
+        if quoted and quoted.group(1) == 'kith.pb-c.h':
+            if not file.startswith(tuple(WIRE)):
+                problem(where, 'only the wire may include what the protobuf compiler writes')
+        elif quoted and rule and not quoted.group(1).startswith((room, *MAY[rule])):
+            problem(where, f'{room} may not include {quoted.group(1)}')
+        elif quoted and (plugin := re.match(r'plugins/(dlib|lbph|grpc|example)/', file)):
+            own = quoted.group(1).startswith((plugin.group(0), 'plugins/common/', 'face.')) # face.proto's, of grpc
+            if quoted.group(1) != 'plugins/recognizer.h' and not own:
+                problem(where, 'a plug-in includes plugins/recognizer.h, plugins/common and itself')
         if angled:
             for library, homes in LIBRARIES.items():
-                if re.match(rf'({library})\b', angled.group(1)) and not any(file.startswith(h) for h in homes):
-                    problem(f'{file}:{number}', f'<{angled.group(1)}> belongs to {homes[0]}')
-
-
-def check_actor(file, text):
-    """Actors know each other by name and message: no actor's own header but in its own file."""
-    helpers = {'messages', 'reply', 'explain', 'ops', 'routes', 'spool', 'probe_image', 'enroller', 'wire',
-               'doorkeeper', 'keyring',
-               'bus_messages'}
-    own = pathlib.Path(file).stem
-    for included in re.findall(r'#include "actors/(\w+)\.h"', text):
-        if included.split('_')[0] != own.split('_')[0] and included not in helpers:  # cluster_link is of cluster
-            problem(file, f'an actor may not include the header of another: {included}.h')
+                if re.match(rf'({library})\b', angled.group(1)) and not file.startswith(tuple(homes)):
+                    problem(where, f'<{angled.group(1)}> belongs to {homes[0]}')
 
 
 def check_text(file, text):
@@ -100,7 +102,7 @@ def check_settings_are_used():
 
 
 def check_routes_are_described():
-    routes = re.findall(r'\{"([A-Z]+)", "([^"]+)"', (ROOT / 'actors/routes.c').read_text())
+    routes = re.findall(r'\{"([A-Z]+)", "([^"]+)"', (ROOT / 'actors/api/routes.c').read_text())
     text = (ROOT / 'proto/openapi.yaml').read_text()
     described, path = set(), None
     for line in text.split('\n'):
@@ -148,8 +150,6 @@ def main():
         check_text(file, text)
         if file.endswith(('.c', '.h', '.cpp')):
             check_includes(file, text)
-        if file.startswith('actors/'):
-            check_actor(file, text)
     check_settings_are_used()
     check_routes_are_described()
     sources = [f for f in files if f.endswith(('.c', '.h', '.cpp'))]

@@ -1,7 +1,7 @@
 /* The small calls of actor.h that need nothing but the actor itself: its own things and its timers. */
 #include "core/actor/actor.h"
 
-#include "core/actor/internal.h"
+#include "core/actor/actor_internal.h"
 
 #include <stdlib.h>
 

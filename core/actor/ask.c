@@ -4,7 +4,7 @@
  * failure of the one asked after it took the message; the failure of the asker. Whichever comes first frees the
  * slot and raises its generation, so that all later ones find nothing.
  */
-#include "core/actor/internal.h"
+#include "core/actor/actor_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>

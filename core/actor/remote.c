@@ -1,5 +1,5 @@
 /* The way to other nodes, as the runtime sees it: addresses with an "@" are handed to whoever has set a remote. */
-#include "core/actor/internal.h"
+#include "core/actor/actor_internal.h"
 
 #include <assert.h>
 #include <string.h>

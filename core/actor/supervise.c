@@ -1,5 +1,5 @@
 /* Supervision: start, fail, back off, restart, escalate. */
-#include "core/actor/internal.h"
+#include "core/actor/actor_internal.h"
 
 #include <assert.h>
 #include <stdarg.h>

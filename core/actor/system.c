@@ -1,6 +1,6 @@
 #include "core/actor/system.h"
 
-#include "core/actor/internal.h"
+#include "core/actor/actor_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 
 #include "core/actor/system.h"
 #include "core/base/log.h"
-#include "core/store/threads.h"
+#include "core/store/threads/threads.h"
 
 #include <assert.h>
 #include <errno.h>

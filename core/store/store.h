@@ -15,6 +15,7 @@
 #include "core/actor/actor.h"
 #include "core/base/arena.h"
 #include "core/base/error.h"
+#include "core/match/face.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,61 +25,9 @@ struct store;
 /* The numbers of the original tables. */
 enum image_status { IMAGE_PENDING = 0, IMAGE_PROCESSED = 1, IMAGE_FAILED = 2, IMAGE_PROCESSING = 3, IMAGE_STATUSES };
 enum image_verdict { VERDICT_NONE = 0, VERDICT_KNOWN = 1, VERDICT_UNKNOWN = 2 };
-enum { PERSON_UNKNOWN = -1 };
 
 const char *image_status_name(int status); /* "pending", … */
 int image_status_from(const char *name);   /* -1: no such word */
-
-struct candidate {
-    int64_t person;
-    const char *name;
-    double distance, similarity;
-};
-
-/* By which rule a face has its name, or none; and what it went by. */
-enum decision_rule {
-    DECIDED_BY_NONE, /* a person named it, or nothing is known of the reasons */
-    DECIDED_BY_FIXED,
-    DECIDED_BY_CAREFUL,
-    DECIDED_BY_RATE,
-    DECIDED_BY_DENIAL,  /* a counter-example is nearer */
-    DECIDED_BY_QUALITY, /* the picture of the face is too bad */
-    DECIDED_BY_LABEL,   /* the recogniser compared by itself */
-    DECISION_RULES
-};
-
-struct decision {
-    enum decision_rule rule;
-    double score, needed;   /* BY_RATE; 0 otherwise */
-    double mean, threshold; /* the distance that counted and the largest that would have been enough */
-    double quality;         /* the least that is asked for */
-    int64_t denied;         /* the person it is not, or 0 */
-    int cohort, people;
-};
-
-enum { DECISION_BYTES = 192 };
-void decision_write(const struct decision *d, char text[static DECISION_BYTES]);
-/* Of what decision_write() wrote; anything else is BY_NONE. */
-struct decision decision_read(const char *text);
-
-struct face {
-    int64_t id, image;
-    float x, y, width, height; /* pixels of the upright picture */
-    const float *landmarks;    /* pairs x, y */
-    int landmark_count;        /* pairs */
-    float quality;
-    int flaw;               /* enum quality_flaw; not kept: of a face that was just looked at */
-    const char *model;      /* the model id its embedding belongs to */
-    const float *embedding; /* NULL when the recogniser gave a label */
-    int dimension;
-    int64_t person; /* PERSON_UNKNOWN */
-    const char *person_name;
-    double distance, similarity;
-    const struct candidate *candidates; /* nearest first */
-    int candidate_count;
-    int64_t stranger; /* which of the strangers, of a face nobody knows; 0: none, or not said yet */
-    struct decision decision;
-};
 
 struct image {
     int64_t id, person;
@@ -110,14 +59,6 @@ struct photo { /* an enrolled photo of a person */
     int64_t id, person;
     const char *name, *path;
     int64_t created_ms;
-};
-
-struct template
-{ /* an enrolled embedding */
-    int64_t id, person;
-    const char *model;
-    const float *embedding;
-    int dimension;
 };
 
 /* A change of the gallery, in the order of their commits. */

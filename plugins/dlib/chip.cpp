@@ -1,6 +1,6 @@
-#include "chip.h"
+#include "plugins/dlib/chip.h"
 
-#include "cpu.h"
+#include "plugins/dlib/cpu.h"
 
 #include <dlib/image_transforms.h>
 

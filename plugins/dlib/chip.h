@@ -3,7 +3,7 @@
 #ifndef KITH_PLUGINS_DLIB_CHIP_H
 #define KITH_PLUGINS_DLIB_CHIP_H
 
-#include "types.h"
+#include "plugins/dlib/types.h"
 
 #include <dlib/image_processing/full_object_detection.h>
 

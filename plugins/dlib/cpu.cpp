@@ -1,4 +1,4 @@
-#include "cpu.h"
+#include "plugins/dlib/cpu.h"
 
 #include <algorithm>
 #include <atomic>

@@ -1,6 +1,6 @@
-#include "detector.h"
+#include "plugins/dlib/detector.h"
 
-#include "frontal.h"
+#include "plugins/dlib/frontal/frontal.h"
 
 #include <dlib/dnn.h>
 #include <dlib/image_transforms.h>

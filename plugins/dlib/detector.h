@@ -7,7 +7,7 @@
 #ifndef KITH_PLUGINS_DLIB_DETECTOR_H
 #define KITH_PLUGINS_DLIB_DETECTOR_H
 
-#include "types.h"
+#include "plugins/dlib/types.h"
 
 #include <memory>
 #include <vector>

@@ -3,11 +3,11 @@
 // The network is dlib's dnn_face_recognition_ex (public domain example), trained for a threshold of 0.6.
 //
 //   detector.h (boxes) ─▶ landmarks.h (five points) ─▶ chip.h (150×150) ─▶ embedder.h (embeddings) ─▶ network.h
-#include "chip.h"
-#include "cpu.h"
-#include "detector.h"
-#include "embedder.h"
-#include "landmarks.h"
+#include "plugins/dlib/chip.h"
+#include "plugins/dlib/cpu.h"
+#include "plugins/dlib/detector.h"
+#include "plugins/dlib/embedder.h"
+#include "plugins/dlib/landmarks.h"
 #include "plugins/recognizer.h"
 
 #include <dlib/image_transforms.h>

@@ -1,6 +1,6 @@
-#include "embedder.h"
+#include "plugins/dlib/embedder.h"
 
-#include "network.h"
+#include "plugins/dlib/network/network.h"
 
 #include <dlib/dnn.h>
 #include <dlib/image_transforms.h>

@@ -2,7 +2,7 @@
 #ifndef KITH_PLUGINS_DLIB_EMBEDDER_H
 #define KITH_PLUGINS_DLIB_EMBEDDER_H
 
-#include "types.h"
+#include "plugins/dlib/types.h"
 
 #include <memory>
 #include <vector>

@@ -1,4 +1,4 @@
-#include "landmarks.h"
+#include "plugins/dlib/landmarks.h"
 
 #include <algorithm>
 #include <cstring>

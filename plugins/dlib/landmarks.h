@@ -4,7 +4,7 @@
 #ifndef KITH_PLUGINS_DLIB_LANDMARKS_H
 #define KITH_PLUGINS_DLIB_LANDMARKS_H
 
-#include "types.h"
+#include "plugins/dlib/types.h"
 
 #include <dlib/image_processing/full_object_detection.h>
 #include <dlib/image_processing/shape_predictor.h>

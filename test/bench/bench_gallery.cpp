@@ -8,7 +8,7 @@
  * real embeddings do. The answers of all three are compared: every difference is an error.
  */
 extern "C" {
-#include "actors/gallery/shelf.h"
+#include "core/match/template_set.h"
 #include "plugins/recognizer.h"
 }
 

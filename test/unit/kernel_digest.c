@@ -3,11 +3,11 @@
  *
  *   kernel_digest [FOLDER of photos]
  */
-#include "actors/gallery/embedding.h"
-#include "actors/gallery/shelf.h"
-#include "plugins/host/decode.h"
-#include "plugins/host/quality.h"
+#include "core/match/search/distance.h"
+#include "core/match/template_set.h"
 #include "plugins/recognizer.h"
+#include "plugins/worker/image/decode.h"
+#include "plugins/worker/image/quality.h"
 
 #include <dirent.h>
 #include <fcntl.h>

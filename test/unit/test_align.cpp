@@ -4,7 +4,7 @@
 #include "plugins/dlib/cpu.h"
 #include "plugins/dlib/landmarks.h"
 extern "C" {
-#include "plugins/host/decode.h"
+#include "plugins/worker/image/decode.h"
 }
 
 #include <dlib/image_processing/frontal_face_detector.h>

@@ -1,5 +1,5 @@
 /* Headers and decoders: made pictures, turned eight ways, cut short, lying. */
-#include "plugins/host/decode.h"
+#include "plugins/worker/image/decode.h"
 #include "test/unit/test.h"
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 // The detector beside dlib's own: features of made pictures, faces of the sample photos. Exits with 1 at a difference.
 #include "plugins/dlib/cpu.h"
-#include "plugins/dlib/frontal.h"
+#include "plugins/dlib/frontal/frontal.h"
 extern "C" {
-#include "plugins/host/decode.h"
+#include "plugins/worker/image/decode.h"
 }
 
 #include <dlib/image_processing/frontal_face_detector.h>

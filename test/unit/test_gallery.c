@@ -1,11 +1,11 @@
 /* The search among templates: exact, whatever is added and removed meanwhile, by every kind of instructions. */
-#include "actors/gallery/codes.h"
-#include "actors/gallery/embedding.h"
-#include "actors/gallery/index.h"
-#include "actors/gallery/owners.h"
-#include "actors/gallery/rotation.h"
-#include "actors/gallery/scan.h"
-#include "actors/gallery/shelf.h"
+#include "core/match/index.h"
+#include "core/match/search/distance.h"
+#include "core/match/search/quantizer.h"
+#include "core/match/search/rotation.h"
+#include "core/match/search/scan.h"
+#include "core/match/search/slot_index.h"
+#include "core/match/template_set.h"
 #include "plugins/recognizer.h"
 #include "test/unit/test.h"
 

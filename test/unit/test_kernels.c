@@ -1,11 +1,11 @@
 /* Vector kernels that are chosen at run time: every level of instructions that this CPU has gives the bits of the plain
  * form. The AVX-512 kernel is also compiled with emulated instructions, for CPUs that lack them. */
-#include "actors/gallery/codes.h"
-#include "actors/gallery/embedding.h"
-#include "actors/gallery/scan.h"
-#include "actors/gallery/scan_avx512.h"
-#include "actors/gallery/shelf.h"
 #include "core/base/cpu.h"
+#include "core/match/search/distance.h"
+#include "core/match/search/quantizer.h"
+#include "core/match/search/scan.h"
+#include "core/match/search/scan_avx512.h"
+#include "core/match/template_set.h"
 #include "plugins/recognizer.h"
 #include "test/unit/test.h"
 

@@ -1,5 +1,5 @@
 /* The quality of a face's picture: what takes it away, and which of it is said. */
-#include "plugins/host/quality.h"
+#include "plugins/worker/image/quality.h"
 #include "test/unit/test.h"
 
 #include <math.h>

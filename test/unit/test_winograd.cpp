@@ -1,6 +1,6 @@
 // Winograd's convolutions, and those without tiles, beside the plain sum: every tile, every set of instructions this
 // CPU has, both layouts.
-#include "plugins/dlib/winograd.h"
+#include "plugins/dlib/network/winograd.h"
 
 #include <cmath>
 #include <cstdint>

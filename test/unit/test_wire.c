@@ -1,8 +1,8 @@
 /* Messages as bytes: what goes out comes in, and what comes in is checked. */
-#include "actors/wire.h"
+#include "actors/cluster/wire.h"
 
 #include "actors/messages.h"
-#include "core/base/quality.h"
+#include "core/image/quality.h"
 #include "kith.pb-c.h"
 #include "test/unit/test.h"
 

@@ -1,0 +1,301 @@
+#include "actors/access/api_keys.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+enum { WINDOW_MS = 60000, ADDRESSES_MAX = 16384, ADDRESS_BYTES = 64, RIGHT_MAX = 16 };
+
+/* What can stand in a header and in a cookie as it is. */
+#define KEY_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
+
+struct key {
+    int64_t id; /* of the records; 0: of the file */
+    unsigned roles;
+    uint8_t hash[SHA256_BYTES];
+    char name[KEY_NAME_BYTES];
+};
+
+struct list {
+    struct key *keys;
+    int count;
+};
+
+struct visitor { /* an address that showed a key */
+    char address[ADDRESS_BYTES];
+    uint32_t failures;                      /* since begun_ms */
+    uint64_t begun_ms;                      /* of this minute */
+    uint8_t right[RIGHT_MAX][SHA256_BYTES]; /* keys that it showed rightly, the newest first */
+    int right_count;
+    UT_hash_handle hh;
+};
+
+struct keyring {
+    uint32_t failures;
+    struct list file, records;
+    struct visitor *visitors;
+};
+
+struct keyring *keyring_new(uint32_t failures)
+{
+    struct keyring *k = calloc(1, sizeof *k);
+
+    if (!k)
+        abort();
+    k->failures = failures;
+    return k;
+}
+
+void keyring_free(struct keyring *k)
+{
+    struct visitor *s, *next;
+
+    if (!k)
+        return;
+    HASH_ITER(hh, k->visitors, s, next)
+    {
+        HASH_DEL(k->visitors, s);
+        free(s);
+    }
+    free(k->file.keys);
+    free(k->records.keys);
+    free(k);
+}
+
+static const struct {
+    const char *word;
+    unsigned bit, gives;
+} table[] = {
+    {"submit", ACCESS_SUBMIT, ACCESS_SUBMIT}, {"read", ACCESS_READ, ACCESS_READ}, {"admin", ACCESS_ADMIN, ACCESS_ALL}};
+
+const char *access_name(unsigned bit)
+{
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (table[i].bit == bit)
+            return table[i].word;
+    return "";
+}
+
+unsigned access_parse(const char *words)
+{
+    unsigned roles = 0;
+
+    while (*words) {
+        size_t n = strcspn(words, ","), i = 0;
+
+        while (i < 3 && (strlen(table[i].word) != n || memcmp(table[i].word, words, n) != 0))
+            i++;
+        if (i == 3)
+            return 0;
+        roles |= table[i].gives;
+        words += n + (words[n] == ',');
+    }
+    return roles;
+}
+
+static bool from_hex(const char *hex, uint8_t hash[SHA256_BYTES])
+{
+    if (strlen(hex) != SHA256_HEX_BYTES - 1 || strspn(hex, "0123456789abcdefABCDEF") != SHA256_HEX_BYTES - 1)
+        return false;
+    for (int i = 0; i < SHA256_BYTES; i++) {
+        const char two[3] = {hex[2 * i], hex[2 * i + 1], 0};
+
+        hash[i] = (uint8_t)strtoul(two, NULL, 16);
+    }
+    return true;
+}
+
+static struct key *add(struct list *list)
+{
+    list->keys = realloc(list->keys, (size_t)(list->count + 1) * sizeof *list->keys);
+    if (!list->keys)
+        abort();
+    memset(&list->keys[list->count], 0, sizeof *list->keys);
+    return &list->keys[list->count++];
+}
+
+static int read_line(struct list *list, char *line, int number, struct error *error)
+{
+    char *save = NULL, *roles, *text, *name;
+    struct key *key;
+
+    line[strcspn(line, "#")] = 0;
+    if (!(roles = strtok_r(line, " \t\r", &save)))
+        return 0;
+    text = strtok_r(NULL, " \t\r", &save);
+    name = strtok_r(NULL, " \t\r", &save);
+    if (!text)
+        return error_set(error, -EINVAL, "line %d: expected roles, a key and a name", number);
+    key = add(list);
+    if (!(key->roles = access_parse(roles)))
+        return error_set(error, -EINVAL, "line %d: “%.40s” is not some of submit,read,admin", number, roles);
+    if (strncmp(text, "sha256:", 7) == 0) {
+        if (!from_hex(text + 7, key->hash))
+            return error_set(error, -EINVAL, "line %d: after sha256: stand 64 hexadecimal digits", number);
+    } else if (strlen(text) < KEY_MIN_BYTES || strlen(text) > KEY_MAX_BYTES || text[strspn(text, KEY_LETTERS)]) {
+        return error_set(error, -EINVAL, "line %d: a key has %d to %d letters, digits and any of -._~+/=", number,
+                         KEY_MIN_BYTES, KEY_MAX_BYTES);
+    } else {
+        sha256(text, strlen(text), key->hash);
+    }
+    snprintf(key->name, sizeof key->name, "%s", name ? name : "file");
+    return 0;
+}
+
+int keyring_set_file(struct keyring *k, const char *text, struct error *error)
+{
+    struct list list = {0};
+    char *copy = strdup(text), *line = copy;
+    int number = 1, status = 0;
+
+    if (!copy)
+        abort();
+    while (line && status == 0) {
+        char *end = strchr(line, '\n');
+
+        if (end)
+            *end++ = 0;
+        status = read_line(&list, line, number++, error);
+        line = end;
+    }
+    free(copy);
+    if (status < 0) {
+        free(list.keys);
+        return status;
+    }
+    free(k->file.keys);
+    k->file = list;
+    return 0;
+}
+
+void keyring_set_records(struct keyring *k, const struct api_key *keys, int count)
+{
+    struct list list = {0};
+
+    for (int i = 0; i < count; i++) {
+        uint8_t hash[SHA256_BYTES];
+        struct key *key;
+
+        if (!access_parse(keys[i].roles) || !from_hex(keys[i].hash, hash))
+            continue; /* of a later version: it opens nothing here */
+        key = add(&list);
+        key->id = keys[i].id;
+        key->roles = access_parse(keys[i].roles);
+        memcpy(key->hash, hash, sizeof hash);
+        snprintf(key->name, sizeof key->name, "%s", keys[i].name);
+    }
+    free(k->records.keys);
+    k->records = list;
+}
+
+int keyring_count(const struct keyring *k)
+{
+    return k->file.count + k->records.count;
+}
+
+bool keyring_each(const struct keyring *k, int i, int64_t *id, const char **name, unsigned *roles)
+{
+    const struct key *key;
+
+    if (i < 0 || i >= keyring_count(k))
+        return false;
+    key = i < k->file.count ? &k->file.keys[i] : &k->records.keys[i - k->file.count];
+    *id = key->id;
+    *name = key->name;
+    *roles = key->roles;
+    return true;
+}
+
+/* --- showing a key --- */
+
+/* Takes the same time for every pair. */
+static bool same(const uint8_t a[SHA256_BYTES], const uint8_t b[SHA256_BYTES])
+{
+    volatile uint8_t difference = 0;
+
+    for (int i = 0; i < SHA256_BYTES; i++)
+        difference = (uint8_t)(difference | (a[i] ^ b[i]));
+    return difference == 0;
+}
+
+static const struct key *find(const struct list *list, const uint8_t hash[SHA256_BYTES], const struct key *found)
+{
+    for (int i = 0; i < list->count; i++) /* to the end, found or not */
+        if (same(list->keys[i].hash, hash))
+            found = &list->keys[i];
+    return found;
+}
+
+static struct visitor *visitor_of(struct keyring *k, const char *address, uint64_t now_ms)
+{
+    struct visitor *s;
+    char name[ADDRESS_BYTES];
+
+    snprintf(name, sizeof name, "%s", address);
+    HASH_FIND_STR(k->visitors, name, s);
+    if (s)
+        return s;
+    if (HASH_COUNT(k->visitors) >= ADDRESSES_MAX) { /* in the order they came: the oldest goes */
+        s = k->visitors;
+        HASH_DEL(k->visitors, s);
+        free(s);
+    }
+    s = calloc(1, sizeof *s);
+    if (!s)
+        abort();
+    memcpy(s->address, name, sizeof name);
+    s->begun_ms = now_ms;
+    HASH_ADD_STR(k->visitors, address, s);
+    return s;
+}
+
+static bool showed_before(const struct visitor *s, const uint8_t hash[SHA256_BYTES])
+{
+    bool before = false;
+
+    for (int i = 0; i < s->right_count; i++)
+        before |= same(s->right[i], hash);
+    return before;
+}
+
+static void remember(struct visitor *s, const uint8_t hash[SHA256_BYTES])
+{
+    if (showed_before(s, hash))
+        return;
+    memmove(s->right[1], s->right[0], sizeof s->right[0] * (RIGHT_MAX - 1));
+    memcpy(s->right[0], hash, SHA256_BYTES);
+    if (s->right_count < RIGHT_MAX)
+        s->right_count++;
+}
+
+struct keyring_verdict keyring_check(struct keyring *k, const char *address, const char *key, size_t len,
+                                     uint64_t now_ms)
+{
+    struct keyring_verdict verdict = {.result = KEY_WRONG};
+    struct visitor *s = visitor_of(k, address, now_ms);
+    const struct key *found;
+    uint8_t hash[SHA256_BYTES];
+
+    if (now_ms - s->begun_ms >= WINDOW_MS) {
+        s->begun_ms = now_ms;
+        s->failures = 0;
+    }
+    sha256(key, len, hash);
+    if (s->failures >= k->failures && !showed_before(s, hash)) {
+        verdict.result = KEY_WAIT;
+        verdict.wait_ms = WINDOW_MS - (now_ms - s->begun_ms);
+        return verdict;
+    }
+    found = find(&k->records, hash, find(&k->file, hash, NULL));
+    if (!found) {
+        s->failures++;
+        return verdict;
+    }
+    remember(s, hash);
+    verdict.result = KEY_RIGHT;
+    verdict.roles = found->roles;
+    memcpy(verdict.who, found->name, sizeof verdict.who);
+    return verdict;
+}

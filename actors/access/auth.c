@@ -1,0 +1,101 @@
+#include "actors/access/auth.h"
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+enum { ADDRESS_BYTES = 64 };
+
+static bool from_cookie(const struct http_request *request, char *key, size_t size)
+{
+    char cookies[4096];
+    const size_t name = strlen(KEY_COOKIE);
+
+    if (!http_request_header(request, "cookie", cookies, sizeof cookies))
+        return false;
+    for (char *at = cookies; at && *at; at = strchr(at, ';')) {
+        size_t n;
+
+        at += strspn(at, "; ");
+        if (strncmp(at, KEY_COOKIE, name) != 0 || at[name] != '=')
+            continue;
+        at += name + 1;
+        n = strcspn(at, "; ");
+        if (n >= size)
+            return false;
+        memcpy(key, at, n);
+        key[n] = 0;
+        return true;
+    }
+    return false;
+}
+
+bool doorkeeper_key(const struct http_request *request, char *key, size_t size)
+{
+    char text[KEY_MAX_BYTES + 16];
+
+    if (http_request_header(request, "authorization", text, sizeof text) && strncasecmp(text, "bearer ", 7) == 0) {
+        snprintf(key, size, "%s", text + 7 + strspn(text + 7, " "));
+        return true;
+    }
+    return http_request_header(request, "x-api-key", key, size) || from_cookie(request, key, size);
+}
+
+struct keyring_verdict doorkeeper_look(struct doorkeeper *d, struct http_request *request, const char *key)
+{
+    struct keyring_verdict verdict;
+    char address[ADDRESS_BYTES];
+
+    http_request_address(request, address, sizeof address);
+    verdict = keyring_check(d->ring, address, key, strlen(key), clock_monotonic_ms());
+    if (verdict.result == KEY_RIGHT)
+        http_request_set_who(request, verdict.who);
+    else if (verdict.result == KEY_WRONG)
+        log_event(LOG_WARN, "wrong key", LOG_STR("address", address), LOG_STR("request", http_request_id(request)));
+    return verdict;
+}
+
+void doorkeeper_refuse(struct http_request *request, const struct keyring_verdict *verdict)
+{
+    char seconds[24];
+
+    if (verdict->result == KEY_WAIT) {
+        snprintf(seconds, sizeof seconds, "%llu", (unsigned long long)(verdict->wait_ms + 999) / 1000);
+        http_add_header(request, "retry-after", seconds);
+        http_problem(request, 429, "too-many-wrong-keys",
+                     "Too many wrong keys came from this address; wait %s s (KITH_AUTH_FAILURES).", seconds);
+        return;
+    }
+    http_add_header(request, "www-authenticate", "Bearer");
+    http_problem(request, 401, "wrong-key", "This is no key of this kith; “kith key create” makes one.");
+}
+
+bool doorkeeper_admits(struct doorkeeper *d, struct http_request *request, unsigned access)
+{
+    struct keyring_verdict verdict;
+    char key[KEY_MAX_BYTES + 1];
+
+    if (!d->keys || access == ACCESS_PUBLIC)
+        return true;
+    if (!doorkeeper_key(request, key, sizeof key)) {
+        http_add_header(request, "www-authenticate", "Bearer");
+        http_problem(request, 401, "no-key",
+                     "This needs a key: “Authorization: Bearer …” or “x-api-key: …” (KITH_AUTH); “kith key create” "
+                     "makes one.");
+        return false;
+    }
+    verdict = doorkeeper_look(d, request, key);
+    if (verdict.result == KEY_RIGHT && (verdict.roles & access))
+        return true;
+    if (verdict.result == KEY_RIGHT)
+        http_problem(request, 403, "key-not-for-this", "The key “%s” is not for this: it needs the role %s.",
+                     verdict.who, access_name(access));
+    else if (!d->read && verdict.result == KEY_WRONG)
+        http_problem(request, 503, "keys-not-read", "The keys have not been read from the database yet.");
+    else
+        doorkeeper_refuse(request, &verdict);
+    return false;
+}

@@ -1,0 +1,74 @@
+/* Why a face has its name, or none: the rule, its numbers and a sentence for people. */
+#include "actors/api/reply.h"
+
+static const char *const rules[DECISION_RULES] = {"none", "fixed", "careful", "rate", "denied", "quality", "label"};
+
+static const char *best_name(const struct face *f)
+{
+    return f->candidate_count && f->candidates[0].name ? f->candidates[0].name : "nobody";
+}
+
+static void sentence(struct buf *out, const struct face *f)
+{
+    const struct decision *d = &f->decision;
+
+    switch (d->rule) {
+    case DECIDED_BY_FIXED:
+        buf_printf(out, "%.3f to the nearest photo, of %s; the threshold is %.3f", d->mean, best_name(f), d->threshold);
+        break;
+    case DECIDED_BY_CAREFUL:
+        buf_printf(out,
+                   "%.3f to the nearest photo, of %s; the threshold is a careful %.3f until 200 different faces are "
+                   "known to tell strangers by (%d are)",
+                   d->mean, best_name(f), d->threshold, d->cohort);
+        break;
+    case DECIDED_BY_RATE:
+        buf_printf(out,
+                   "as like %s as %.2f, measured against %d faces of others; %.2f is needed for strangers to be taken "
+                   "for one of %d people no more often than KITH_FALSE_NAME_RATE. For this face that is a distance of "
+                   "%.3f, and it is %.3f",
+                   best_name(f), d->score, d->cohort, d->needed, d->people, d->threshold, d->mean);
+        break;
+    case DECIDED_BY_DENIAL:
+        buf_printf(out, "nearer to a face of which somebody said that it is not person %lld", (long long)d->denied);
+        break;
+    case DECIDED_BY_QUALITY:
+        buf_printf(out, "like %s, but its quality is %.2f, and %.2f is the least for a name (KITH_NAMING_QUALITY)",
+                   best_name(f), (double)f->quality, d->quality);
+        break;
+    case DECIDED_BY_LABEL:
+        buf_printf(out, "the recogniser compared by itself: %.3f, the threshold is %.3f", d->mean, d->threshold);
+        break;
+    default:
+        buf_str(out, f->person > 0 ? "a person gave it this name" : "nothing is known about it");
+    }
+}
+
+void json_decision(struct buf *out, const struct face *f)
+{
+    const struct decision *d = &f->decision;
+    struct buf why = {0};
+
+    sentence(&why, f);
+    buf_add(&why, "", 1);
+    buf_printf(out, "{\"rule\":\"%s\",\"why\":", rules[d->rule]);
+    buf_json(out, why.data);
+    buf_free(&why);
+    if (d->rule == DECIDED_BY_FIXED || d->rule == DECIDED_BY_CAREFUL || d->rule == DECIDED_BY_RATE ||
+        d->rule == DECIDED_BY_LABEL) {
+        buf_str(out, ",\"distance\":");
+        buf_number(out, d->mean, 4);
+        buf_str(out, ",\"threshold\":");
+        buf_number(out, d->threshold, 4);
+        buf_printf(out, ",\"people\":%d,\"cohort\":%d", d->people, d->cohort);
+    }
+    if (d->rule == DECIDED_BY_RATE) {
+        buf_str(out, ",\"score\":");
+        buf_number(out, d->score, 3);
+        buf_str(out, ",\"needed\":");
+        buf_number(out, d->needed, 3);
+    }
+    if (d->denied)
+        buf_printf(out, ",\"not\":%lld", (long long)d->denied);
+    buf_str(out, "}");
+}

@@ -1,0 +1,75 @@
+#include "actors/api/routes.h"
+
+#include "actors/access/auth.h"
+#include "actors/api/ops.h"
+#include "actors/messages.h"
+#include "core/actor/driver_uv.h"
+
+const struct http_route routes[] = {
+    {"POST", "/image/post", "receiver", OP_IMAGE_POST, ACCESS_SUBMIT, NULL},
+    {"POST", "/images/post", "receiver", OP_IMAGE_POST, ACCESS_SUBMIT, NULL},
+    {"POST", "/v1/images", "receiver", OP_SUBMIT, ACCESS_SUBMIT, ""},
+    {"POST", "/v1/identify", "identify", OP_IDENTIFY, ACCESS_SUBMIT, "explain"},
+    {"GET", "/v1/images", "frontend", OP_IMAGES, ACCESS_READ, "status person after limit explain"},
+    {"POST", "/v1/images/retry", "redeemer", OP_RETRY_ALL, ACCESS_ADMIN, "status reason older_ms limit dry_run"},
+    {"GET", "/v1/images/{id}", "frontend", OP_IMAGE, ACCESS_READ, "explain"},
+    {"DELETE", "/v1/images/{id}", "redeemer", OP_DELETE, ACCESS_ADMIN, ""},
+    {"GET", "/v1/images/{id}/photo", "pictures", OP_PHOTO, ACCESS_READ, "width"},
+    {"GET", "/v1/images/{id}/faces/{n}/crop", "pictures", OP_CROP, ACCESS_READ, "width"},
+    {"POST", "/v1/images/{id}/retry", "redeemer", OP_RETRY, ACCESS_ADMIN, ""},
+    {"GET", "/v1/people", "people", OP_PEOPLE, ACCESS_READ, "after limit"},
+    {"POST", "/v1/people", "people", OP_PERSON_ADD, ACCESS_ADMIN, ""},
+    {"GET", "/v1/people/{id}", "people", OP_PERSON, ACCESS_READ, ""},
+    {"PATCH", "/v1/people/{id}", "people", OP_PERSON_RENAME, ACCESS_ADMIN, ""},
+    {"DELETE", "/v1/people/{id}", "people", OP_PERSON_DELETE, ACCESS_ADMIN, ""},
+    {"GET", "/v1/people/{id}/photos", "people", OP_PERSON, ACCESS_READ, ""},
+    {"POST", "/v1/people/{id}/photos", "people", OP_PHOTO_ADD, ACCESS_ADMIN, "name"},
+    {"DELETE", "/v1/people/{id}/photos/{photo}", "people", OP_PHOTO_DELETE, ACCESS_ADMIN, ""},
+    {"POST", "/v1/faces/{id}/person", "faces", OP_NAME_FACE, ACCESS_ADMIN, ""},
+    {"POST", "/v1/faces/{id}/not/{person}", "faces", OP_DENY_FACE, ACCESS_ADMIN, ""},
+    {"GET", "/v1/strangers", "faces", OP_STRANGERS, ACCESS_READ, "after limit"},
+    {"POST", "/v1/strangers/{id}/person", "faces", OP_NAME_STRANGER, ACCESS_ADMIN, ""},
+    {"GET", "/v1/events", "events", OP_EVENTS, ACCESS_READ, "after"},
+    {"GET", "/v1/nodes", "cluster", OP_NODES, ACCESS_READ, ""},
+    {"GET", "/v1/stats", "frontend", OP_STATS, ACCESS_READ, ""},
+    {"GET", "/v1/session", "keys", OP_SESSION, ACCESS_PUBLIC, ""},
+    {"POST", "/v1/session", "keys", OP_SESSION_BEGIN, ACCESS_PUBLIC, ""},
+    {"DELETE", "/v1/session", "keys", OP_SESSION_END, ACCESS_PUBLIC, ""},
+    {"GET", "/healthz", "frontend", OP_HEALTHZ, ACCESS_PUBLIC, NULL},
+    {"GET", "/readyz", "frontend", OP_READYZ, ACCESS_PUBLIC, NULL},
+    {"GET", "/metrics", "frontend", OP_METRICS, ACCESS_READ, NULL},
+    {"GET", "/openapi.yaml", "frontend", OP_OPENAPI, ACCESS_PUBLIC, NULL},
+    {NULL, NULL, NULL, 0, 0, NULL}};
+
+static void destroy(struct msg *m)
+{
+    http_request_unref(((struct msg_http *)m)->request);
+}
+
+void routes_dispatch(void *context, const struct http_route *route, struct http_request *request)
+{
+    const struct routes_context *c = context;
+    struct msg_http *m;
+    size_t len;
+    int status;
+
+    if (!doorkeeper_admits(c->door, request, route->access)) {
+        http_request_unref(request);
+        return;
+    }
+    m = (struct msg_http *)msg_new(MSG_HTTP, sizeof *m);
+
+    http_request_body(request, &len);
+    m->head.destroy = destroy;
+    m->head.size_bytes += len;
+    m->request = request;
+    http_request_ref(request);
+    status = actor_system_tell(driver_uv_system(c->driver), route->actor, &m->head);
+    if (status == ACTOR_GONE)
+        http_problem(request, 503, "not-here",
+                     "This node does not do that: there is no “%s” among its roles (KITH_ROLES).", route->actor);
+    else if (status != ACTOR_OK)
+        http_problem(request, 503, "busy", "Too many requests wait for “%s” (KITH_MAILBOX).", route->actor);
+    http_request_unref(request);
+    driver_uv_kick(c->driver);
+}

@@ -1,0 +1,20 @@
+/* Every route kith serves, as one table. */
+#ifndef KITH_ACTORS_API_ROUTES_H
+#define KITH_ACTORS_API_ROUTES_H
+
+#include "core/http/http.h"
+
+extern const struct http_route routes[]; /* ends with a NULL method */
+
+struct doorkeeper;
+struct driver_uv;
+
+struct routes_context {
+    struct driver_uv *driver; /* of the actors */
+    struct doorkeeper *door;
+};
+
+/* Gives a request that is let in to the actor of its route, or answers why not. `context` is a routes_context. */
+void routes_dispatch(void *context, const struct http_route *route, struct http_request *request);
+
+#endif

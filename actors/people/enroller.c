@@ -1,0 +1,187 @@
+/* Makes a template of a photo of somebody whose name is known.
+ *
+ *   MSG_ENROL ─▶ breaker (the one face in it) ─▶ [bytes: spool] ─▶ STORE_PHOTO_ADD ─▶ MSG_ENROLLED
+ *
+ * Whoever asked tells the gallery, or asks it when the answer shall wait for it. A photo with no face or with several
+ * is refused in words: which of them is the person nobody can know.
+ */
+#include "actors/people/enroller.h"
+
+#include "core/base/log.h"
+#include "core/image/quality.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MSG_SPOOLED = MSG_OFFLOADED, STORE_MS = 30000 };
+
+struct enrolment {
+    actor_token token;
+    const struct msg_enrol *ask;      /* referenced */
+    const struct worker_event *event; /* referenced, once there is one */
+    char *path;                       /* where the photo lies; NULL: only its template is kept */
+};
+
+static void destroy_enrol(struct msg *m)
+{
+    arena_free(&((struct msg_enrol *)m)->arena);
+}
+
+struct msg_enrol *msg_enrol_new(const char *name, int64_t person, const char *photo, const char *path,
+                                const void *bytes, size_t len)
+{
+    struct msg_enrol *m = (struct msg_enrol *)msg_new(MSG_ENROL, sizeof *m);
+
+    m->head.destroy = destroy_enrol;
+    m->head.size_bytes += len;
+    m->name = arena_text(&m->arena, name);
+    m->person = person;
+    m->photo = arena_text(&m->arena, photo);
+    m->path = arena_text(&m->arena, path);
+    if (bytes) {
+        m->bytes = arena_copy(&m->arena, bytes, len);
+        m->len = len;
+    }
+    return m;
+}
+
+static void end(struct actor *self, struct enrolment *e, int status, int64_t person, int64_t photo, const char *reason)
+{
+    struct msg_enrolled *m = (struct msg_enrolled *)msg_new(MSG_ENROLLED, sizeof *m);
+
+    m->status = status;
+    m->person = person;
+    m->photo = photo;
+    snprintf(m->reason, sizeof m->reason, "%s", reason);
+    actor_answer(self, e->token, &m->head);
+    msg_unref(&e->ask->head);
+    msg_unref(e->event ? &e->event->head : NULL);
+    free(e->path);
+    free(e);
+}
+
+static void on_added(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct store_reply *r = (const struct store_reply *)reply;
+    struct enrolment *e = context;
+
+    if (status != ACTOR_OK) {
+        end(self, e, ENROLLED_LATER, 0, 0, actor_status_name(status));
+    } else if (r->status != STORE_OK) {
+        end(self, e, r->status == STORE_NOT_FOUND ? ENROLLED_NO_PERSON : ENROLLED_LATER, 0, 0, r->error);
+    } else {
+        log_event(LOG_INFO, "enrolled", LOG_INT("person", r->id), LOG_STR("photo", e->ask->photo));
+        end(self, e, ENROLLED_OK, r->id, r->photo_count ? r->photos->id : 0, "");
+    }
+}
+
+static void add_photo(struct actor *self, struct enrolment *e)
+{
+    struct store_photo *m = STORE_MESSAGE(STORE_PHOTO_ADD, store_photo);
+    const struct face *face = e->event->hello.dimension ? &e->event->faces[0] : NULL;
+    struct arena *a = &m->m.arena;
+
+    m->person = e->ask->person;
+    m->person_name = arena_text(a, e->ask->name);
+    m->photo_name = arena_text(a, e->ask->photo);
+    m->path = arena_text(a, e->path);
+    m->sha256 = e->event->done.sha256[0] ? arena_text(a, e->event->done.sha256) : NULL;
+    m->model = arena_text(a, e->event->hello.model);
+    if (face) {
+        m->embedding =
+            (const float *)(const void *)arena_copy(a, face->embedding, (size_t)face->dimension * sizeof(float));
+        m->dimension = face->dimension;
+    }
+    m->spooled = e->ask->bytes != NULL && e->path;
+    m->hand_row = e->ask->hand_row;
+    actor_ask(self, "store", &m->m.head, STORE_MS, on_added, e);
+}
+
+static void on_spooled(struct actor *self, const struct spool_job *job)
+{
+    struct enrolment *e = job->context;
+
+    if (job->status < 0) {
+        end(self, e, ENROLLED_LATER, 0, 0, job->error.text);
+        return;
+    }
+    e->path = strdup(job->path);
+    add_photo(self, e);
+}
+
+static void keep_photo(struct actor *self, struct enrolment *e)
+{
+    const struct enroller_config *config = actor_config(self);
+    struct spool_job *job;
+
+    if (!e->ask->bytes || !config->spool) {
+        e->path = e->ask->path ? strdup(e->ask->path) : NULL;
+        add_photo(self, e);
+        return;
+    }
+    job = spool_job_new(MSG_SPOOLED, config->spool, e->ask->bytes, e->ask->len, e);
+    if (offload_run(config->files, actor_find(actor_system_of(self), actor_name(self)), &job->head, spool_work) < 0)
+        end(self, e, ENROLLED_LATER, 0, 0, "too many images are being written");
+}
+
+static void on_recognized(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct enroller_config *config = actor_config(self);
+    const struct msg_recognized *r = (const struct msg_recognized *)reply;
+    struct enrolment *e = context;
+    char words[REASON_BYTES];
+
+    if (status != ACTOR_OK) {
+        end(self, e, ENROLLED_LATER, 0, 0, actor_status_name(status));
+    } else if (r->outcome == RECOGNIZED_BAD_IMAGE || r->outcome == RECOGNIZED_POISON) {
+        end(self, e, ENROLLED_REFUSED, 0, 0, r->outcome == RECOGNIZED_POISON ? "poison" : r->reason);
+    } else if (r->outcome != RECOGNIZED_OK) {
+        end(self, e, ENROLLED_LATER, 0, 0, r->reason[0] ? r->reason : recognized_name(r->outcome));
+    } else if (r->event->hello.dimension == 0) { /* it compares by itself: the photo's name is all it tells us */
+        msg_ref(&r->event->head);
+        e->event = r->event;
+        keep_photo(self, e);
+    } else if (r->event->face_count == 0) {
+        end(self, e, ENROLLED_NO_FACE, 0, 0, "no face found");
+    } else if (r->event->face_count > 1) {
+        snprintf(words, sizeof words, "%d faces found; a photo to enrol must show one", r->event->face_count);
+        end(self, e, ENROLLED_FACES, 0, 0, words);
+    } else if (r->event->faces[0].quality < config->quality) {
+        snprintf(words, sizeof words, "%s: its quality is %.2f, and %.2f is the least to enrol (KITH_ENROLL_QUALITY)",
+                 quality_flaw_words(r->event->faces[0].flaw), (double)r->event->faces[0].quality,
+                 (double)config->quality);
+        end(self, e, ENROLLED_REFUSED, 0, 0, words);
+    } else if (!r->event->faces[0].embedding) {
+        end(self, e, ENROLLED_REFUSED, 0, 0, "the recogniser gave no embedding of this photo");
+    } else {
+        msg_ref(&r->event->head);
+        e->event = r->event;
+        keep_photo(self, e);
+    }
+}
+
+static void enroller_receive(struct actor *self, const struct msg *m)
+{
+    const struct enroller_config *config = actor_config(self);
+    const struct msg_enrol *ask = (const struct msg_enrol *)m;
+    struct msg_recognize *recognize;
+    struct enrolment *e;
+
+    if (m->type != MSG_ENROL) {
+        on_spooled(self, (const struct spool_job *)m);
+        return;
+    }
+    e = calloc(1, sizeof *e);
+    if (!e)
+        abort();
+    e->token = actor_defer(self);
+    e->ask = (const struct msg_enrol *)msg_ref(m);
+    recognize = msg_recognize_new(JOB_RECOGNIZE, ask->path ? ask->path : ask->photo, ask->bytes, ask->len);
+    recognize->urgent = ask->urgent;
+    recognize->enrol = true;
+    actor_ask(self, config->breaker, &recognize->head, config->call_ms, on_recognized, e);
+}
+
+const struct actor_ops enroller_actor = {.name = "enroller", .receive = enroller_receive};

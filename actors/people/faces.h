@@ -1,0 +1,15 @@
+/* Faces over HTTP: who they are, who they are not, and the strangers. */
+#ifndef KITH_ACTORS_PEOPLE_FACES_H
+#define KITH_ACTORS_PEOPLE_FACES_H
+
+#include "core/actor/actor.h"
+
+struct faces_config {
+    const char *gallery;
+    int64_t page_limit;
+    uint64_t call_ms, store_ms;
+};
+
+extern const struct actor_ops faces_actor;
+
+#endif

@@ -1,0 +1,18 @@
+/* People over HTTP: list, create, rename, forget; their photos. */
+#ifndef KITH_ACTORS_PEOPLE_PEOPLE_H
+#define KITH_ACTORS_PEOPLE_PEOPLE_H
+
+#include "core/base/path.h"
+#include "core/store/spool.h"
+
+struct people_config {
+    const char *gallery;
+    const struct path_roots *roots;
+    size_t max_path;
+    int64_t page_limit;
+    uint64_t store_ms, call_ms;
+};
+
+extern const struct actor_ops people_actor;
+
+#endif

@@ -1,0 +1,200 @@
+/* The circuit breaker (design §5).
+ *
+ *            5 failures in a row            timer             check passed
+ *   CLOSED ────────────────────▶ OPEN ────────────▶ PROBING ───────────────▶ CLOSED
+ *                                  ▲                   │
+ *                                  └── check failed: ──┘  the wait doubles, with jitter, up to a ceiling
+ *
+ * Only failures of the recogniser itself count (crash, hang, cannot start), never a bad image. A call remembers the
+ * generation it was made in; an outcome of an older one is passed on but not counted. The check is a real picture
+ * through the real path, with a deadline of its own: one that never returns has failed.
+ */
+#include "actors/pipeline/circuit_breaker.h"
+
+#include "actors/messages.h"
+#include "actors/pipeline/probe_image.h"
+#include "core/base/log.h"
+#include "core/base/metrics.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum { TIMER_PROBE = 1 };
+
+struct breaker {
+    enum breaker_state state;
+    uint32_t failures;   /* consecutive, while closed */
+    uint32_t generation; /* grows at every change of state */
+    uint64_t open_ms;    /* how long the next opening lasts */
+    uint64_t wait_ms;    /* how long this one does */
+    char reason[REASON_BYTES];
+};
+
+struct call { /* one that was let through */
+    actor_token token;
+    uint32_t generation;
+};
+
+static struct metric opened = {.name = "kith_breaker_opened_total", .help = "Times the breaker opened."};
+static struct metric state_gauge = {
+    .name = "kith_breaker_state", .help = "0 closed, 1 open, 2 probing.", .kind = METRIC_GAUGE};
+static struct metric refused = {.name = "kith_breaker_refused_total", .help = "Calls refused while it was not closed."};
+
+static void enter(struct actor *self, enum breaker_state next)
+{
+    const struct breaker_config *config = actor_config(self);
+    struct breaker *b = actor_state(self);
+
+    b->state = next;
+    b->generation++;
+    b->failures = 0;
+    metric_set(&state_gauge, next);
+    log_event(next == BREAKER_OPEN ? LOG_WARN : LOG_INFO, "breaker", LOG_STR("state", breaker_state_name(next)),
+              LOG_INT("wait_ms", next == BREAKER_OPEN ? b->wait_ms : 0), LOG_STR("reason", b->reason));
+    for (const char *const *to = config->subscribers; *to; to++) {
+        struct msg_breaker *m = (struct msg_breaker *)msg_new(MSG_BREAKER, sizeof *m);
+
+        m->state = next;
+        m->wait_ms = next == BREAKER_OPEN ? b->wait_ms : 0;
+        memcpy(m->reason, b->reason, sizeof m->reason);
+        actor_tell_control(self, *to, &m->head);
+    }
+}
+
+static uint64_t with_jitter(uint64_t ms, uint32_t percent)
+{
+    uint64_t random = 0, span = ms * percent / 100;
+
+    if (span == 0 || getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
+        return ms;
+    return ms - span + random % (2 * span + 1);
+}
+
+static void trip(struct actor *self, const char *reason)
+{
+    const struct breaker_config *config = actor_config(self);
+    struct breaker *b = actor_state(self);
+
+    snprintf(b->reason, sizeof b->reason, "%s", reason);
+    b->wait_ms = with_jitter(b->open_ms, config->jitter_percent);
+    if (b->wait_ms > config->open_max_ms)
+        b->wait_ms = config->open_max_ms;
+    b->open_ms = b->open_ms * 2 < config->open_max_ms ? b->open_ms * 2 : config->open_max_ms;
+    metric_add(&opened, 1);
+    enter(self, BREAKER_OPEN);
+    actor_after(self, b->wait_ms, TIMER_PROBE);
+}
+
+static void count_outcome(struct actor *self, uint32_t generation, int outcome, const char *reason)
+{
+    const struct breaker_config *config = actor_config(self);
+    struct breaker *b = actor_state(self);
+
+    if (generation != b->generation || b->state != BREAKER_CLOSED)
+        return;
+    if (recognized_is_infrastructure(outcome)) {
+        if (++b->failures >= config->failures)
+            trip(self, reason);
+    } else if (outcome <= RECOGNIZED_POISON) {
+        b->failures = 0;
+    }
+}
+
+static void on_answer(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    struct call *call = context;
+    const struct msg_recognized *r = (const struct msg_recognized *)reply;
+    int outcome = status == ACTOR_OK        ? r->outcome
+                  : status == ACTOR_FULL    ? RECOGNIZED_BUSY
+                  : status == ACTOR_TIMEOUT ? RECOGNIZED_TIMEOUT
+                                            : RECOGNIZED_UNAVAILABLE;
+
+    count_outcome(self, call->generation, outcome, status == ACTOR_OK ? r->reason : actor_status_name(status));
+    actor_answer(self, call->token,
+                 reply ? msg_ref(reply) : &msg_recognized_new(outcome, actor_status_name(status))->head);
+    free(call);
+}
+
+static void on_probe(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct breaker_config *config = actor_config(self);
+    struct breaker *b = actor_state(self);
+    const struct msg_recognized *r = (const struct msg_recognized *)reply;
+
+    if ((uint32_t)(uintptr_t)context != b->generation)
+        return;
+    if (status == ACTOR_OK && r->outcome <= RECOGNIZED_POISON) {
+        b->open_ms = config->open_ms;
+        b->reason[0] = 0;
+        enter(self, BREAKER_CLOSED);
+    } else {
+        trip(self, status == ACTOR_OK ? r->reason : "the health check did not return");
+    }
+}
+
+static void probe(struct actor *self)
+{
+    const struct breaker_config *config = actor_config(self);
+    struct breaker *b = actor_state(self);
+    struct msg_recognize *m = msg_recognize_new(JOB_HEALTH, "health check", probe_image, sizeof probe_image);
+
+    m->urgent = true;
+    enter(self, BREAKER_PROBING);
+    actor_ask(self, config->recognizer, &m->head, config->probe_ms, on_probe, (void *)(uintptr_t)b->generation);
+}
+
+static void on_call(struct actor *self, const struct msg *m)
+{
+    const struct breaker_config *config = actor_config(self);
+    struct breaker *b = actor_state(self);
+    struct call *call;
+
+    if (b->state != BREAKER_CLOSED) {
+        metric_add(&refused, 1);
+        actor_reply(self, &msg_recognized_new(RECOGNIZED_OPEN, b->reason)->head);
+        return;
+    }
+    call = malloc(sizeof *call);
+    if (!call)
+        abort();
+    *call = (struct call){.token = actor_defer(self), .generation = b->generation};
+    actor_ask(self, config->recognizer, msg_ref(m), config->call_ms, on_answer, call);
+}
+
+static int breaker_start(struct actor *self)
+{
+    const struct breaker_config *config = actor_config(self);
+    struct breaker *b = actor_state(self);
+
+    if (config->failures == 0 || config->open_ms > config->open_max_ms)
+        return -EINVAL;
+    metric_register(&opened);
+    metric_register(&state_gauge);
+    metric_register(&refused);
+    b->open_ms = config->open_ms;
+    enter(self, BREAKER_CLOSED);
+    return 0;
+}
+
+static void breaker_receive(struct actor *self, const struct msg *m)
+{
+    if (m->type == MSG_RECOGNIZE)
+        on_call(self, m);
+}
+
+static void breaker_timer(struct actor *self, uint32_t timer)
+{
+    (void)timer;
+    probe(self);
+}
+
+const struct actor_ops breaker_actor = {
+    .name = "breaker",
+    .state_size = sizeof(struct breaker),
+    .start = breaker_start,
+    .receive = breaker_receive,
+    .timer = breaker_timer,
+};

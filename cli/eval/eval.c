@@ -1,0 +1,154 @@
+/* kith eval DIR: how far this recogniser can be trusted, on photos of people whose names are known.
+ *
+ * DIR/NAME/photo. Every photo is looked at by workers as `serve` would (what was found is kept in a cache in the data
+ * folder), then measured: are two the same (verification), and who is it, or nobody we know (open-set identification)?
+ * Decisions are those of `serve`, by the same code and the same settings.
+ */
+#include "cli/eval/eval.h"
+
+#include "core/base/hash.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+uint64_t eval_random(uint64_t *state)
+{
+    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+/* One cache a folder and recogniser, in the data folder. */
+static const char *cache_name(const struct evaluation *e, char *file, size_t size)
+{
+    char folder[PATH_MAX], name[SHA256_HEX_BYTES], real[PATH_MAX];
+    struct buf text = {0};
+
+    if (cli_flag(e->in, "cache"))
+        return cli_flag(e->in, "cache");
+    if (!realpath(e->folder, real))
+        return NULL;
+    buf_printf(&text, "%s\n%s", real, e->in->settings->recognizer);
+    sha256_hex(text.data, text.len, name);
+    buf_free(&text);
+    mkdir(e->in->settings->data, 0755);
+    if (snprintf(folder, sizeof folder, "%s/eval", e->in->settings->data) >= (int)sizeof folder ||
+        (mkdir(folder, 0700) < 0 && errno != EEXIST) ||
+        snprintf(file, size, "%s/%.16s.cache", folder, name) >= (int)size)
+        return NULL;
+    return file;
+}
+
+static int count_kinds(const struct evaluation *e, bool unreadable)
+{
+    int n = 0;
+
+    for (int i = 0; i < e->all.count; i++)
+        n += !e->all.list[i].embedding && (e->all.list[i].reason != NULL) == unreadable;
+    return n;
+}
+
+static void print_photos(struct evaluation *e)
+{
+    enum { SHOWN = 10 };
+    int none = count_kinds(e, false), bad = count_kinds(e, true), shown = 0;
+    const struct portraits *p = &e->all;
+
+    if (e->json) {
+        buf_printf(&e->out, "{\"recognizer\":\"%s %s\",\"model\":", p->model.name, p->model.version);
+        buf_json(&e->out, p->model.model);
+        buf_printf(&e->out,
+                   ",\"photos\":%d,\"people\":%d,\"without_face\":%d,\"unreadable\":%d,\"cached\":%d,"
+                   "\"seconds\":%.2f,\"not_found\":[",
+                   p->count, p->people, none, bad, p->cached, p->wall_s);
+        for (int i = 0; i < p->count; i++)
+            if (!p->list[i].embedding) {
+                buf_str(&e->out, shown++ ? ",{\"photo\":" : "{\"photo\":");
+                buf_json(&e->out, p->list[i].path);
+                buf_str(&e->out, ",\"reason\":");
+                buf_json(&e->out, p->list[i].reason ? p->list[i].reason : "no face found");
+                buf_str(&e->out, "}");
+            }
+        buf_str(&e->out, "]");
+        return;
+    }
+    printf("%s %s, %s\n%d photos of %d people", p->model.name, p->model.version, p->model.model, p->count, p->people);
+    if (p->cached)
+        printf(", %d of them from the cache", p->cached);
+    printf("\n  in %d no face was found (%.2f %%), %d could not be read\n", none, 100.0 * none / p->count, bad);
+    for (int i = 0; i < p->count && shown < SHOWN; i++)
+        if (!p->list[i].embedding) {
+            printf("    %s: %s\n", p->list[i].path, p->list[i].reason ? p->list[i].reason : "no face found");
+            shown++;
+        }
+    if (none + bad > shown)
+        printf("    … and %d more (--json lists them all)\n", none + bad - shown);
+}
+
+static void gather(struct evaluation *e)
+{
+    e->faces = malloc((size_t)e->all.count * sizeof(struct portrait *) + 1);
+    if (!e->faces)
+        abort();
+    for (int i = 0; i < e->all.count; i++)
+        if (e->all.list[i].embedding)
+            e->faces[e->count++] = &e->all.list[i];
+}
+
+static const char *pairs_name(const struct evaluation *e, char *file, size_t size)
+{
+    struct stat st;
+
+    if (cli_flag(e->in, "pairs"))
+        return cli_flag(e->in, "pairs");
+    if (snprintf(file, size, "%s/pairs.txt", e->folder) < (int)size && stat(file, &st) == 0)
+        return file;
+    return NULL;
+}
+
+static int measure(struct evaluation *e)
+{
+    char pairs[PATH_MAX];
+    const char *sizes = cli_flag(e->in, "sizes"), *repeats = cli_flag(e->in, "repeats");
+    int64_t times = repeats ? strtoll(repeats, NULL, 10) : 5;
+    int code;
+
+    if (times < 1 || times > 1000)
+        return cli_refuse("--repeats=%s: must be 1 to 1000", repeats);
+    gather(e);
+    print_photos(e);
+    if (e->count < 2) {
+        fprintf(stderr, "kith: nothing to measure: a face was found in %d of %d photos\n", e->count, e->all.count);
+        return 1;
+    }
+    if ((code = eval_pairs(e, pairs_name(e, pairs, sizeof pairs))) == 0)
+        code = eval_open_set(e, sizes ? sizes : "50,100,200,400", times);
+    if (code == 0 && e->json) {
+        buf_str(&e->out, "}\n");
+        fwrite(e->out.data, 1, e->out.len, stdout);
+    }
+    return code;
+}
+
+int cli_eval(const struct invocation *in)
+{
+    struct evaluation e = {.in = in, .json = cli_flag(in, "json") != NULL};
+    char cache[PATH_MAX];
+    int code;
+
+    if (in->count != 1)
+        return cli_refuse("eval needs one folder of labelled photos: kith eval DIR, with DIR/NAME/photo");
+    e.folder = in->arguments[0];
+    if ((code = portraits_list(&e.all, e.folder)) == 0 &&
+        (code = portraits_look(&e.all, in, cache_name(&e, cache, sizeof cache))) == 0)
+        code = measure(&e);
+    portraits_free(&e.all);
+    buf_free(&e.out);
+    free(e.faces);
+    return code;
+}

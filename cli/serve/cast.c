@@ -1,0 +1,248 @@
+/* Who plays, with which settings. The order is that of dependence: the store first, the edge last, so that a group
+ * that restarts the rest takes with it what builds on the one that failed. */
+#include "cli/serve/serve.h"
+
+#include "core/base/log.h"
+#include "plugins/host/loader.h"
+#include "plugins/host/protocol.h"
+
+enum {
+    STORE_MS = 30000,
+    PAGE = 512,
+    MAX_KNOWN_FILES = 100000,
+    GALLERY_PAGE = 1024,
+    OTHERS_MS = 400,
+    BUS_MESSAGE = 256 << 10
+};
+
+static const char *const breaker_subscribers[] = {"processor", "frontend", "events", "cluster", NULL};
+
+/* Who is asked when it may be on another node: the same actor, wherever it is. */
+static const char *breaker_for(const struct service *v)
+{
+    return v->roles & ROLE_RECOGNIZER ? "breaker" : "breaker@*";
+}
+
+static const char *gallery_for(const struct service *v)
+{
+    return v->roles & (ROLE_RECOGNIZER | ROLE_PROCESSOR) ? "gallery" : "gallery@*";
+}
+
+/* Bytes that only this node has are of no use to the others. */
+static const struct spool *spool_for(const struct service *v)
+{
+    return v->cluster && !v->s->spool[0] ? NULL : &v->spool;
+}
+
+static void configure_recognition(struct service *v)
+{
+    const struct settings *s = v->s;
+    /* An ask outlives the deadline of the job it is about: waiting for a worker, then the work itself. */
+    uint64_t call_ms = (uint64_t)(s->start_timeout + 2 * s->recognize_timeout) + 5000;
+
+    v->processor = (struct processor_config){.owner = v->owner,
+                                             .node = v->owner_node,
+                                             .breaker = breaker_for(v),
+                                             .hints = v->s->nats[0] != 0,
+                                             .ahead = 2,
+                                             .lease_ms = (uint64_t)s->lease,
+                                             .poll_ms = (uint64_t)s->poll,
+                                             .call_ms = call_ms,
+                                             .backoff_ms = (uint64_t)s->retry_backoff,
+                                             .tries = s->tries,
+                                             .crashes = s->poison_crashes,
+                                             .quarantine_ms = (uint64_t)s->quarantine};
+    v->breaker = (struct breaker_config){.recognizer = "recognizer",
+                                         .failures = (uint32_t)s->breaker_failures,
+                                         .open_ms = (uint64_t)s->breaker_timeout,
+                                         .open_max_ms = (uint64_t)s->breaker_timeout_max,
+                                         .call_ms = call_ms,
+                                         .probe_ms = (uint64_t)s->recognize_timeout,
+                                         .jitter_percent = 20,
+                                         .subscribers = breaker_subscribers};
+    v->recognizer =
+        (struct recognizer_config){.worker = {.loop = &v->loop,
+                                              .system = v->system,
+                                              .program = v->program,
+                                              .plugin_file = v->plugin,
+                                              .settings = v->plugin_settings,
+                                              .max_pixels = (uint64_t)s->max_pixels,
+                                              .max_image = (uint64_t)s->max_image,
+                                              .max_memory = (uint64_t)s->worker_memory * 2,
+                                              .max_faces = (uint32_t)s->max_faces,
+                                              .cpu_s = (uint32_t)(s->recognize_timeout / 1000) + 1,
+                                              .thread = s->isolation[0] == 't',
+                                              .network = loader_has_network(s->recognizer, s->plugin_network)},
+                                   .roots = v->roots,
+                                   .files = v->files,
+                                   .workers = v->workers,
+                                   .queue_max = (uint32_t)s->worker_queue,
+                                   .recognize_ms = (uint64_t)s->recognize_timeout,
+                                   .start_ms = (uint64_t)s->start_timeout,
+                                   .images_max = (uint64_t)s->worker_images,
+                                   .memory_max = (uint64_t)s->worker_memory};
+    v->gallery = (struct gallery_config){.decider = v->decider,
+                                         .search = v->search,
+                                         .threshold = s->threshold,
+                                         .page = GALLERY_PAGE,
+                                         .poll_ms = v->cluster ? OTHERS_MS : 0};
+    v->enroller = (struct enroller_config){.breaker = breaker_for(v),
+                                           .spool = spool_for(v),
+                                           .files = v->files,
+                                           .call_ms = call_ms,
+                                           .quality = (float)s->enroll_quality};
+    v->known_people = (struct known_people_config){.loop = &v->loop,
+                                                   .folder = v->known_folder,
+                                                   .files = v->files,
+                                                   .call_ms = call_ms,
+                                                   .store_ms = STORE_MS,
+                                                   .rescan_ms = 15000,
+                                                   .max_files = MAX_KNOWN_FILES};
+}
+
+static void configure_edge(struct service *v)
+{
+    const struct settings *s = v->s;
+    uint64_t request_ms = (uint64_t)s->request_timeout;
+
+    v->receiver = (struct receiver_config){.waiting = s->nats[0] ? "hints" : "processor",
+                                           .roots = v->roots,
+                                           .spool = spool_for(v),
+                                           .files = v->files,
+                                           .store_ms = request_ms,
+                                           .max_paths = (size_t)s->max_paths,
+                                           .max_path = (size_t)s->max_path,
+                                           .max_image = (size_t)s->max_image};
+    v->identify = (struct identify_config){.breaker = breaker_for(v),
+                                           .gallery = gallery_for(v),
+                                           .roots = v->roots,
+                                           .max_path = (size_t)s->max_path,
+                                           .call_ms = request_ms};
+    v->faces = (struct faces_config){
+        .gallery = gallery_for(v), .page_limit = s->page_limit, .store_ms = request_ms, .call_ms = request_ms};
+    v->people = (struct people_config){.gallery = gallery_for(v),
+                                       .roots = v->roots,
+                                       .max_path = (size_t)s->max_path,
+                                       .page_limit = s->page_limit,
+                                       .store_ms = request_ms,
+                                       .call_ms = request_ms};
+    v->frontend = (struct frontend_config){.server = v->server,
+                                           .openapi = &openapi_file,
+                                           .page_limit = s->page_limit,
+                                           .store_ms = request_ms,
+                                           .recognizes = v->roles & (ROLE_PROCESSOR | ROLE_RECOGNIZER),
+                                           .receives = v->roles & ROLE_RECEIVER};
+    v->pictures = (struct pictures_config){.breaker = breaker_for(v),
+                                           .roots = v->roots,
+                                           .thumbs = v->thumbs,
+                                           .files = v->files,
+                                           .store_ms = request_ms,
+                                           .call_ms = request_ms,
+                                           .max_image = (size_t)s->max_image};
+    v->events = (struct events_config){.store_ms = STORE_MS,
+                                       .gather_ms = 20,
+                                       .heartbeat_ms = (uint64_t)s->heartbeat,
+                                       .poll_ms = v->cluster ? OTHERS_MS : 0,
+                                       .page = PAGE,
+                                       .subscribers_max = (uint32_t)s->max_subscribers};
+    v->redeemer = (struct redeemer_config){.processor = s->nats[0] ? "processor@**" : "processor",
+                                           .spool = &v->spool,
+                                           .thumbs = v->thumbs,
+                                           .files = v->files,
+                                           .store_ms = STORE_MS,
+                                           .reap_ms = (uint64_t)(s->lease / 3 > 5000 ? 5000 : s->lease / 3),
+                                           .sweep_ms = (uint64_t)s->sweep,
+                                           .prune_ms = 60000,
+                                           .retry_ms = (uint64_t)s->retry_policy,
+                                           .tries = s->tries,
+                                           .crashes = s->poison_crashes,
+                                           .events_keep = s->events_keep,
+                                           .orphan_age_ms = s->orphan_age,
+                                           .thumb_age_ms = 7LL * 24 * 3600 * 1000,
+                                           .idempotency_ms = 24LL * 3600 * 1000};
+}
+
+static void give_up(void *context, const char *words)
+{
+    struct service *v = context;
+
+    log_event(LOG_ERROR, "giving up", LOG_STR("reason", words));
+    v->code = 2;
+    uv_stop(&v->loop);
+}
+
+static void configure_cluster(struct service *v)
+{
+    const struct settings *s = v->s;
+
+    v->nodes = (struct cluster_config){.bus = &v->bus,
+                                       .prefix = s->nats_prefix,
+                                       .node = v->node,
+                                       .roles = s->roles,
+                                       .version = KITH_VERSION,
+                                       .api = &v->api_here,
+                                       .boot = v->boot,
+                                       .beat_ms = (uint64_t)s->node_beat,
+                                       .timeout_ms = (uint64_t)s->node_timeout,
+                                       .max_message = BUS_MESSAGE,
+                                       .max_body = (size_t)s->max_image + BUS_MESSAGE,
+                                       .recognizes = v->roles & ROLE_RECOGNIZER,
+                                       .give_up = give_up,
+                                       .context = v};
+    v->hints = (struct hints_config){.bus = &v->bus,
+                                     .prefix = s->nats_prefix,
+                                     .boot = v->boot,
+                                     .claims = v->roles & ROLE_PROCESSOR,
+                                     .max_age_ms = s->hint_age};
+}
+
+static void configure_keys(struct service *v)
+{
+    v->keys = (struct keys_config){.door = &v->door,
+                                   .file = v->s->api_keys_file,
+                                   .files = v->files,
+                                   .store_ms = STORE_MS,
+                                   .poll_ms = (uint64_t)v->s->keys_poll};
+}
+
+void cast_spawn(struct service *v)
+{
+    configure_recognition(v);
+    configure_edge(v);
+    configure_cluster(v);
+    configure_keys(v);
+    const bool known = v->s->known_people[0], bus = v->s->nats[0];
+    const struct {
+        struct actor_spec spec;
+        bool here;
+    } cast[] = {
+        {{.name = "cluster", .ops = &cluster_actor, .config = &v->nodes}, true},
+        {{.name = "hints", .ops = &hints_actor, .config = &v->hints}, bus},
+        {{.name = "gallery", .ops = &gallery_actor, .config = &v->gallery},
+         v->roles & (ROLE_RECOGNIZER | ROLE_PROCESSOR)},
+        {{.name = "recognizer", .ops = &recognizer_actor, .config = &v->recognizer}, v->roles & ROLE_RECOGNIZER},
+        {{.name = "breaker", .ops = &breaker_actor, .config = &v->breaker}, v->roles & ROLE_RECOGNIZER},
+        {{.name = "processor", .ops = &processor_actor, .config = &v->processor}, v->roles & ROLE_PROCESSOR},
+        {{.name = "keys", .ops = &keys_actor, .config = &v->keys}, true},
+        {{.name = "enroller", .ops = &enroller_actor, .config = &v->enroller}, true},
+        {{.name = "redeemer", .ops = &redeemer_actor, .config = &v->redeemer}, true},
+        {{.name = "events", .ops = &events_actor, .config = &v->events}, true},
+        {{.name = "frontend", .ops = &frontend_actor, .config = &v->frontend}, true},
+        {{.name = "pictures", .ops = &pictures_actor, .config = &v->pictures}, v->roles & ROLE_FRONTEND},
+        {{.name = "people", .ops = &people_actor, .config = &v->people}, v->roles & (ROLE_RECEIVER | ROLE_FRONTEND)},
+        {{.name = "faces", .ops = &faces_actor, .config = &v->faces}, v->roles & (ROLE_RECEIVER | ROLE_FRONTEND)},
+        {{.name = "identify", .ops = &identify_actor, .config = &v->identify}, v->roles & ROLE_RECEIVER},
+        {{.name = "receiver", .ops = &receiver_actor, .config = &v->receiver}, v->roles & ROLE_RECEIVER},
+        {{.name = "known-people", .ops = &known_people_actor, .config = &v->known_people},
+         known && (v->roles & ROLE_RECOGNIZER)},
+    };
+
+    for (size_t i = 0; i < sizeof cast / sizeof cast[0]; i++) {
+        struct actor_spec spec = cast[i].spec;
+
+        spec.mailbox_max = (uint32_t)v->s->mailbox;
+        spec.mailbox_max_bytes = (size_t)v->s->mailbox_bytes;
+        if (cast[i].here)
+            actor_spawn(v->system, &spec);
+    }
+}

@@ -1,0 +1,93 @@
+/* The cast: every actor with its settings, and what they stand on. */
+#ifndef KITH_CLI_SERVE_SERVE_H
+#define KITH_CLI_SERVE_SERVE_H
+
+#include "actors/access/keys.h"
+#include "actors/api/routes.h"
+#include "actors/cluster/cluster.h"
+#include "actors/frontend/events.h"
+#include "actors/frontend/frontend.h"
+#include "actors/frontend/pictures.h"
+#include "actors/gallery/gallery.h"
+#include "actors/intake/identify.h"
+#include "actors/intake/receiver.h"
+#include "actors/people/enroller.h"
+#include "actors/people/faces.h"
+#include "actors/people/known_people.h"
+#include "actors/people/people.h"
+#include "actors/pipeline/circuit_breaker.h"
+#include "actors/pipeline/processor.h"
+#include "actors/pipeline/recognizer.h"
+#include "actors/pipeline/work_queue.h"
+#include "actors/upkeep/retry.h"
+#include "cli/cli.h"
+#include "core/actor/driver_uv.h"
+#include "core/http/http.h"
+#include "core/store/store.h"
+
+#include <limits.h>
+#include <uv.h>
+
+enum role { ROLE_RECEIVER = 1, ROLE_PROCESSOR = 2, ROLE_RECOGNIZER = 4, ROLE_FRONTEND = 8, ROLES_ALL = 15 };
+
+struct service {
+    const struct invocation *in;
+    const struct settings *s;
+    uv_loop_t loop;
+    uv_signal_t signals[2], hangup;
+    struct driver_uv *driver;
+    struct actor_system *system;
+    struct http_server *server;
+    struct store *store;
+    struct offload *files, *search;
+    struct decider *decider;
+    struct path_roots *roots;
+    struct spool spool;
+    char known_folder[PATH_MAX]; /* "": none */
+    char thumbs[PATH_MAX], plugin[PATH_MAX], program[PATH_MAX];
+    char node[NODE_BYTES], owner[128], owner_node[72]; /* owner: of leases, "node:pid-random" */
+    struct kith_setting plugin_settings[128];
+    uint32_t workers;
+    unsigned roles;     /* of enum role */
+    uint64_t boot;      /* which run of the node this is */
+    struct bus *bus;    /* NULL: this node is alone */
+    bool cluster;       /* others may work on the same records */
+    struct arena texts; /* of the bus's options */
+    struct doorkeeper door;
+    struct routes_context routes;
+    const char *api_here; /* the address that the interface really has */
+    int code;
+    /* what the actors borrow */
+    struct receiver_config receiver;
+    struct processor_config processor;
+    struct breaker_config breaker;
+    struct recognizer_config recognizer;
+    struct gallery_config gallery;
+    struct identify_config identify;
+    struct enroller_config enroller;
+    struct people_config people;
+    struct faces_config faces;
+    struct known_people_config known_people;
+    struct frontend_config frontend;
+    struct pictures_config pictures;
+    struct events_config events;
+    struct redeemer_config redeemer;
+    struct cluster_config nodes;
+    struct hints_config hints;
+    struct keys_config keys;
+};
+
+/* roles.c: the roles of a text like "receiver,frontend". 0 or -1. */
+int roles_parse(const char *text, unsigned *roles);
+/* bus.c: connects the node with others; nothing without KITH_NATS. */
+void bus_join(struct service *service);
+void bus_leave(struct service *service);
+
+/* cast.c: fills the configurations and spawns the actors. */
+void cast_spawn(struct service *service);
+
+/* Files that are part of the program, embedded by the build; they end with a NULL path. */
+extern const struct http_file web_files[];
+extern const struct http_file openapi_file;
+
+#endif

@@ -1,0 +1,118 @@
+/* What the files of the runtime share, and nobody else may include. */
+#ifndef KITH_CORE_ACTOR_ACTOR_INTERNAL_H
+#define KITH_CORE_ACTOR_ACTOR_INTERNAL_H
+
+#include "core/actor/mailbox.h"
+#include "core/actor/system.h"
+#include "core/actor/timer_heap.h"
+
+#include <pthread.h>
+#include <uthash.h>
+
+enum { NODE_TIMER = 1, NODE_ASK, NODE_RESTART };
+enum { FAILURES_REMEMBERED = 16, CONTROL_ROOM = 64 };
+
+struct actor_timer {
+    struct timer_node node; /* first: a node is cast back to its timer */
+    struct actor *owner;
+    uint32_t id;
+    struct actor_timer *next;
+};
+
+struct ask {
+    struct timer_node node; /* first, as above */
+    uint64_t id;            /* slot in the low 32 bits, generation above: 0 is never an id */
+    struct actor *asker, *to;
+    actor_reply_fn on_reply;
+    void *context;
+    bool received; /* the one asked has taken it out of its mailbox */
+    uint32_t next_free;
+};
+
+struct failures {
+    uint64_t at_ms[FAILURES_REMEMBERED];
+    uint32_t count; /* of entries, the oldest first */
+};
+
+enum actor_run { RUN_WAITING, RUN_RUNNING, RUN_STOPPED };
+
+struct actor {
+    struct actor_system *system;
+    char *name;
+    const struct actor_ops *ops;
+    const void *config;
+    void *state;
+    struct mailbox box;
+    enum actor_run run;
+    bool queued;  /* stands in the system's ready list */
+    bool failing; /* actor_fail was called during this message */
+    char why[160];
+    uint64_t current_ask; /* of the message being received; 0 once answered or deferred */
+    struct actor_timer *timers;
+    struct timer_node restart;
+    struct failures failures;
+    struct actor_group *group;
+    struct actor *ready_next, *spawn_next, *spawn_prev;
+    uint64_t handled, refused, restarts, handling_ns;
+    UT_hash_handle hh;
+};
+
+struct actor_group {
+    char *name;
+    struct actor_group *parent, *next;
+    enum actor_strategy strategy;
+    struct failures failures;
+};
+
+struct posted {
+    struct actor *to;
+    struct msg *msg;
+};
+
+struct actor_system {
+    struct actor_system_options o;
+    struct actor_remote remote;
+    struct actor *by_name;
+    struct actor *spawn_first, *spawn_last;
+    struct actor *ready_first, *ready_last;
+    struct actor_group root, *groups;
+    struct timer_heap heap;
+    uint64_t now_ms;
+    struct ask **asks;
+    uint32_t ask_slots, ask_free, ask_count; /* ask_free: slot + 1 */
+    bool finished;
+    pthread_mutex_t post_lock;
+    struct posted *posted; /* under post_lock, as the two below */
+    uint32_t posted_count, posted_capacity;
+};
+
+/* Every message on its way, local ones too: takes `m`, returns what is delivered. */
+static inline struct msg *system_pass(const struct actor_system *system, struct msg *m)
+{
+    return system->remote.as_if_remote && m ? system->remote.as_if_remote(m) : m;
+}
+
+uint64_t system_clock_ns(const struct actor_system *system);
+int system_deliver(struct actor *to, const struct envelope *e);
+bool system_is_remote(const char *address);
+/* Takes `m`. */
+int system_send(struct actor *sender, const char *to, struct msg *m, uint64_t ask, uint64_t timeout_ms);
+void system_make_ready(struct actor *actor);
+
+/* ask.c */
+struct ask *ask_find(const struct actor_system *system, uint64_t id);
+void ask_due(struct ask *ask);
+/* Takes `reply`. */
+void ask_send_ending(struct ask *ask, int status, struct msg *reply);
+void ask_finish_reply(struct actor *self, const struct envelope *e);
+void asks_of_failed(struct actor *actor);
+void asks_free(struct actor_system *system);
+
+/* supervise.c */
+void supervise_start(struct actor *actor);
+void supervise_failed(struct actor *actor);
+void supervise_stop(struct actor *actor);
+void supervise_restart_due(struct actor *actor);
+void timers_clear(struct actor *actor);
+
+#endif

@@ -1,0 +1,276 @@
+/* The guard: accepts connections itself, keeps a record of each, and cuts off those that do harm.
+ *
+ * libh2o 2.2.5 has no write timeout on HTTP/2, no body timeout, and no defence against clients that reset what they
+ * ask for (CVE-2023-44487). All of it can be seen from outside the library: bytes read on the socket, requests that
+ * begin and are disposed of, answers that do not leave. Cutting is shutdown(2): libh2o then cleans up by itself.
+ */
+#include "core/http/http_internal.h"
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { TICK_MS = 1000 };
+
+void guard_cut(struct conn *conn)
+{
+    if (conn->cut)
+        return;
+    conn->cut = true;
+    conn->server->stats.cut_off++;
+    shutdown(conn->fd, SHUT_RDWR);
+}
+
+static void cut_because(struct conn *conn, const char *why)
+{
+    if (conn->cut)
+        return;
+    log_event(LOG_INFO, "connection cut off", LOG_STR("why", why), LOG_INT("fd", conn->fd));
+    guard_cut(conn);
+}
+
+static struct peer *peer_of(struct http_server *server, const uv_tcp_t *tcp)
+{
+    struct sockaddr_storage sa;
+    struct in6_addr key = {0};
+    struct peer *peer;
+    int len = sizeof sa;
+
+    if (uv_tcp_getpeername(tcp, (struct sockaddr *)&sa, &len) == 0) {
+        if (sa.ss_family == AF_INET6)
+            key = ((struct sockaddr_in6 *)&sa)->sin6_addr;
+        else if (sa.ss_family == AF_INET)
+            memcpy(&key, &((struct sockaddr_in *)&sa)->sin_addr, sizeof(struct in_addr));
+    }
+    HASH_FIND(hh, server->peers, &key, sizeof key, peer);
+    if (!peer) {
+        peer = calloc(1, sizeof *peer);
+        if (!peer)
+            abort();
+        peer->address = key;
+        HASH_ADD(hh, server->peers, address, sizeof key, peer);
+    }
+    peer->connections++;
+    return peer;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct conn *conn = (struct conn *)handle;
+    struct http_server *server = conn->server;
+
+    if (conn->next) {
+        conn->next->prev = conn->prev;
+        conn->prev->next = conn->next;
+        server->stats.connections--;
+        if ((size_t)conn->fd < server->by_fd_size && server->by_fd[conn->fd] == conn)
+            server->by_fd[conn->fd] = NULL;
+    }
+    if (conn->peer && --conn->peer->connections == 0) {
+        HASH_DEL(server->peers, conn->peer);
+        free(conn->peer);
+    }
+    free(conn);
+}
+
+static void remember(struct http_server *server, struct conn *conn)
+{
+    size_t fd = (size_t)conn->fd;
+
+    if (fd >= server->by_fd_size) {
+        size_t size = server->by_fd_size ? server->by_fd_size : 256;
+
+        while (size <= fd)
+            size *= 2;
+        server->by_fd = realloc(server->by_fd, size * sizeof(struct conn *));
+        if (!server->by_fd)
+            abort();
+        memset(server->by_fd + server->by_fd_size, 0, (size - server->by_fd_size) * sizeof(struct conn *));
+        server->by_fd_size = size;
+    }
+    server->by_fd[fd] = conn;
+    conn->next = server->head.next;
+    conn->prev = &server->head;
+    conn->next->prev = conn->prev->next = conn;
+    server->stats.connections++;
+    server->stats.accepted++;
+}
+
+void guard_accept(struct listener *listener)
+{
+    struct http_server *server = listener->server;
+    struct conn *conn = calloc(1, sizeof *conn);
+
+    if (!conn)
+        abort();
+    conn->server = server;
+    uv_tcp_init(server->o.loop, &conn->tcp);
+    if (uv_accept((uv_stream_t *)&listener->tcp, (uv_stream_t *)&conn->tcp) < 0)
+        goto refuse;
+    conn->peer = peer_of(server, &conn->tcp);
+    if (server->stopping || server->stats.connections >= server->o.max_connections ||
+        conn->peer->connections > server->o.max_connections_per_address ||
+        uv_fileno((uv_handle_t *)&conn->tcp, &conn->fd) < 0)
+        goto refuse;
+    conn->progress_ms = conn->second_ms = clock_monotonic_ms();
+    remember(server, conn);
+    uv_tcp_nodelay(&conn->tcp, 1);
+    conn->sock = h2o_uv_socket_create((uv_stream_t *)&conn->tcp, on_closed);
+    h2o_accept(&listener->accept, conn->sock);
+    return;
+refuse:
+    server->stats.refused++;
+    uv_close((uv_handle_t *)&conn->tcp, on_closed);
+}
+
+struct conn *guard_conn_of(struct http_server *server, h2o_req_t *raw)
+{
+    int fd = h2o_socket_get_fd(raw->conn->callbacks->get_socket(raw->conn));
+
+    return fd >= 0 && (size_t)fd < server->by_fd_size ? server->by_fd[fd] : NULL;
+}
+
+void guard_request_begins(struct conn *conn, struct http_request *request)
+{
+    request->conn = conn;
+    conn->server->stats.requests++;
+    conn->progress_ms = request->begun_ms;
+    request->conn_next = conn->requests;
+    if (conn->requests)
+        conn->requests->conn_prev = request;
+    conn->requests = request;
+}
+
+/* libh2o is done with it: answered and sent, or the client reset the stream, or the connection is closing. */
+void guard_request_ends(struct http_request *request)
+{
+    struct conn *conn = request->conn;
+    uint64_t now_ms = clock_monotonic_ms();
+
+    conn->server->stats.requests--;
+    if (request->conn_prev)
+        request->conn_prev->conn_next = request->conn_next;
+    else
+        conn->requests = request->conn_next;
+    if (request->conn_next)
+        request->conn_next->conn_prev = request->conn_prev;
+    request->conn = NULL;
+    conn->progress_ms = now_ms;
+    if (request->answered && !request->streaming)
+        return;
+    if (now_ms - conn->second_ms > 1000) {
+        conn->second_ms = now_ms;
+        conn->resets = 0;
+    }
+    if (++conn->resets > conn->server->o.max_resets)
+        cut_because(conn, "resets");
+}
+
+/* When a client resets a TLS connection libuv refuses the farewell that libh2o wants to write, at once; libh2o does not
+ * look at that and waits for ever to be told that it left. A second close ends such a wait: it is the library's own way
+ * out of a write that is under way. By then the library holds nothing of the connection but its socket. */
+static bool is_stuck(const struct conn *conn)
+{
+    const uv_stream_t *stream = (const uv_stream_t *)&conn->tcp;
+
+    return conn->sock->ssl && conn->sock->_cb.write && !conn->requests && !uv_is_writable(stream) &&
+           uv_stream_get_write_queue_size(stream) == 0 && !uv_is_closing((const uv_handle_t *)&conn->tcp);
+}
+
+static void look_at(struct conn *conn, uint64_t now_ms)
+{
+    const struct http_options *o = &conn->server->o;
+    size_t read_now = conn->sock->bytes_read;
+    bool reading = read_now - conn->read_before >= o->min_rate * TICK_MS / 1000;
+    bool stuck = is_stuck(conn);
+
+    if (stuck && conn->stuck) {
+        h2o_socket_close(conn->sock);
+        return;
+    }
+    conn->stuck = stuck;
+    conn->read_before = read_now;
+    if (reading)
+        conn->progress_ms = now_ms;
+    for (const struct http_request *r = conn->requests; r; r = r->conn_next) {
+        if (r->due_ms && now_ms > r->due_ms) {
+            cut_because(conn, "unread");
+            return;
+        }
+    }
+    if (conn->requests) /* the client waits for us, not we for it */
+        return;
+    if (now_ms - conn->progress_ms > o->idle_timeout_ms)
+        cut_because(conn, "idle");
+    else if (conn->server->stopping && now_ms - conn->progress_ms > 500)
+        guard_cut(conn); /* kept alive for a next request that will not be answered */
+}
+
+static void finish_stop(struct http_server *server)
+{
+    void (*stopped)(void *) = server->stopped;
+
+    server->stopped = NULL;
+    uv_timer_stop(&server->tick);
+    if (stopped)
+        stopped(server->stopped_context);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct http_server *server = timer->data;
+    uint64_t now_ms = clock_monotonic_ms();
+
+    for (struct conn *c = server->head.next; c != &server->head; c = c->next)
+        look_at(c, now_ms);
+    if (!server->stopping)
+        return;
+    if (now_ms > server->stop_ms)
+        for (struct conn *c = server->head.next; c != &server->head; c = c->next)
+            guard_cut(c);
+    if (server->stats.connections == 0 || now_ms > server->stop_ms + 1000)
+        finish_stop(server);
+}
+
+void guard_start(struct http_server *server)
+{
+    server->head.next = server->head.prev = &server->head;
+    uv_timer_init(server->o.loop, &server->tick);
+    server->tick.data = server;
+    uv_timer_start(&server->tick, on_tick, TICK_MS, TICK_MS);
+}
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+    (void)handle;
+}
+
+void http_server_stop(struct http_server *server, void (*done)(void *context), void *context)
+{
+    struct conn *next;
+
+    server->stopping = true;
+    server->stopped = done;
+    server->stopped_context = context;
+    server->stop_ms = clock_monotonic_ms() + server->o.shutdown_grace_ms;
+    for (int i = 0; i < server->listener_count; i++)
+        if (server->listeners[i].open)
+            uv_close((uv_handle_t *)&server->listeners[i].tcp, on_listener_closed);
+    h2o_context_request_shutdown(&server->context); /* GOAWAY to HTTP/2; HTTP/1 has nothing like it */
+    for (struct conn *c = server->head.next; c != &server->head; c = next) {
+        struct http_request *r, *after;
+
+        next = c->next;
+        if (!c->requests)
+            guard_cut(c);
+        for (r = c->requests; r; r = after) { /* a stream would never end by itself */
+            after = r->conn_next;
+            if (r->streaming)
+                http_stream_end(r);
+        }
+    }
+    uv_timer_start(&server->tick, on_tick, 50, 50);
+}

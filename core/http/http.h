@@ -1,0 +1,141 @@
+/* The HTTP server: HTTP/1.1 and HTTP/2 (prior knowledge and upgrade) by libh2o on the libuv loop.
+ *
+ * Everything here is for the loop thread. A request is a token of our own, counted, that outlives libh2o's: whoever
+ * holds one may answer late. When the client leaves, what it sent is gone (body and headers read as absent) and an
+ * answer goes nowhere. Each request gets exactly one answer; one that is dropped unanswered gets a 500.
+ *
+ * Beside the library stands a guard (http_guard.c), because libh2o 2.2.5 limits neither slow clients nor those that
+ * reset what they asked for: connections that are idle, trickle, do not read or reset in bulk are cut off.
+ */
+#ifndef KITH_CORE_HTTP_HTTP_H
+#define KITH_CORE_HTTP_HTTP_H
+
+#include "core/base/buf.h"
+#include "core/base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct http_server;
+struct http_request;
+
+/* One row of the route table. A part in braces matches one part of a path: "/v1/images/{id}/photo". */
+struct http_route {
+    const char *method, *pattern;
+    const char *actor; /* who answers: the dispatch function's business */
+    uint32_t op;       /* what it is asked: likewise */
+    uint32_t access;   /* who may: likewise */
+    const char *query; /* names it takes after the "?", with spaces between; NULL: it looks at none and takes any */
+};
+
+/* A file that is part of the program. */
+struct http_file {
+    const char *path, *content_type;
+    const unsigned char *data;
+    size_t len;
+};
+
+struct http_options {
+    uv_loop_t *loop;
+    const struct http_route *routes; /* ends with a NULL method */
+    /* Takes the reference to `request`. */
+    void (*dispatch)(void *context, const struct http_route *route, struct http_request *request);
+    void *context;
+    size_t max_body;
+    uint32_t max_connections, max_connections_per_address, max_requests, max_resets, max_streams;
+    uint64_t idle_timeout_ms, response_timeout_ms, shutdown_grace_ms;
+    uint64_t min_rate; /* bytes a second */
+    bool access_log;
+};
+
+/* `options` is copied; what it points to is borrowed for the server's life. One server a process. */
+struct http_server *http_server_new(const struct http_options *options);
+
+/* Listens on "host:port" ("[::1]:8000" for IPv6, port 0 for any free one). `files` (ends with a NULL path) are served
+ * beside the routes; NULL for none. 0, or negative errno with `error` that names `setting`. */
+int http_server_listen(struct http_server *server, const char *address, const char *setting,
+                       const struct http_file *files, struct error *error);
+
+/* From now on the listeners speak TLS (1.2 or newer, HTTP/2 by ALPN) with the certificates in the file `cert` and their
+ * key in `key`. Again at any time: connections that stand are left alone. 0, or negative errno with `error` and
+ * everything as before. */
+int http_server_tls(struct http_server *server, const char *cert, const char *key, struct error *error);
+
+/* The address that the n-th listener really has, "127.0.0.1:8000", or NULL. */
+const char *http_server_address(const struct http_server *server, int n);
+
+/* Whether an address is only reachable from this machine. */
+bool http_address_is_loopback(const char *address);
+
+/* Stops accepting, lets what is under way finish for the grace period, then cuts; calls `done` once. */
+void http_server_stop(struct http_server *server, void (*done)(void *context), void *context);
+
+/* --- a request --- */
+
+struct http_request *http_request_ref(struct http_request *request);
+void http_request_unref(struct http_request *request);
+
+const struct http_route *http_request_route(const struct http_request *request);
+/* The n-th part in braces, NUL-terminated; "" when there is none. */
+const char *http_request_part(const struct http_request *request, int n);
+/* A query parameter, decoded into `value`; false when it is absent. One that does not fit is cut short: each was
+ * checked to have at most HTTP_QUERY_MAX bytes before the request was dispatched, so a buffer of that size always fits.
+ */
+enum { HTTP_QUERY_MAX = 1024 };
+bool http_request_query(const struct http_request *request, const char *name, char *value, size_t size);
+/* A header by its lower-case name, copied; false when absent, too long or the client has left. */
+bool http_request_header(const struct http_request *request, const char *name, char *value, size_t size);
+/* The body, borrowed until the caller returns to the loop. NULL and 0 when the client has left. */
+const char *http_request_body(const struct http_request *request, size_t *len);
+const char *http_request_id(const struct http_request *request);
+/* The caller's trace as it came (W3C Trace Context: "00-…32 hex…-…16 hex…-01"), or "" when there is none or it is none.
+ */
+enum { HTTP_TRACE_BYTES = 56 };
+const char *http_request_trace(const struct http_request *request);
+/* Where it comes from: "192.0.2.7", of IPv6 the network of 64 bits; "" when the client has left. */
+void http_request_address(const struct http_request *request, char *text, size_t size);
+bool http_request_is_tls(const struct http_request *request);
+/* Whose key it came with, for the log; "" when nobody set it. */
+void http_request_set_who(struct http_request *request, const char *who);
+const char *http_request_who(const struct http_request *request);
+/* Whether anybody is there to answer. */
+bool http_request_waiting(const struct http_request *request);
+
+/* --- its answer: one of these, once --- */
+
+/* One more header for the answer; the value is copied. Before the answer. */
+void http_add_header(struct http_request *request, const char *name, const char *value);
+/* Copies the body. */
+void http_reply(struct http_request *request, int status, const char *content_type, const void *body, size_t len);
+/* The same with a buffer, which it empties. */
+void http_reply_buf(struct http_request *request, int status, const char *content_type, struct buf *body);
+/* An RFC 9457 problem document; `slug` becomes its type. A 503 gets Retry-After: 1. */
+void http_problem(struct http_request *request, int status, const char *slug, const char *detail, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Compares If-None-Match with `etag` (with its quotes), adds the ETag header and answers 304 when it matches. */
+bool http_not_modified(struct http_request *request, const char *etag);
+
+/* --- a streamed answer --- */
+
+struct http_stream_ops {
+    void (*ready)(void *context); /* the last chunk has left: the next may be sent */
+    void (*gone)(void *context);  /* the client left, or was cut off, or the server stops: the last call there is */
+};
+
+/* Starts a 200 answer of unknown length and holds a reference until it is gone. False (and a 503 is sent) when there
+ * are too many streams. One chunk at a time: the first may be sent at once, the next after `ready`. */
+bool http_stream_start(struct http_request *request, const char *content_type, const struct http_stream_ops *ops,
+                       void *context);
+void http_stream_send(struct http_request *request, const void *data, size_t len);
+void http_stream_end(struct http_request *request);
+
+/* Numbers for /metrics. */
+struct http_stats {
+    uint32_t connections, requests, streams;
+    uint64_t accepted, refused, cut_off, handled;
+};
+struct http_stats http_server_stats(const struct http_server *server);
+
+#endif

@@ -1,0 +1,200 @@
+/* Answers: whole ones, problem documents, streams. */
+#include "core/http/http_internal.h"
+
+#include "core/base/clock.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *reason_of(int status)
+{
+    static const struct {
+        int status;
+        const char *reason;
+    } reasons[] = {{200, "OK"},
+                   {201, "Created"},
+                   {202, "Accepted"},
+                   {204, "No Content"},
+                   {304, "Not Modified"},
+                   {400, "Bad Request"},
+                   {403, "Forbidden"},
+                   {404, "Not Found"},
+                   {405, "Method Not Allowed"},
+                   {409, "Conflict"},
+                   {413, "Payload Too Large"},
+                   {415, "Unsupported Media Type"},
+                   {422, "Unprocessable Content"},
+                   {500, "Internal Server Error"},
+                   {502, "Bad Gateway"},
+                   {503, "Service Unavailable"},
+                   {504, "Gateway Timeout"},
+                   {507, "Insufficient Storage"}};
+
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    return "Unknown";
+}
+
+void http_add_header(struct http_request *request, const char *name, const char *value)
+{
+    h2o_req_t *raw = request->raw;
+    h2o_iovec_t n, v;
+
+    if (!raw || request->answered)
+        return;
+    n = h2o_strdup(&raw->pool, name, SIZE_MAX);
+    v = h2o_strdup(&raw->pool, value, SIZE_MAX);
+    h2o_add_header_by_str(&raw->pool, &raw->res.headers, n.base, n.len, 1, NULL, v.base, v.len);
+}
+
+static void begin(struct http_request *request, int status, const char *content_type)
+{
+    h2o_req_t *raw = request->raw;
+
+    request->status = status;
+    raw->res.status = status;
+    raw->res.reason = reason_of(status);
+    if (content_type)
+        http_add_header(request, "content-type", content_type);
+    http_add_header(request, "x-request-id", request->id);
+    http_add_header(request, "x-content-type-options", "nosniff");
+    request->answered = true;
+}
+
+void http_reply(struct http_request *request, int status, const char *content_type, const void *body, size_t len)
+{
+    static h2o_generator_t nothing_to_pull = {NULL, NULL};
+    h2o_req_t *raw = request->raw;
+    h2o_iovec_t copy;
+
+    if (!raw)
+        return;
+    assert(!request->answered);
+    begin(request, status, content_type);
+    request->due_ms = clock_monotonic_ms() + request->server->o.response_timeout_ms +
+                      len * 1000 / (request->server->o.min_rate ? request->server->o.min_rate : 1);
+    if (status != 304 && status != 204)
+        raw->res.content_length = len;
+    copy = h2o_strdup(&raw->pool, len ? body : "", len);
+    h2o_start_response(raw, &nothing_to_pull);
+    h2o_send(raw, &copy, len ? 1 : 0, H2O_SEND_STATE_FINAL);
+}
+
+void http_reply_buf(struct http_request *request, int status, const char *content_type, struct buf *body)
+{
+    http_reply(request, status, content_type, body->data, body->len);
+    buf_free(body);
+}
+
+void http_problem(struct http_request *request, int status, const char *slug, const char *detail, ...)
+{
+    struct buf body = {0};
+    char text[1024];
+    va_list args;
+
+    if (!request->raw || request->answered)
+        return;
+    va_start(args, detail);
+    vsnprintf(text, sizeof text, detail, args);
+    va_end(args);
+    buf_printf(&body, "{\"type\":\"urn:kith:problem:%s\",\"title\":\"%s\",\"status\":%d,\"detail\":", slug,
+               reason_of(status), status);
+    buf_json(&body, text);
+    buf_str(&body, ",\"instance\":");
+    buf_json(&body, request->id);
+    buf_str(&body, "}\n");
+    if (status == 503)
+        http_add_header(request, "retry-after", "1");
+    http_reply_buf(request, status, "application/problem+json", &body);
+}
+
+bool http_not_modified(struct http_request *request, const char *etag)
+{
+    char given[512];
+
+    http_add_header(request, "etag", etag);
+    if (!http_request_header(request, "if-none-match", given, sizeof given) || !strstr(given, etag))
+        return false;
+    http_reply(request, 304, NULL, NULL, 0);
+    return true;
+}
+
+/* --- streams --- */
+
+static struct http_request *request_of(h2o_generator_t *generator)
+{
+    return (struct http_request *)((char *)generator - offsetof(struct http_request, generator));
+}
+
+static void on_proceed(h2o_generator_t *generator, h2o_req_t *raw)
+{
+    struct http_request *request = request_of(generator);
+
+    (void)raw;
+    free(request->chunk);
+    request->chunk = NULL;
+    request->chunk_waits = false;
+    request->due_ms = 0;
+    if (request->streaming)
+        request->stream_ops->ready(request->stream_context);
+}
+
+static void on_stop(h2o_generator_t *generator, h2o_req_t *raw)
+{
+    (void)generator, (void)raw; /* the request is disposed of next: that is where the stream ends */
+}
+
+bool http_stream_start(struct http_request *request, const char *content_type, const struct http_stream_ops *ops,
+                       void *context)
+{
+    if (!request->raw)
+        return false;
+    if (request->server->stats.streams >= request->server->o.max_streams || request->server->stopping) {
+        http_problem(request, 503, "too-many-streams", "More than %u event streams are open (KITH_MAX_SUBSCRIBERS).",
+                     request->server->o.max_streams);
+        return false;
+    }
+    http_add_header(request, "cache-control", "no-store");
+    begin(request, 200, content_type);
+    request->streaming = true;
+    request->stream_ops = ops;
+    request->stream_context = context;
+    request->generator = (h2o_generator_t){on_proceed, on_stop};
+    request->server->stats.streams++;
+    http_request_ref(request);
+    h2o_start_response(request->raw, &request->generator);
+    return true;
+}
+
+void http_stream_send(struct http_request *request, const void *data, size_t len)
+{
+    h2o_iovec_t chunk;
+
+    if (!request->raw || !request->streaming)
+        return;
+    assert(!request->chunk_waits);
+    request->chunk = malloc(len ? len : 1);
+    if (!request->chunk)
+        abort();
+    memcpy(request->chunk, data, len);
+    chunk = h2o_iovec_init(request->chunk, len);
+    request->chunk_waits = true;
+    request->due_ms = clock_monotonic_ms() + request->server->o.response_timeout_ms;
+    h2o_send(request->raw, &chunk, 1, H2O_SEND_STATE_IN_PROGRESS);
+}
+
+void http_stream_end(struct http_request *request)
+{
+    if (!request->raw || !request->streaming)
+        return;
+    if (request->chunk_waits) { /* libh2o takes one chunk at a time, the end included */
+        guard_cut(request->conn);
+        return;
+    }
+    request->chunk_waits = true;
+    h2o_send(request->raw, NULL, 0, H2O_SEND_STATE_FINAL);
+}

@@ -1,0 +1,265 @@
+/* A request from its arrival to its one answer. */
+#include "core/http/http_internal.h"
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What libh2o's pool keeps for us: tells when the request is disposed of. */
+struct tether {
+    struct http_request *request;
+};
+
+static void log_access(const struct http_request *request)
+{
+    const h2o_req_t *raw = request->raw;
+    char method[16], path[256];
+
+    snprintf(method, sizeof method, "%.*s", (int)raw->input.method.len, raw->input.method.base);
+    snprintf(path, sizeof path, "%.*s", (int)raw->input.path.len, raw->input.path.base);
+    log_event(LOG_INFO, "request", LOG_STR("id", request->id),
+              LOG_SOME("trace", request->trace[0] ? request->trace : NULL),
+              LOG_SOME("who", request->who[0] ? request->who : NULL), LOG_STR("method", method), LOG_STR("path", path),
+              LOG_INT("status", request->answered ? request->status : 499),
+              LOG_INT("ms", clock_monotonic_ms() - request->begun_ms), LOG_INT("http", raw->version >> 8));
+}
+
+static void on_dispose(void *data)
+{
+    struct http_request *request = ((struct tether *)data)->request;
+
+    if (request->server->o.access_log && log_wants(LOG_INFO))
+        log_access(request);
+    guard_request_ends(request);
+    request->raw = NULL;
+    free(request->chunk);
+    request->chunk = NULL;
+    if (request->streaming) {
+        request->server->stats.streams--;
+        request->streaming = false;
+        request->stream_ops->gone(request->stream_context);
+        http_request_unref(request);
+    }
+    http_request_unref(request);
+}
+
+struct http_request *http_request_ref(struct http_request *request)
+{
+    request->refs++;
+    return request;
+}
+
+void http_request_unref(struct http_request *request)
+{
+    assert(request->refs > 0);
+    /* Only libh2o's own reference is left and nobody can answer any more. */
+    if (--request->refs == 1 && request->raw && !request->answered)
+        http_problem(request, 500, "no-answer", "The request was dropped without an answer.");
+    else if (request->refs == 0)
+        free(request);
+}
+
+static void make_id(struct http_request *request)
+{
+    char given[ID_BYTES];
+
+    if (http_request_header(request, "x-request-id", given, sizeof given) && given[0]) {
+        size_t i = 0;
+
+        while (isalnum((unsigned char)given[i]) || (given[i] && strchr("-_.:", given[i])))
+            i++;
+        if (!given[i]) {
+            memcpy(request->id, given, sizeof given);
+            return;
+        }
+    }
+    snprintf(request->id, sizeof request->id, "%08x-%llu", request->server->boot,
+             (unsigned long long)request->server->serial++);
+}
+
+/* version-trace-parent-flags; later versions may have more behind that we leave out. */
+static void take_trace(struct http_request *request)
+{
+    static const uint8_t dashes[] = {2, 35, 52};
+    char text[128];
+
+    if (!http_request_header(request, "traceparent", text, sizeof text) || strlen(text) < HTTP_TRACE_BYTES - 1)
+        return;
+    for (size_t i = 0, dash = 0; i < HTTP_TRACE_BYTES - 1; i++) {
+        if (dash < sizeof dashes && i == dashes[dash]) {
+            if (text[i] != '-')
+                return;
+            dash++;
+        } else if (!strchr("0123456789abcdef", text[i])) {
+            return;
+        }
+    }
+    if (strncmp(text, "ff", 2) == 0 || strspn(text + 3, "0") >= 32 || strspn(text + 36, "0") >= 16)
+        return;
+    memcpy(request->trace, text, HTTP_TRACE_BYTES - 1);
+}
+
+static bool is_name_of_this_machine(const char *host)
+{
+    size_t n = strcspn(host, "]");
+
+    if (host[0] == '[')
+        return host[n] == ']';
+    n = strcspn(host, ":");
+    return (n == 9 && strncasecmp(host, "localhost", 9) == 0) || strspn(host, "0123456789.") == n;
+}
+
+/* A page in somebody's browser must not drive a server on that person's own machine: an Origin that is not ours is
+ * refused, and on loopback a Host that is a foreign name (DNS rebinding). */
+static bool is_foreign(const struct listener *listener, struct http_request *request)
+{
+    char origin[256], host[256];
+    const char *slashes;
+
+    snprintf(host, sizeof host, "%.*s", (int)request->raw->input.authority.len, request->raw->input.authority.base);
+    if (listener->loopback && !is_name_of_this_machine(host))
+        return true;
+    if (!http_request_header(request, "origin", origin, sizeof origin))
+        return false;
+    slashes = strstr(origin, "://");
+    return !slashes || strcasecmp(slashes + 3, host) != 0;
+}
+
+static void route_and_dispatch(struct listener *listener, struct http_request *request)
+{
+    struct http_server *server = listener->server;
+    const h2o_req_t *raw = request->raw;
+    size_t len = raw->query_at == SIZE_MAX ? raw->path.len : raw->query_at;
+    bool path_known;
+
+    if (is_foreign(listener, request)) {
+        http_problem(request, 403, "foreign-origin", "This address does not take requests from other sites.");
+    } else if (raw->entity.len > server->o.max_body) {
+        http_problem(request, 413, "body-too-large", "The body has %zu bytes; the limit is %zu (KITH_MAX_BODY).",
+                     raw->entity.len, server->o.max_body);
+    } else if (server->stats.requests > server->o.max_requests) {
+        http_problem(request, 503, "overloaded", "More than %u requests are under way (KITH_MAX_REQUESTS).",
+                     server->o.max_requests);
+    } else if ((request->route = route_find(server->o.routes, raw->method.base, raw->method.len, raw->path.base, len,
+                                            request, &path_known))) {
+        if (query_fits(request))
+            server->o.dispatch(server->o.context, request->route, http_request_ref(request));
+    } else if (!files_serve(listener->files, request)) {
+        http_problem(request, path_known ? 405 : 404, path_known ? "method-not-allowed" : "not-found",
+                     path_known ? "This path does not take that method." : "There is nothing at this path.");
+    }
+}
+
+int request_receive(struct listener *listener, h2o_req_t *raw)
+{
+    struct http_server *server = listener->server;
+    struct conn *conn = guard_conn_of(server, raw);
+    struct http_request *request = calloc(1, sizeof *request);
+    struct tether *tether;
+
+    if (!request)
+        abort();
+    assert(conn);
+    request->server = server;
+    request->raw = raw;
+    request->refs = 1;
+    request->begun_ms = clock_monotonic_ms();
+    server->stats.handled++;
+    guard_request_begins(conn, request);
+    tether = h2o_mem_alloc_shared(&raw->pool, sizeof *tether, on_dispose);
+    tether->request = request;
+    make_id(request);
+    take_trace(request);
+    route_and_dispatch(listener, request);
+    return 0;
+}
+
+const struct http_route *http_request_route(const struct http_request *request)
+{
+    return request->route;
+}
+
+const char *http_request_part(const struct http_request *request, int n)
+{
+    return n < PARTS_MAX ? request->parts[n] : "";
+}
+
+const char *http_request_trace(const struct http_request *request)
+{
+    return request->trace;
+}
+
+const char *http_request_id(const struct http_request *request)
+{
+    return request->id;
+}
+
+void http_request_address(const struct http_request *request, char *text, size_t size)
+{
+    static const uint8_t none[12];
+    struct in6_addr a;
+
+    text[0] = 0;
+    if (!request->conn)
+        return;
+    a = request->conn->peer->address;
+    if (memcmp(a.s6_addr + 4, none, sizeof none) == 0) {
+        inet_ntop(AF_INET, &a, text, (socklen_t)size);
+        return;
+    }
+    memset(a.s6_addr + 8, 0, 8);
+    inet_ntop(AF_INET6, &a, text, (socklen_t)size);
+}
+
+bool http_request_is_tls(const struct http_request *request)
+{
+    return request->server->tls != NULL;
+}
+
+void http_request_set_who(struct http_request *request, const char *who)
+{
+    snprintf(request->who, sizeof request->who, "%s", who);
+}
+
+const char *http_request_who(const struct http_request *request)
+{
+    return request->who;
+}
+
+bool http_request_waiting(const struct http_request *request)
+{
+    return request->raw != NULL;
+}
+
+bool http_request_header(const struct http_request *request, const char *name, char *value, size_t size)
+{
+    ssize_t i;
+
+    if (!request->raw)
+        return false;
+    /* A header that libh2o has a token for is found by its token's text as well: names are interned. */
+    i = h2o_find_header_by_str(&request->raw->headers, name, strlen(name), -1);
+    if (i < 0) {
+        const h2o_token_t *token = h2o_lookup_token(name, strlen(name));
+
+        i = token ? h2o_find_header(&request->raw->headers, token, -1) : -1;
+    }
+    if (i < 0 || request->raw->headers.entries[i].value.len >= size)
+        return false;
+    memcpy(value, request->raw->headers.entries[i].value.base, request->raw->headers.entries[i].value.len);
+    value[request->raw->headers.entries[i].value.len] = 0;
+    return true;
+}
+
+const char *http_request_body(const struct http_request *request, size_t *len)
+{
+    *len = request->raw ? request->raw->entity.len : 0;
+    return request->raw ? request->raw->entity.base : NULL;
+}

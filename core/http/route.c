@@ -1,0 +1,73 @@
+/* Finding who answers: the route table and the files of the program. */
+#include "core/http/http_internal.h"
+
+#include "core/base/hash.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Matches part by part; fills the parts in braces. */
+static bool matches(const char *pattern, const char *path, size_t len, struct http_request *request)
+{
+    const char *end = path + len;
+    int part = 0;
+
+    while (*pattern && path < end) {
+        size_t n;
+
+        if (*pattern != '{') {
+            if (*pattern++ != *path++)
+                return false;
+            continue;
+        }
+        for (n = 0; path + n < end && path[n] != '/'; n++)
+            ;
+        if (n == 0 || n >= PART_BYTES || part == PARTS_MAX)
+            return false;
+        memcpy(request->parts[part], path, n);
+        request->parts[part++][n] = 0;
+        path += n;
+        pattern += strcspn(pattern, "}") + 1;
+    }
+    return *pattern == 0 && path == end;
+}
+
+const struct http_route *route_find(const struct http_route *routes, const char *method, size_t method_len,
+                                    const char *path, size_t path_len, struct http_request *request, bool *path_known)
+{
+    bool head = method_len == 4 && memcmp(method, "HEAD", 4) == 0;
+
+    *path_known = false;
+    for (; routes->method; routes++) {
+        if (!matches(routes->pattern, path, path_len, request))
+            continue;
+        *path_known = true;
+        if (strlen(routes->method) == method_len && memcmp(routes->method, method, method_len) == 0)
+            return routes;
+        if (head && strcmp(routes->method, "GET") == 0)
+            return routes; /* libh2o leaves the body out */
+    }
+    return NULL;
+}
+
+bool files_serve(const struct http_file *files, struct http_request *request)
+{
+    const h2o_iovec_t *path = &request->raw->path;
+    size_t len = request->raw->query_at == SIZE_MAX ? path->len : request->raw->query_at;
+
+    for (; files && files->path; files++) {
+        char hex[SHA256_HEX_BYTES], etag[24];
+
+        if (strlen(files->path) != len || memcmp(files->path, path->base, len) != 0)
+            continue;
+        sha256_hex(files->data, files->len, hex);
+        snprintf(etag, sizeof etag, "\"%.16s\"", hex);
+        http_add_header(request, "cache-control", "no-cache");
+        http_add_header(request, "content-security-policy",
+                        "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'");
+        if (!http_not_modified(request, etag))
+            http_reply(request, 200, files->content_type, files->data, files->len);
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,170 @@
+/* The server: libh2o's configuration, listeners, addresses. */
+#include "core/http/http_internal.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+struct kith_handler {
+    h2o_handler_t super;
+    struct listener *listener;
+};
+
+static int on_request(h2o_handler_t *self, h2o_req_t *raw)
+{
+    return request_receive(((struct kith_handler *)self)->listener, raw);
+}
+
+struct http_server *http_server_new(const struct http_options *options)
+{
+    struct http_server *server = calloc(1, sizeof *server);
+
+    if (!server)
+        abort();
+    server->o = *options;
+    if (getrandom(&server->boot, sizeof server->boot, 0) != sizeof server->boot)
+        abort();
+    h2o_config_init(&server->config);
+    server->config.server_name = h2o_iovec_init(H2O_STRLIT("kith"));
+    /* Between our limit and the library's the handler runs and says 413 on both protocols. Beyond, HTTP/1 gets the
+     * library's own 413 and an HTTP/2 stream is reset. */
+    server->config.max_request_entity_size = options->max_body * 2;
+    h2o_socket_buffer_mmap_settings.threshold = SIZE_MAX; /* never a picture in an unlinked file under /tmp */
+    /* The guard watches progress; the library's timeouts would cut honest slow uploads. */
+    server->config.http1.req_timeout = 3600ULL * 1000;
+    server->config.http2.idle_timeout = 3600ULL * 1000;
+    server->config.http2.graceful_shutdown_timeout = options->shutdown_grace_ms ? options->shutdown_grace_ms : 1;
+    server->config.http1.upgrade_to_http2 = 1;
+    guard_start(server);
+    return server;
+}
+
+/* Splits "host:port" and resolves numeric hosts and names. */
+static int resolve(const char *address, struct sockaddr_storage *sa, struct error *error)
+{
+    char host[256];
+    const char *colon = strrchr(address, ':');
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
+    size_t n = colon ? (size_t)(colon - address) : 0;
+    int status;
+
+    if (!colon || n >= sizeof host || !colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
+        atoi(colon + 1) > 65535)
+        return error_set(error, -EINVAL, "“%s” is not an address like 127.0.0.1:8000", address);
+    memcpy(host, address, n);
+    host[n] = 0;
+    if (host[0] == '[' && n > 2 && host[n - 1] == ']') {
+        memmove(host, host + 1, n - 2);
+        host[n - 2] = 0;
+    }
+    status = getaddrinfo(host[0] ? host : "0.0.0.0", colon + 1, &hints, &found);
+    if (status)
+        return error_set(error, -EINVAL, "“%s”: %s", address, gai_strerror(status));
+    memcpy(sa, found->ai_addr, found->ai_addrlen);
+    freeaddrinfo(found);
+    return 0;
+}
+
+static bool is_loopback(const struct sockaddr_storage *sa)
+{
+    if (sa->ss_family == AF_INET)
+        return (ntohl(((const struct sockaddr_in *)sa)->sin_addr.s_addr) >> 24) == 127;
+    return sa->ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)sa)->sin6_addr);
+}
+
+bool http_address_is_loopback(const char *address)
+{
+    struct sockaddr_storage sa = {0};
+
+    return resolve(address, &sa, NULL) == 0 && is_loopback(&sa);
+}
+
+static void write_address(struct listener *listener)
+{
+    struct sockaddr_storage sa;
+    int len = sizeof sa;
+    char host[64];
+
+    uv_tcp_getsockname(&listener->tcp, (struct sockaddr *)&sa, &len);
+    if (sa.ss_family == AF_INET6) {
+        uv_ip6_name((struct sockaddr_in6 *)&sa, host, sizeof host);
+        snprintf(listener->address, sizeof listener->address, "[%s]:%d", host,
+                 ntohs(((struct sockaddr_in6 *)&sa)->sin6_port));
+    } else {
+        uv_ip4_name((struct sockaddr_in *)&sa, host, sizeof host);
+        snprintf(listener->address, sizeof listener->address, "%s:%d", host,
+                 ntohs(((struct sockaddr_in *)&sa)->sin_port));
+    }
+}
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+    if (status == 0)
+        guard_accept((struct listener *)stream);
+}
+
+/* The library fixes its list of hosts when its context is made, so all listeners' hosts are registered by the first. */
+static void make_context(struct http_server *server)
+{
+    for (int i = 0; i < LISTENERS_MAX; i++) {
+        struct listener *l = &server->listeners[i];
+        char name[32];
+        h2o_pathconf_t *path;
+        struct kith_handler *handler;
+
+        snprintf(name, sizeof name, "listener%d", i);
+        l->server = server;
+        l->hosts[0] = h2o_config_register_host(&server->config, h2o_iovec_init(name, strlen(name)), 65535);
+        path = h2o_config_register_path(l->hosts[0], "/", 0);
+        handler = (struct kith_handler *)h2o_create_handler(path, sizeof *handler);
+        handler->super.on_req = on_request;
+        handler->listener = l;
+    }
+    h2o_context_init(&server->context, server->o.loop, &server->config);
+    server->context_ready = true;
+}
+
+int http_server_listen(struct http_server *server, const char *address, const char *setting,
+                       const struct http_file *files, struct error *error)
+{
+    struct listener *l = &server->listeners[server->listener_count];
+    struct sockaddr_storage sa = {0};
+    struct error why;
+    int status;
+
+    if (!server->context_ready)
+        make_context(server);
+    if (server->listener_count == LISTENERS_MAX)
+        return error_set(error, -E2BIG, "%s: more than %d listeners", setting, LISTENERS_MAX);
+    if (resolve(address, &sa, &why) < 0)
+        return error_set(error, -EINVAL, "%s: %.300s", setting, why.text);
+    l->files = files;
+    l->loopback = is_loopback(&sa);
+    l->accept.ctx = &server->context;
+    l->accept.hosts = l->hosts;
+    l->accept.ssl_ctx = server->tls;
+    uv_tcp_init(server->o.loop, &l->tcp);
+    l->open = true;
+    server->listener_count++;
+    status = uv_tcp_bind(&l->tcp, (struct sockaddr *)&sa, 0);
+    if (status == 0)
+        status = uv_listen((uv_stream_t *)&l->tcp, 1024, on_connection);
+    if (status < 0)
+        return error_set(error, status, "%s: cannot listen on %s: %s", setting, address, uv_strerror(status));
+    write_address(l);
+    return 0;
+}
+
+const char *http_server_address(const struct http_server *server, int n)
+{
+    return n < server->listener_count ? server->listeners[n].address : NULL;
+}
+
+struct http_stats http_server_stats(const struct http_server *server)
+{
+    return server->stats;
+}

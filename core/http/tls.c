@@ -1,0 +1,77 @@
+/* TLS for the listeners: one context at a time, replaced whole. A connection keeps the one that it began with. */
+#include "core/http/http_internal.h"
+
+#include "core/base/secret.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <string.h>
+
+enum { KEY_FILE_BYTES = 64 << 10 };
+
+/* The first that the client speaks as well. */
+static const h2o_iovec_t protocols[] = {{H2O_STRLIT("h2")}, {H2O_STRLIT("http/1.1")}, {NULL, 0}};
+
+static const char *reason(void)
+{
+    const char *text = ERR_reason_error_string(ERR_peek_last_error());
+
+    return text ? text : "it cannot be used";
+}
+
+/* Through our own reader of secrets: a key that everybody may read is refused. */
+static int use_key(SSL_CTX *context, const char *file, struct error *error)
+{
+    char text[KEY_FILE_BYTES];
+    ssize_t n = secret_read(file, "KITH_TLS_KEY", text, sizeof text, error);
+    BIO *bio = n < 0 ? NULL : BIO_new_mem_buf(text, (int)n);
+    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)(uintptr_t) "") : NULL;
+    int status = 0;
+
+    if (n < 0)
+        status = (int)n;
+    else if (!key || SSL_CTX_use_PrivateKey(context, key) != 1)
+        status = error_set(error, -EINVAL, "KITH_TLS_KEY: %s: %s", file, reason());
+    EVP_PKEY_free(key);
+    BIO_free(bio);
+    OPENSSL_cleanse(text, sizeof text);
+    return status;
+}
+
+static int fill(SSL_CTX *context, const char *cert, const char *key, struct error *error)
+{
+    int status;
+
+    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+    SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    /* HTTP/2 forbids the rest (RFC 7540, 9.2.2); TLS 1.3 has its own list. */
+    SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL");
+    if (SSL_CTX_use_certificate_chain_file(context, cert) != 1)
+        return error_set(error, -EINVAL, "KITH_TLS_CERT: %s: %s", cert, reason());
+    if ((status = use_key(context, key, error)) < 0)
+        return status;
+    if (SSL_CTX_check_private_key(context) != 1)
+        return error_set(error, -EINVAL, "KITH_TLS_KEY: %s is not the key of %s", key, cert);
+    h2o_ssl_register_alpn_protocols(context, protocols);
+    return 0;
+}
+
+int http_server_tls(struct http_server *server, const char *cert, const char *key, struct error *error)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_server_method()), *before = server->tls;
+    int status;
+
+    if (!context)
+        abort();
+    ERR_clear_error();
+    if ((status = fill(context, cert, key, error)) < 0) {
+        SSL_CTX_free(context);
+        return status;
+    }
+    server->tls = context;
+    for (int i = 0; i < LISTENERS_MAX; i++)
+        server->listeners[i].accept.ssl_ctx = context;
+    SSL_CTX_free(before); /* counted: those who speak by it still hold it */
+    return 0;
+}

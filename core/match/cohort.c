@@ -1,0 +1,141 @@
+#include "core/match/cohort.h"
+
+#include "core/match/search/distance.h"
+#include "core/match/template_set.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct cohort {
+    uint32_t metric;
+    int dimension, max, count, strangers;
+    float *faces;
+    double *distances; /* room for a measurement */
+};
+
+struct cohort *cohort_new(uint32_t metric, int dimension, int max)
+{
+    struct cohort *c = calloc(1, sizeof *c);
+
+    if (!c)
+        abort();
+    c->metric = metric;
+    c->dimension = dimension;
+    c->max = max;
+    c->faces = malloc((size_t)max * (size_t)dimension * sizeof(float));
+    c->distances = malloc((size_t)max * sizeof(double));
+    if (!c->faces || !c->distances)
+        abort();
+    return c;
+}
+
+void cohort_free(struct cohort *c)
+{
+    if (!c)
+        return;
+    free(c->faces);
+    free(c->distances);
+    free(c);
+}
+
+int cohort_count(const struct cohort *c)
+{
+    return c->count;
+}
+
+int cohort_strangers(const struct cohort *c)
+{
+    return c->strangers;
+}
+
+const float *cohort_face(const struct cohort *c, int i)
+{
+    return c->faces + (size_t)i * (size_t)c->dimension;
+}
+
+/* One face of each person of a shelf, of all or of every so many-th. A person's is the slot that leads their circle:
+ * the one with the smallest number, found without a list of people. */
+static void take(struct cohort *c, struct shelf *s)
+{
+    size_t people = s ? shelf_people(s) : 0, room = (size_t)(c->max - c->count), seen = 0, taken = 0;
+
+    room = room < people ? room : people;
+    for (size_t i = 0; people && i < shelf_count(s) && taken < room; i++) {
+        size_t next = shelf_next_of(s, i);
+
+        while (next > i)
+            next = shelf_next_of(s, next);
+        if (next != i)
+            continue; /* not the first of that person */
+        seen++;
+        if ((seen - 1) * room / people == seen * room / people)
+            continue;
+        memcpy(c->faces + (size_t)c->count * (size_t)c->dimension, shelf_embedding(s, i),
+               (size_t)c->dimension * sizeof(float));
+        c->count++;
+        taken++;
+    }
+}
+
+void cohort_fill(struct cohort *c, struct shelf *strangers, struct shelf *people)
+{
+    c->count = 0;
+    take(c, strangers);
+    c->strangers = c->count;
+    take(c, people);
+}
+
+/* Puts the k smallest to the front (Hoare's selection). */
+static void select_smallest(double *list, int count, int k)
+{
+    int low = 0, high = count - 1;
+
+    while (low < high) {
+        double pivot = list[low + (high - low) / 2];
+        int i = low, j = high;
+
+        while (i <= j) {
+            while (list[i] < pivot)
+                i++;
+            while (list[j] > pivot)
+                j--;
+            if (i <= j) {
+                double swap = list[i];
+
+                list[i++] = list[j];
+                list[j--] = swap;
+            }
+        }
+        if (k - 1 <= j)
+            high = j;
+        else if (k - 1 >= i)
+            low = i;
+        else
+            return;
+    }
+}
+
+bool cohort_measure(struct cohort *c, const float *probe, double same, struct normal *out)
+{
+    int count = 0, nearest;
+    double sum = 0, squares = 0;
+
+    for (int i = 0; i < c->count; i++) {
+        double d = embedding_distance(c->metric, probe, cohort_face(c, i), c->dimension);
+
+        if (d >= same)
+            c->distances[count++] = d;
+    }
+    if (count < COHORT_LEAST / 2)
+        return false;
+    nearest = count / 3 < COHORT_NEAREST ? count / 3 : COHORT_NEAREST;
+    select_smallest(c->distances, count, nearest);
+    for (int i = 0; i < nearest; i++)
+        sum += c->distances[i];
+    out->mean = sum / nearest;
+    for (int i = 0; i < nearest; i++)
+        squares += (c->distances[i] - out->mean) * (c->distances[i] - out->mean);
+    out->deviation = sqrt(squares / nearest);
+    return out->deviation > 1e-9 * (1 + out->mean);
+}

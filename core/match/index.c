@@ -1,0 +1,104 @@
+#include "core/match/index.h"
+
+#include "core/match/search/distance.h"
+#include "core/match/template_set.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct place {
+    struct place *next;
+    enum index_kind kind;
+    struct shelf *shelf;
+};
+
+struct gallery_index {
+    struct place *places;
+    const char *folder;
+    size_t memory_max;
+};
+
+struct gallery_index *gallery_index_new(const char *folder, size_t memory_max)
+{
+    struct gallery_index *g = calloc(1, sizeof *g);
+
+    if (!g)
+        abort();
+    g->folder = folder;
+    g->memory_max = memory_max;
+    return g;
+}
+
+void gallery_index_clear(struct gallery_index *g)
+{
+    for (struct place *p = g->places, *next; p; p = next) {
+        next = p->next;
+        shelf_free(p->shelf);
+        free(p);
+    }
+    g->places = NULL;
+}
+
+void gallery_index_free(struct gallery_index *g)
+{
+    if (g)
+        gallery_index_clear(g);
+    free(g);
+}
+
+struct shelf *gallery_index_shelf(const struct gallery_index *g, enum index_kind kind, const char *model, int dimension)
+{
+    for (struct place *p = g->places; p; p = p->next)
+        if (p->kind == kind && shelf_dimension(p->shelf) == dimension && strcmp(shelf_model(p->shelf), model) == 0)
+            return p->shelf;
+    return NULL;
+}
+
+void gallery_index_add(struct gallery_index *g, enum index_kind kind, const struct template *t)
+{
+    struct shelf *shelf = gallery_index_shelf(g, kind, t->model, t->dimension);
+    struct place *p;
+
+    if (!embedding_is_sane(0, t->embedding, t->dimension))
+        return;
+    if (!shelf) {
+        p = calloc(1, sizeof *p);
+        if (!p)
+            abort();
+        shelf = p->shelf = shelf_new(t->model, t->dimension, g->folder, g->memory_max);
+        p->kind = kind;
+        p->next = g->places;
+        g->places = p;
+    }
+    shelf_add(shelf, t->id, t->person, t->embedding);
+}
+
+void gallery_index_remove_person(struct gallery_index *g, int64_t person)
+{
+    for (struct place *p = g->places; p; p = p->next)
+        shelf_remove_person(p->shelf, person);
+}
+
+void gallery_index_remove_template(struct gallery_index *g, int64_t id)
+{
+    for (struct place *p = g->places; p; p = p->next)
+        shelf_remove(p->shelf, id);
+}
+
+size_t gallery_index_size(const struct gallery_index *g)
+{
+    size_t n = 0;
+
+    for (struct place *p = g->places; p; p = p->next)
+        n += p->kind == INDEX_TEMPLATES ? shelf_count(p->shelf) : 0;
+    return n;
+}
+
+size_t gallery_index_memory(const struct gallery_index *g)
+{
+    size_t n = 0;
+
+    for (struct place *p = g->places; p; p = p->next)
+        n += shelf_memory(p->shelf);
+    return n;
+}

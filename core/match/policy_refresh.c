@@ -1,0 +1,109 @@
+/* The cohort, and the score that a name takes: found anew when people or strangers have changed enough to matter. */
+#include "core/base/must.h"
+#include "core/match/calibration.h"
+#include "core/match/policy_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    PROBES_MAX = 1000, /* of each kind, for a calibration */
+    SLICE = 16         /* probes between two looks at what else waits */
+};
+
+static bool changed_enough(size_t now, size_t then)
+{
+    return now > then ? now - then > then / 20 : then - now > then / 20;
+}
+
+static bool begin_refresh(const struct decider *d, struct background *b, struct shelf *people)
+{
+    struct shelf *strangers = strangers_shelf(b->strangers);
+    size_t have = people ? shelf_count(people) : 0;
+
+    if (d->policy.threshold >= 0 || d->policy.rate <= 0 ||
+        (!changed_enough(shelf_people(strangers), b->strangers_then) && !changed_enough(have, b->people_then)))
+        return false;
+    b->strangers_then = shelf_people(strangers);
+    b->people_then = have;
+    cohort_fill(b->cohort, strangers, people);
+    b->state.cohort = cohort_count(b->cohort);
+    b->done = b->count = 0;
+    if (!b->best)
+        b->best = must(malloc(2 * PROBES_MAX * sizeof *b->best));
+    return b->running = b->state.cohort >= COHORT_LEAST && have > 0;
+}
+
+/* The best score that this face, which is nobody's, or `own`'s, reaches among the others. */
+static void measure_stranger(const struct decider *d, struct background *b, const struct decider_model *m,
+                             struct shelf *people, const float *embedding, int64_t own)
+{
+    struct hit list[CANDIDATES_LOOKED_AT + 1], *hits = list;
+    float *probe = must(malloc((size_t)m->dimension * sizeof(float)));
+    const float *probes = memcpy(probe, embedding, (size_t)m->dimension * sizeof(float));
+    struct likeness_view v = decider_view(d, b, m, people, probe);
+    double best = -INFINITY;
+    int found;
+
+    shelf_search(people, m->metric, &probes, 1, &hits, &found, CANDIDATES_LOOKED_AT + 1);
+    for (int i = 0; v.measured && i < found; i++) {
+        struct likeness like = likeness_of(&v, &list[i], 0);
+
+        if (list[i].person != own && like.scored)
+            best = fmax(best, like.score);
+    }
+    if (isfinite(best))
+        b->best[b->count++] = best;
+    free(probe);
+}
+
+/* Probes are the cohort's strangers, then templates spread evenly over the gallery, each against all but its own. */
+static bool measure_next(const struct decider *d, struct background *b, const struct decider_model *m,
+                         struct shelf *people)
+{
+    int strangers = cohort_strangers(b->cohort) < PROBES_MAX ? cohort_strangers(b->cohort) : PROBES_MAX;
+    size_t have = shelf_count(people), enrolled = have < PROBES_MAX ? have : PROBES_MAX;
+
+    if (b->done < strangers) {
+        measure_stranger(d, b, m, people, cohort_face(b->cohort, b->done), 0);
+    } else if ((size_t)(b->done - strangers) < enrolled && b->state.people > 1) {
+        size_t slot = (size_t)(b->done - strangers) * have / enrolled;
+
+        measure_stranger(d, b, m, people, shelf_embedding(people, slot), shelf_person(people, slot));
+    } else {
+        return false;
+    }
+    b->done++;
+    return true;
+}
+
+static bool end_refresh(const struct decider *d, struct background *b)
+{
+    enum { FULL = 1000 };
+    struct decider_state before = b->state;
+    /* A small cohort is measured with less certainty: less is asked of it. */
+    double rate = d->policy.rate * fmin(1, (double)b->state.cohort / FULL);
+
+    b->running = false;
+    b->state.calibrated = b->count >= COHORT_LEAST / 2;
+    if (!b->state.calibrated)
+        return before.calibrated;
+    b->state.needed = calibrate_score(b->best, b->count, b->state.people, rate);
+    return !before.calibrated || b->state.needed < before.needed - 0.1;
+}
+
+bool decider_refresh(struct decider *d, const struct decider_model *m, bool *eased)
+{
+    struct shelf *people = decider_shelf(d, m, INDEX_TEMPLATES);
+    struct background *b = decider_background(d, m);
+
+    *eased = false;
+    if (!b->running && !begin_refresh(d, b, people))
+        return false;
+    for (int i = 0; i < SLICE; i++)
+        if (!people || !measure_next(d, b, m, people)) {
+            *eased = end_refresh(d, b);
+            return false;
+        }
+    return true;
+}

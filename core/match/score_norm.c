@@ -1,0 +1,86 @@
+#include "core/match/score_norm.h"
+
+#include "core/match/search/distance.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* So many of a person's templates, the nearest to the probe, make the mean. Embeddings scatter around a person; the
+ * mean of a few is nearer to what they have in common. Only of those that are alike: one taken twenty years ago, or
+ * enrolled under the wrong name, shall not pull. */
+enum { MEAN_OF = 4 };
+
+void likeness_look(struct likeness_view *v)
+{
+    v->measured = v->cohort && cohort_measure(v->cohort, v->probe, v->same * LIKENESS_SAME, &v->around);
+}
+
+struct nearest {
+    size_t slots[MEAN_OF];
+    double distances[MEAN_OF];
+    int count;
+};
+
+static void insert(struct nearest *n, size_t slot, double distance)
+{
+    int at = n->count < MEAN_OF ? n->count++ : MEAN_OF;
+
+    for (; at > 0 && n->distances[at - 1] > distance; at--)
+        if (at < MEAN_OF) {
+            n->slots[at] = n->slots[at - 1];
+            n->distances[at] = n->distances[at - 1];
+        }
+    if (at < MEAN_OF) {
+        n->slots[at] = slot;
+        n->distances[at] = distance;
+    }
+}
+
+/* The mean of the person's templates around the one that was hit, into `mean`. */
+static void local_mean(const struct likeness_view *v, const struct hit *hit, float *mean)
+{
+    int dimension = shelf_dimension(v->people), used = 1;
+    struct nearest n = {0};
+    float *first = malloc((size_t)dimension * sizeof(float));
+
+    if (!first)
+        abort();
+    for (size_t slot = shelf_next_of(v->people, hit->slot); slot != hit->slot; slot = shelf_next_of(v->people, slot))
+        insert(&n, slot, embedding_distance(v->metric, v->probe, shelf_embedding(v->people, slot), dimension));
+    memcpy(first, shelf_embedding(v->people, hit->slot), (size_t)dimension * sizeof(float));
+    memcpy(mean, first, (size_t)dimension * sizeof(float));
+    for (int i = 0; i < n.count && used < MEAN_OF; i++) {
+        const float *e = shelf_embedding(v->people, n.slots[i]);
+
+        if (embedding_distance(v->metric, first, e, dimension) > v->same)
+            continue;
+        for (int d = 0; d < dimension; d++)
+            mean[d] += e[d];
+        used++;
+    }
+    for (int d = 0; d < dimension; d++)
+        mean[d] /= (float)used;
+    free(first);
+}
+
+struct likeness likeness_of(const struct likeness_view *v, const struct hit *hit, double needed)
+{
+    int dimension = shelf_dimension(v->people);
+    struct likeness like = {.distance = hit->distance};
+    float *mean = malloc((size_t)dimension * sizeof(float));
+    struct normal person;
+
+    if (!mean)
+        abort();
+    local_mean(v, hit, mean);
+    like.to_mean = embedding_distance(v->metric, v->probe, mean, dimension);
+    if (v->measured && cohort_measure(v->cohort, mean, v->same * LIKENESS_SAME, &person)) {
+        double a = 1 / v->around.deviation, b = 1 / person.deviation;
+
+        like.scored = true;
+        like.score = ((v->around.mean - like.to_mean) * a + (person.mean - like.to_mean) * b) / 2;
+        like.threshold = (v->around.mean * a + person.mean * b - 2 * needed) / (a + b);
+    }
+    free(mean);
+    return like;
+}

@@ -1,0 +1,35 @@
+/* How like a person a probe is: the distance to what the person looks like, and the score among the cohort. One
+ * thread. */
+#ifndef KITH_CORE_MATCH_SCORE_NORM_H
+#define KITH_CORE_MATCH_SCORE_NORM_H
+
+#include "core/match/cohort.h"
+#include "core/match/template_set.h"
+
+struct likeness {
+    double distance;  /* to the nearest template */
+    double to_mean;   /* to the mean of the nearest templates that are alike: what the score is of */
+    double score;     /* cohort.h; 0 without a cohort */
+    double threshold; /* the largest `to_mean` that would be enough for `needed` */
+    bool scored;
+};
+
+struct likeness_view { /* from where it is looked at: a probe and what it is compared with */
+    uint32_t metric;
+    double same; /* the recogniser's threshold: templates nearer than this to each other are alike */
+    struct shelf *people;
+    struct cohort *cohort; /* NULL: no score */
+    const float *probe;
+    struct normal around; /* of the probe's, by likeness_look */
+    bool measured;
+};
+
+/* A cohort's face nearer than this share of the threshold may be the same person. */
+#define LIKENESS_SAME 0.92
+
+/* Measures the probe; the view is then good for any number of people. */
+void likeness_look(struct likeness_view *v);
+/* Of the person of a hit. `needed`: the score that counts, for `threshold`. */
+struct likeness likeness_of(const struct likeness_view *v, const struct hit *hit, double needed);
+
+#endif

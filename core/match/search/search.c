@@ -1,0 +1,158 @@
+#include "core/match/search/search.h"
+
+#include "core/base/must.h"
+#include "core/match/face.h"
+#include "core/match/search/distance.h"
+#include "core/match/search/embedding_store.h"
+#include "core/match/search/nearest.h"
+#include "core/match/search/quantizer.h"
+#include "core/match/search/slot_index.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum {
+    FIRST = 1024, /* blocks whose likely people are compared before all others */
+    TILE = 512,   /* blocks that several probes look at while they are in the cache */
+    AHEAD = 8     /* blocks that are scanned before those that seem near are looked at */
+};
+
+struct search {
+    const float *probe;
+    struct codes_probe coded;
+    struct nearest found;
+    float reach; /* in the codes' space: who is farther is not among them */
+};
+
+/* By the cosine only directions count, and for those |a - b|^2 = 2 (1 - cos). */
+static void compare(const struct search_among *a, struct search *q, size_t slot)
+{
+    double reach;
+
+    nearest_keep(&q->found, owners_of(a->owners, slot), slot,
+                 embedding_distance(a->metric, q->probe, rows_get(a->rows, slot), a->dimension));
+    reach = nearest_reach(&q->found);
+    q->reach = (float)(a->metric == METRIC_COSINE ? sqrt(2 * fmax(reach, 0)) : reach) * 1.000001f;
+}
+
+/* Those of `n` blocks whose bits are set: what the closer look needs is on its way while others are scanned. */
+static void look_closer(const struct search_among *a, struct search *q, size_t from, size_t n, uint32_t *near,
+                        const float *about)
+{
+    for (size_t b = 0; b < n; b++)
+        for (; near[b]; near[b] &= near[b] - 1) {
+            size_t k = b * SCAN_BLOCK + (size_t)__builtin_ctz(near[b]), i = from * SCAN_BLOCK + k;
+
+            if (i < a->count && codes_at_least(a->codes, &q->coded, i, about[k]) <= q->reach)
+                compare(a, q, i);
+        }
+}
+
+static void fetch(const struct search_among *a, size_t block, uint32_t near)
+{
+    for (; near; near &= near - 1)
+        codes_fetch(a->codes, block * SCAN_BLOCK + (size_t)__builtin_ctz(near));
+}
+
+static void search_blocks(const struct search_among *a, struct search *q, size_t from, size_t to)
+{
+    float about[AHEAD * SCAN_BLOCK];
+    uint32_t near[AHEAD];
+
+    for (; from < to; from += AHEAD) {
+        size_t n = to - from < AHEAD ? to - from : AHEAD;
+
+        for (size_t b = 0; b < n; b++) {
+            near[b] = codes_near(a->codes, &q->coded, from + b, q->reach, about + b * SCAN_BLOCK);
+            fetch(a, from + b, near[b]);
+        }
+        look_closer(a, q, from, n, near, about);
+    }
+}
+
+/* Compares those of the first blocks who seem the nearest. */
+static void compare_likely(const struct search_among *a, struct search *q, const float *values, size_t blocks)
+{
+    enum { LIKELY = 8 };
+    size_t slots[LIKELY];
+    int kept = 0;
+
+    for (size_t b = 0; b < blocks; b++) {
+        uint32_t likely = scan_below(values + b * SCAN_BLOCK, kept == LIKELY ? values[slots[LIKELY - 1]] : INFINITY);
+
+        for (; likely; likely &= likely - 1) {
+            size_t i = b * SCAN_BLOCK + (size_t)__builtin_ctz(likely);
+            int at;
+
+            if (kept == LIKELY && values[i] >= values[slots[LIKELY - 1]])
+                continue; /* others of its block were nearer */
+            at = kept < LIKELY ? kept++ : LIKELY - 1;
+            for (; at > 0 && values[slots[at - 1]] > values[i]; at--)
+                slots[at] = slots[at - 1];
+            slots[at] = i;
+        }
+    }
+    for (int i = 0; i < kept; i++)
+        if (slots[i] < a->count)
+            compare(a, q, slots[i]);
+}
+
+/* The first blocks: the likely first, so that who is farther than they are is left out from the beginning, and not only
+ * once the search has come across them. `values` has room for them all. */
+static void search_first(const struct search_among *a, struct search *q, size_t blocks, float *values)
+{
+    for (size_t b = 0; b < blocks; b++)
+        codes_near(a->codes, &q->coded, b, INFINITY, values + b * SCAN_BLOCK);
+    compare_likely(a, q, values, blocks);
+    for (size_t from = 0; from < blocks; from += AHEAD) {
+        size_t n = blocks - from < AHEAD ? blocks - from : AHEAD;
+        uint32_t near[AHEAD];
+
+        for (size_t b = 0; b < n; b++) {
+            near[b] =
+                scan_below(values + (from + b) * SCAN_BLOCK, codes_limit(a->codes, &q->coded, from + b, q->reach));
+            fetch(a, from + b, near[b]);
+        }
+        look_closer(a, q, from, n, near, values + from * SCAN_BLOCK);
+    }
+}
+
+static void search_codes(const struct search_among *a, struct search *list, int count)
+{
+    size_t blocks = (a->count + SCAN_BLOCK - 1) / SCAN_BLOCK, first = blocks < FIRST ? blocks : FIRST;
+    float *values = must(malloc(first * SCAN_BLOCK * sizeof *values));
+
+    for (int i = 0; i < count; i++)
+        search_first(a, &list[i], first, values);
+    for (size_t b = first; b < blocks; b += TILE)
+        for (int i = 0; i < count; i++)
+            search_blocks(a, &list[i], b, b + TILE < blocks ? b + TILE : blocks);
+    free(values);
+}
+
+static void search_all(const struct search_among *a, struct search *q)
+{
+    for (size_t slot = 0; slot < a->count; slot++)
+        compare(a, q, slot);
+}
+
+void search_nearest(const struct search_among *a, const float *const *probes, const float *const *forms, int count,
+                    struct hit *const *hits, int *found, int max)
+{
+    struct search *list = must(calloc((size_t)count + 1, sizeof *list));
+
+    for (int i = 0; i < count; i++)
+        list[i] = (struct search){.probe = probes[i], .found = {.hits = hits[i], .max = max}, .reach = INFINITY};
+    for (int i = 0; a->codes && i < count; i++)
+        codes_prepare(a->codes, forms[i], &list[i].coded);
+    if (a->codes)
+        search_codes(a, list, count);
+    for (int i = 0; i < count; i++) {
+        if (a->codes)
+            codes_done(&list[i].coded);
+        else
+            search_all(a, &list[i]);
+        found[i] = list[i].found.count;
+    }
+    free(list);
+}

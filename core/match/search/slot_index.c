@@ -1,0 +1,164 @@
+#include "core/match/search/slot_index.h"
+
+#include "core/base/must.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FREE UINT32_MAX
+
+struct owners {
+    int64_t *persons;
+    uint32_t *next; /* circles */
+    size_t count, capacity;
+    uint32_t *table; /* open addressing: a slot of the person, or FREE; at most half full */
+    size_t table_size, people;
+};
+
+struct owners *owners_new(void)
+{
+    return must(calloc(1, sizeof(struct owners)));
+}
+
+void owners_free(struct owners *o)
+{
+    free(o->persons);
+    free(o->next);
+    free(o->table);
+    free(o);
+}
+
+int64_t owners_of(const struct owners *o, size_t slot)
+{
+    return o->persons[slot];
+}
+
+size_t owners_next(const struct owners *o, size_t slot)
+{
+    return o->next[slot];
+}
+
+size_t owners_people(const struct owners *o)
+{
+    return o->people;
+}
+
+size_t owners_bytes(const struct owners *o)
+{
+    return o->capacity * (sizeof *o->persons + sizeof *o->next) + o->table_size * sizeof *o->table;
+}
+
+/* Fibonacci hashing: ids that follow one another land far apart. */
+static size_t home_of(const struct owners *o, int64_t person)
+{
+    return (size_t)(((uint64_t)person * 0x9e3779b97f4a7c15u) >> 20) & (o->table_size - 1);
+}
+
+/* The entry of that person, or the free one where it would be. */
+static size_t entry_of(const struct owners *o, int64_t person)
+{
+    size_t e = home_of(o, person);
+
+    while (o->table[e] != FREE && o->persons[o->table[e]] != person)
+        e = (e + 1) & (o->table_size - 1);
+    return e;
+}
+
+size_t owners_find(const struct owners *o, int64_t person)
+{
+    uint32_t slot = o->table_size ? o->table[entry_of(o, person)] : FREE;
+
+    return slot == FREE ? SIZE_MAX : slot;
+}
+
+static void grow_table(struct owners *o)
+{
+    uint32_t *before = o->table;
+    size_t size = o->table_size;
+
+    o->table_size = size ? size * 2 : 64;
+    o->table = must(malloc(o->table_size * sizeof *o->table));
+    memset(o->table, 0xff, o->table_size * sizeof *o->table);
+    for (size_t i = 0; i < size; i++)
+        if (before[i] != FREE)
+            o->table[entry_of(o, o->persons[before[i]])] = before[i];
+    free(before);
+}
+
+void owners_add(struct owners *o, int64_t person)
+{
+    uint32_t slot = (uint32_t)o->count, *entry;
+
+    if (o->count >= FREE)
+        abort(); /* four thousand million templates: on one node they do not fit anyway */
+    if (o->count == o->capacity) {
+        o->capacity += o->capacity / 4 + 64;
+        o->persons = must(realloc(o->persons, o->capacity * sizeof *o->persons));
+        o->next = must(realloc(o->next, o->capacity * sizeof *o->next));
+    }
+    if (o->people * 2 >= o->table_size)
+        grow_table(o);
+    o->persons[o->count++] = person;
+    entry = &o->table[entry_of(o, person)];
+    if (*entry == FREE) {
+        o->people++;
+        o->next[slot] = slot;
+        *entry = slot;
+    } else {
+        o->next[slot] = o->next[*entry];
+        o->next[*entry] = slot;
+    }
+}
+
+static uint32_t before(const struct owners *o, uint32_t slot)
+{
+    uint32_t at = slot;
+
+    while (o->next[at] != slot)
+        at = o->next[at];
+    return at;
+}
+
+/* Those that came after it and were pushed on close the gap. */
+static void free_entry(struct owners *o, size_t e)
+{
+    size_t mask = o->table_size - 1;
+
+    o->table[e] = FREE;
+    for (size_t i = (e + 1) & mask; o->table[i] != FREE; i = (i + 1) & mask) {
+        uint32_t slot = o->table[i];
+
+        o->table[i] = FREE;
+        o->table[entry_of(o, o->persons[slot])] = slot;
+    }
+}
+
+static void leave_circle(struct owners *o, uint32_t slot)
+{
+    size_t e = entry_of(o, o->persons[slot]);
+
+    if (o->next[slot] == slot) {
+        free_entry(o, e);
+        o->people--;
+        return;
+    }
+    o->table[e] = o->next[slot];
+    o->next[before(o, slot)] = o->next[slot];
+}
+
+void owners_take_last(struct owners *o, size_t to)
+{
+    uint32_t slot = (uint32_t)to, last = (uint32_t)o->count - 1;
+
+    leave_circle(o, slot);
+    if (slot != last) {
+        size_t e = entry_of(o, o->persons[last]);
+
+        o->next[slot] = o->next[last] == last ? slot : o->next[last];
+        if (o->next[last] != last)
+            o->next[before(o, last)] = slot;
+        o->persons[slot] = o->persons[last];
+        o->table[e] = slot; /* whichever it was: it is of that person */
+    }
+    o->count--;
+}

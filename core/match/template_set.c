@@ -1,0 +1,258 @@
+#include "core/match/template_set.h"
+
+#include "core/base/must.h"
+#include "core/match/face.h"
+#include "core/match/search/distance.h"
+#include "core/match/search/embedding_store.h"
+#include "core/match/search/quantizer.h"
+#include "core/match/search/search.h"
+#include "core/match/search/slot_index.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CODED_FROM = 256,      /* fewer are compared one by one */
+    REGRID_BELOW = 1 << 18 /* a gallery of that size knows what range its numbers have */
+};
+
+struct shelf {
+    char *model;
+    int dimension;
+    size_t count, capacity;
+    int64_t *ids, last_id; /* last_id: the largest: what is above it is new, without a look at the others */
+    struct owners *owners;
+    struct rows *rows;
+    struct codes *codes; /* NULL: none yet, or of no use for the metric */
+    size_t gridded;      /* templates that the codes' range was made for */
+    uint32_t metric;     /* that the codes are for */
+    float *unit;         /* one row, for the cosine */
+};
+
+struct shelf *shelf_new(const char *model, int dimension, const char *folder, size_t memory_max)
+{
+    struct shelf *s = must(calloc(1, sizeof *s));
+
+    s->model = must(strdup(model));
+    s->dimension = dimension;
+    s->owners = owners_new();
+    s->rows = rows_new(dimension, folder, memory_max);
+    s->unit = must(malloc((size_t)dimension * sizeof(float)));
+    return s;
+}
+
+void shelf_free(struct shelf *s)
+{
+    codes_free(s->codes);
+    rows_free(s->rows);
+    owners_free(s->owners);
+    free(s->ids);
+    free(s->unit);
+    free(s->model);
+    free(s);
+}
+
+const char *shelf_model(const struct shelf *s)
+{
+    return s->model;
+}
+
+int shelf_dimension(const struct shelf *s)
+{
+    return s->dimension;
+}
+
+size_t shelf_count(const struct shelf *s)
+{
+    return s->count;
+}
+
+size_t shelf_people(const struct shelf *s)
+{
+    return owners_people(s->owners);
+}
+
+size_t shelf_memory(const struct shelf *s)
+{
+    return rows_in_memory(s->rows) + owners_bytes(s->owners) + s->capacity * sizeof *s->ids +
+           (s->codes ? codes_bytes(s->codes) : 0);
+}
+
+const float *shelf_embedding(struct shelf *s, size_t slot)
+{
+    return rows_get(s->rows, slot);
+}
+
+int64_t shelf_person(const struct shelf *s, size_t slot)
+{
+    return owners_of(s->owners, slot);
+}
+
+size_t shelf_next_of(const struct shelf *s, size_t slot)
+{
+    return owners_next(s->owners, slot);
+}
+
+size_t shelf_find(const struct shelf *s, int64_t person)
+{
+    return owners_find(s->owners, person);
+}
+
+/* --- codes --- */
+
+/* By the cosine only directions count, and for those |a - b|^2 = 2 (1 - cos). */
+static const float *coded_form(struct shelf *s, const float *e)
+{
+    float norm = 0;
+
+    if (s->metric != METRIC_COSINE)
+        return e;
+    for (int i = 0; i < s->dimension; i++)
+        norm += e[i] * e[i];
+    norm = sqrtf(norm);
+    for (int i = 0; i < s->dimension; i++)
+        s->unit[i] = norm > 0 ? e[i] / norm : 0;
+    return s->unit;
+}
+
+/* Three and a bit standard deviations: 4 bits are worth the most then (the error of a uniform quantiser of 16 steps
+ * for a normal distribution is smallest at ±2.7; more costs little and leaves fewer outside). */
+static float range_of(struct shelf *s, float *centre)
+{
+    enum { SAMPLE = 4096 };
+    const size_t step = s->count / SAMPLE + 1, n = (s->count + step - 1) / step;
+    double sum = 0;
+
+    for (size_t i = 0; i < s->count; i += step) {
+        const float *e = coded_form(s, rows_get(s->rows, i));
+
+        for (int d = 0; d < s->dimension; d++)
+            centre[d] += e[d] / (float)n;
+    }
+    for (size_t i = 0; i < s->count; i += step)
+        sum += (double)embedding_squared(coded_form(s, rows_get(s->rows, i)), centre, s->dimension);
+    return sum > 0 ? 3.2f * (float)sqrt(sum / (double)n / s->dimension) : 1;
+}
+
+static void encode_all(struct shelf *s)
+{
+    float *centre = must(calloc((size_t)s->dimension + 1, sizeof(float))), range = range_of(s, centre);
+
+    codes_free(s->codes);
+    s->codes = codes_new(s->dimension, centre, range);
+    free(centre);
+    s->gridded = s->count;
+    for (size_t i = 0; i < s->count; i++)
+        codes_add(s->codes, coded_form(s, rows_get(s->rows, i)));
+}
+
+/* Codes are made at the first search, which knows the metric, and made anew while a growing gallery still teaches what
+ * range its numbers have. */
+static void refresh_codes(struct shelf *s, uint32_t metric)
+{
+    bool other = s->metric != metric;
+
+    s->metric = metric;
+    if (metric == METRIC_CHI_SQUARE || s->count < CODED_FROM) {
+        codes_free(s->codes);
+        s->codes = NULL;
+    } else if (!s->codes || other || (s->count > 4 * s->gridded && s->gridded < REGRID_BELOW)) {
+        encode_all(s);
+    }
+}
+
+/* --- changes --- */
+
+static size_t find_id(const struct shelf *s, int64_t id)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (s->ids[i] == id)
+            return i;
+    return SIZE_MAX;
+}
+
+int64_t shelf_owner_of_id(const struct shelf *s, int64_t id)
+{
+    size_t i = id <= s->last_id ? find_id(s, id) : SIZE_MAX;
+
+    return i == SIZE_MAX ? 0 : owners_of(s->owners, i);
+}
+
+bool shelf_add(struct shelf *s, int64_t id, int64_t person, const float *embedding)
+{
+    /* Ids mostly grow; one that another node took earlier and committed later comes below. */
+    if (id <= s->last_id && find_id(s, id) != SIZE_MAX)
+        return false;
+    if (id > s->last_id)
+        s->last_id = id;
+    if (s->count == s->capacity) {
+        s->capacity += s->capacity / 4 + 64;
+        s->ids = must(realloc(s->ids, s->capacity * sizeof *s->ids));
+    }
+    s->ids[s->count] = id;
+    owners_add(s->owners, person);
+    rows_add(s->rows, embedding);
+    if (s->codes)
+        codes_add(s->codes, coded_form(s, embedding));
+    s->count++;
+    return true;
+}
+
+static void remove_slot(struct shelf *s, size_t i)
+{
+    size_t last = --s->count;
+
+    s->ids[i] = s->ids[last];
+    owners_take_last(s->owners, i);
+    if (i != last) {
+        float *copy = must(malloc((size_t)s->dimension * sizeof(float)));
+
+        memcpy(copy, rows_get(s->rows, last), (size_t)s->dimension * sizeof(float));
+        rows_set(s->rows, i, copy);
+        free(copy);
+    }
+    rows_drop_last(s->rows);
+    if (s->codes)
+        codes_take_last(s->codes, i);
+}
+
+bool shelf_remove(struct shelf *s, int64_t id)
+{
+    size_t i = find_id(s, id);
+
+    if (i != SIZE_MAX)
+        remove_slot(s, i);
+    return i != SIZE_MAX;
+}
+
+void shelf_remove_person(struct shelf *s, int64_t person)
+{
+    size_t i;
+
+    while ((i = owners_find(s->owners, person)) != SIZE_MAX)
+        remove_slot(s, i);
+}
+
+/* --- the search --- */
+
+void shelf_search(struct shelf *s, uint32_t metric, const float *const *probes, int count, struct hit *const *hits,
+                  int *found, int max)
+{
+    const size_t dimension = (size_t)s->dimension;
+    float *room = must(malloc(((size_t)count * dimension + 1) * sizeof(float)));
+    const float **forms = must(malloc(((size_t)count + 1) * sizeof *forms));
+
+    refresh_codes(s, metric);
+    for (int i = 0; i < count; i++)
+        forms[i] = memcpy(room + (size_t)i * dimension, coded_form(s, probes[i]), dimension * sizeof(float));
+    search_nearest(&(struct search_among){.rows = s->rows,
+                                          .codes = s->codes,
+                                          .owners = s->owners,
+                                          .count = s->count,
+                                          .dimension = s->dimension,
+                                          .metric = metric},
+                   probes, forms, count, hits, found, max);
+    free(forms);
+    free(room);
+}

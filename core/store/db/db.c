@@ -1,0 +1,98 @@
+#include "core/store/db/db.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+struct cached {
+    const char *sql; /* the literal's address is the key */
+    struct db_statement *statement;
+    UT_hash_handle hh;
+};
+
+char *db_expand(const struct db *db, const char *sql)
+{
+    char *text = malloc(strlen(sql) + 1), *to = text;
+
+    if (!text)
+        abort();
+    for (const char *at = sql; *at;) {
+        const char *bar, *end;
+
+        if (*at != '{') {
+            *to++ = *at++;
+            continue;
+        }
+        bar = strchr(at, '|');
+        end = bar ? strchr(bar, '}') : NULL;
+        if (!end)
+            abort();
+        if (db->driver->dialect == DIALECT_SQLITE)
+            to = mempcpy(to, at + 1, (size_t)(bar - at) - 1);
+        else
+            to = mempcpy(to, bar + 1, (size_t)(end - bar) - 1);
+        at = end + 1;
+    }
+    *to = 0;
+    return text;
+}
+
+struct db_statement *db_query(struct db *db, const char *sql)
+{
+    struct cached *cache = db->cache, *c;
+    char *text;
+
+    HASH_FIND_PTR(cache, &sql, c);
+    if (c)
+        return c->statement;
+    c = calloc(1, sizeof *c);
+    if (!c)
+        abort();
+    c->sql = sql;
+    text = db_expand(db, sql);
+    c->statement = db->driver->prepare(db, text);
+    if (!c->statement) {
+        fprintf(stderr, "kith: %s cannot prepare “%s”: %s\n", db->driver->name, text, db->driver->error(db));
+        abort();
+    }
+    free(text);
+    HASH_ADD_PTR(cache, sql, c);
+    db->cache = cache;
+    return c->statement;
+}
+
+int db_finish(struct db *db, struct db_statement *s)
+{
+    int result;
+
+    while ((result = db->driver->step(s)) == DB_ROW)
+        ;
+    db->driver->reset(s);
+    return result;
+}
+
+int db_run(struct db *db, const char *sql)
+{
+    return db_finish(db, db_query(db, sql));
+}
+
+void db_bind_text(struct db *db, struct db_statement *s, int at, const char *text)
+{
+    db->driver->bind_blob(s, at, text, text ? strlen(text) : 0, 1);
+}
+
+void db_close(struct db *db)
+{
+    struct cached *cache, *c, *next;
+
+    if (!db)
+        return;
+    cache = db->cache;
+    HASH_ITER(hh, cache, c, next)
+    {
+        HASH_DEL(cache, c);
+        free(c); /* the statements go with the connection */
+    }
+    db->driver->close(db);
+}

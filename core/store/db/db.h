@@ -1,0 +1,96 @@
+/* A database as the operations see it: statements with `?`, bound and stepped. One driver a database; the SQL above it
+ * is written once. Where the two databases say a thing differently, the statement holds both: `{sqlite|mariadb}`, of
+ * which the driver takes its own. One connection belongs to one thread.
+ */
+#ifndef KITH_CORE_STORE_DB_DB_H
+#define KITH_CORE_STORE_DB_DB_H
+
+#include "core/base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct db;
+struct db_statement;
+
+enum db_result {
+    DB_ROW = 1,
+    DB_DONE = 0,
+    DB_ERROR = -1,
+    DB_FULL = -2,
+    DB_IO = -3,
+    DB_GONE = -4, /* the connection is lost: what was asked may or may not have happened */
+    DB_AGAIN = -5 /* rolled back for another's sake (a deadlock, a lock held too long): the same may succeed now */
+};
+
+enum db_dialect { DIALECT_SQLITE, DIALECT_MARIADB };
+
+struct db_driver {
+    const char *name;
+    enum db_dialect dialect; /* MariaDB: others may write to the same tables at the same time */
+    void (*close)(struct db *db);
+    struct db_statement *(*prepare)(struct db *db, const char *sql);
+    void (*bind_int)(struct db_statement *s, int at, int64_t value);
+    void (*bind_real)(struct db_statement *s, int at, double value);
+    void (*bind_blob)(struct db_statement *s, int at, const void *data, size_t len, int is_text); /* NULL data: null */
+    int (*step)(struct db_statement *s);
+    void (*reset)(struct db_statement *s);
+    int64_t (*column_int)(struct db_statement *s, int at);
+    double (*column_real)(struct db_statement *s, int at);
+    const void *(*column_blob)(struct db_statement *s, int at, size_t *len); /* NULL for null; until the next step */
+    int64_t (*last_id)(struct db *db);
+    int64_t (*changes)(struct db *db);
+    int64_t (*clock_ms)(struct db *db); /* milliseconds since 1970 by the database's clock; negative: db_result */
+    const char *(*error)(struct db *db);
+    int (*in_transaction)(struct db *db);
+};
+
+/* The start of every driver's connection. */
+struct db {
+    const struct db_driver *driver;
+    void *cache; /* of prepared statements, by the address of their text */
+    int gone;    /* the connection is lost: close it and open another */
+    int again;   /* the transaction under way was rolled back for another's sake; cleared by who begins the next */
+};
+
+/* The prepared statement of `sql`, a string that lives as long as the program, ready to bind (positions from 1). Aborts
+ * when the SQL is wrong: that is our own mistake. On a lost connection, one whose every step says DB_GONE. Owned by the
+ * connection. */
+struct db_statement *db_query(struct db *db, const char *sql);
+/* Binds nothing, runs to the end. */
+int db_run(struct db *db, const char *sql);
+/* Steps to the end and resets: for writes. */
+int db_finish(struct db *db, struct db_statement *s);
+/* Text as a string without its NUL counted; "" never NULL. */
+void db_bind_text(struct db *db, struct db_statement *s, int at, const char *text);
+/* Frees statements and connection. */
+void db_close(struct db *db);
+
+/* `sql` with each `{sqlite|mariadb}` replaced by the driver's own; the caller frees it. */
+char *db_expand(const struct db *db, const char *sql);
+
+/* SQLite in WAL mode, synchronous FULL. The writer makes the connection for all writes and checkpoints; a guest writes
+ * beside one of another process and leaves the checkpoints to it. */
+enum db_part { DB_READER, DB_WRITER, DB_GUEST };
+struct db *db_open_sqlite(const char *file, enum db_part part, struct error *error);
+
+/* Where a MariaDB is and who we are there. Texts are borrowed while a connection is opened. */
+/* Copies the database `from` to the new file `to` and checks the copy. */
+int db_backup_sqlite(const char *from, const char *to, struct error *error);
+
+struct db_address {
+    char user[128], host[256], name[128];
+    unsigned port;
+    const char *password;
+    unsigned timeout_s; /* of connecting, and of each answer */
+    const char *ca;     /* file of the authorities to trust: TLS; NULL or "": without */
+    int relaxed;        /* a server that does not flush at each commit is good enough */
+};
+
+/* Takes "mariadb://user@host:port/name" apart. 0, or -EINVAL with words. */
+int db_address_parse(const char *url, struct db_address *address, struct error *error);
+/* NULL with `error`, whose code is -EAGAIN when it may come back (not reachable, starting, too many connections) and
+ * something else when it will not (password, rights, no such database). */
+struct db *db_open_mariadb(const struct db_address *address, struct error *error);
+
+#endif

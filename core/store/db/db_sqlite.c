@@ -1,0 +1,245 @@
+/* The SQLite driver. One connection does all writes and all checkpoints (SQLite before 3.51.3 can corrupt a WAL when
+ * two connections write and checkpoint at the same instant); the other only reads. */
+#include "core/store/db/db.h"
+
+#include "core/base/clock.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct sqlite_db {
+    struct db db;
+    sqlite3 *handle;
+};
+
+static sqlite3 *handle_of(struct db *db)
+{
+    return ((struct sqlite_db *)db)->handle;
+}
+
+static sqlite3_stmt *stmt_of(struct db_statement *s)
+{
+    return (sqlite3_stmt *)(void *)s;
+}
+
+static void sqlite_close_db(struct db *db)
+{
+    sqlite3 *handle = handle_of(db);
+    sqlite3_stmt *s;
+
+    while ((s = sqlite3_next_stmt(handle, NULL)))
+        sqlite3_finalize(s);
+    sqlite3_close(handle);
+    free(db);
+}
+
+static struct db_statement *sqlite_prepare(struct db *db, const char *sql)
+{
+    sqlite3_stmt *s = NULL;
+
+    sqlite3_prepare_v3(handle_of(db), sql, -1, SQLITE_PREPARE_PERSISTENT, &s, NULL);
+    return (struct db_statement *)(void *)s;
+}
+
+static void sqlite_bind_int(struct db_statement *s, int at, int64_t value)
+{
+    sqlite3_bind_int64(stmt_of(s), at, value);
+}
+
+static void sqlite_bind_real(struct db_statement *s, int at, double value)
+{
+    sqlite3_bind_double(stmt_of(s), at, value);
+}
+
+/* What is bound lives until the statement is reset: every operation keeps its message that long. */
+static void sqlite_bind_blob(struct db_statement *s, int at, const void *data, size_t len, int is_text)
+{
+    if (!data)
+        sqlite3_bind_null(stmt_of(s), at);
+    else if (is_text)
+        sqlite3_bind_text64(stmt_of(s), at, data, len, SQLITE_STATIC, SQLITE_UTF8);
+    else
+        sqlite3_bind_blob64(stmt_of(s), at, data, len, SQLITE_STATIC);
+}
+
+static int sqlite_step_statement(struct db_statement *s)
+{
+    int code = sqlite3_step(stmt_of(s));
+
+    switch (code & 0xff) {
+    case SQLITE_ROW:
+        return DB_ROW;
+    case SQLITE_DONE:
+        return DB_DONE;
+    case SQLITE_FULL:
+        return DB_FULL;
+    case SQLITE_IOERR:
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return errno == ENOSPC || errno == EDQUOT ? DB_FULL : DB_IO;
+    default:
+        return DB_ERROR;
+    }
+}
+
+static void sqlite_reset_statement(struct db_statement *s)
+{
+    sqlite3_reset(stmt_of(s));
+    sqlite3_clear_bindings(stmt_of(s));
+}
+
+static int64_t sqlite_int(struct db_statement *s, int at)
+{
+    return sqlite3_column_int64(stmt_of(s), at);
+}
+
+static double sqlite_real(struct db_statement *s, int at)
+{
+    return sqlite3_column_double(stmt_of(s), at);
+}
+
+static const void *sqlite_blob(struct db_statement *s, int at, size_t *len)
+{
+    const void *data;
+
+    if (sqlite3_column_type(stmt_of(s), at) == SQLITE_NULL) {
+        *len = 0;
+        return NULL;
+    }
+    data = sqlite3_column_blob(stmt_of(s), at);
+    *len = (size_t)sqlite3_column_bytes(stmt_of(s), at);
+    return data ? data : "";
+}
+
+static int64_t sqlite_last_id(struct db *db)
+{
+    return sqlite3_last_insert_rowid(handle_of(db));
+}
+
+static int64_t sqlite_changed(struct db *db)
+{
+    return sqlite3_changes64(handle_of(db));
+}
+
+static int64_t sqlite_clock(struct db *db)
+{
+    (void)db;
+    return clock_wall_ms();
+}
+
+static const char *sqlite_error(struct db *db)
+{
+    return sqlite3_errmsg(handle_of(db));
+}
+
+static int sqlite_in_transaction(struct db *db)
+{
+    return !sqlite3_get_autocommit(handle_of(db));
+}
+
+static const struct db_driver driver = {
+    .name = "sqlite",
+    .dialect = DIALECT_SQLITE,
+    .close = sqlite_close_db,
+    .prepare = sqlite_prepare,
+    .bind_int = sqlite_bind_int,
+    .bind_real = sqlite_bind_real,
+    .bind_blob = sqlite_bind_blob,
+    .step = sqlite_step_statement,
+    .reset = sqlite_reset_statement,
+    .column_int = sqlite_int,
+    .column_real = sqlite_real,
+    .column_blob = sqlite_blob,
+    .last_id = sqlite_last_id,
+    .changes = sqlite_changed,
+    .clock_ms = sqlite_clock,
+    .error = sqlite_error,
+    .in_transaction = sqlite_in_transaction,
+};
+
+/* The reader cannot turn WAL on, but must see it on: the writer is opened first. */
+static const char writer_pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;"
+                                     "PRAGMA cache_size=-32000; PRAGMA busy_timeout=5000; PRAGMA temp_store=MEMORY;"
+                                     "PRAGMA journal_size_limit=67108864";
+static const char reader_pragmas[] = "PRAGMA query_only=ON; PRAGMA cache_size=-8000; PRAGMA busy_timeout=5000;"
+                                     "PRAGMA wal_autocheckpoint=0; PRAGMA temp_store=MEMORY";
+
+/* Beside a kith that has the file only that one moves the log into it: two who do may lose a commit (SQLite before
+ * 3.51.3). */
+static const char guest_pragmas[] = "PRAGMA wal_autocheckpoint=0";
+
+struct db *db_open_sqlite(const char *file, enum db_part part, struct error *error)
+{
+    struct sqlite_db *db = calloc(1, sizeof *db);
+    const int writer = part != DB_READER;
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (writer ? SQLITE_OPEN_CREATE : 0);
+    int code;
+
+    if (!db)
+        abort();
+    db->db.driver = &driver;
+    code = sqlite3_open_v2(file, &db->handle, flags, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(db->handle, writer ? writer_pragmas : reader_pragmas, NULL, NULL, NULL);
+    if (code == SQLITE_OK && part == DB_GUEST) {
+        sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        code = sqlite3_exec(db->handle, guest_pragmas, NULL, NULL, NULL);
+    }
+    if (code != SQLITE_OK) {
+        error_set(error, -EIO, "%s: %s", file, db->handle ? sqlite3_errmsg(db->handle) : "out of memory");
+        sqlite3_close(db->handle);
+        free(db);
+        return NULL;
+    }
+    return &db->db;
+}
+
+static int check_copy(sqlite3 *copy, const char *file, struct error *error)
+{
+    sqlite3_stmt *s = NULL;
+    int status = 0;
+
+    if (sqlite3_exec(copy, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(copy, "PRAGMA integrity_check(1)", -1, &s, NULL) != SQLITE_OK ||
+        sqlite3_step(s) != SQLITE_ROW)
+        status = error_set(error, -EIO, "%s: %s", file, sqlite3_errmsg(copy));
+    else if (strcmp((const char *)sqlite3_column_text(s, 0), "ok") != 0)
+        status = error_set(error, -EIO, "%s: the copy is damaged: %s", file, (const char *)sqlite3_column_text(s, 0));
+    sqlite3_finalize(s);
+    return status;
+}
+
+/* In one step: a copy in pieces would begin anew with each commit of the other. */
+static int copy_all(sqlite3 *from, sqlite3 *to, const char *file, struct error *error)
+{
+    sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
+    int code = backup ? sqlite3_backup_step(backup, -1) : SQLITE_ERROR;
+
+    if (backup)
+        sqlite3_backup_finish(backup);
+    return code == SQLITE_DONE ? 0 : error_set(error, -EIO, "%s: %s", file, sqlite3_errmsg(to));
+}
+
+int db_backup_sqlite(const char *from, const char *to, struct error *error)
+{
+    sqlite3 *source = NULL, *copy = NULL;
+    int status = 0;
+
+    if (sqlite3_open_v2(from, &source, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+        status = error_set(error, -EIO, "%s: %s", from, sqlite3_errmsg(source));
+    else if (sqlite3_open_v2(to, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK)
+        status = error_set(error, -EIO, "%s: %s", to, sqlite3_errmsg(copy));
+    if (status == 0) {
+        sqlite3_db_config(source, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        sqlite3_busy_timeout(source, 5000);
+        status = copy_all(source, copy, to, error);
+    }
+    if (status == 0)
+        status = check_copy(copy, to, error);
+    sqlite3_close(copy);
+    sqlite3_close(source);
+    return status;
+}

@@ -1,0 +1,236 @@
+/* The schema and its migrations. A version is never edited once released: the next one changes what it made. Each step
+ * can be repeated: MariaDB commits after every one, and a node may die between two.
+ *
+ * images, person and person_images keep the columns of the original tables; ours stand beside them. In MariaDB they may
+ * be there already, with rows, some paths twice: they are taken over as they are. A path or a name is unique by its
+ * key there, which is the start of its SHA-256 (too long texts cannot be indexed whole); of rows that came twice only
+ * the first has one.
+ *
+ * Each index serves one query that grows: by key (is it there already?), what is due (or expires), the list by status,
+ * verdict or person, the faces of an image or a person. gallery_log has one row for each template and each change of
+ * the people; its numbers are given out under the lock of gallery_head, so they are in the order of the commits.
+ */
+#include "core/store/store_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ID    "{INTEGER PRIMARY KEY AUTOINCREMENT|BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY}"
+#define END   "{| ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin}"
+#define BYKEY "{ WITHOUT ROWID| ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin}"
+#define BLOB_ "{BLOB|MEDIUMBLOB}"
+
+/* Our columns of the original tables: made with the table in SQLite, added to the one that is there in MariaDB. */
+#define OWN_IMAGES(add)                                                                                                \
+    add "path_key VARBINARY(16), " add "verdict INTEGER NOT NULL DEFAULT 0, " add "reason TEXT, " add                  \
+        "sha256 VARCHAR(64), " add "spooled INTEGER NOT NULL DEFAULT 0, " add                                          \
+        "attempt BIGINT NOT NULL DEFAULT 0, " add "tries BIGINT NOT NULL DEFAULT 0, " add                              \
+        "crashes BIGINT NOT NULL DEFAULT 0, " add "cycle BIGINT NOT NULL DEFAULT 0, " add                              \
+        "lease_owner VARCHAR(191), " add "run_after BIGINT NOT NULL DEFAULT 0, " add                                   \
+        "created_at BIGINT NOT NULL DEFAULT 0, " add "finished_at BIGINT NOT NULL DEFAULT 0"
+#define OWN_PHOTOS(add)                                                                                                \
+    add "path TEXT, " add "sha256 VARCHAR(64), " add "spooled INTEGER NOT NULL DEFAULT 0, " add                        \
+        "created_at BIGINT NOT NULL DEFAULT 0"
+#define VERSION_TABLE "CREATE TABLE IF NOT EXISTS schema_version(version INTEGER PRIMARY KEY) " END
+#define ADD           "ADD COLUMN IF NOT EXISTS "
+
+static const char *const version_1[] = {
+    "CREATE TABLE IF NOT EXISTS person(id " ID ", name VARCHAR(255) NOT NULL{, name_key VARBINARY(16)|}) " END,
+    "CREATE TABLE IF NOT EXISTS images(id " ID ", path VARCHAR(4096) NOT NULL, person BIGINT NOT NULL DEFAULT -1, "
+    "status INTEGER NOT NULL DEFAULT 0{, " OWN_IMAGES("") "|}) " END,
+    "CREATE TABLE IF NOT EXISTS person_images(id " ID
+    ", image_name VARCHAR(255), person_id BIGINT{, " OWN_PHOTOS("") "|}) " END,
+    /* the originals, wherever they came from, get our types and columns; no row is touched but for person NULL */
+    "{SELECT 1|UPDATE images SET person = -1 WHERE person IS NULL}",
+    "{SELECT 1|UPDATE images SET status = 0 WHERE status IS NULL}",
+    "{SELECT 1|ALTER TABLE images CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin}",
+    "{SELECT 1|ALTER TABLE images MODIFY id BIGINT NOT NULL AUTO_INCREMENT, MODIFY path VARCHAR(4096) NOT NULL, "
+    "MODIFY person BIGINT NOT NULL DEFAULT -1, MODIFY status INTEGER NOT NULL DEFAULT 0, " OWN_IMAGES(ADD) "}",
+    "{SELECT 1|ALTER TABLE person CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin}",
+    "{SELECT 1|ALTER TABLE person MODIFY id BIGINT NOT NULL AUTO_INCREMENT, " ADD "name_key VARBINARY(16)}",
+    "{SELECT 1|ALTER TABLE person_images CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin}",
+    "{SELECT 1|ALTER TABLE person_images MODIFY id BIGINT NOT NULL AUTO_INCREMENT, MODIFY person_id "
+    "BIGINT, " OWN_PHOTOS(ADD) "}",
+    "{SELECT 1|UPDATE images i JOIN (SELECT MIN(id) AS id FROM images GROUP BY path) m ON m.id = i.id SET i.path_key = "
+    "UNHEX(LEFT(SHA2(i.path, 256), 32)) WHERE i.path_key IS NULL}",
+    "{SELECT 1|UPDATE person p JOIN (SELECT MIN(id) AS id FROM person GROUP BY name) m ON m.id = p.id SET p.name_key = "
+    "UNHEX(LEFT(SHA2(p.name, 256), 32)) WHERE p.name_key IS NULL}",
+    "{SELECT 1|UPDATE images SET verdict = 1 WHERE status = 1 AND person > 0 AND verdict = 0}",
+    "CREATE UNIQUE INDEX IF NOT EXISTS person_name ON person(name_key)",
+    "CREATE UNIQUE INDEX IF NOT EXISTS images_path ON images({path|path_key})",
+    "CREATE INDEX IF NOT EXISTS images_due ON images(status, run_after, id)",
+    "CREATE INDEX IF NOT EXISTS images_status ON images(status, id)",
+    "CREATE INDEX IF NOT EXISTS images_person ON images(person, id){ WHERE person > 0|}",
+    "CREATE INDEX IF NOT EXISTS images_verdict ON images(verdict, id){ WHERE verdict > 0|}",
+    "CREATE TABLE IF NOT EXISTS faces(id " ID ", image_id BIGINT NOT NULL, x DOUBLE NOT NULL, y DOUBLE NOT NULL, width "
+    "DOUBLE NOT NULL, height DOUBLE NOT NULL, landmarks " BLOB_ ", quality DOUBLE NOT NULL, model VARCHAR(191) NOT "
+    "NULL, embedding " BLOB_ ", person BIGINT NOT NULL DEFAULT -1, distance DOUBLE, similarity DOUBLE, candidates "
+    "TEXT) " END,
+    "CREATE INDEX IF NOT EXISTS faces_image ON faces(image_id, id)",
+    "CREATE INDEX IF NOT EXISTS faces_person ON faces(person, id)",
+    "CREATE INDEX IF NOT EXISTS person_images_person ON person_images(person_id, id)",
+    "CREATE INDEX IF NOT EXISTS person_images_name ON person_images(image_name{|(191)})",
+    "CREATE INDEX IF NOT EXISTS person_images_path ON person_images(path{|(191)})",
+    "CREATE TABLE IF NOT EXISTS templates(id " ID ", person_id BIGINT NOT NULL, photo_id BIGINT NOT NULL, model "
+    "VARCHAR(191) NOT NULL, embedding " BLOB_ " NOT NULL) " END,
+    "CREATE INDEX IF NOT EXISTS templates_person ON templates(person_id)",
+    "CREATE INDEX IF NOT EXISTS templates_photo ON templates(photo_id)",
+    "CREATE TABLE IF NOT EXISTS gallery_head(id INTEGER PRIMARY KEY, n BIGINT NOT NULL) " END,
+    "{INSERT OR IGNORE|INSERT IGNORE} INTO gallery_head VALUES(1, 0)",
+    "CREATE TABLE IF NOT EXISTS gallery_log(n BIGINT PRIMARY KEY, kind INTEGER NOT NULL, person_id BIGINT NOT NULL, "
+    "template_id BIGINT NOT NULL, at BIGINT NOT NULL) " END,
+    "CREATE INDEX IF NOT EXISTS gallery_log_person ON gallery_log(person_id, kind)",
+    "CREATE TABLE IF NOT EXISTS known_files(path_key VARBINARY(16) PRIMARY KEY, path TEXT NOT NULL, person_name TEXT, "
+    "size BIGINT NOT NULL, mtime_ns BIGINT NOT NULL, taken INTEGER NOT NULL, reason TEXT)" BYKEY,
+    "CREATE TABLE IF NOT EXISTS events(id " ID
+    ", kind INTEGER NOT NULL, image_id BIGINT NOT NULL, person_id BIGINT NOT "
+    "NULL, at BIGINT NOT NULL) " END,
+    "CREATE TABLE IF NOT EXISTS idempotency(idem_key VARCHAR(256) PRIMARY KEY, request_hash VARCHAR(64) NOT NULL, "
+    "images "
+    "{TEXT|MEDIUMTEXT} NOT NULL, created_at BIGINT NOT NULL)" BYKEY,
+    "CREATE INDEX IF NOT EXISTS idempotency_age ON idempotency(created_at)",
+    "CREATE TABLE IF NOT EXISTS quarantine(sha256 VARCHAR(64) PRIMARY KEY, until_ms BIGINT NOT NULL)" BYKEY,
+    "CREATE TABLE IF NOT EXISTS tally(id INTEGER PRIMARY KEY, pending BIGINT NOT NULL, processed BIGINT NOT NULL, "
+    "failed "
+    "BIGINT NOT NULL, processing BIGINT NOT NULL, unknown BIGINT NOT NULL) " END,
+    "{INSERT OR IGNORE|INSERT IGNORE} INTO tally SELECT 0, COALESCE(SUM(status = 0), 0), COALESCE(SUM(status = 1), 0), "
+    "COALESCE(SUM(status = 2), 0), COALESCE(SUM(status = 3), 0), 0 FROM images",
+    NULL};
+
+/* Keys of the HTTP interface, by the hash of the key alone; the trace that an image came with. */
+static const char *const version_2[] = {"CREATE TABLE IF NOT EXISTS api_keys(id " ID
+                                        ", name VARCHAR(255) NOT NULL, roles VARCHAR(64) NOT NULL, "
+                                        "hash VARCHAR(64) NOT NULL, created_at BIGINT NOT NULL) " END,
+                                        "ALTER TABLE images ADD COLUMN {| IF NOT EXISTS} trace VARCHAR(64)", NULL};
+
+/* Which of the strangers a face is, and by which rule it has its name; templates that say who it is not. */
+static const char *const version_3[] = {
+    "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} stranger BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} decision VARCHAR(191)",
+    "ALTER TABLE templates ADD COLUMN {| IF NOT EXISTS} counter INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX IF NOT EXISTS faces_stranger ON faces(stranger, person, id){ WHERE stranger > 0|}", NULL};
+
+static const char *const *const versions[] = {version_1, version_2, version_3};
+/* While a cluster is renewed node by node, those of version N work on the schema of N+1: a version only adds, what it
+ * makes superfluous goes with the one after it. */
+enum { NEWEST = sizeof versions / sizeof versions[0], AHEAD = 1 };
+
+/* Negative: db_result. */
+static int64_t current_version(struct db *db)
+{
+    struct db_statement *s = db_query(db, "SELECT COALESCE(MAX(version), 0) FROM schema_version");
+    int result = db->driver->step(s);
+    int64_t version = result == DB_ROW ? db->driver->column_int(s, 0) : result < 0 ? result : 0;
+
+    db->driver->reset(s);
+    return version;
+}
+
+/* Not through the cache: each is run once, and MariaDB cannot prepare a statement about a table that is not there. */
+static int run_once(struct db *db, const char *sql)
+{
+    char *text = db_expand(db, sql);
+    struct db_statement *s = db->driver->prepare(db, text);
+    int result = s ? db_finish(db, s) : db->gone ? DB_GONE : DB_ERROR;
+
+    free(text);
+    return result;
+}
+
+static int apply(struct db *db, int64_t version)
+{
+    struct db_statement *s;
+    int result = 0;
+
+    for (const char *const *sql = versions[version]; *sql && result >= 0; sql++)
+        result = run_once(db, *sql);
+    if (result < 0)
+        return result;
+    s = db_query(db, "REPLACE INTO schema_version VALUES(?)");
+    db->driver->bind_int(s, 1, version + 1);
+    return db_finish(db, s);
+}
+
+static int apply_all(struct db *db, struct error *error)
+{
+    int64_t version = current_version(db);
+
+    for (; version >= 0 && version < NEWEST; version++)
+        if (db_run(db, "{BEGIN IMMEDIATE|START TRANSACTION}") < 0 || apply(db, version) < 0 ||
+            db_run(db, "COMMIT") < 0) {
+            error_set(error, db->gone ? -EAGAIN : -EIO, "KITH_DATABASE: schema %lld: %s", (long long)version + 1,
+                      db->driver->error(db));
+            if (db->driver->in_transaction(db))
+                db_run(db, "ROLLBACK");
+            return DB_ERROR;
+        }
+    return version < 0 ? (int)version : 0;
+}
+
+/* Of several nodes that start at once one brings the schema up to date; the others wait for it. */
+static int apply_alone(struct db *db, struct error *error)
+{
+    struct db_statement *s = db_query(db, "{SELECT 1|SELECT GET_LOCK('kith_schema', 60)}");
+    int got = db->driver->step(s) == DB_ROW && db->driver->column_int(s, 0) == 1, result;
+
+    db->driver->reset(s);
+    if (!got)
+        return error_set(error, -EAGAIN, "KITH_DATABASE: another node holds the schema's lock for more than a minute");
+    result = apply_all(db, error);
+    s = db_query(db, "{SELECT 1|SELECT RELEASE_LOCK('kith_schema')}");
+    db->driver->step(s);
+    db->driver->reset(s);
+    return result;
+}
+
+/* Whether the table of versions is there; it is asked first, for who applies the SQL by hand may give no right to make
+ * tables. */
+static int has_version_table(struct db *db)
+{
+    struct db_statement *s =
+        db_query(db, "{SELECT COUNT(*) FROM sqlite_master WHERE name = 'schema_version'|SELECT COUNT(*) "
+                     "FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = "
+                     "'schema_version'}");
+    int result = db->driver->step(s);
+
+    if (result == DB_ROW)
+        result = db->driver->column_int(s, 0) > 0;
+    db->driver->reset(s);
+    return result;
+}
+
+int schema_migrate(struct db *db, struct error *error)
+{
+    int there = has_version_table(db);
+    int64_t version;
+
+    if (there < 0 || (!there && run_once(db, VERSION_TABLE) < 0) || (version = current_version(db)) < 0)
+        return error_set(error, db->gone ? -EAGAIN : -EIO, "KITH_DATABASE: schema: %s", db->driver->error(db));
+    if (version > NEWEST + AHEAD)
+        return error_set(error, -ENOTSUP,
+                         "KITH_DATABASE: the database is of a newer kith (schema %lld, this program knows %d)",
+                         (long long)version, NEWEST);
+    return version >= NEWEST ? 0 : apply_alone(db, error);
+}
+
+void schema_print(enum db_dialect dialect, void (*line)(void *context, const char *sql), void *context)
+{
+    const struct db_driver as = {.dialect = dialect};
+    const struct db db = {.driver = &as};
+    char *first = db_expand(&db, VERSION_TABLE), last[64];
+
+    line(context, first);
+    free(first);
+    for (int v = 0; v < NEWEST; v++)
+        for (const char *const *sql = versions[v]; *sql; sql++) {
+            char *text = db_expand(&db, *sql);
+
+            if (strcmp(text, "SELECT 1") != 0)
+                line(context, text);
+            free(text);
+        }
+    snprintf(last, sizeof last, "REPLACE INTO schema_version VALUES(%d)", NEWEST);
+    line(context, last);
+}

@@ -1,0 +1,267 @@
+/* Faces: who they are, who they are not, which of the strangers; by a person or by the gallery. */
+#include "core/store/store_internal.h"
+
+#include <string.h>
+
+/* `decision`: NULL when a person decided. */
+static int set_face_person(struct op *op, int64_t face, int64_t person, double distance, double similarity,
+                           const char *candidates, const struct decision *decision)
+{
+    struct db_statement *s = db_query(op->db, "UPDATE faces SET person = ?, distance = ?, similarity = ?, candidates = "
+                                              "COALESCE(?, candidates), decision = ? WHERE id = ?");
+    char text[DECISION_BYTES];
+
+    if (decision)
+        decision_write(decision, text);
+
+    op->d->bind_int(s, 1, person);
+    op->d->bind_real(s, 2, distance);
+    op->d->bind_real(s, 3, similarity);
+    db_bind_text(op->db, s, 4, candidates);
+    db_bind_text(op->db, s, 5, decision && decision->rule ? text : NULL);
+    op->d->bind_int(s, 6, face);
+    return db_finish(op->db, s);
+}
+
+static int load_face(struct op *op, int64_t id, struct face *face)
+{
+    struct db_statement *s =
+        db_query(op->db, "SELECT " FACE_COLUMNS " FROM faces f LEFT JOIN person p ON p.id = f.person WHERE f.id = ?");
+    int result;
+
+    op->d->bind_int(s, 1, id);
+    result = op->d->step(s);
+    if (result == DB_ROW)
+        op_face_row(op, s, face);
+    op->d->reset(s);
+    return result;
+}
+
+int op_face(struct op *op, const struct msg *msg)
+{
+    op->reply->faces = arena_alloc(op->arena, sizeof(struct face));
+    op->reply->face_count = load_face(op, ((const struct store_id *)msg)->id, op->reply->faces) == DB_ROW;
+    return op->reply->face_count ? 0 : op_refuse(op, STORE_NOT_FOUND, "there is no such face");
+}
+
+/* The face becomes a template of that person, and is no counter-example of theirs any more. */
+static int add_template(struct op *op, const struct face *face, const struct image *image, int64_t person)
+{
+    const char *slash = strrchr(image->path, '/');
+    struct store_photo photo = {.photo_name = slash ? slash + 1 : image->path,
+                                .path = image->path,
+                                .model = face->model,
+                                .embedding = face->embedding,
+                                .dimension = face->dimension};
+
+    return face->embedding ? op_insert_photo(op, &photo, person) : 0;
+}
+
+/* A counter-example has no photo: it carries the face that it came from, as a negative number. */
+static int64_t find_counter(struct op *op, int64_t face, int64_t person)
+{
+    struct db_statement *s =
+        db_query(op->db, "SELECT id FROM templates WHERE photo_id = ? AND person_id = ? AND counter = 1");
+    int64_t id = 0;
+
+    op->d->bind_int(s, 1, -face);
+    op->d->bind_int(s, 2, person);
+    if (op->d->step(s) == DB_ROW)
+        id = op->d->column_int(s, 0);
+    op->d->reset(s);
+    return id;
+}
+
+static int drop_counter(struct op *op, int64_t face, int64_t person)
+{
+    struct db_statement *s;
+    int64_t id = find_counter(op, face, person);
+
+    if (!id)
+        return 0;
+    s = db_query(op->db, "DELETE FROM templates WHERE id = ?");
+    op->d->bind_int(s, 1, id);
+    return db_finish(op->db, s) < 0 ? DB_ERROR : op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, person, id);
+}
+
+/* The person that a message means, made when it is a new name. Negative, or 0 with `person` 0 when it was refused. */
+static int named_person(struct op *op, const struct store_name_face *m, int64_t *person)
+{
+    bool made;
+    int result;
+
+    *person = m->person;
+    result = m->person ? op_person_exists(op, m->person) : op_person_by_name(op, m->person_name, person, &made);
+    if (result < 0)
+        return result;
+    if (m->person && result != DB_ROW) {
+        *person = 0;
+        return op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)m->person);
+    }
+    return 0;
+}
+
+/* A person says who this is: the face gets the name, and its embedding becomes a template of that person. */
+int op_name_face(struct op *op, const struct msg *msg)
+{
+    const struct store_name_face *m = (const struct store_name_face *)msg;
+    struct face *face = arena_alloc(op->arena, sizeof *face);
+    struct image *image = arena_alloc(op->arena, sizeof *image);
+    int64_t person;
+    int result = load_face(op, m->face, face);
+
+    if (result != DB_ROW || (result = op_load_image(op, face->image, image)) != 1)
+        return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no face %lld", (long long)m->face);
+    if ((result = named_person(op, m, &person)) < 0 || person == 0)
+        return result;
+    if (set_face_person(op, m->face, person, 0, 1, NULL, NULL) < 0 || op_judge_image(op, face->image) < 0 ||
+        drop_counter(op, m->face, person) < 0 || (!m->no_template && add_template(op, face, image, person) < 0))
+        return DB_ERROR;
+    op->reply->id = person;
+    op->reply->images = image;
+    op->reply->image_count = 1;
+    return op_load_image(op, face->image, image) < 0 ? DB_ERROR : 0;
+}
+
+/* The best pictures of a stranger say what the person looks like. */
+static int teach_stranger(struct op *op, int64_t stranger, int64_t person)
+{
+    enum { TEMPLATES = 3 };
+    struct db_statement *s =
+        db_query(op->db, "SELECT " FACE_COLUMNS " FROM faces f LEFT JOIN person p ON p.id = f.person WHERE f.stranger "
+                         "= ? AND f.stranger > 0 AND f.person = -1 ORDER BY f.quality DESC, f.id LIMIT 3");
+    struct face *faces = arena_alloc(op->arena, TEMPLATES * sizeof *faces);
+    struct image image;
+    int count = 0;
+
+    op->d->bind_int(s, 1, stranger);
+    while (count < TEMPLATES && op->d->step(s) == DB_ROW)
+        op_face_row(op, s, &faces[count++]);
+    op->d->reset(s);
+    for (int i = 0; i < count; i++) {
+        image = (struct image){0};
+        if (op_load_image(op, faces[i].image, &image) != 1 || add_template(op, &faces[i], &image, person) < 0)
+            return DB_ERROR;
+    }
+    return count;
+}
+
+/* One batch of the faces of a stranger; the caller asks again while `more`. */
+int op_name_stranger(struct op *op, const struct msg *msg)
+{
+    enum { BATCH = 500 };
+    const struct store_name_face *m = (const struct store_name_face *)msg;
+    struct db_statement *s;
+    int64_t faces[BATCH], images[BATCH], person;
+    int count = 0, result = named_person(op, m, &person);
+
+    if (result < 0 || person == 0)
+        return result;
+    if (!m->no_template && (result = teach_stranger(op, m->face, person)) <= 0)
+        return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no stranger %lld", (long long)m->face);
+    s = db_query(op->db, "SELECT id, image_id FROM faces WHERE stranger = ? AND stranger > 0 AND person = -1 ORDER BY "
+                         "id LIMIT 500");
+    op->d->bind_int(s, 1, m->face);
+    for (; count < BATCH && op->d->step(s) == DB_ROW; count++) {
+        faces[count] = op->d->column_int(s, 0);
+        images[count] = op->d->column_int(s, 1);
+    }
+    op->d->reset(s);
+    for (int i = 0; i < count; i++)
+        if (set_face_person(op, faces[i], person, 0, 1, NULL, NULL) < 0 || op_judge_image(op, images[i]) < 0)
+            return DB_ERROR;
+    op->reply->id = person;
+    op->reply->changed = count;
+    op->reply->more = count == BATCH;
+    return 0;
+}
+
+static int add_counter(struct op *op, const struct face *face, int64_t person)
+{
+    struct db_statement *s;
+    int64_t id = find_counter(op, face->id, person);
+
+    if (!face->embedding)
+        return 0;
+    if (!id) {
+        s = db_query(op->db,
+                     "INSERT INTO templates(person_id, photo_id, model, embedding, counter) VALUES(?, ?, ?, ?, 1)");
+        op->d->bind_int(s, 1, person);
+        op->d->bind_int(s, 2, -face->id);
+        db_bind_text(op->db, s, 3, face->model);
+        op->d->bind_blob(s, 4, face->embedding, (size_t)face->dimension * sizeof(float), 0);
+        if (db_finish(op->db, s) < 0)
+            return DB_ERROR;
+        id = op->d->last_id(op->db);
+    }
+    return op_gallery_log(op, GALLERY_COUNTER_ADDED, person, id); /* again, too: galleries look at it again */
+}
+
+/* A person says who this is not: it is a counter-example from now on, and the face is nobody's if it was theirs. */
+int op_deny_face(struct op *op, const struct msg *msg)
+{
+    const struct store_name_face *m = (const struct store_name_face *)msg;
+    struct face *face = arena_alloc(op->arena, sizeof *face);
+    struct image *image = arena_alloc(op->arena, sizeof *image);
+    const struct decision denied = {.rule = DECIDED_BY_DENIAL, .denied = m->person};
+    int result = load_face(op, m->face, face);
+
+    if (result != DB_ROW)
+        return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no face %lld", (long long)m->face);
+    if ((result = op_person_exists(op, m->person)) != DB_ROW)
+        return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)m->person);
+    if (add_counter(op, face, m->person) < 0)
+        return DB_ERROR;
+    if (face->person == m->person) {
+        if (set_face_person(op, m->face, PERSON_UNKNOWN, face->distance, 0, NULL, &denied) < 0 ||
+            op_judge_image(op, face->image) < 0)
+            return DB_ERROR;
+        op->reply->changed = 1;
+    }
+    op->reply->id = m->person;
+    op->reply->images = image;
+    op->reply->image_count = 1;
+    return op_load_image(op, face->image, image) < 0 ? DB_ERROR : 0;
+}
+
+static int set_stranger(struct op *op, int64_t face, int64_t stranger)
+{
+    struct db_statement *s =
+        db_query(op->db, "UPDATE faces SET stranger = ? WHERE id = ? AND stranger = 0 AND person = -1");
+
+    op->d->bind_int(s, 1, stranger);
+    op->d->bind_int(s, 2, face);
+    return db_finish(op->db, s);
+}
+
+/* Faces that were unknown (or somebody they are not) and now are not. One that somebody named meanwhile is left alone.
+ */
+int op_resolve(struct op *op, const struct msg *msg)
+{
+    const struct store_resolve *m = (const struct store_resolve *)msg;
+
+    for (int i = 0; i < m->count; i++) {
+        const struct resolved *r = &m->faces[i];
+        struct db_statement *s;
+        int result;
+
+        if (r->person == r->was) {
+            if (set_stranger(op, r->face, r->stranger) < 0)
+                return DB_ERROR;
+            continue;
+        }
+        s = db_query(op->db, "SELECT 1 FROM faces WHERE id = ? AND person = ?");
+        op->d->bind_int(s, 1, r->face);
+        op->d->bind_int(s, 2, r->was);
+        result = op->d->step(s);
+        op->d->reset(s);
+        if (result != DB_ROW || (r->person > 0 && op_person_exists(op, r->person) != DB_ROW))
+            continue;
+        if (set_face_person(op, r->face, r->person, r->distance, r->similarity,
+                            op_candidates_text(op, r->candidates, r->candidate_count), &r->decision) < 0 ||
+            op_judge_image(op, r->image) < 0)
+            return DB_ERROR;
+        op->reply->changed++;
+    }
+    return 0;
+}

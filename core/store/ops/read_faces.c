@@ -1,0 +1,84 @@
+/* Reads of faces across images: those nobody knows, those of a person, and who the strangers are. By key, never a scan.
+ */
+#include "core/store/store_internal.h"
+
+#define EMBEDDED "SELECT id, image_id, model, embedding, quality, person, stranger, distance FROM faces WHERE "
+
+static int read_faces(struct op *op, struct db_statement *s, int limit)
+{
+    struct store_reply *r = op->reply;
+    int result = DB_DONE;
+
+    r->faces = arena_alloc(op->arena, (size_t)limit * sizeof(struct face) + 1);
+    while (r->face_count < limit && (result = op->d->step(s)) == DB_ROW) {
+        struct face *f = &r->faces[r->face_count++];
+        size_t len;
+        const void *blob;
+
+        r->next = f->id = op->d->column_int(s, 0);
+        f->image = op->d->column_int(s, 1);
+        f->model = op_text(op, s, 2);
+        if ((blob = op->d->column_blob(s, 3, &len))) {
+            f->dimension = (int)(len / sizeof(float));
+            f->embedding = (const float *)(const void *)arena_copy(op->arena, blob, len);
+        }
+        f->quality = (float)op->d->column_real(s, 4);
+        f->person = op->d->column_int(s, 5);
+        f->stranger = op->d->column_int(s, 6);
+        f->distance = op->d->column_real(s, 7);
+    }
+    op->d->reset(s);
+    r->more = r->face_count == limit;
+    return result < 0 ? result : 0;
+}
+
+/* Faces nobody knows, by id: what is decided again after an enrolment. */
+int op_unknown_faces(struct op *op, const struct msg *msg)
+{
+    const struct store_list *m = (const struct store_list *)msg;
+    struct db_statement *s = db_query(op->db, EMBEDDED "person = -1 AND id > ? ORDER BY id LIMIT ?");
+
+    op->d->bind_int(s, 1, m->after);
+    op->d->bind_int(s, 2, m->limit);
+    return read_faces(op, s, m->limit);
+}
+
+/* Faces that were given a person's name by the gallery; those named by hand have distance 0 and no reasons, and are
+ * left out. */
+int op_person_faces(struct op *op, const struct msg *msg)
+{
+    const struct store_list *m = (const struct store_list *)msg;
+    struct db_statement *s = db_query(
+        op->db, EMBEDDED "person = ? AND id > ? AND (distance > 0 OR decision IS NOT NULL) ORDER BY id LIMIT ?");
+
+    op->d->bind_int(s, 1, m->person);
+    op->d->bind_int(s, 2, m->after);
+    op->d->bind_int(s, 3, m->limit);
+    return read_faces(op, s, m->limit);
+}
+
+int op_strangers(struct op *op, const struct msg *msg)
+{
+    const struct store_list *m = (const struct store_list *)msg;
+    struct store_reply *r = op->reply;
+    struct db_statement *s = db_query(
+        op->db, "SELECT g.stranger, g.faces, g.face, f.image_id FROM (SELECT stranger, COUNT(*) AS faces, MIN(id) AS "
+                "face FROM faces WHERE stranger > 0 AND stranger > ? AND person = -1 GROUP BY stranger ORDER BY "
+                "stranger LIMIT ?) g JOIN faces f ON f.id = g.face ORDER BY g.stranger");
+    int result = DB_DONE;
+
+    op->d->bind_int(s, 1, m->after);
+    op->d->bind_int(s, 2, m->limit + 1);
+    r->strangers = arena_alloc(op->arena, (size_t)(m->limit + 1) * sizeof(struct stranger));
+    while (r->stranger_count <= m->limit && (result = op->d->step(s)) == DB_ROW)
+        r->strangers[r->stranger_count++] = (struct stranger){.id = op->d->column_int(s, 0),
+                                                              .faces = op->d->column_int(s, 1),
+                                                              .face = op->d->column_int(s, 2),
+                                                              .image = op->d->column_int(s, 3)};
+    op->d->reset(s);
+    if (r->stranger_count > m->limit) {
+        r->stranger_count = m->limit;
+        r->next = r->strangers[m->limit - 1].id;
+    }
+    return result < 0 ? result : 0;
+}

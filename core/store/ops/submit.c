@@ -1,0 +1,242 @@
+/* Accepting images: all submissions that wait together become one insert of many rows; a path that is there already
+ * keeps its row. */
+#include "core/store/store_internal.h"
+
+#include "core/base/hash.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Of one statement. Few sizes, so that each is prepared once. */
+enum { MANY = 256, SOME = 16, KEY = PATH_KEY_BYTES };
+
+#define ROW    "(?, ?, -1, 0, ?, ?, ?, ?)"
+#define ROW4   ROW ", " ROW ", " ROW ", " ROW
+#define ROW16  ROW4 ", " ROW4 ", " ROW4 ", " ROW4
+#define ROW64  ROW16 ", " ROW16 ", " ROW16 ", " ROW16
+#define ROW256 ROW64 ", " ROW64 ", " ROW64 ", " ROW64
+#define INSERT_ROWS(rows)                                                                                              \
+    "{INSERT OR IGNORE|INSERT IGNORE} INTO images(path, path_key, person, status, sha256, spooled, run_after, "        \
+    "created_at) VALUES" rows " RETURNING id, path_key"
+
+struct entry { /* one path of one submission */
+    const struct store_submit *from;
+    struct image *image;
+    uint8_t key[KEY];
+};
+
+void op_text_key(const char *text, uint8_t key[static PATH_KEY_BYTES])
+{
+    uint8_t hash[SHA256_BYTES];
+
+    sha256(text, strlen(text), hash);
+    memcpy(key, hash, PATH_KEY_BYTES);
+}
+
+void op_bind_path(struct op *op, struct db_statement *s, int at, const char *path,
+                  const uint8_t key[static PATH_KEY_BYTES])
+{
+    if (op->d->dialect == DIALECT_SQLITE)
+        db_bind_text(op->db, s, at, path);
+    else
+        op->d->bind_blob(s, at, key, PATH_KEY_BYTES, 0);
+}
+
+static int find_path(struct op *op, const uint8_t *key, struct image *image)
+{
+    struct db_statement *s = db_query(op->db, "SELECT id, status, verdict FROM images WHERE " WHERE_PATH);
+    int result;
+
+    op_bind_path(op, s, 1, image->path, key);
+    result = op->d->step(s);
+    if (result == DB_ROW) {
+        image->id = op->d->column_int(s, 0);
+        image->status = (int)op->d->column_int(s, 1);
+        image->verdict = (int)op->d->column_int(s, 2);
+        image->existing = true;
+    }
+    op->d->reset(s);
+    return result;
+}
+
+/* Marks as new those of `e` that the statement says it has inserted; what it says comes in their order, mostly. */
+static int take_inserted(struct op *op, struct db_statement *s, struct entry *e, int count)
+{
+    int at = 0, result;
+
+    while ((result = op->d->step(s)) == DB_ROW) {
+        size_t len;
+        const void *key = op->d->column_blob(s, 1, &len);
+
+        for (int tried = 0; tried < count && (e[at].image->id || memcmp(e[at].key, key, KEY) != 0); tried++)
+            at = (at + 1) % count;
+        e[at].image->id = op->d->column_int(s, 0);
+        e[at].image->status = IMAGE_PENDING;
+    }
+    op->d->reset(s);
+    return result;
+}
+
+/* Few come with one: the statement that inserts them all does without. */
+static int write_trace(struct op *op, const struct entry *e)
+{
+    struct db_statement *s = db_query(op->db, "UPDATE images SET trace = ? WHERE id = ?");
+
+    db_bind_text(op->db, s, 1, e->from->trace);
+    op->d->bind_int(s, 2, e->image->id);
+    return db_finish(op->db, s);
+}
+
+static int insert_rows(struct op *op, struct entry *e, int count)
+{
+    struct db_statement *s = db_query(op->db, count == MANY   ? INSERT_ROWS(ROW256)
+                                              : count == SOME ? INSERT_ROWS(ROW16)
+                                                              : INSERT_ROWS(ROW));
+    int64_t fresh[MANY];
+    int at = 0, n = 0, result;
+
+    for (int i = 0; i < count; i++) {
+        db_bind_text(op->db, s, ++at, e[i].image->path);
+        op->d->bind_blob(s, ++at, e[i].key, KEY, 0);
+        db_bind_text(op->db, s, ++at, e[i].from->sha256);
+        op->d->bind_int(s, ++at, e[i].from->spooled);
+        op->d->bind_int(s, ++at, op->now_ms);
+        op->d->bind_int(s, ++at, op->now_ms);
+    }
+    if ((result = take_inserted(op, s, e, count)) < 0)
+        return result;
+    for (int i = 0; i < count; i++) {
+        if (e[i].image->id) {
+            fresh[n++] = e[i].image->id;
+            if (e[i].from->trace && write_trace(op, &e[i]) < 0)
+                return DB_ERROR;
+            op_moved(op, -1, 0, IMAGE_PENDING, VERDICT_NONE);
+        } else if ((result = find_path(op, e[i].key, e[i].image)) != DB_ROW) {
+            return result < 0 ? result : DB_ERROR;
+        }
+    }
+    return op_events(op, EVENT_IMAGE, fresh, n);
+}
+
+/* The same key again: the same ids, or a refusal when the request was another one. 1: answered, 0: not seen yet. */
+static int replay(struct op *op, const struct store_submit *m, struct store_reply *r)
+{
+    struct db_statement *s = db_query(op->db, "SELECT request_hash, images FROM idempotency WHERE idem_key = ?");
+    const char *hash, *at;
+    int result;
+
+    db_bind_text(op->db, s, 1, m->idempotency_key);
+    result = op->d->step(s);
+    hash = result == DB_ROW ? op_text(op, s, 0) : "";
+    at = result == DB_ROW ? op_text(op, s, 1) : "";
+    op->d->reset(s);
+    if (result != DB_ROW)
+        return result;
+    if (strcmp(hash, m->request_hash) != 0) {
+        op_refuse(op, STORE_MISMATCH, "this Idempotency-Key was used for another request");
+        return 1;
+    }
+    for (int i = 0; i < m->count && *at; i++) {
+        char *end;
+        struct image *image = &r->images[r->image_count++];
+        uint8_t key[KEY];
+
+        image->id = strtoll(at, &end, 10);
+        at = end + 1;
+        image->path = arena_text(op->arena, m->paths[i]);
+        image->existing = true;
+        op_text_key(m->paths[i], key);
+        find_path(op, key, image);
+    }
+    return 1;
+}
+
+static int remember(struct op *op, const struct store_submit *m, const struct store_reply *r)
+{
+    enum { DIGITS = 21 };
+    struct db_statement *s =
+        db_query(op->db, "INSERT INTO idempotency(idem_key, request_hash, images, created_at) VALUES(?, ?, ?, ?)");
+    char *ids = arena_alloc(op->arena, (size_t)m->count * DIGITS + 1);
+    size_t n = 0;
+
+    for (int i = 0; i < r->image_count; i++)
+        n += (size_t)snprintf(ids + n, DIGITS + 1, "%lld,", (long long)r->images[i].id);
+    db_bind_text(op->db, s, 1, m->idempotency_key);
+    db_bind_text(op->db, s, 2, m->request_hash);
+    db_bind_text(op->db, s, 3, ids);
+    op->d->bind_int(s, 4, op->now_ms);
+    return db_finish(op->db, s);
+}
+
+/* Whether the submission is to be inserted: its key is new and there is room. 1, 0, or negative. */
+static int admit(struct op *op, const struct store_submit *m, struct store_reply *r, int64_t before)
+{
+    int result;
+
+    r->images = arena_alloc(op->arena, (size_t)m->count * sizeof(struct image) + 1);
+    if (m->idempotency_key && (result = replay(op, m, r)))
+        return result < 0 ? result : 0;
+    if (op->rows_waiting + before + m->count > op->queue_limit) {
+        op_refuse(op, STORE_NO_SPACE, "more than %lld images wait (KITH_QUEUE_LIMIT)", (long long)op->queue_limit);
+        return 0;
+    }
+    for (int i = 0; i < m->count; i++) {
+        r->images[i].path = arena_text(op->arena, m->paths[i]);
+        r->image_count++;
+    }
+    return 1;
+}
+
+static int insert_all(struct op *op, struct entry *e, int count)
+{
+    int result = 0;
+
+    for (int at = 0, n; at < count && result >= 0; at += n) {
+        n = count - at >= MANY ? MANY : count - at >= SOME ? SOME : 1;
+        result = insert_rows(op, e + at, n);
+    }
+    return result;
+}
+
+int op_submit_many(struct op *op, const struct store_submit *const *m, struct store_reply *const *replies, int count)
+{
+    bool *admitted = calloc((size_t)count, sizeof *admitted);
+    struct entry *entries;
+    int total = 0, n = 0, result = 0;
+
+    for (int i = 0; i < count; i++)
+        total += m[i]->count;
+    entries = calloc((size_t)total + 1, sizeof *entries);
+    if (!entries || !admitted)
+        abort();
+    for (int i = 0; i < count && result >= 0; i++) {
+        op->reply = replies[i];
+        op->arena = &replies[i]->m.arena;
+        result = admit(op, m[i], replies[i], n);
+        admitted[i] = result == 1;
+        for (int k = 0; admitted[i] && k < m[i]->count; k++) {
+            entries[n] = (struct entry){.from = m[i], .image = &replies[i]->images[k]};
+            op_text_key(m[i]->paths[k], entries[n++].key);
+        }
+    }
+    if (result >= 0)
+        result = insert_all(op, entries, n);
+    for (int i = 0; i < count && result >= 0; i++) {
+        op->reply = replies[i];
+        op->arena = &replies[i]->m.arena;
+        if (admitted[i] && m[i]->idempotency_key)
+            result = remember(op, m[i], replies[i]);
+    }
+    free(entries);
+    free(admitted);
+    return result < 0 ? result : 0;
+}
+
+int op_submit(struct op *op, const struct msg *msg)
+{
+    const struct store_submit *m = (const struct store_submit *)msg;
+    struct store_reply *reply = op->reply;
+
+    return op_submit_many(op, &m, &reply, 1);
+}

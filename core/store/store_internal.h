@@ -1,0 +1,118 @@
+/* What the files of the store share. */
+#ifndef KITH_CORE_STORE_STORE_INTERNAL_H
+#define KITH_CORE_STORE_STORE_INTERNAL_H
+
+#include "core/store/db/db.h"
+#include "core/store/store.h"
+
+/* An image that waits for nothing but its person's enrolment: never due, so no claim sees it. */
+#define RUN_NEVER INT64_MAX
+
+/* One operation at work: a connection, its message, the reply it fills. */
+struct op {
+    struct db *db;
+    const struct db_driver *d;
+    struct store_reply *reply;
+    struct arena *arena; /* the reply's */
+    int64_t now_ms;
+    int64_t tally[IMAGE_STATUSES], unknown; /* what this operation adds to the table of counts */
+    int64_t rows_waiting, queue_limit;
+    bool made_events;
+    bool again; /* a commit of the same request was sent before and its answer never came */
+};
+
+/* Of a path's or a name's SHA-256: what makes it unique. */
+enum { PATH_KEY_BYTES = 16 };
+void op_text_key(const char *text, uint8_t key[static PATH_KEY_BYTES]);
+/* Binds what a path is looked up by: WHERE_PATH. SQLite has an index of the paths themselves, for paths that come in
+ * order then touch few of its pages; MariaDB cannot index texts of that length. */
+#define WHERE_PATH "{path|path_key} = ?"
+void op_bind_path(struct op *op, struct db_statement *s, int at, const char *path,
+                  const uint8_t key[static PATH_KEY_BYTES]);
+
+/* 0, or a negative db_result. What the reply says besides is the operation's. */
+typedef int (*op_fn)(struct op *op, const struct msg *m);
+
+/* Brings the schema to the newest version. 0, or negative with `error`, whose code is -EAGAIN when it may pass. */
+int schema_migrate(struct db *db, struct error *error);
+/* Each statement that makes the newest schema, for people who apply it themselves. */
+void schema_print(enum db_dialect dialect, void (*line)(void *context, const char *sql), void *context);
+
+/* Words for what went wrong; returns 0, so that the transaction goes on without this one's changes when it made none.
+ */
+int op_refuse(struct op *op, int status, const char *text, ...) __attribute__((format(printf, 3, 4)));
+
+const char *op_text(struct op *op, struct db_statement *s, int at); /* copied to the arena; NULL for null */
+int op_event(struct op *op, int kind, int64_t image, int64_t person);
+/* One event of a kind for each image. */
+int op_events(struct op *op, int kind, const int64_t *images, int count);
+/* What every gallery must hear of, numbered in the order of the commits. */
+int op_gallery_log(struct op *op, enum gallery_change_kind kind, int64_t person, int64_t template);
+/* Reads the row of SELECT_IMAGE into `image`. */
+void op_image_row(struct op *op, struct db_statement *s, struct image *image);
+int op_load_image(struct op *op, int64_t id, struct image *image); /* 1 found, 0 not, negative */
+int op_load_faces(struct op *op, struct image *image);
+void op_face_row(struct op *op, struct db_statement *s, struct face *face);
+/* Sets an image's person, status and verdict from its faces, as finishing does. */
+int op_judge_image(struct op *op, int64_t image);
+int op_person_exists(struct op *op, int64_t id); /* DB_ROW, DB_DONE or negative */
+/* Enrols what `m` says as a photo of that person, with its template. */
+int op_insert_photo(struct op *op, const struct store_photo *m, int64_t person);
+int op_person_by_name(struct op *op, const char *name, int64_t *id, bool *made); /* makes it */
+char *op_candidates_text(struct op *op, const struct candidate *c, int count);
+/* Adds one finished row's move from one state to another to the counts. */
+void op_moved(struct op *op, int from_status, int from_verdict, int to_status, int to_verdict);
+
+#define IMAGE_COLUMNS                                                                                                  \
+    "i.id, i.path, i.person, i.status, i.verdict, i.reason, i.sha256, i.attempt, i.tries, i.crashes, i.created_at, "   \
+    "i.finished_at, i.spooled, p.name, i.trace"
+/* The same without a look at the person: for rows that are about to be locked. */
+#define IMAGE_OWN_COLUMNS                                                                                              \
+    "i.id, i.path, i.person, i.status, i.verdict, i.reason, i.sha256, i.attempt, i.tries, i.crashes, i.created_at, "   \
+    "i.finished_at, i.spooled, NULL, i.trace"
+#define FACE_COLUMNS                                                                                                   \
+    "f.id, f.image_id, f.x, f.y, f.width, f.height, f.landmarks, f.quality, f.model, f.embedding, f.person, "          \
+    "f.distance, f.similarity, f.candidates, p.name, f.stranger, f.decision"
+
+int op_submit(struct op *op, const struct msg *m);
+/* The same for many requests at once; each reply says what became of its own. */
+int op_submit_many(struct op *op, const struct store_submit *const *m, struct store_reply *const *replies, int count);
+int op_claim(struct op *op, const struct msg *m);
+int op_renew(struct op *op, const struct msg *m);
+int op_finish(struct op *op, const struct msg *m);
+int op_reap(struct op *op, const struct msg *m);
+int op_retry(struct op *op, const struct msg *m);
+int op_delete(struct op *op, const struct msg *m);
+int op_person_add(struct op *op, const struct msg *m);
+int op_person_rename(struct op *op, const struct msg *m);
+int op_person_delete(struct op *op, const struct msg *m);
+int op_photo_add(struct op *op, const struct msg *m);
+int op_photo_delete(struct op *op, const struct msg *m);
+int op_name_face(struct op *op, const struct msg *m);
+int op_name_stranger(struct op *op, const struct msg *m);
+int op_deny_face(struct op *op, const struct msg *m);
+int op_resolve(struct op *op, const struct msg *m);
+int op_known_file(struct op *op, const struct msg *m);
+int op_quarantine(struct op *op, const struct msg *m);
+int op_prune(struct op *op, const struct msg *m);
+int op_image(struct op *op, const struct msg *m);
+int op_images(struct op *op, const struct msg *m);
+int op_read_events(struct op *op, const struct msg *m);
+int op_tally(struct op *op, const struct msg *m);
+int op_people(struct op *op, const struct msg *m);
+int op_photos(struct op *op, const struct msg *m);
+int op_gallery_changes(struct op *op, const struct msg *m);
+int op_key_add(struct op *op, const struct msg *m);
+int op_key_revoke(struct op *op, const struct msg *m);
+int op_keys(struct op *op, const struct msg *m);
+int op_photo_person(struct op *op, const struct msg *m);
+int op_hand_photos(struct op *op, const struct msg *m);
+int op_unknown_faces(struct op *op, const struct msg *m);
+int op_person_faces(struct op *op, const struct msg *m);
+int op_strangers(struct op *op, const struct msg *m);
+int op_face(struct op *op, const struct msg *m);
+int op_known_files(struct op *op, const struct msg *m);
+int op_path_in_use(struct op *op, const struct msg *m);
+int op_quarantined(struct op *op, const struct msg *m);
+
+#endif

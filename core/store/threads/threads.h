@@ -1,0 +1,79 @@
+/* The threads behind the actor "store". Only store.c includes it.
+ *
+ *   writes ─▶ one thread, one connection: all that waits is one transaction (a group commit); two with a server, which
+ *             works on one group while the next is being made
+ *   reads  ─▶ one or a few threads, a connection each: one operation at a time
+ *
+ * A connection that is lost is replaced, with a growing wait between the tries; meanwhile what is asked is refused at
+ * once. A group whose commit was sent and never answered is done again: each operation knows how to see that it was in.
+ */
+#ifndef KITH_CORE_STORE_THREADS_THREADS_H
+#define KITH_CORE_STORE_THREADS_THREADS_H
+
+#include "core/store/store_internal.h"
+
+#include <pthread.h>
+
+struct request {
+    struct request *next;
+    struct msg *m; /* held by the actor's side: released on the loop */
+    struct store_reply *reply;
+    actor_token token;
+};
+
+struct msg_done { /* what a thread posts: a list of answered requests */
+    struct msg head;
+    struct request *first;
+    bool made_events, broken;
+    bool away; /* the database could not be reached */
+    char words[512];
+};
+
+struct queue {
+    pthread_mutex_t lock;
+    pthread_cond_t some;
+    struct request *first, *last; /* under lock */
+    bool stopping;
+};
+
+enum { READERS_MAX = 4, WRITERS_MAX = 2 };
+
+struct store_thread {
+    struct threads *of;
+    struct queue *queue;
+    struct db *db; /* its own; NULL while there is none */
+    uint64_t retry_ms, wait_ms;
+    struct error error;          /* why there is none */
+    int64_t slot;                /* a writer's row of the tally */
+    int64_t pending, pending_ms; /* a writer's: rows that wait, for the limit; when they were last counted */
+    bool writes, running;
+    pthread_t thread;
+};
+
+struct threads {
+    struct store_options o; /* its texts are copies */
+    char file[4096];        /* SQLite's */
+    bool server;            /* MariaDB */
+    struct db_address address;
+    int64_t tally_slot; /* of the first writer */
+    struct queue writes, reads;
+    struct store_thread writers[WRITERS_MAX], readers[READERS_MAX];
+    int writer_count, reader_count;
+    struct actor_system *system;
+    struct actor *actor;
+};
+
+extern const op_fn store_ops[];
+
+/* Frees the requests with their messages and, when nobody has taken them, their replies. */
+void requests_free(struct request *first);
+
+/* Opens the connections for the first time. -EAGAIN with `error`: not there now, may come; other: will not. */
+int threads_open(struct threads *t, struct error *error);
+void threads_start(struct threads *t);
+void threads_put(struct queue *q, struct request *r);
+/* Does what waits, then joins. */
+void threads_stop(struct threads *t);
+void threads_close(struct threads *t);
+
+#endif
