@@ -26,7 +26,7 @@ enum actor_message {
     MSG_FOUND_UNKNOWN,    /* msg_count, told to gallery: an image was finished as unknown by that generation */
     MSG_NUDGE,            /* msg, told to processor: there may be work */
     MSG_HINTS,            /* msg_hints, told to hints: these images wait */
-    MSG_HINT,             /* msg_hint, asked of processor: this image waits; answered once its claim is in or refused */
+    MSG_WORK_ITEM,        /* msg_hint, asked of processor: this image waits; answered once its claim is in or refused */
     MSG_ROOM,             /* msg_count, told to hints: so many images the processor can take */
     MSG_CAPACITY,         /* msg_capacity, told to processor and frontend */
     MSG_MODEL,            /* msg_model, told to gallery */

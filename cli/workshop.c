@@ -29,7 +29,7 @@ int workshop_options(const struct invocation *in, const char *recognizer, struct
                                        .max_memory = (uint64_t)s->worker_memory * 2,
                                        .max_faces = (uint32_t)s->max_faces,
                                        .cpu_s = (uint32_t)(s->recognize_timeout / 1000) + 1,
-                                       .network = loader_has_network(recognizer, s->plugin_network)};
+                                       .network = loader_has_network(recognizer, s->plugin_allow_net)};
     return 0;
 }
 

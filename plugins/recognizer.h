@@ -41,7 +41,7 @@ enum kith_needs {
     KITH_NEEDS_BYTES = 2,  /* the file as it is */
     KITH_NEEDS_PATH = 4,   /* its name, as the client gave it. A recogniser that needs nothing else of the image gets it
                               even when kith cannot read the file itself; its health() is the whole health check */
-    KITH_NEEDS_NETWORK = 8, /* it connects to other machines (KITH_PLUGIN_NETWORK) */
+    KITH_NEEDS_NETWORK = 8, /* it connects to other machines (KITH_PLUGIN_ALLOW_NET) */
     KITH_NEEDS_QUALITY = 16 /* what it says of a face's quality is the detector's word alone: the host shall look at the
                                pixels for size, sharpness, contrast and pose. They are faces, photographed */
 };

@@ -23,7 +23,7 @@ struct list {
     int count;
 };
 
-struct visitor { /* an address that showed a key */
+struct auth_client { /* an address that showed a key */
     char address[ADDRESS_BYTES];
     uint32_t failures;                      /* since begun_ms */
     uint64_t begun_ms;                      /* of this minute */
@@ -32,15 +32,15 @@ struct visitor { /* an address that showed a key */
     UT_hash_handle hh;
 };
 
-struct keyring {
+struct api_keys {
     uint32_t failures;
     struct list file, records;
-    struct visitor *visitors;
+    struct auth_client *visitors;
 };
 
-struct keyring *keyring_new(uint32_t failures)
+struct api_keys *api_keys_new(uint32_t failures)
 {
-    struct keyring *k = calloc(1, sizeof *k);
+    struct api_keys *k = calloc(1, sizeof *k);
 
     if (!k)
         abort();
@@ -48,9 +48,9 @@ struct keyring *keyring_new(uint32_t failures)
     return k;
 }
 
-void keyring_free(struct keyring *k)
+void api_keys_free(struct api_keys *k)
 {
-    struct visitor *s, *next;
+    struct auth_client *s, *next;
 
     if (!k)
         return;
@@ -144,7 +144,7 @@ static int read_line(struct list *list, char *line, int number, struct error *er
     return 0;
 }
 
-int keyring_set_file(struct keyring *k, const char *text, struct error *error)
+int api_keys_set_file(struct api_keys *k, const char *text, struct error *error)
 {
     struct list list = {0};
     char *copy = strdup(text), *line = copy;
@@ -170,7 +170,7 @@ int keyring_set_file(struct keyring *k, const char *text, struct error *error)
     return 0;
 }
 
-void keyring_set_records(struct keyring *k, const struct api_key *keys, int count)
+void api_keys_set_records(struct api_keys *k, const struct api_key *keys, int count)
 {
     struct list list = {0};
 
@@ -190,16 +190,16 @@ void keyring_set_records(struct keyring *k, const struct api_key *keys, int coun
     k->records = list;
 }
 
-int keyring_count(const struct keyring *k)
+int api_keys_count(const struct api_keys *k)
 {
     return k->file.count + k->records.count;
 }
 
-bool keyring_each(const struct keyring *k, int i, int64_t *id, const char **name, unsigned *roles)
+bool api_keys_each(const struct api_keys *k, int i, int64_t *id, const char **name, unsigned *roles)
 {
     const struct key *key;
 
-    if (i < 0 || i >= keyring_count(k))
+    if (i < 0 || i >= api_keys_count(k))
         return false;
     key = i < k->file.count ? &k->file.keys[i] : &k->records.keys[i - k->file.count];
     *id = key->id;
@@ -228,9 +228,9 @@ static const struct key *find(const struct list *list, const uint8_t hash[SHA256
     return found;
 }
 
-static struct visitor *visitor_of(struct keyring *k, const char *address, uint64_t now_ms)
+static struct auth_client *visitor_of(struct api_keys *k, const char *address, uint64_t now_ms)
 {
-    struct visitor *s;
+    struct auth_client *s;
     char name[ADDRESS_BYTES];
 
     snprintf(name, sizeof name, "%s", address);
@@ -251,7 +251,7 @@ static struct visitor *visitor_of(struct keyring *k, const char *address, uint64
     return s;
 }
 
-static bool showed_before(const struct visitor *s, const uint8_t hash[SHA256_BYTES])
+static bool has_authenticated(const struct auth_client *s, const uint8_t hash[SHA256_BYTES])
 {
     bool before = false;
 
@@ -260,9 +260,9 @@ static bool showed_before(const struct visitor *s, const uint8_t hash[SHA256_BYT
     return before;
 }
 
-static void remember(struct visitor *s, const uint8_t hash[SHA256_BYTES])
+static void remember(struct auth_client *s, const uint8_t hash[SHA256_BYTES])
 {
-    if (showed_before(s, hash))
+    if (has_authenticated(s, hash))
         return;
     memmove(s->right[1], s->right[0], sizeof s->right[0] * (RIGHT_MAX - 1));
     memcpy(s->right[0], hash, SHA256_BYTES);
@@ -270,11 +270,11 @@ static void remember(struct visitor *s, const uint8_t hash[SHA256_BYTES])
         s->right_count++;
 }
 
-struct keyring_verdict keyring_check(struct keyring *k, const char *address, const char *key, size_t len,
-                                     uint64_t now_ms)
+struct api_keys_verdict api_keys_check(struct api_keys *k, const char *address, const char *key, size_t len,
+                                       uint64_t now_ms)
 {
-    struct keyring_verdict verdict = {.result = KEY_WRONG};
-    struct visitor *s = visitor_of(k, address, now_ms);
+    struct api_keys_verdict verdict = {.result = KEY_WRONG};
+    struct auth_client *s = visitor_of(k, address, now_ms);
     const struct key *found;
     uint8_t hash[SHA256_BYTES];
 
@@ -283,8 +283,8 @@ struct keyring_verdict keyring_check(struct keyring *k, const char *address, con
         s->failures = 0;
     }
     sha256(key, len, hash);
-    if (s->failures >= k->failures && !showed_before(s, hash)) {
-        verdict.result = KEY_WAIT;
+    if (s->failures >= k->failures && !has_authenticated(s, hash)) {
+        verdict.result = KEY_RATE_LIMITED;
         verdict.wait_ms = WINDOW_MS - (now_ms - s->begun_ms);
         return verdict;
     }

@@ -16,13 +16,13 @@
 #include <stdbool.h>
 
 enum access { ACCESS_PUBLIC = 0, ACCESS_SUBMIT = 1, ACCESS_READ = 2, ACCESS_ADMIN = 4, ACCESS_ALL = 7 };
-enum { KEY_NAME_BYTES = 64, KEY_MIN_BYTES = 16, KEY_MAX_BYTES = 256, KEYRING_FILE_BYTES = 256 << 10 };
+enum { KEY_NAME_BYTES = 64, KEY_MIN_BYTES = 16, KEY_MAX_BYTES = 256, API_KEYS_FILE_BYTES = 256 << 10 };
 
-struct keyring;
+struct api_keys;
 
 /* `failures` wrong keys in a minute are answered, more have to wait. */
-struct keyring *keyring_new(uint32_t failures);
-void keyring_free(struct keyring *k);
+struct api_keys *api_keys_new(uint32_t failures);
+void api_keys_free(struct api_keys *k);
 
 /* "submit,read" → bits; admin has all of them. 0 when it is none or a word is unknown. */
 unsigned access_parse(const char *words);
@@ -31,22 +31,22 @@ const char *access_name(unsigned bit);
 
 /* The keys of a file: lines of "ROLES KEY [NAME]", KEY as it is or as sha256:HEX, # starts a comment. Takes their
  * place, or changes nothing and returns -EINVAL with words that name the line. */
-int keyring_set_file(struct keyring *k, const char *text, struct error *error);
+int api_keys_set_file(struct api_keys *k, const char *text, struct error *error);
 /* Those of the records take their place. */
-void keyring_set_records(struct keyring *k, const struct api_key *keys, int count);
+void api_keys_set_records(struct api_keys *k, const struct api_key *keys, int count);
 /* How many there are; and each: for those who tell of changes. */
-int keyring_count(const struct keyring *k);
-bool keyring_each(const struct keyring *k, int i, int64_t *id, const char **name, unsigned *roles);
+int api_keys_count(const struct api_keys *k);
+bool api_keys_each(const struct api_keys *k, int i, int64_t *id, const char **name, unsigned *roles);
 
-enum { KEY_RIGHT, KEY_WRONG, KEY_WAIT };
-struct keyring_verdict {
+enum { KEY_RIGHT, KEY_WRONG, KEY_RATE_LIMITED };
+struct api_keys_verdict {
     int result;
     unsigned roles;
-    uint64_t wait_ms;         /* KEY_WAIT */
+    uint64_t wait_ms;         /* KEY_RATE_LIMITED */
     char who[KEY_NAME_BYTES]; /* KEY_RIGHT: its name */
 };
 /* Whether it is a key. `address` is that of who shows it, any text. */
-struct keyring_verdict keyring_check(struct keyring *k, const char *address, const char *key, size_t len,
-                                     uint64_t now_ms);
+struct api_keys_verdict api_keys_check(struct api_keys *k, const char *address, const char *key, size_t len,
+                                       uint64_t now_ms);
 
 #endif

@@ -33,7 +33,7 @@ static bool from_cookie(const struct http_request *request, char *key, size_t si
     return false;
 }
 
-bool doorkeeper_key(const struct http_request *request, char *key, size_t size)
+bool auth_key(const struct http_request *request, char *key, size_t size)
 {
     char text[KEY_MAX_BYTES + 16];
 
@@ -44,13 +44,13 @@ bool doorkeeper_key(const struct http_request *request, char *key, size_t size)
     return http_request_header(request, "x-api-key", key, size) || from_cookie(request, key, size);
 }
 
-struct keyring_verdict doorkeeper_look(struct doorkeeper *d, struct http_request *request, const char *key)
+struct api_keys_verdict auth_authenticate(struct auth *d, struct http_request *request, const char *key)
 {
-    struct keyring_verdict verdict;
+    struct api_keys_verdict verdict;
     char address[ADDRESS_BYTES];
 
     http_request_address(request, address, sizeof address);
-    verdict = keyring_check(d->ring, address, key, strlen(key), clock_monotonic_ms());
+    verdict = api_keys_check(d->ring, address, key, strlen(key), clock_monotonic_ms());
     if (verdict.result == KEY_RIGHT)
         http_request_set_who(request, verdict.who);
     else if (verdict.result == KEY_WRONG)
@@ -58,11 +58,11 @@ struct keyring_verdict doorkeeper_look(struct doorkeeper *d, struct http_request
     return verdict;
 }
 
-void doorkeeper_refuse(struct http_request *request, const struct keyring_verdict *verdict)
+void auth_refuse(struct http_request *request, const struct api_keys_verdict *verdict)
 {
     char seconds[24];
 
-    if (verdict->result == KEY_WAIT) {
+    if (verdict->result == KEY_RATE_LIMITED) {
         snprintf(seconds, sizeof seconds, "%llu", (unsigned long long)(verdict->wait_ms + 999) / 1000);
         http_add_header(request, "retry-after", seconds);
         http_problem(request, 429, "too-many-wrong-keys",
@@ -73,21 +73,21 @@ void doorkeeper_refuse(struct http_request *request, const struct keyring_verdic
     http_problem(request, 401, "wrong-key", "This is no key of this kith; “kith key create” makes one.");
 }
 
-bool doorkeeper_admits(struct doorkeeper *d, struct http_request *request, unsigned access)
+bool auth_check(struct auth *d, struct http_request *request, unsigned access)
 {
-    struct keyring_verdict verdict;
+    struct api_keys_verdict verdict;
     char key[KEY_MAX_BYTES + 1];
 
     if (!d->keys || access == ACCESS_PUBLIC)
         return true;
-    if (!doorkeeper_key(request, key, sizeof key)) {
+    if (!auth_key(request, key, sizeof key)) {
         http_add_header(request, "www-authenticate", "Bearer");
         http_problem(request, 401, "no-key",
                      "This needs a key: “Authorization: Bearer …” or “x-api-key: …” (KITH_AUTH); “kith key create” "
                      "makes one.");
         return false;
     }
-    verdict = doorkeeper_look(d, request, key);
+    verdict = auth_authenticate(d, request, key);
     if (verdict.result == KEY_RIGHT && (verdict.roles & access))
         return true;
     if (verdict.result == KEY_RIGHT)
@@ -96,6 +96,6 @@ bool doorkeeper_admits(struct doorkeeper *d, struct http_request *request, unsig
     else if (!d->read && verdict.result == KEY_WRONG)
         http_problem(request, 503, "keys-not-read", "The keys have not been read from the database yet.");
     else
-        doorkeeper_refuse(request, &verdict);
+        auth_refuse(request, &verdict);
     return false;
 }

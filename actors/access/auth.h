@@ -7,20 +7,20 @@
 
 #define KEY_COOKIE "kith_key"
 
-struct doorkeeper {
+struct auth {
     bool keys; /* false: whoever comes is let in */
     bool read; /* the records' keys have been read once */
-    struct keyring *ring;
+    struct api_keys *ring;
 };
 
 /* Whether it may go on; if not it is answered (401, 403, 429, 503) in words. Notes whose key it came with. */
-bool doorkeeper_admits(struct doorkeeper *d, struct http_request *request, unsigned access);
+bool auth_check(struct auth *d, struct http_request *request, unsigned access);
 
 /* The key that a request shows: Authorization: Bearer, x-api-key, or the page's cookie. False when there is none. */
-bool doorkeeper_key(const struct http_request *request, char *key, size_t size);
+bool auth_key(const struct http_request *request, char *key, size_t size);
 /* Looks at one key that this request shows. */
-struct keyring_verdict doorkeeper_look(struct doorkeeper *d, struct http_request *request, const char *key);
+struct api_keys_verdict auth_authenticate(struct auth *d, struct http_request *request, const char *key);
 /* Answers a verdict that is not KEY_RIGHT. */
-void doorkeeper_refuse(struct http_request *request, const struct keyring_verdict *verdict);
+void auth_refuse(struct http_request *request, const struct api_keys_verdict *verdict);
 
 #endif

@@ -1,6 +1,6 @@
 /* The keys of the HTTP interface.
  *
- *   start, poll ─▶ STORE_KEYS ─▶ the file, on a files' thread ─▶ keyring; what is new or gone goes to the log
+ *   start, poll ─▶ STORE_KEYS ─▶ the file, on a files' thread ─▶ api_keys; what is new or gone goes to the log
  *
  * `kith key` writes the records beside us, other nodes read the same ones, and a Secret's file changes in place: so all
  * of it is looked at every few seconds. When the records are away, or the file is wrong, the keys stay as they are.
@@ -48,11 +48,11 @@ static void destroy_file(struct msg *m)
 static void read_file(struct msg *m)
 {
     struct msg_file_read *f = (struct msg_file_read *)m;
-    char *text = malloc(KEYRING_FILE_BYTES);
+    char *text = malloc(API_KEYS_FILE_BYTES);
 
     if (!text)
         abort();
-    if (secret_read(f->file, "KITH_API_KEYS_FILE", text, KEYRING_FILE_BYTES, &f->error) < 0)
+    if (secret_read(f->file, "KITH_API_KEYS_FILE", text, API_KEYS_FILE_BYTES, &f->error) < 0)
         free(text);
     else
         f->text = text;
@@ -85,7 +85,7 @@ static void tell_changes(struct actor *self)
 {
     const struct keys_config *config = actor_config(self);
     struct keys *k = actor_state(self);
-    int count = keyring_count(config->door->ring);
+    int count = api_keys_count(config->door->ring);
     struct known *now = calloc((size_t)count + 1, sizeof *now);
 
     if (!now)
@@ -93,7 +93,7 @@ static void tell_changes(struct actor *self)
     for (int i = 0; i < count; i++) {
         const char *name;
 
-        keyring_each(config->door->ring, i, &now[i].id, &name, &now[i].roles);
+        api_keys_each(config->door->ring, i, &now[i].id, &name, &now[i].roles);
         snprintf(now[i].name, sizeof now[i].name, "%s", name);
     }
     for (int i = 0; i < count && k->told; i++)
@@ -124,7 +124,7 @@ static void on_file(struct actor *self, const struct msg_file_read *m)
     struct keys *k = actor_state(self);
     struct error error = m->error;
 
-    if (m->text && keyring_set_file(config->door->ring, m->text, &error) == 0) {
+    if (m->text && api_keys_set_file(config->door->ring, m->text, &error) == 0) {
         k->complaint[0] = 0;
     } else if (strcmp(k->complaint, error.text) != 0) {
         snprintf(k->complaint, sizeof k->complaint, "%.255s", error.text);
@@ -160,7 +160,7 @@ static void on_keys(struct actor *self, void *context, int status, const struct 
 
     (void)context;
     if (status == ACTOR_OK && r->status == STORE_OK) {
-        keyring_set_records(config->door->ring, r->keys, r->key_count);
+        api_keys_set_records(config->door->ring, r->keys, r->key_count);
         config->door->read = true;
     }
     look_at_file(self);
@@ -197,13 +197,13 @@ static void answer_session(struct actor *self, struct http_request *request, uns
 static void on_session(struct actor *self, struct http_request *request)
 {
     const struct keys_config *config = actor_config(self);
-    struct keyring_verdict verdict = {.result = KEY_RIGHT, .roles = ACCESS_ALL};
+    struct api_keys_verdict verdict = {.result = KEY_RIGHT, .roles = ACCESS_ALL};
     char key[KEY_MAX_BYTES + 1];
 
     if (config->door->keys) {
         verdict.roles = 0;
-        if (doorkeeper_key(request, key, sizeof key))
-            verdict = doorkeeper_look(config->door, request, key);
+        if (auth_key(request, key, sizeof key))
+            verdict = auth_authenticate(config->door, request, key);
     }
     answer_session(self, request, verdict.roles);
 }
@@ -223,16 +223,16 @@ static void begin_session(struct actor *self, struct http_request *request)
     json_t *object = body_object(request);
     size_t len;
     const char *key = object ? body_text(request, object, "key", KEY_MAX_BYTES, &len) : NULL;
-    struct keyring_verdict verdict = {.roles = ACCESS_ALL};
+    struct api_keys_verdict verdict = {.roles = ACCESS_ALL};
 
     if (key) {
         if (config->door->keys)
-            verdict = doorkeeper_look(config->door, request, key);
+            verdict = auth_authenticate(config->door, request, key);
         if (verdict.result == KEY_RIGHT) {
             set_cookie(request, key, COOKIE_AGE_S);
             answer_session(self, request, verdict.roles);
         } else {
-            doorkeeper_refuse(request, &verdict);
+            auth_refuse(request, &verdict);
         }
     }
     json_decref(object);

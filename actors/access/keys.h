@@ -1,4 +1,4 @@
-/* Keeps the keyring true: reads keys from the records and from a file, tells of changes, gives the page its cookie. */
+/* Keeps the api_keys true: reads keys from the records and from a file, tells of changes, gives the page its cookie. */
 #ifndef KITH_ACTORS_ACCESS_KEYS_H
 #define KITH_ACTORS_ACCESS_KEYS_H
 
@@ -6,8 +6,8 @@
 #include "core/actor/offload.h"
 
 struct keys_config {
-    struct doorkeeper *door; /* written here, read by routes_dispatch; the same thread */
-    const char *file;        /* "": none */
+    struct auth *door; /* written here, read by routes_dispatch; the same thread */
+    const char *file;  /* "": none */
     struct offload *files;
     uint64_t store_ms, poll_ms; /* how often records and file are looked at */
 };

@@ -16,18 +16,19 @@ static void sentence(struct buf *out, const struct face *f)
     case DECIDED_BY_FIXED:
         buf_printf(out, "%.3f to the nearest photo, of %s; the threshold is %.3f", d->mean, best_name(f), d->threshold);
         break;
-    case DECIDED_BY_CAREFUL:
+    case DECIDED_BY_FALLBACK:
         buf_printf(out,
                    "%.3f to the nearest photo, of %s; the threshold is a careful %.3f until 200 different faces are "
-                   "known to tell strangers by (%d are)",
+                   "known to tell unknown people by (%d are)",
                    d->mean, best_name(f), d->threshold, d->cohort);
         break;
-    case DECIDED_BY_RATE:
-        buf_printf(out,
-                   "as like %s as %.2f, measured against %d faces of others; %.2f is needed for strangers to be taken "
-                   "for one of %d people no more often than KITH_FALSE_NAME_RATE. For this face that is a distance of "
-                   "%.3f, and it is %.3f",
-                   best_name(f), d->score, d->cohort, d->needed, d->people, d->threshold, d->mean);
+    case DECIDED_BY_FPIR:
+        buf_printf(
+            out,
+            "as like %s as %.2f, measured against %d faces of others; %.2f is needed for unknown people to be taken "
+            "for one of %d people no more often than KITH_FPIR. For this face that is a distance of "
+            "%.3f, and it is %.3f",
+            best_name(f), d->score, d->cohort, d->needed, d->people, d->threshold, d->mean);
         break;
     case DECIDED_BY_DENIAL:
         buf_printf(out, "nearer to a face of which somebody said that it is not person %lld", (long long)d->denied);
@@ -54,7 +55,7 @@ void json_decision(struct buf *out, const struct face *f)
     buf_printf(out, "{\"rule\":\"%s\",\"why\":", rules[d->rule]);
     buf_json(out, why.data);
     buf_free(&why);
-    if (d->rule == DECIDED_BY_FIXED || d->rule == DECIDED_BY_CAREFUL || d->rule == DECIDED_BY_RATE ||
+    if (d->rule == DECIDED_BY_FIXED || d->rule == DECIDED_BY_FALLBACK || d->rule == DECIDED_BY_FPIR ||
         d->rule == DECIDED_BY_LABEL) {
         buf_str(out, ",\"distance\":");
         buf_number(out, d->mean, 4);
@@ -62,7 +63,7 @@ void json_decision(struct buf *out, const struct face *f)
         buf_number(out, d->threshold, 4);
         buf_printf(out, ",\"people\":%d,\"cohort\":%d", d->people, d->cohort);
     }
-    if (d->rule == DECIDED_BY_RATE) {
+    if (d->rule == DECIDED_BY_FPIR) {
         buf_str(out, ",\"score\":");
         buf_number(out, d->score, 3);
         buf_str(out, ",\"needed\":");

@@ -34,8 +34,8 @@ enum http_op {
     /* faces */
     OP_NAME_FACE,
     OP_DENY_FACE,
-    OP_STRANGERS,
-    OP_NAME_STRANGER,
+    OP_UNKNOWN_PEOPLE,
+    OP_NAME_UNKNOWN_PERSON,
     /* events */
     OP_EVENTS,
     /* keys */

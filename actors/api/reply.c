@@ -280,8 +280,8 @@ static void json_face(struct buf *out, const struct face *f, bool explain)
         buf_str(out, ",\"distance\":null,\"similarity\":null");
     }
     json_candidates(out, f);
-    if (f->person <= 0 && f->stranger > 0)
-        buf_printf(out, ",\"stranger\":%lld", (long long)f->stranger);
+    if (f->person <= 0 && f->unknown_person > 0)
+        buf_printf(out, ",\"unknown_person\":%lld", (long long)f->unknown_person);
     if (explain) {
         buf_str(out, ",\"explain\":");
         json_decision(out, f);

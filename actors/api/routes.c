@@ -27,8 +27,8 @@ const struct http_route routes[] = {
     {"DELETE", "/v1/people/{id}/photos/{photo}", "people", OP_PHOTO_DELETE, ACCESS_ADMIN, ""},
     {"POST", "/v1/faces/{id}/person", "faces", OP_NAME_FACE, ACCESS_ADMIN, ""},
     {"POST", "/v1/faces/{id}/not/{person}", "faces", OP_DENY_FACE, ACCESS_ADMIN, ""},
-    {"GET", "/v1/strangers", "faces", OP_STRANGERS, ACCESS_READ, "after limit"},
-    {"POST", "/v1/strangers/{id}/person", "faces", OP_NAME_STRANGER, ACCESS_ADMIN, ""},
+    {"GET", "/v1/unknown", "faces", OP_UNKNOWN_PEOPLE, ACCESS_READ, "after limit"},
+    {"POST", "/v1/unknown/{id}/person", "faces", OP_NAME_UNKNOWN_PERSON, ACCESS_ADMIN, ""},
     {"GET", "/v1/events", "events", OP_EVENTS, ACCESS_READ, "after"},
     {"GET", "/v1/nodes", "cluster", OP_NODES, ACCESS_READ, ""},
     {"GET", "/v1/stats", "frontend", OP_STATS, ACCESS_READ, ""},
@@ -53,7 +53,7 @@ void routes_dispatch(void *context, const struct http_route *route, struct http_
     size_t len;
     int status;
 
-    if (!doorkeeper_admits(c->door, request, route->access)) {
+    if (!auth_check(c->door, request, route->access)) {
         http_request_unref(request);
         return;
     }
@@ -69,7 +69,7 @@ void routes_dispatch(void *context, const struct http_route *route, struct http_
         http_problem(request, 503, "not-here",
                      "This node does not do that: there is no “%s” among its roles (KITH_ROLES).", route->actor);
     else if (status != ACTOR_OK)
-        http_problem(request, 503, "busy", "Too many requests wait for “%s” (KITH_MAILBOX).", route->actor);
+        http_problem(request, 503, "busy", "Too many requests wait for “%s” (KITH_MAILBOX_MAX).", route->actor);
     http_request_unref(request);
     driver_uv_kick(c->driver);
 }

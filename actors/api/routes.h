@@ -6,12 +6,12 @@
 
 extern const struct http_route routes[]; /* ends with a NULL method */
 
-struct doorkeeper;
+struct auth;
 struct driver_uv;
 
 struct routes_context {
     struct driver_uv *driver; /* of the actors */
-    struct doorkeeper *door;
+    struct auth *door;
 };
 
 /* Gives a request that is let in to the actor of its route, or answers why not. `context` is a routes_context. */

@@ -19,7 +19,7 @@
 
 enum { FORMAT = 1, PARTS_MAX = 4096, PEERS_MAX = 1024 };
 
-static struct metric unknown_types = {.name = "kith_cluster_unknown_total",
+static struct metric unknown_types = {.name = "kith_cluster_undecodable_total",
                                       .help = "Messages of nodes that this version does not understand."};
 static struct metric duplicates = {.name = "kith_cluster_duplicates_total", .help = "Messages that came twice."};
 

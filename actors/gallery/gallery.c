@@ -35,17 +35,17 @@ static struct metric resolved_total = {.name = "kith_gallery_resolved_total",
 static struct metric people = {
     .name = "kith_gallery_people", .help = "People with a template of the recogniser's model.", .kind = METRIC_GAUGE};
 static struct metric memory = {
-    .name = "kith_gallery_bytes", .help = "Memory of the templates and their codes.", .kind = METRIC_GAUGE};
+    .name = "kith_gallery_memory_bytes", .help = "Memory of the templates and their codes.", .kind = METRIC_GAUGE};
 static struct metric cohort = {.name = "kith_gallery_cohort_faces",
-                               .help = "Faces of strangers that likenesses are measured against.",
+                               .help = "Faces in the cohort that scores are normalised with.",
                                .kind = METRIC_GAUGE};
-static struct metric strangers = {
-    .name = "kith_gallery_strangers", .help = "Different strangers that are remembered.", .kind = METRIC_GAUGE};
+static struct metric unknown_people = {
+    .name = "kith_gallery_unknown_people", .help = "Unknown people kept for re-identification.", .kind = METRIC_GAUGE};
 static struct metric calibrated = {.name = "kith_gallery_calibrated",
-                                   .help = "1: names are given by KITH_FALSE_NAME_RATE; 0: by a fixed threshold.",
+                                   .help = "1: names are given by KITH_FPIR; 0: by a fixed threshold.",
                                    .kind = METRIC_GAUGE};
 static struct metric *const metrics[] = {&templates, &resolved_total, &people,    &memory,
-                                         &cohort,    &strangers,      &calibrated};
+                                         &cohort,    &unknown_people, &calibrated};
 
 static void next_faces(struct actor *self);
 static void next_review(struct actor *self);
@@ -405,7 +405,7 @@ static void on_job(struct actor *self, struct msg_job *job)
     metric_set(&memory, (int64_t)job->memory);
     metric_set(&people, job->state.people);
     metric_set(&cohort, job->state.cohort);
-    metric_set(&strangers, job->state.strangers);
+    metric_set(&unknown_people, job->state.unknown_people);
     if (job->kind == JOB_MATCH)
         gallery_after_match(self, job);
     else if (job->kind == JOB_RESOLVE || job->kind == JOB_REVIEW)

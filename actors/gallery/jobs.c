@@ -91,13 +91,13 @@ static void match(struct msg_job *first)
 }
 
 static void add_result(struct store_resolve *m, struct resolved *list, const struct face *f, int64_t was,
-                       int64_t stranger)
+                       int64_t unknown_person)
 {
     list[m->count++] = (struct resolved){.face = f->id,
                                          .image = f->image,
                                          .was = was,
                                          .person = f->person,
-                                         .stranger = stranger,
+                                         .unknown_person = unknown_person,
                                          .distance = f->distance,
                                          .similarity = f->similarity,
                                          .candidates = f->candidates,
@@ -137,7 +137,7 @@ static void resolve(struct msg_job *job)
 
     m->faces = list;
     for (int i = 0; i < page->face_count; i++) {
-        int64_t stranger;
+        int64_t unknown_person;
 
         if (!is_of(job, &faces[i]))
             continue;
@@ -146,9 +146,9 @@ static void resolve(struct msg_job *job)
             add_result(m, list, &faces[i], PERSON_UNKNOWN, 0);
             continue;
         }
-        stranger = decider_meet(job->decider, &model, faces[i].id, faces[i].stranger, faces[i].embedding);
-        if (stranger && stranger != faces[i].stranger)
-            add_result(m, list, &faces[i], PERSON_UNKNOWN, stranger);
+        unknown_person = decider_meet(job->decider, &model, faces[i].id, faces[i].unknown_person, faces[i].embedding);
+        if (unknown_person && unknown_person != faces[i].unknown_person)
+            add_result(m, list, &faces[i], PERSON_UNKNOWN, unknown_person);
     }
 }
 

@@ -25,7 +25,7 @@ struct upload { /* bytes on their way to the spool */
 };
 
 static struct metric accepted = {.name = "kith_images_accepted_total", .help = "Images stored for the first time."};
-static struct metric repeated = {.name = "kith_images_repeated_total", .help = "Images that were there already."};
+static struct metric repeated = {.name = "kith_images_duplicate_total", .help = "Images that were there already."};
 
 /* --- answering --- */
 

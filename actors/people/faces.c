@@ -32,7 +32,7 @@ static void on_looked_again(struct actor *self, void *context, int status, const
         buf_json(&out, call->text);
         buf_str(&out, ",");
     }
-    if (call->op == OP_NAME_STRANGER)
+    if (call->op == OP_NAME_UNKNOWN_PERSON)
         buf_printf(&out, "\"faces\":%lld,", (long long)call->other);
     buf_printf(&out, "\"resolved\":%lld}", (long long)resolved);
     reply_json(call->request, 200, &out);
@@ -139,7 +139,7 @@ static void deny_face(struct actor *self, struct http_request *request)
 
 /* --- strangers --- */
 
-static void on_strangers(struct actor *self, void *context, int status, const struct msg *reply)
+static void on_unknown_people(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct store_reply *r = (const struct store_reply *)reply;
     struct call *call = context;
@@ -147,18 +147,18 @@ static void on_strangers(struct actor *self, void *context, int status, const st
 
     (void)self;
     if (!reply_failed(call->request, status, reply)) {
-        buf_str(&out, "{\"strangers\":[");
-        for (int i = 0; i < r->stranger_count; i++)
+        buf_str(&out, "{\"unknown_people\":[");
+        for (int i = 0; i < r->unknown_person_count; i++)
             buf_printf(&out, "%s{\"id\":%lld,\"faces\":%lld,\"face\":%lld,\"image\":%lld}", i ? "," : "",
-                       (long long)r->strangers[i].id, (long long)r->strangers[i].faces, (long long)r->strangers[i].face,
-                       (long long)r->strangers[i].image);
+                       (long long)r->unknown_people[i].id, (long long)r->unknown_people[i].faces,
+                       (long long)r->unknown_people[i].face, (long long)r->unknown_people[i].image);
         json_next(&out, r->next);
         reply_json(call->request, 200, &out);
     }
     call_free(call);
 }
 
-static void list_strangers(struct actor *self, struct http_request *request)
+static void list_unknown_people(struct actor *self, struct http_request *request)
 {
     const struct faces_config *config = actor_config(self);
     struct store_list *m;
@@ -167,19 +167,20 @@ static void list_strangers(struct actor *self, struct http_request *request)
 
     if (!query_page(request, config->page_limit, &limit, &after))
         return;
-    m = STORE_MESSAGE(STORE_STRANGERS, store_list);
+    m = STORE_MESSAGE(STORE_UNKNOWN_PEOPLE, store_list);
     m->after = after;
     m->limit = limit;
-    actor_ask(self, "store", &m->m.head, config->store_ms, on_strangers, call_new(self, request, OP_STRANGERS));
+    actor_ask(self, "store", &m->m.head, config->store_ms, on_unknown_people,
+              call_new(self, request, OP_UNKNOWN_PEOPLE));
 }
 
-static int64_t stranger_of(const struct call *call)
+static int64_t unknown_person_of(const struct call *call)
 {
     return strtoll(http_request_part(call->request, 0), NULL, 10);
 }
 
 /* A batch of faces; the rest follows under the person's id, its templates are there by then. */
-static void on_stranger_named(struct actor *self, void *context, int status, const struct msg *reply)
+static void on_unknown_person_named(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct faces_config *config = actor_config(self);
     const struct store_reply *r = (const struct store_reply *)reply;
@@ -193,28 +194,28 @@ static void on_stranger_named(struct actor *self, void *context, int status, con
     call->id = r->id;
     call->other += r->changed;
     if (r->more) {
-        m = STORE_MESSAGE(STORE_NAME_STRANGER, store_name_face);
-        m->face = stranger_of(call);
+        m = STORE_MESSAGE(STORE_NAME_UNKNOWN_PERSON, store_name_face);
+        m->face = unknown_person_of(call);
         m->person = r->id;
         m->no_template = true;
-        actor_ask(self, "store", &m->m.head, config->store_ms, on_stranger_named, call);
+        actor_ask(self, "store", &m->m.head, config->store_ms, on_unknown_person_named, call);
         return;
     }
-    audit(call->request, "stranger named", r->id, stranger_of(call), call->text);
+    audit(call->request, "unknown person named", r->id, unknown_person_of(call), call->text);
     ask_gallery(self, call, on_looked_again);
 }
 
-static void name_stranger(struct actor *self, struct http_request *request)
+static void name_unknown_person(struct actor *self, struct http_request *request)
 {
     const struct faces_config *config = actor_config(self);
-    struct store_name_face *m = read_name(request, STORE_NAME_STRANGER);
+    struct store_name_face *m = read_name(request, STORE_NAME_UNKNOWN_PERSON);
     struct call *call;
 
     if (!m)
         return;
-    call = call_new(self, request, OP_NAME_STRANGER);
+    call = call_new(self, request, OP_NAME_UNKNOWN_PERSON);
     call->text = m->person_name ? strdup(m->person_name) : NULL;
-    actor_ask(self, "store", &m->m.head, config->store_ms, on_stranger_named, call);
+    actor_ask(self, "store", &m->m.head, config->store_ms, on_unknown_person_named, call);
 }
 
 /* --- the actor --- */
@@ -232,11 +233,11 @@ static void faces_receive(struct actor *self, const struct msg *m)
     case OP_DENY_FACE:
         deny_face(self, request);
         break;
-    case OP_STRANGERS:
-        list_strangers(self, request);
+    case OP_UNKNOWN_PEOPLE:
+        list_unknown_people(self, request);
         break;
-    case OP_NAME_STRANGER:
-        name_stranger(self, request);
+    case OP_NAME_UNKNOWN_PERSON:
+        name_unknown_person(self, request);
         break;
     }
 }

@@ -59,7 +59,7 @@ static struct metric superseded = {.name = "kith_images_superseded_total",
                                    .help = "Results of a run that was not current."};
 static struct metric flying = {
     .name = "kith_images_in_flight", .help = "Images being processed.", .kind = METRIC_GAUGE};
-static struct histogram duration = {.name = "kith_image_seconds", .help = "From claim to finish."};
+static struct histogram duration = {.name = "kith_image_processing_seconds", .help = "From claim to finish."};
 
 static void try_claim(struct actor *self);
 
@@ -325,7 +325,7 @@ static void answer_hints(struct actor *self, uint32_t count)
     struct processor *p = actor_state(self);
 
     for (uint32_t i = 0; i < count; i++)
-        actor_answer(self, p->hinted[i].token, msg_new(MSG_HINT, sizeof(struct msg_hint)));
+        actor_answer(self, p->hinted[i].token, msg_new(MSG_WORK_ITEM, sizeof(struct msg_hint)));
     p->hinted_count -= count;
     memmove(p->hinted, p->hinted + count, p->hinted_count * sizeof p->hinted[0]);
 }
@@ -341,7 +341,7 @@ static void on_hint(struct actor *self, const struct msg_hint *m)
         answer_hints(self, p->hinted_count);
     } else if (p->hinted_count == FLIGHTS_MAX) {
         p->more = true;
-        actor_answer(self, p->hinted[--p->hinted_count].token, msg_new(MSG_HINT, sizeof(struct msg_hint)));
+        actor_answer(self, p->hinted[--p->hinted_count].token, msg_new(MSG_WORK_ITEM, sizeof(struct msg_hint)));
     }
 }
 
@@ -503,7 +503,7 @@ static void processor_receive(struct actor *self, const struct msg *m)
     struct processor *p = actor_state(self);
 
     switch (m->type) {
-    case MSG_HINT:
+    case MSG_WORK_ITEM:
         on_hint(self, (const struct msg_hint *)m);
         break;
     case MSG_HINTS:

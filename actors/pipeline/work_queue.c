@@ -23,10 +23,10 @@
 
 enum { TIMER_SETUP = 1, TIMER_PULL, SETUP_AGAIN_MS = 2000, PULL_MS = 5000, CALL_MS = 30000, HINTS_AT_ONCE = 256 };
 enum { ERROR_STREAM_NOT_FOUND = 10059, ERROR_NAME_IN_USE = 10058, ERROR_CONSUMER_NOT_FOUND = 10014 };
-enum hints_state { AWAY, MAKING_STREAM, MAKING_CONSUMER, READY };
+enum work_queue_state { AWAY, MAKING_STREAM, MAKING_CONSUMER, READY };
 
-struct hints {
-    enum hints_state state;
+struct work_queue {
+    enum work_queue_state state;
     int room;        /* that the processor has for hints */
     int pulled;      /* hints asked for that may still come */
     int asked;       /* hints that the processor has and has not claimed yet */
@@ -37,11 +37,11 @@ struct hint { /* one that the processor was asked about */
     char ack[512];
 };
 
-static struct metric given = {.name = "kith_hints_given_total", .help = "Hints published."};
+static struct metric given = {.name = "kith_queue_published_total", .help = "Hints published."};
 static struct metric not_given = {.name = "kith_hints_refused_total", .help = "Hints the bus did not take."};
-static struct metric taken = {.name = "kith_hints_taken_total", .help = "Hints taken from the queue."};
+static struct metric taken = {.name = "kith_queue_consumed_total", .help = "Hints taken from the queue."};
 
-const char *hints_inbox(struct arena *arena, uint64_t boot)
+const char *work_queue_inbox(struct arena *arena, uint64_t boot)
 {
     return arena_printf(arena, "_INBOX.kith-%llx.*", (unsigned long long)boot);
 }
@@ -53,7 +53,7 @@ static bool is_hint(const char *reply)
     return reply && strncmp(reply, ack, sizeof ack - 1) == 0;
 }
 
-bool hints_is_for(const char *subject, const char *reply, uint64_t boot)
+bool work_queue_is_for(const char *subject, const char *reply, uint64_t boot)
 {
     char prefix[64];
     int n = snprintf(prefix, sizeof prefix, "_INBOX.kith-%llx.", (unsigned long long)boot);
@@ -63,7 +63,7 @@ bool hints_is_for(const char *subject, const char *reply, uint64_t boot)
 
 static bool say(struct actor *self, const char *subject, const char *inbox, const char *body)
 {
-    const struct hints_config *config = actor_config(self);
+    const struct work_queue_config *config = actor_config(self);
     char reply[96];
 
     snprintf(reply, sizeof reply, "_INBOX.kith-%llx.%s", (unsigned long long)config->boot, inbox ? inbox : "");
@@ -74,8 +74,8 @@ static bool say(struct actor *self, const char *subject, const char *inbox, cons
 
 static void make_stream(struct actor *self)
 {
-    const struct hints_config *config = actor_config(self);
-    struct hints *h = actor_state(self);
+    const struct work_queue_config *config = actor_config(self);
+    struct work_queue *h = actor_state(self);
     char subject[128], body[640];
 
     h->state = MAKING_STREAM;
@@ -92,8 +92,8 @@ static void make_stream(struct actor *self)
 
 static void make_consumer(struct actor *self)
 {
-    const struct hints_config *config = actor_config(self);
-    struct hints *h = actor_state(self);
+    const struct work_queue_config *config = actor_config(self);
+    struct work_queue *h = actor_state(self);
     char subject[192], body[512];
 
     h->state = MAKING_CONSUMER;
@@ -108,18 +108,18 @@ static void make_consumer(struct actor *self)
 
 static void complain(struct actor *self, const char *words)
 {
-    struct hints *h = actor_state(self);
+    struct work_queue *h = actor_state(self);
 
     if (!h->complained)
         log_event(LOG_ERROR, "no work queue", LOG_STR("reason", words),
-                  LOG_STR("meanwhile", "the table is polled (KITH_POLL)"));
+                  LOG_STR("meanwhile", "the table is polled (KITH_QUEUE_POLL)"));
     h->complained = true;
 }
 
 static void pull(struct actor *self)
 {
-    const struct hints_config *config = actor_config(self);
-    struct hints *h = actor_state(self);
+    const struct work_queue_config *config = actor_config(self);
+    struct work_queue *h = actor_state(self);
     char subject[192], body[96];
     int wanted = h->room - h->asked - h->pulled;
 
@@ -148,7 +148,7 @@ static int error_of(const struct msg_bus *m, char *words, size_t size)
 
 static void on_setup(struct actor *self, const struct msg_bus *m, bool stream)
 {
-    struct hints *h = actor_state(self);
+    struct work_queue *h = actor_state(self);
     char words[256], line[384];
     int code = m->status ? -1 : error_of(m, words, sizeof words);
 
@@ -179,7 +179,7 @@ static void on_setup(struct actor *self, const struct msg_bus *m, bool stream)
 
 static void on_claimed(struct actor *self, void *context, int status, const struct msg *reply)
 {
-    struct hints *h = actor_state(self);
+    struct work_queue *h = actor_state(self);
     struct hint *hint = context;
 
     (void)status; /* claimed, refused, or nobody knows: the table does */
@@ -192,7 +192,7 @@ static void on_claimed(struct actor *self, void *context, int status, const stru
 
 static void on_hint(struct actor *self, const struct msg_bus *m)
 {
-    struct hints *h = actor_state(self);
+    struct work_queue *h = actor_state(self);
     struct msg_hint *ask;
     struct hint *hint;
 
@@ -210,7 +210,7 @@ static void on_hint(struct actor *self, const struct msg_bus *m)
     if (!hint)
         abort();
     snprintf(hint->ack, sizeof hint->ack, "%s", m->reply);
-    ask = (struct msg_hint *)msg_new(MSG_HINT, sizeof *ask);
+    ask = (struct msg_hint *)msg_new(MSG_WORK_ITEM, sizeof *ask);
     ask->id = strtoll(m->data, NULL, 10); /* the arena ends it with a NUL */
     metric_add(&taken, 1);
     h->asked++;
@@ -220,7 +220,7 @@ static void on_hint(struct actor *self, const struct msg_bus *m)
 static void on_bus(struct actor *self, const struct msg_bus *m)
 {
     const char *what = strrchr(m->subject, '.') + 1;
-    struct hints *h = actor_state(self);
+    struct work_queue *h = actor_state(self);
 
     if (is_hint(m->reply) ? h->state != AWAY : strcmp(what, "hint") == 0 && h->state == READY)
         on_hint(self, m);
@@ -234,8 +234,8 @@ static void on_bus(struct actor *self, const struct msg_bus *m)
 
 static void give(struct actor *self, const struct msg_hints *m)
 {
-    const struct hints_config *config = actor_config(self);
-    struct hints *h = actor_state(self);
+    const struct work_queue_config *config = actor_config(self);
+    struct work_queue *h = actor_state(self);
     char subject[96], id[24];
     int count = m->count < HINTS_AT_ONCE ? m->count : HINTS_AT_ONCE; /* who takes one looks for more in the table */
     bool all = h->state == READY;
@@ -254,7 +254,7 @@ static void give(struct actor *self, const struct msg_hints *m)
 
 static void on_state(struct actor *self, const struct msg_bus_state *m)
 {
-    struct hints *h = actor_state(self);
+    struct work_queue *h = actor_state(self);
 
     actor_cancel(self, TIMER_SETUP);
     actor_cancel(self, TIMER_PULL);
@@ -264,9 +264,9 @@ static void on_state(struct actor *self, const struct msg_bus_state *m)
         make_stream(self);
 }
 
-static int hints_start(struct actor *self)
+static int work_queue_start(struct actor *self)
 {
-    const struct hints_config *config = actor_config(self);
+    const struct work_queue_config *config = actor_config(self);
 
     metric_register(&given);
     metric_register(&not_given);
@@ -276,9 +276,9 @@ static int hints_start(struct actor *self)
     return 0;
 }
 
-static void hints_receive(struct actor *self, const struct msg *m)
+static void work_queue_receive(struct actor *self, const struct msg *m)
 {
-    struct hints *h = actor_state(self);
+    struct work_queue *h = actor_state(self);
 
     switch (m->type) {
     case MSG_BUS:
@@ -297,9 +297,9 @@ static void hints_receive(struct actor *self, const struct msg *m)
     }
 }
 
-static void hints_timer(struct actor *self, uint32_t timer)
+static void work_queue_timer(struct actor *self, uint32_t timer)
 {
-    struct hints *h = actor_state(self);
+    struct work_queue *h = actor_state(self);
 
     if (timer == TIMER_SETUP) {
         make_stream(self);
@@ -309,10 +309,10 @@ static void hints_timer(struct actor *self, uint32_t timer)
     }
 }
 
-const struct actor_ops hints_actor = {
+const struct actor_ops work_queue_actor = {
     .name = "hints",
-    .state_size = sizeof(struct hints),
-    .start = hints_start,
-    .receive = hints_receive,
-    .timer = hints_timer,
+    .state_size = sizeof(struct work_queue),
+    .start = work_queue_start,
+    .receive = work_queue_receive,
+    .timer = work_queue_timer,
 };

@@ -5,7 +5,7 @@
 #include "actors/messages.h"
 #include "core/bus/bus.h"
 
-struct hints_config {
+struct work_queue_config {
     struct bus *const *bus;
     const char *prefix; /* of subjects; the stream is called PREFIX_hints */
     uint64_t boot;      /* which run of the node this is */
@@ -14,11 +14,11 @@ struct hints_config {
 };
 
 /* The subject that answers to this actor come on, in `arena`: the bus must listen to it. */
-const char *hints_inbox(struct arena *arena, uint64_t boot);
+const char *work_queue_inbox(struct arena *arena, uint64_t boot);
 /* Whether a message is this actor's: an answer of the server, or a hint (which keeps the subject it was given under and
  * is known by where its ack goes). `reply` may be NULL. */
-bool hints_is_for(const char *subject, const char *reply, uint64_t boot);
+bool work_queue_is_for(const char *subject, const char *reply, uint64_t boot);
 
-extern const struct actor_ops hints_actor;
+extern const struct actor_ops work_queue_actor;
 
 #endif

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { DIMENSION = 128, VIEWS = 2, TOP = 5, BATCH = 64, PROBES = 512, PEOPLE = 1000, STRANGERS = 1500 };
+enum { DIMENSION = 128, VIEWS = 2, TOP = 5, BATCH = 64, PROBES = 512, PEOPLE = 1000, UNKNOWN_PEOPLE = 1500 };
 
 static double normal(uint64_t *state) /* Box and Muller 1958 */
 {
@@ -34,7 +34,7 @@ static void look(uint64_t person, uint64_t view, float out[DIMENSION])
     }
 }
 
-static double search_ms(struct shelf *s, int batch, size_t people, double limit_ms)
+static double search_ms(struct template_set *s, int batch, size_t people, double limit_ms)
 {
     float probes[BATCH][DIMENSION];
     const float *from[BATCH];
@@ -51,7 +51,7 @@ static double search_ms(struct shelf *s, int batch, size_t people, double limit_
             lists[i] = hits[i];
         }
         begun = bench_now_ms();
-        shelf_search(s, KITH_METRIC_L2, from, batch, lists, found, TOP);
+        template_set_search(s, KITH_METRIC_L2, from, batch, lists, found, TOP);
         took += bench_now_ms() - begun;
         done += batch;
     }
@@ -61,23 +61,23 @@ static double search_ms(struct shelf *s, int batch, size_t people, double limit_
 static void measure_search(struct bench *b, size_t templates, bool first)
 {
     const struct settings *settings = b->in->settings;
-    struct shelf *s = shelf_new("bench", DIMENSION, settings->data, (size_t)settings->gallery_memory);
+    struct template_set *s = template_set_new("bench", DIMENSION, settings->data, (size_t)settings->gallery_memory);
     double one, many, load = bench_now_ms();
     float row[DIMENSION];
 
     for (size_t i = 0; i < templates; i++) {
         look(i / VIEWS, i % VIEWS + 1, row);
-        shelf_add(s, (int64_t)i + 1, (int64_t)(i / VIEWS) + 1, row);
+        template_set_add(s, (int64_t)i + 1, (int64_t)(i / VIEWS) + 1, row);
     }
     search_ms(s, 1, templates / VIEWS, 0.001); /* the first one makes the codes */
     load = bench_now_ms() - load;
     one = search_ms(s, 1, templates / VIEWS, (double)b->seconds * 1000);
     many = search_ms(s, BATCH, templates / VIEWS, (double)b->seconds * 1000);
-    bench_say(b, "  %9zu  %16.3f  %16.3f  %12.1f  %12.1f\n", templates, one, many, (double)shelf_memory(s) / 1e6,
+    bench_say(b, "  %9zu  %16.3f  %16.3f  %12.1f  %12.1f\n", templates, one, many, (double)template_set_memory(s) / 1e6,
               load / 1000);
     buf_printf(&b->out, "%s{\"templates\":%zu,\"one_ms\":%.4f,\"of_64_ms\":%.4f,\"bytes\":%zu,\"load_s\":%.2f}",
-               first ? "" : ",", templates, one, many, shelf_memory(s), load / 1000);
-    shelf_free(s);
+               first ? "" : ",", templates, one, many, template_set_memory(s), load / 1000);
+    template_set_free(s);
 }
 
 /* Faces of known people and of strangers, decided in batches as the gallery does. */
@@ -85,10 +85,10 @@ static void measure_decisions(struct bench *b)
 {
     const struct settings *s = b->in->settings;
     const struct decider_policy policy = {.threshold = -1,
-                                          .rate = s->false_name_rate,
+                                          .rate = s->fpir,
                                           .candidates = (int)s->candidates,
                                           .cohort = (int)s->cohort,
-                                          .strangers = (int)s->strangers,
+                                          .unknown_people = (int)s->unknown_faces,
                                           .folder = s->data,
                                           .memory_max = (size_t)s->gallery_memory};
     const struct decider_model model = {
@@ -108,7 +108,7 @@ static void measure_decisions(struct bench *b)
             &(struct template){
                 .id = i + 1, .person = i / VIEWS + 1, .model = model.id, .embedding = rows[0], .dimension = DIMENSION});
     }
-    for (int i = 0; i < STRANGERS; i++) {
+    for (int i = 0; i < UNKNOWN_PEOPLE; i++) {
         look((uint64_t)(PEOPLE + i), 1, rows[0]);
         decider_meet(d, &model, i + 1, 0, rows[0]);
     }

@@ -176,7 +176,7 @@ static void probe(struct open_set *o, struct decider *d, const struct portrait *
 static void run_once(struct open_set *o, int size, uint64_t *random)
 {
     struct decider *d = decider_new(&o->policy);
-    int strangers = o->group_count - size, half = size + strangers / 2;
+    int unknown_people = o->group_count - size, half = size + unknown_people / 2;
     int64_t id = 1;
     bool eased;
 
@@ -199,7 +199,7 @@ static void run_once(struct open_set *o, int size, uint64_t *random)
 /* --- figures --- */
 
 struct figures {
-    int strangers, known;
+    int unknown_people, known;
     double named, missed, wrong; /* shares: of strangers, of known, of known */
     double fixed, fixed_missed;  /* the threshold that names as many strangers, and what it misses */
 };
@@ -212,9 +212,9 @@ static int nearer_first(const void *a, const void *b)
 }
 
 /* The largest threshold that names no larger share of the strangers; the list is sorted. */
-static double threshold_for(const struct open_set *o, int strangers, double share, int known, double *missed)
+static double threshold_for(const struct open_set *o, int unknown_people, double share, int known, double *missed)
 {
-    int allowed = (int)floor(share * strangers + 1e-9), seen = 0, found = 0;
+    int allowed = (int)floor(share * unknown_people + 1e-9), seen = 0, found = 0;
     double threshold = 0;
 
     for (int i = 0; i < o->count; i++) {
@@ -237,17 +237,17 @@ static struct figures figures_of(struct open_set *o)
         const struct attempt *out = &o->outcomes[i];
 
         f.known += out->known;
-        f.strangers += !out->known;
+        f.unknown_people += !out->known;
         named += !out->known && out->named;
         missed += out->known && !out->right;
         wrong += out->known && out->named && !out->right;
     }
-    f.named = f.strangers ? (double)named / f.strangers : 0;
+    f.named = f.unknown_people ? (double)named / f.unknown_people : 0;
     f.missed = f.known ? (double)missed / f.known : 0;
     f.wrong = f.known ? (double)wrong / f.known : 0;
     if (o->count)
         qsort(o->outcomes, (size_t)o->count, sizeof *o->outcomes, nearer_first);
-    f.fixed = threshold_for(o, f.strangers, f.named, f.known, &f.fixed_missed);
+    f.fixed = threshold_for(o, f.unknown_people, f.named, f.known, &f.fixed_missed);
     return f;
 }
 
@@ -255,18 +255,18 @@ static void print_size(struct open_set *o, int size, const struct figures *f, bo
 {
     if (o->e->json) {
         buf_printf(&o->e->out,
-                   "%s{\"people\":%d,\"strangers\":%d,\"known\":%d,\"strangers_named\":%.5f,\"known_missed\":%.5f,"
+                   "%s{\"people\":%d,\"impostors\":%d,\"known\":%d,\"impostors_named\":%.5f,\"known_missed\":%.5f,"
                    "\"named_wrongly\":%.5f,\"fixed_threshold\":%.4f,\"fixed_known_missed\":%.5f,\"cohort\":%d,"
                    "\"by_score\":%s}",
-                   first ? "" : ",", size, f->strangers, f->known, f->named, f->missed, f->wrong, f->fixed,
+                   first ? "" : ",", size, f->unknown_people, f->known, f->named, f->missed, f->wrong, f->fixed,
                    f->fixed_missed, o->state.cohort, o->state.calibrated ? "true" : "false");
         return;
     }
     if (first)
         printf(
             "\nWho is it, or nobody we know? Two photos enrolled of each.\n"
-            "  gallery   strangers   known     named wrongly   rule             a fixed threshold that names as few\n"
-            "  people    named       missed    of the known    in force         of strangers misses\n");
+            "  gallery   impostors   known     named wrongly   rule             a fixed threshold that names as few\n"
+            "  people    named       missed    of the known    in force         of the impostors misses\n");
     printf("  %-7d   %6.2f %%    %6.2f %%  %6.2f %%        %-7s %4d     %6.2f %%   (at %.3f)\n", size, 100 * f->named,
            100 * f->missed, 100 * f->wrong, o->state.calibrated ? "cohort" : "careful", o->state.cohort,
            100 * f->fixed_missed, f->fixed);
@@ -280,12 +280,12 @@ static void print_thresholds(struct open_set *o, int size, const struct figures 
     if (e->json)
         buf_printf(&e->out, "],\"thresholds\":{\"people\":%d,\"list\":[", size);
     else
-        printf("\n  Fixed thresholds, for %d people:\n  strangers named   known missed   KITH_THRESHOLD\n", size);
+        printf("\n  Fixed thresholds, for %d people:\n  impostors named   known missed   KITH_THRESHOLD\n", size);
     for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
-        double missed, t = threshold_for(o, f->strangers, rates[i], f->known, &missed);
+        double missed, t = threshold_for(o, f->unknown_people, rates[i], f->known, &missed);
 
         if (e->json)
-            buf_printf(&e->out, "%s{\"strangers_named\":%g,\"known_missed\":%.5f,\"threshold\":%.4f}", i ? "," : "",
+            buf_printf(&e->out, "%s{\"impostors_named\":%g,\"known_missed\":%.5f,\"threshold\":%.4f}", i ? "," : "",
                        rates[i], missed, t);
         else
             printf("  %10.1f %%   %11.2f %%   %.3f\n", 100 * rates[i], 100 * missed, t);
@@ -370,10 +370,10 @@ int eval_open_set(struct evaluation *e, const char *text, int64_t repeats)
     const struct settings *s = e->in->settings;
     struct open_set o = {.e = e,
                          .policy = {.threshold = s->threshold,
-                                    .rate = s->false_name_rate,
+                                    .rate = s->fpir,
                                     .candidates = (int)s->candidates,
                                     .cohort = (int)s->cohort,
-                                    .strangers = (int)s->strangers,
+                                    .unknown_people = (int)s->unknown_faces,
                                     .memory_max = SIZE_MAX},
                          .model = {.id = e->all.model.model,
                                    .metric = e->all.model.metric,

@@ -7,7 +7,7 @@
 static void on_message(void *context, const struct bus_message *m)
 {
     struct service *v = context;
-    const char *to = hints_is_for(m->subject, m->reply, v->boot) ? "hints" : "cluster";
+    const char *to = work_queue_is_for(m->subject, m->reply, v->boot) ? "hints" : "cluster";
 
     actor_system_tell(v->system, to, &msg_bus_new(m)->head); /* a full mailbox loses it, which everybody can bear */
     driver_uv_kick(v->driver);
@@ -35,7 +35,7 @@ void bus_join(struct service *v)
     cluster_subjects(&v->texts, s->nats_prefix, v->node, subjects);
     while (subjects[count])
         count++;
-    subjects[count++] = hints_inbox(&v->texts, v->boot);
+    subjects[count++] = work_queue_inbox(&v->texts, v->boot);
     subjects[count] = NULL;
     v->bus = bus_new(&(struct bus_options){.loop = &v->loop,
                                            .servers = s->nats,

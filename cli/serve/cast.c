@@ -46,7 +46,7 @@ static void configure_recognition(struct service *v)
                                              .hints = v->s->nats[0] != 0,
                                              .ahead = 2,
                                              .lease_ms = (uint64_t)s->lease,
-                                             .poll_ms = (uint64_t)s->poll,
+                                             .poll_ms = (uint64_t)s->queue_poll,
                                              .call_ms = call_ms,
                                              .backoff_ms = (uint64_t)s->retry_backoff,
                                              .tries = s->tries,
@@ -72,7 +72,7 @@ static void configure_recognition(struct service *v)
                                               .max_faces = (uint32_t)s->max_faces,
                                               .cpu_s = (uint32_t)(s->recognize_timeout / 1000) + 1,
                                               .thread = s->isolation[0] == 't',
-                                              .network = loader_has_network(s->recognizer, s->plugin_network)},
+                                              .network = loader_has_network(s->recognizer, s->plugin_allow_net)},
                                    .roots = v->roots,
                                    .files = v->files,
                                    .workers = v->workers,
@@ -141,7 +141,7 @@ static void configure_edge(struct service *v)
                                            .max_image = (size_t)s->max_image};
     v->events = (struct events_config){.store_ms = STORE_MS,
                                        .gather_ms = 20,
-                                       .heartbeat_ms = (uint64_t)s->heartbeat,
+                                       .heartbeat_ms = (uint64_t)s->events_keepalive,
                                        .poll_ms = v->cluster ? OTHERS_MS : 0,
                                        .page = PAGE,
                                        .subscribers_max = (uint32_t)s->max_subscribers};
@@ -151,7 +151,7 @@ static void configure_edge(struct service *v)
                                            .files = v->files,
                                            .store_ms = STORE_MS,
                                            .reap_ms = (uint64_t)(s->lease / 3 > 5000 ? 5000 : s->lease / 3),
-                                           .sweep_ms = (uint64_t)s->sweep,
+                                           .sweep_ms = (uint64_t)s->spool_sweep,
                                            .prune_ms = 60000,
                                            .retry_ms = (uint64_t)s->retry_policy,
                                            .tries = s->tries,
@@ -182,18 +182,18 @@ static void configure_cluster(struct service *v)
                                        .version = KITH_VERSION,
                                        .api = &v->api_here,
                                        .boot = v->boot,
-                                       .beat_ms = (uint64_t)s->node_beat,
+                                       .beat_ms = (uint64_t)s->node_heartbeat,
                                        .timeout_ms = (uint64_t)s->node_timeout,
                                        .max_message = BUS_MESSAGE,
                                        .max_body = (size_t)s->max_image + BUS_MESSAGE,
                                        .recognizes = v->roles & ROLE_RECOGNIZER,
                                        .give_up = give_up,
                                        .context = v};
-    v->hints = (struct hints_config){.bus = &v->bus,
-                                     .prefix = s->nats_prefix,
-                                     .boot = v->boot,
-                                     .claims = v->roles & ROLE_PROCESSOR,
-                                     .max_age_ms = s->hint_age};
+    v->hints = (struct work_queue_config){.bus = &v->bus,
+                                          .prefix = s->nats_prefix,
+                                          .boot = v->boot,
+                                          .claims = v->roles & ROLE_PROCESSOR,
+                                          .max_age_ms = s->work_item_age};
 }
 
 static void configure_keys(struct service *v)
@@ -217,7 +217,7 @@ void cast_spawn(struct service *v)
         bool here;
     } cast[] = {
         {{.name = "cluster", .ops = &cluster_actor, .config = &v->nodes}, true},
-        {{.name = "hints", .ops = &hints_actor, .config = &v->hints}, bus},
+        {{.name = "hints", .ops = &work_queue_actor, .config = &v->hints}, bus},
         {{.name = "gallery", .ops = &gallery_actor, .config = &v->gallery},
          v->roles & (ROLE_RECOGNIZER | ROLE_PROCESSOR)},
         {{.name = "recognizer", .ops = &recognizer_actor, .config = &v->recognizer}, v->roles & ROLE_RECOGNIZER},
@@ -240,8 +240,8 @@ void cast_spawn(struct service *v)
     for (size_t i = 0; i < sizeof cast / sizeof cast[0]; i++) {
         struct actor_spec spec = cast[i].spec;
 
-        spec.mailbox_max = (uint32_t)v->s->mailbox;
-        spec.mailbox_max_bytes = (size_t)v->s->mailbox_bytes;
+        spec.mailbox_max = (uint32_t)v->s->mailbox_max;
+        spec.mailbox_max_bytes = (size_t)v->s->mailbox_max_bytes;
         if (cast[i].here)
             actor_spawn(v->system, &spec);
     }

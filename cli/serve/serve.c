@@ -142,15 +142,15 @@ static int open_door(struct service *v)
     struct error error;
     int code = 0;
 
-    v->door.ring = keyring_new((uint32_t)s->auth_failures);
+    v->door.ring = api_keys_new((uint32_t)s->auth_failures);
     v->door.keys = strcmp(s->auth, "keys") == 0 || (!s->auth[0] && s->api_keys_file[0]);
     if (!s->api_keys_file[0])
         return 0;
-    if (!(text = malloc(KEYRING_FILE_BYTES)))
+    if (!(text = malloc(API_KEYS_FILE_BYTES)))
         abort();
-    if (secret_read(s->api_keys_file, "KITH_API_KEYS_FILE", text, KEYRING_FILE_BYTES, &error) < 0)
+    if (secret_read(s->api_keys_file, "KITH_API_KEYS_FILE", text, API_KEYS_FILE_BYTES, &error) < 0)
         code = cli_refuse("%s", error.text);
-    else if (keyring_set_file(v->door.ring, text, &error) < 0)
+    else if (api_keys_set_file(v->door.ring, text, &error) < 0)
         code = cli_refuse("KITH_API_KEYS_FILE: %s: %s", s->api_keys_file, error.text);
     free(text);
     return code;
@@ -182,8 +182,8 @@ static int check_settings(struct service *v)
         strlen(s->nats_prefix) > 32)
         return cli_refuse("KITH_NATS_PREFIX: “%s” is not a word of at most 32 letters, digits, “-” and “_”",
                           s->nats_prefix);
-    if (s->node_timeout < 2 * s->node_beat)
-        return cli_refuse("KITH_NODE_TIMEOUT must be at least twice KITH_NODE_BEAT");
+    if (s->node_timeout < 2 * s->node_heartbeat)
+        return cli_refuse("KITH_NODE_TIMEOUT must be at least twice KITH_NODE_HEARTBEAT");
     if (s->breaker_timeout > s->breaker_timeout_max)
         return cli_refuse("KITH_BREAKER_TIMEOUT is above KITH_BREAKER_TIMEOUT_MAX");
     if (loader_find(s->recognizer, s->plugins, v->plugin, sizeof v->plugin, &error) < 0)
@@ -298,11 +298,11 @@ static void make_system(struct service *v)
     v->files = offload_new(v->system, "files", FILE_THREADS, FILE_JOBS);
     v->search = offload_new(v->system, "gallery", 1, SEARCH_JOBS);
     v->decider = decider_new(&(struct decider_policy){.threshold = s->threshold,
-                                                      .rate = s->false_name_rate,
+                                                      .rate = s->fpir,
                                                       .quality = s->naming_quality,
                                                       .candidates = (int)s->candidates,
                                                       .cohort = (int)s->cohort,
-                                                      .strangers = (int)s->strangers,
+                                                      .unknown_people = (int)s->unknown_faces,
                                                       .folder = s->data,
                                                       .memory_max = (size_t)s->gallery_memory});
     actor_spawn(v->system, &spec);
@@ -369,7 +369,7 @@ static void take_down(struct service *v)
     store_close(v->store);
     decider_free(v->decider);
     path_roots_free(v->roots);
-    keyring_free(v->door.ring);
+    api_keys_free(v->door.ring);
     log_flush();
 }
 

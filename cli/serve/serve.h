@@ -53,7 +53,7 @@ struct service {
     struct bus *bus;    /* NULL: this node is alone */
     bool cluster;       /* others may work on the same records */
     struct arena texts; /* of the bus's options */
-    struct doorkeeper door;
+    struct auth door;
     struct routes_context routes;
     const char *api_here; /* the address that the interface really has */
     int code;
@@ -73,7 +73,7 @@ struct service {
     struct events_config events;
     struct redeemer_config redeemer;
     struct cluster_config nodes;
-    struct hints_config hints;
+    struct work_queue_config hints;
     struct keys_config keys;
 };
 

@@ -23,9 +23,9 @@ SETTING(nats_nkey, text, "", 0, 0, "file of an nkey seed for the bus, instead of
 SETTING(nats_ca, text, "", 0, 0, "file of the authorities to trust; given: the bus is spoken to by TLS")
 SETTING(nats_prefix, text, "kith", 0, 0, "how subjects on the bus begin; nodes with another one are another cluster")
 SETTING(nats_buffer, size, "16MB", 65536, 1 << 30, "bytes that wait for the bus; above it messages are refused")
-SETTING(node_beat, duration, "1s", 50, 60000, "how often a node says that it is there")
+SETTING(node_heartbeat, duration, "1s", 50, 60000, "how often a node says that it is there")
 SETTING(node_timeout, duration, "4s", 200, 600000, "a node that is silent so long is gone")
-SETTING(hint_age, duration, "5m", 1000, 86400000, "a hint of the work queue older than this is dropped")
+SETTING(work_item_age, duration, "5m", 1000, 86400000, "a hint of the work queue older than this is dropped")
 SETTING(roles, text, "all", 0, 0,
         "what this node does: all, or some of receiver,processor,recognizer,frontend with commas")
 SETTING(node, text, "", 0, 0, "name of this node; empty: the host's")
@@ -45,35 +45,33 @@ SETTING(api_key, secret, "", 0, 0, "the key that they show there")
 SETTING(api_ca, text, "", 0, 0, "file of the authorities that they trust; empty: the system's")
 /* recognition */
 SETTING(recognizer, text, "dlib", 0, 0, "dlib, lbph, grpc, or the path of a plug-in's shared object")
-SETTING(plugin_network, choice, "off", "off,on", 0,
+SETTING(plugin_allow_net, choice, "off", "off,on", 0,
         "on: the plug-in's workers may connect to other machines; the grpc recogniser always may")
 SETTING(plugins, text, "", 0, 0, "folder of the plug-ins; empty: beside the program")
 SETTING(models, text, "./models", 0, 0, "folder of the model files")
-SETTING(network, choice, "onednn", "onednn,dlib", 0,
+SETTING(inference, choice, "onednn", "onednn,dlib", 0,
         "what the dlib recogniser's network runs on; onednn: with Winograd convolutions where the CPU has AVX2; "
         "dlib: its own, slower, the reference")
 SETTING(detector, choice, "hog", "hog,cnn,hard", 0,
         "what dlib finds faces with; cnn: slower, sees turned and covered ones; hard: both where hog sees none or "
         "small ones")
-SETTING(mirror, choice, "on", "on,off", 0, "dlib: the mean of a face's embedding and its mirror image's")
-SETTING(cascade, text, "/usr/share/opencv4/haarcascades/haarcascade_frontalface_alt2.xml", 0, 0,
+SETTING(flip_augment, choice, "on", "on,off", 0, "dlib: the mean of a face's embedding and its mirror image's")
+SETTING(lbph_cascade, text, "/usr/share/opencv4/haarcascades/haarcascade_frontalface_alt2.xml", 0, 0,
         "OpenCV cascade that the lbph recogniser detects with")
 SETTING(grpc_address, text, "", 0, 0, "host:port of the remote recogniser that grpc asks; it speaks face.proto")
 SETTING(grpc_timeout, duration, "10s", 1, 3600000, "how long that one may take for one answer")
 SETTING(grpc_ca, text, "", 0, 0, "file of the authorities to trust; given: that one is spoken to by TLS")
-SETTING(
-    instructions, choice, "auto", "auto,avx512,avx2,plain", 0,
-    "highest set of vector instructions that is used; auto: all that the CPU has. For tests and for nodes that must "
-    "use the same")
+SETTING(instructions, choice, "auto", "auto,avx512,avx2,plain", 0,
+        "highest set of vector instructions that is used; auto: the best of this CPU")
 SETTING(workers, count, "0", 0, 256, "recognition workers; 0: one for each core")
 SETTING(isolation, choice, "process", "process,thread", 0,
         "process: each worker in a sandbox; thread: in this process, for a trusted plug-in")
 SETTING(threshold, number, "-1", -1, 1e9, "largest distance that counts as the same person; -1: the recogniser's own")
-SETTING(false_name_rate, number, "0.01", 0, 0.5,
-        "share of strangers that may get a name, when KITH_THRESHOLD is not given; 0: the recogniser's own threshold")
-SETTING(cohort, count, "1000", 200, 100000, "faces of different strangers that a likeness is measured against")
-SETTING(strangers, count, "20000", 200, 10000000,
-        "unknown faces that are remembered, so that a stranger is known again; the newest")
+SETTING(fpir, number, "0.01", 0, 0.5,
+        "false positive identification rate: the share of people who are not enrolled that may get a name, when "
+        "KITH_THRESHOLD is not given; 0: the recogniser's own threshold")
+SETTING(cohort, count, "1000", 200, 100000, "faces of different unknown people that scores are normalised with")
+SETTING(unknown_faces, count, "20000", 200, 10000000, "unknown faces kept for re-identification, the newest")
 SETTING(gallery_memory, size, "64MB", 1 << 20, 1LL << 40,
         "embeddings in memory; those of a larger gallery lie in a file in the data folder, the search is as exact")
 SETTING(naming_quality, number, "0", 0, 1,
@@ -99,13 +97,13 @@ SETTING(tries, count, "5", 1, 1000, "tries of an image before infrastructure fai
 SETTING(retry_backoff, duration, "2s", 1, 3600000, "wait before the second try; doubles with each")
 SETTING(poison_crashes, count, "3", 1, 100, "an image that killed so many workers is failed as poison")
 SETTING(quarantine, duration, "1h", 0, 1000000000, "how long the bytes of a poison image are refused")
-SETTING(poll, duration, "1s", 1, 3600000, "how often the table is looked at for work that nobody announced")
+SETTING(queue_poll, duration, "1s", 1, 3600000, "how often the table is looked at for work that nobody announced")
 SETTING(breaker_failures, count, "5", 1, 1000, "infrastructure failures in a row that open the breaker")
 SETTING(breaker_timeout, duration, "10s", 1, 3600000, "how long the breaker stays open before its first health check")
 SETTING(breaker_timeout_max, duration, "5m", 1, 86400000, "ceiling of that wait, which doubles with each failed check")
 SETTING(retry_policy, duration, "0s", 0, 2147483647, "failed images are put back this often; 0: only when asked")
 SETTING(orphan_age, duration, "1h", 1, 2147483647, "an uploaded file that no image speaks of is removed after this")
-SETTING(sweep, duration, "10s", 1, 86400000,
+SETTING(spool_sweep, duration, "10s", 1, 86400000,
         "how often one of the spool's 256 folders is looked through for such files")
 SETTING(events_keep, count, "1000000", 100, 1000000000, "events kept for subscribers that reconnect")
 /* limits of the edge */
@@ -117,15 +115,15 @@ SETTING(max_connections, count, "4096", 1, 60000, "connections at once")
 SETTING(max_connections_per_address, count, "1024", 1, 60000, "connections at once from one address")
 SETTING(max_requests, count, "20000", 1, 1000000, "requests under way at once")
 SETTING(max_subscribers, count, "256", 1, 60000, "event streams at once")
-SETTING(heartbeat, duration, "10s", 10, 3600000,
+SETTING(events_keepalive, duration, "10s", 10, 3600000,
         "an idle event stream gets a sign of life this often; one who has left is noticed by it")
 SETTING(idle_timeout, duration, "15s", 10, 3600000, "a connection without progress is cut off after this")
 SETTING(min_rate, size, "1KB", 1, 1 << 30, "bytes a second that count as progress of an upload or a download")
 SETTING(max_resets, count, "100", 1, 1000000, "requests cancelled in a second before a connection is cut off")
 SETTING(request_timeout, duration, "30s", 10, 3600000, "how long a request may wait for its answer")
 SETTING(shutdown_grace, duration, "10s", 0, 600000, "how long SIGTERM waits for work in flight")
-SETTING(mailbox, count, "65536", 64, 10000000, "messages that wait for one actor before it says 503")
-SETTING(mailbox_bytes, size, "128MB", 65536, 1LL << 40, "and their bytes")
+SETTING(mailbox_max, count, "65536", 64, 10000000, "messages that wait for one actor before it says 503")
+SETTING(mailbox_max_bytes, size, "128MB", 65536, 1LL << 40, "and their bytes")
 SETTING(queue_limit, count, "100000000", 1, 1LL << 60, "images that may wait in the table before 503")
 /* what it says */
 SETTING(log_level, choice, "info", "debug,info,warn,error", 0, "least important line that is logged")

@@ -9,7 +9,7 @@
 
 struct cohort {
     uint32_t metric;
-    int dimension, max, count, strangers;
+    int dimension, max, count, unknown_people;
     float *faces;
     double *distances; /* room for a measurement */
 };
@@ -44,9 +44,9 @@ int cohort_count(const struct cohort *c)
     return c->count;
 }
 
-int cohort_strangers(const struct cohort *c)
+int cohort_unknown_people(const struct cohort *c)
 {
-    return c->strangers;
+    return c->unknown_people;
 }
 
 const float *cohort_face(const struct cohort *c, int i)
@@ -56,33 +56,33 @@ const float *cohort_face(const struct cohort *c, int i)
 
 /* One face of each person of a shelf, of all or of every so many-th. A person's is the slot that leads their circle:
  * the one with the smallest number, found without a list of people. */
-static void take(struct cohort *c, struct shelf *s)
+static void take(struct cohort *c, struct template_set *s)
 {
-    size_t people = s ? shelf_people(s) : 0, room = (size_t)(c->max - c->count), seen = 0, taken = 0;
+    size_t people = s ? template_set_people(s) : 0, room = (size_t)(c->max - c->count), seen = 0, taken = 0;
 
     room = room < people ? room : people;
-    for (size_t i = 0; people && i < shelf_count(s) && taken < room; i++) {
-        size_t next = shelf_next_of(s, i);
+    for (size_t i = 0; people && i < template_set_count(s) && taken < room; i++) {
+        size_t next = template_set_next_of(s, i);
 
         while (next > i)
-            next = shelf_next_of(s, next);
+            next = template_set_next_of(s, next);
         if (next != i)
             continue; /* not the first of that person */
         seen++;
         if ((seen - 1) * room / people == seen * room / people)
             continue;
-        memcpy(c->faces + (size_t)c->count * (size_t)c->dimension, shelf_embedding(s, i),
+        memcpy(c->faces + (size_t)c->count * (size_t)c->dimension, template_set_embedding(s, i),
                (size_t)c->dimension * sizeof(float));
         c->count++;
         taken++;
     }
 }
 
-void cohort_fill(struct cohort *c, struct shelf *strangers, struct shelf *people)
+void cohort_fill(struct cohort *c, struct template_set *unknown_people, struct template_set *people)
 {
     c->count = 0;
-    take(c, strangers);
-    c->strangers = c->count;
+    take(c, unknown_people);
+    c->unknown_people = c->count;
     take(c, people);
 }
 

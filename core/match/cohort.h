@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 struct cohort;
-struct shelf;
+struct template_set;
 
 enum {
     COHORT_NEAREST = 200,
@@ -32,12 +32,12 @@ struct normal { /* of the distances to the nearest of the cohort */
 struct cohort *cohort_new(uint32_t metric, int dimension, int max);
 void cohort_free(struct cohort *c);
 int cohort_count(const struct cohort *c);
-int cohort_strangers(const struct cohort *c); /* the first so many are of the strangers' shelf */
+int cohort_unknown_people(const struct cohort *c); /* the first so many are of the strangers' shelf */
 const float *cohort_face(const struct cohort *c, int i);
 
 /* Fills it anew: one face of each stranger (spread evenly over them), then, as far as there is room, one of each person
  * enrolled. Either shelf may be NULL. */
-void cohort_fill(struct cohort *c, struct shelf *strangers, struct shelf *people);
+void cohort_fill(struct cohort *c, struct template_set *unknown_people, struct template_set *people);
 
 /* False: there are too few, or they are all alike. `same`: one nearer than this may be the same person. */
 bool cohort_measure(struct cohort *c, const float *probe, double same, struct normal *out);

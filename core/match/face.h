@@ -23,8 +23,8 @@ struct candidate {
 enum decision_rule {
     DECIDED_BY_NONE, /* a person named it, or nothing is known of the reasons */
     DECIDED_BY_FIXED,
-    DECIDED_BY_CAREFUL,
-    DECIDED_BY_RATE,
+    DECIDED_BY_FALLBACK,
+    DECIDED_BY_FPIR,
     DECIDED_BY_DENIAL,  /* a counter-example is nearer */
     DECIDED_BY_QUALITY, /* the picture of the face is too bad */
     DECIDED_BY_LABEL,   /* the recogniser compared by itself */
@@ -60,7 +60,7 @@ struct face {
     double distance, similarity;
     const struct candidate *candidates; /* nearest first */
     int candidate_count;
-    int64_t stranger; /* which of the strangers, of a face nobody knows; 0: none, or not said yet */
+    int64_t unknown_person; /* which of the strangers, of a face nobody knows; 0: none, or not said yet */
     struct decision decision;
 };
 

@@ -9,7 +9,7 @@
 struct place {
     struct place *next;
     enum index_kind kind;
-    struct shelf *shelf;
+    struct template_set *shelf;
 };
 
 struct gallery_index {
@@ -33,7 +33,7 @@ void gallery_index_clear(struct gallery_index *g)
 {
     for (struct place *p = g->places, *next; p; p = next) {
         next = p->next;
-        shelf_free(p->shelf);
+        template_set_free(p->shelf);
         free(p);
     }
     g->places = NULL;
@@ -46,17 +46,19 @@ void gallery_index_free(struct gallery_index *g)
     free(g);
 }
 
-struct shelf *gallery_index_shelf(const struct gallery_index *g, enum index_kind kind, const char *model, int dimension)
+struct template_set *gallery_index_template_set(const struct gallery_index *g, enum index_kind kind, const char *model,
+                                                int dimension)
 {
     for (struct place *p = g->places; p; p = p->next)
-        if (p->kind == kind && shelf_dimension(p->shelf) == dimension && strcmp(shelf_model(p->shelf), model) == 0)
+        if (p->kind == kind && template_set_dimension(p->shelf) == dimension &&
+            strcmp(template_set_model(p->shelf), model) == 0)
             return p->shelf;
     return NULL;
 }
 
 void gallery_index_add(struct gallery_index *g, enum index_kind kind, const struct template *t)
 {
-    struct shelf *shelf = gallery_index_shelf(g, kind, t->model, t->dimension);
+    struct template_set *shelf = gallery_index_template_set(g, kind, t->model, t->dimension);
     struct place *p;
 
     if (!embedding_is_sane(0, t->embedding, t->dimension))
@@ -65,24 +67,24 @@ void gallery_index_add(struct gallery_index *g, enum index_kind kind, const stru
         p = calloc(1, sizeof *p);
         if (!p)
             abort();
-        shelf = p->shelf = shelf_new(t->model, t->dimension, g->folder, g->memory_max);
+        shelf = p->shelf = template_set_new(t->model, t->dimension, g->folder, g->memory_max);
         p->kind = kind;
         p->next = g->places;
         g->places = p;
     }
-    shelf_add(shelf, t->id, t->person, t->embedding);
+    template_set_add(shelf, t->id, t->person, t->embedding);
 }
 
 void gallery_index_remove_person(struct gallery_index *g, int64_t person)
 {
     for (struct place *p = g->places; p; p = p->next)
-        shelf_remove_person(p->shelf, person);
+        template_set_remove_person(p->shelf, person);
 }
 
 void gallery_index_remove_template(struct gallery_index *g, int64_t id)
 {
     for (struct place *p = g->places; p; p = p->next)
-        shelf_remove(p->shelf, id);
+        template_set_remove(p->shelf, id);
 }
 
 size_t gallery_index_size(const struct gallery_index *g)
@@ -90,7 +92,7 @@ size_t gallery_index_size(const struct gallery_index *g)
     size_t n = 0;
 
     for (struct place *p = g->places; p; p = p->next)
-        n += p->kind == INDEX_TEMPLATES ? shelf_count(p->shelf) : 0;
+        n += p->kind == INDEX_TEMPLATES ? template_set_count(p->shelf) : 0;
     return n;
 }
 
@@ -99,6 +101,6 @@ size_t gallery_index_memory(const struct gallery_index *g)
     size_t n = 0;
 
     for (struct place *p = g->places; p; p = p->next)
-        n += shelf_memory(p->shelf);
+        n += template_set_memory(p->shelf);
     return n;
 }

@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-struct shelf;
+struct template_set;
 struct gallery_index;
 
 enum index_kind {
@@ -28,7 +28,7 @@ size_t gallery_index_size(const struct gallery_index *g);   /* templates */
 size_t gallery_index_memory(const struct gallery_index *g); /* bytes */
 
 /* The shelf of a model, or NULL when nobody has been enrolled with it. */
-struct shelf *gallery_index_shelf(const struct gallery_index *g, enum index_kind kind, const char *model,
-                                  int dimension);
+struct template_set *gallery_index_template_set(const struct gallery_index *g, enum index_kind kind, const char *model,
+                                                int dimension);
 
 #endif

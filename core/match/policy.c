@@ -16,13 +16,13 @@ struct decider *decider_new(const struct decider_policy *policy)
     return d;
 }
 
-static void background_free(struct background *b)
+static void impostor_model_free(struct impostor_model *b)
 {
-    strangers_free(b->strangers);
+    unknown_people_free(b->unknown_people);
     cohort_free(b->cohort);
     free(b->best);
     free(b->model);
-    *b = (struct background){0};
+    *b = (struct impostor_model){0};
 }
 
 void decider_free(struct decider *d)
@@ -37,7 +37,7 @@ void decider_free(struct decider *d)
 void decider_clear(struct decider *d)
 {
     for (int i = 0; i < MODELS_MAX; i++)
-        background_free(&d->backgrounds[i]);
+        impostor_model_free(&d->backgrounds[i]);
     d->asked_last = NULL;
     gallery_index_clear(d->index);
 }
@@ -52,29 +52,29 @@ struct decider_state decider_state(const struct decider *d)
     return d->asked_last ? d->asked_last->state : (struct decider_state){0};
 }
 
-struct shelf *decider_shelf(const struct decider *d, const struct decider_model *m, enum index_kind kind)
+struct template_set *decider_template_set(const struct decider *d, const struct decider_model *m, enum index_kind kind)
 {
-    return gallery_index_shelf(d->index, kind, m->id, m->dimension);
+    return gallery_index_template_set(d->index, kind, m->id, m->dimension);
 }
 
 /* The more people there are the more often one of them is near by chance: of ten times as many, from a tenth less far.
  * A rule of thumb for the time before anything is known; its figures are round on purpose. */
-static double careful_threshold(const struct decider_model *m, double people)
+static double fallback_threshold(const struct decider_model *m, double people)
 {
     double share = 0.9 - 0.1 * log10(fmax(1, people / 10));
 
     return m->threshold * fmax(share, 0.65);
 }
 
-static bool is_of(const struct background *b, const struct decider_model *m)
+static bool is_of(const struct impostor_model *b, const struct decider_model *m)
 {
     return b->model && strcmp(b->model, m->id) == 0 && b->dimension == m->dimension && b->metric == m->metric;
 }
 
 /* That of the model, or a new one, in the place of the one that was not asked for the longest. */
-static struct background *find_background(struct decider *d, const struct decider_model *m)
+static struct impostor_model *find_background(struct decider *d, const struct decider_model *m)
 {
-    struct background *oldest = &d->backgrounds[0];
+    struct impostor_model *oldest = &d->backgrounds[0];
 
     for (int i = 0; i < MODELS_MAX; i++) {
         if (is_of(&d->backgrounds[i], m))
@@ -82,40 +82,40 @@ static struct background *find_background(struct decider *d, const struct decide
         if (d->backgrounds[i].asked < oldest->asked)
             oldest = &d->backgrounds[i];
     }
-    background_free(oldest);
+    impostor_model_free(oldest);
     oldest->model = must(strdup(m->id));
     oldest->metric = m->metric;
     oldest->dimension = m->dimension;
-    oldest->strangers = strangers_new(m->id, m->metric, m->dimension, d->policy.strangers);
+    oldest->unknown_people = unknown_people_new(m->id, m->metric, m->dimension, d->policy.unknown_people);
     oldest->cohort = cohort_new(m->metric, m->dimension, d->policy.cohort);
     return oldest;
 }
 
-struct background *decider_background(struct decider *d, const struct decider_model *m)
+struct impostor_model *decider_impostor_model(struct decider *d, const struct decider_model *m)
 {
-    struct shelf *people = decider_shelf(d, m, INDEX_TEMPLATES);
-    struct background *b = find_background(d, m);
+    struct template_set *people = decider_template_set(d, m, INDEX_TEMPLATES);
+    struct impostor_model *b = find_background(d, m);
 
     b->asked = ++d->asks;
-    b->state.people = people ? (int)shelf_people(people) : 0;
-    b->state.strangers = (int)shelf_people(strangers_shelf(b->strangers));
+    b->state.people = people ? (int)template_set_people(people) : 0;
+    b->state.unknown_people = (int)template_set_people(unknown_people_shelf(b->unknown_people));
     b->state.threshold = d->policy.threshold >= 0 ? d->policy.threshold
-                         : d->policy.rate > 0     ? careful_threshold(m, b->state.people)
+                         : d->policy.rate > 0     ? fallback_threshold(m, b->state.people)
                                                   : m->threshold;
     return d->asked_last = b;
 }
 
-struct likeness_view decider_view(const struct decider *d, const struct background *b, const struct decider_model *m,
-                                  struct shelf *people, const float *probe)
+struct score_norm_view decider_view(const struct decider *d, const struct impostor_model *b,
+                                    const struct decider_model *m, struct template_set *people, const float *probe)
 {
     bool by_score = d->policy.threshold < 0 && d->policy.rate > 0 && cohort_count(b->cohort) >= COHORT_LEAST;
-    struct likeness_view v = {.metric = m->metric,
-                              .same = m->threshold,
-                              .people = people,
-                              .cohort = by_score ? b->cohort : NULL,
-                              .probe = probe};
+    struct score_norm_view v = {.metric = m->metric,
+                                .same = m->threshold,
+                                .people = people,
+                                .cohort = by_score ? b->cohort : NULL,
+                                .probe = probe};
 
-    likeness_look(&v);
+    score_norm_look(&v);
     return v;
 }
 
@@ -123,22 +123,22 @@ struct likeness_view decider_view(const struct decider *d, const struct backgrou
 
 struct judged {
     struct candidate candidate;
-    struct likeness like;
+    struct score_norm like;
     bool denied, near; /* near: within the recogniser's own threshold */
 };
 
 static bool is_denied(const struct decider *d, const struct decider_model *m, const float *probe, int64_t person,
                       double distance)
 {
-    struct shelf *counters = decider_shelf(d, m, INDEX_COUNTERS);
-    size_t first = counters ? shelf_find(counters, person) : SIZE_MAX, slot = first;
+    struct template_set *counters = decider_template_set(d, m, INDEX_COUNTERS);
+    size_t first = counters ? template_set_find(counters, person) : SIZE_MAX, slot = first;
 
     if (first == SIZE_MAX)
         return false;
     do {
-        if (embedding_distance(m->metric, probe, shelf_embedding(counters, slot), m->dimension) <= distance)
+        if (embedding_distance(m->metric, probe, template_set_embedding(counters, slot), m->dimension) <= distance)
             return true;
-        slot = shelf_next_of(counters, slot);
+        slot = template_set_next_of(counters, slot);
     } while (slot != first);
     return false;
 }
@@ -149,12 +149,12 @@ static double similarity_of_score(double score, double needed)
     return 1 / (1 + exp(-0.6 * (score - needed)));
 }
 
-static void judge(const struct decider *d, const struct background *b, const struct decider_model *m,
-                  const struct likeness_view *v, const struct hit *hit, struct judged *out)
+static void judge(const struct decider *d, const struct impostor_model *b, const struct decider_model *m,
+                  const struct score_norm_view *v, const struct hit *hit, struct judged *out)
 {
     bool by_score = v->measured && b->state.calibrated;
 
-    out->like = likeness_of(v, hit, b->state.needed);
+    out->like = score_norm_of(v, hit, b->state.needed);
     out->like.scored &= by_score;
     out->candidate.person = hit->person;
     out->candidate.distance = hit->distance;
@@ -177,28 +177,29 @@ static int most_similar_first(const void *a, const void *b)
 }
 
 /* Of the rule, and what would have been enough for the best candidate. */
-static void explain(const struct decider *d, const struct background *b, const struct judged *best, struct face *f)
+static void explain(const struct decider *d, const struct impostor_model *b, const struct judged *best, struct face *f)
 {
     struct decision *why = &f->decision;
 
     *why = (struct decision){.people = b->state.people, .cohort = cohort_count(b->cohort)};
     if (best && best->like.scored) {
-        why->rule = DECIDED_BY_RATE;
+        why->rule = DECIDED_BY_FPIR;
         why->score = best->like.score;
         why->needed = b->state.needed;
         why->mean = best->like.to_mean;
         why->threshold = best->like.threshold;
     } else {
-        why->rule = d->policy.threshold < 0 && d->policy.rate > 0 ? DECIDED_BY_CAREFUL : DECIDED_BY_FIXED;
+        why->rule = d->policy.threshold < 0 && d->policy.rate > 0 ? DECIDED_BY_FALLBACK : DECIDED_BY_FIXED;
         why->mean = best ? best->like.distance : 0;
         why->threshold = b->state.threshold;
     }
 }
 
-static void decide_one(const struct decider *d, const struct background *b, const struct decider_model *m,
-                       struct shelf *people, const struct hit *hits, int count, struct face *f, struct arena *arena)
+static void decide_one(const struct decider *d, const struct impostor_model *b, const struct decider_model *m,
+                       struct template_set *people, const struct hit *hits, int count, struct face *f,
+                       struct arena *arena)
 {
-    struct likeness_view v = decider_view(d, b, m, people, f->embedding);
+    struct score_norm_view v = decider_view(d, b, m, people, f->embedding);
     struct judged *list = must(calloc((size_t)count + 1, sizeof *list));
     struct candidate *candidates = arena_alloc(arena, (size_t)count * sizeof *candidates + 1);
     int64_t denied = 0;
@@ -240,12 +241,12 @@ void decider_decide(struct decider *d, const struct decider_model *m, struct fac
                     struct arena *const *arenas, int count)
 {
     int max = d->policy.candidates > CANDIDATES_LOOKED_AT ? d->policy.candidates : CANDIDATES_LOOKED_AT, n = 0;
-    struct shelf *people = decider_shelf(d, m, INDEX_TEMPLATES);
+    struct template_set *people = decider_template_set(d, m, INDEX_TEMPLATES);
     const float **probes = must(calloc((size_t)count + 1, sizeof *probes));
     struct hit *room = must(calloc((size_t)count * (size_t)max + 1, sizeof *room));
     struct hit **hits = must(calloc((size_t)count + 1, sizeof *hits));
     int *found = must(calloc((size_t)count + 1, sizeof *found)), at = 0;
-    struct background *b = decider_background(d, m);
+    struct impostor_model *b = decider_impostor_model(d, m);
 
     for (int i = 0; i < count; i++) {
         faces[i]->person = PERSON_UNKNOWN;
@@ -257,7 +258,7 @@ void decider_decide(struct decider *d, const struct decider_model *m, struct fac
         probes[n++] = faces[i]->embedding;
     }
     if (people)
-        shelf_search(people, m->metric, probes, n, hits, found, max);
+        template_set_search(people, m->metric, probes, n, hits, found, max);
     for (int i = 0; i < count; i++)
         if (is_ours(m, faces[i])) {
             decide_one(d, b, m, people, hits[at], found[at], faces[i], arenas[i]);
@@ -271,36 +272,37 @@ void decider_decide(struct decider *d, const struct decider_model *m, struct fac
 
 bool decider_denies(struct decider *d, const struct decider_model *m, const struct face *face, int64_t person)
 {
-    struct shelf *people = decider_shelf(d, m, INDEX_TEMPLATES);
-    size_t first = people && is_ours(m, face) ? shelf_find(people, person) : SIZE_MAX, slot = first;
+    struct template_set *people = decider_template_set(d, m, INDEX_TEMPLATES);
+    size_t first = people && is_ours(m, face) ? template_set_find(people, person) : SIZE_MAX, slot = first;
     double distance = INFINITY;
 
     if (!is_ours(m, face))
         return false;
     for (bool more = first != SIZE_MAX; more; more = slot != first) {
-        distance =
-            fmin(distance, embedding_distance(m->metric, face->embedding, shelf_embedding(people, slot), m->dimension));
-        slot = shelf_next_of(people, slot);
+        distance = fmin(distance, embedding_distance(m->metric, face->embedding, template_set_embedding(people, slot),
+                                                     m->dimension));
+        slot = template_set_next_of(people, slot);
     }
     return is_denied(d, m, face->embedding, person, distance);
 }
 
 /* --- strangers --- */
 
-int64_t decider_meet(struct decider *d, const struct decider_model *m, int64_t face, int64_t stranger,
+int64_t decider_meet(struct decider *d, const struct decider_model *m, int64_t face, int64_t unknown_person,
                      const float *embedding)
 {
-    struct background *b;
+    struct impostor_model *b;
 
     if (!embedding_is_sane(m->metric, embedding, m->dimension))
         return 0;
-    b = decider_background(d, m);
-    return strangers_meet(b->strangers, careful_threshold(m, b->state.strangers), face, stranger, embedding);
+    b = decider_impostor_model(d, m);
+    return unknown_people_meet(b->unknown_people, fallback_threshold(m, b->state.unknown_people), face, unknown_person,
+                               embedding);
 }
 
 void decider_forget(struct decider *d, int64_t face)
 {
     for (int i = 0; i < MODELS_MAX; i++)
-        if (d->backgrounds[i].strangers)
-            strangers_forget(d->backgrounds[i].strangers, face);
+        if (d->backgrounds[i].unknown_people)
+            unknown_people_forget(d->backgrounds[i].unknown_people, face);
 }

@@ -3,7 +3,7 @@
  *   fixed     KITH_THRESHOLD is given: the nearest template decides.
  *   careful   too few faces are known to tell what strangers look like: a fixed threshold well below the
  *             recogniser's own, and lower the more people there are.
- *   rate      KITH_FALSE_NAME_RATE: the score among the cohort (cohort.h) must be above what the best of all people
+ *   rate      KITH_FPIR: the score among the cohort (cohort.h) must be above what the best of all people
  *             reaches for a stranger in all but that share of the cases (calibrate.h). It follows from faces of this
  *             installation alone, and rises as the gallery grows.
  *
@@ -24,7 +24,7 @@ struct decider_policy {
     double threshold; /* below 0: none was given */
     double rate;      /* of strangers that may get a name; 0: the recogniser's own threshold decides */
     double quality;   /* faces below it get no name */
-    int candidates, cohort, strangers;
+    int candidates, cohort, unknown_people;
     const char *folder; /* as of gallery_index_new() */
     size_t memory_max;
 };
@@ -53,7 +53,7 @@ bool decider_denies(struct decider *d, const struct decider_model *model, const 
 /* A face that nobody knows is remembered: so strangers are known again, and the cohort has its faces. `stranger`: which
  * one it is, 0 when that is not known yet. Returns which one it is: the one who was nearest, or a new one, called by
  * the face's own id. */
-int64_t decider_meet(struct decider *d, const struct decider_model *model, int64_t face, int64_t stranger,
+int64_t decider_meet(struct decider *d, const struct decider_model *model, int64_t face, int64_t unknown_person,
                      const float *embedding);
 void decider_forget(struct decider *d, int64_t face);
 
@@ -62,7 +62,7 @@ void decider_forget(struct decider *d, int64_t face);
 bool decider_refresh(struct decider *d, const struct decider_model *model, bool *eased);
 
 struct decider_state { /* what is in force, for people and metrics */
-    int people, cohort, strangers;
+    int people, cohort, unknown_people;
     bool calibrated;
     double needed;    /* the score */
     double threshold; /* that is used without a score */

@@ -12,35 +12,35 @@ enum {
     MODELS_MAX = 4            /* that are remembered at once: nodes of a cluster may differ for a while */
 };
 
-struct background { /* what is known of strangers, by one model's embeddings */
-    char *model;    /* NULL: of none yet */
+struct impostor_model { /* what is known of strangers, by one model's embeddings */
+    char *model;        /* NULL: of none yet */
     uint32_t metric;
     int dimension;
     uint64_t asked; /* when it was asked for last */
-    struct strangers *strangers;
+    struct unknown_people *unknown_people;
     struct cohort *cohort;
     struct decider_state state;
     /* The calibration under way, and what the last one was made of. */
     double *best;
     int done, count;
     bool running;
-    size_t strangers_then, people_then;
+    size_t unknown_people_then, people_then;
 };
 
 struct decider {
     struct decider_policy policy;
     struct gallery_index *index;
-    struct background backgrounds[MODELS_MAX], *asked_last;
+    struct impostor_model backgrounds[MODELS_MAX], *asked_last;
     uint64_t asks;
 };
 
-struct shelf *decider_shelf(const struct decider *d, const struct decider_model *m, enum index_kind kind);
+struct template_set *decider_template_set(const struct decider *d, const struct decider_model *m, enum index_kind kind);
 
 /* The model's, up to date with people and strangers; valid until another model is asked for. */
-struct background *decider_background(struct decider *d, const struct decider_model *m);
+struct impostor_model *decider_impostor_model(struct decider *d, const struct decider_model *m);
 
 /* From where this probe is looked at: with the cohort, if scores count. */
-struct likeness_view decider_view(const struct decider *d, const struct background *b, const struct decider_model *m,
-                                  struct shelf *people, const float *probe);
+struct score_norm_view decider_view(const struct decider *d, const struct impostor_model *b,
+                                    const struct decider_model *m, struct template_set *people, const float *probe);
 
 #endif

@@ -16,17 +16,18 @@ static bool changed_enough(size_t now, size_t then)
     return now > then ? now - then > then / 20 : then - now > then / 20;
 }
 
-static bool begin_refresh(const struct decider *d, struct background *b, struct shelf *people)
+static bool begin_refresh(const struct decider *d, struct impostor_model *b, struct template_set *people)
 {
-    struct shelf *strangers = strangers_shelf(b->strangers);
-    size_t have = people ? shelf_count(people) : 0;
+    struct template_set *unknown_people = unknown_people_shelf(b->unknown_people);
+    size_t have = people ? template_set_count(people) : 0;
 
     if (d->policy.threshold >= 0 || d->policy.rate <= 0 ||
-        (!changed_enough(shelf_people(strangers), b->strangers_then) && !changed_enough(have, b->people_then)))
+        (!changed_enough(template_set_people(unknown_people), b->unknown_people_then) &&
+         !changed_enough(have, b->people_then)))
         return false;
-    b->strangers_then = shelf_people(strangers);
+    b->unknown_people_then = template_set_people(unknown_people);
     b->people_then = have;
-    cohort_fill(b->cohort, strangers, people);
+    cohort_fill(b->cohort, unknown_people, people);
     b->state.cohort = cohort_count(b->cohort);
     b->done = b->count = 0;
     if (!b->best)
@@ -35,19 +36,19 @@ static bool begin_refresh(const struct decider *d, struct background *b, struct 
 }
 
 /* The best score that this face, which is nobody's, or `own`'s, reaches among the others. */
-static void measure_stranger(const struct decider *d, struct background *b, const struct decider_model *m,
-                             struct shelf *people, const float *embedding, int64_t own)
+static void measure_unknown_person(const struct decider *d, struct impostor_model *b, const struct decider_model *m,
+                                   struct template_set *people, const float *embedding, int64_t own)
 {
     struct hit list[CANDIDATES_LOOKED_AT + 1], *hits = list;
     float *probe = must(malloc((size_t)m->dimension * sizeof(float)));
     const float *probes = memcpy(probe, embedding, (size_t)m->dimension * sizeof(float));
-    struct likeness_view v = decider_view(d, b, m, people, probe);
+    struct score_norm_view v = decider_view(d, b, m, people, probe);
     double best = -INFINITY;
     int found;
 
-    shelf_search(people, m->metric, &probes, 1, &hits, &found, CANDIDATES_LOOKED_AT + 1);
+    template_set_search(people, m->metric, &probes, 1, &hits, &found, CANDIDATES_LOOKED_AT + 1);
     for (int i = 0; v.measured && i < found; i++) {
-        struct likeness like = likeness_of(&v, &list[i], 0);
+        struct score_norm like = score_norm_of(&v, &list[i], 0);
 
         if (list[i].person != own && like.scored)
             best = fmax(best, like.score);
@@ -58,18 +59,19 @@ static void measure_stranger(const struct decider *d, struct background *b, cons
 }
 
 /* Probes are the cohort's strangers, then templates spread evenly over the gallery, each against all but its own. */
-static bool measure_next(const struct decider *d, struct background *b, const struct decider_model *m,
-                         struct shelf *people)
+static bool measure_next(const struct decider *d, struct impostor_model *b, const struct decider_model *m,
+                         struct template_set *people)
 {
-    int strangers = cohort_strangers(b->cohort) < PROBES_MAX ? cohort_strangers(b->cohort) : PROBES_MAX;
-    size_t have = shelf_count(people), enrolled = have < PROBES_MAX ? have : PROBES_MAX;
+    int unknown_people = cohort_unknown_people(b->cohort) < PROBES_MAX ? cohort_unknown_people(b->cohort) : PROBES_MAX;
+    size_t have = template_set_count(people), enrolled = have < PROBES_MAX ? have : PROBES_MAX;
 
-    if (b->done < strangers) {
-        measure_stranger(d, b, m, people, cohort_face(b->cohort, b->done), 0);
-    } else if ((size_t)(b->done - strangers) < enrolled && b->state.people > 1) {
-        size_t slot = (size_t)(b->done - strangers) * have / enrolled;
+    if (b->done < unknown_people) {
+        measure_unknown_person(d, b, m, people, cohort_face(b->cohort, b->done), 0);
+    } else if ((size_t)(b->done - unknown_people) < enrolled && b->state.people > 1) {
+        size_t slot = (size_t)(b->done - unknown_people) * have / enrolled;
 
-        measure_stranger(d, b, m, people, shelf_embedding(people, slot), shelf_person(people, slot));
+        measure_unknown_person(d, b, m, people, template_set_embedding(people, slot),
+                               template_set_person(people, slot));
     } else {
         return false;
     }
@@ -77,7 +79,7 @@ static bool measure_next(const struct decider *d, struct background *b, const st
     return true;
 }
 
-static bool end_refresh(const struct decider *d, struct background *b)
+static bool end_refresh(const struct decider *d, struct impostor_model *b)
 {
     enum { FULL = 1000 };
     struct decider_state before = b->state;
@@ -94,8 +96,8 @@ static bool end_refresh(const struct decider *d, struct background *b)
 
 bool decider_refresh(struct decider *d, const struct decider_model *m, bool *eased)
 {
-    struct shelf *people = decider_shelf(d, m, INDEX_TEMPLATES);
-    struct background *b = decider_background(d, m);
+    struct template_set *people = decider_template_set(d, m, INDEX_TEMPLATES);
+    struct impostor_model *b = decider_impostor_model(d, m);
 
     *eased = false;
     if (!b->running && !begin_refresh(d, b, people))

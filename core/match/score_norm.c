@@ -10,7 +10,7 @@
  * enrolled under the wrong name, shall not pull. */
 enum { MEAN_OF = 4 };
 
-void likeness_look(struct likeness_view *v)
+void score_norm_look(struct score_norm_view *v)
 {
     v->measured = v->cohort && cohort_measure(v->cohort, v->probe, v->same * LIKENESS_SAME, &v->around);
 }
@@ -37,20 +37,21 @@ static void insert(struct nearest *n, size_t slot, double distance)
 }
 
 /* The mean of the person's templates around the one that was hit, into `mean`. */
-static void local_mean(const struct likeness_view *v, const struct hit *hit, float *mean)
+static void local_mean(const struct score_norm_view *v, const struct hit *hit, float *mean)
 {
-    int dimension = shelf_dimension(v->people), used = 1;
+    int dimension = template_set_dimension(v->people), used = 1;
     struct nearest n = {0};
     float *first = malloc((size_t)dimension * sizeof(float));
 
     if (!first)
         abort();
-    for (size_t slot = shelf_next_of(v->people, hit->slot); slot != hit->slot; slot = shelf_next_of(v->people, slot))
-        insert(&n, slot, embedding_distance(v->metric, v->probe, shelf_embedding(v->people, slot), dimension));
-    memcpy(first, shelf_embedding(v->people, hit->slot), (size_t)dimension * sizeof(float));
+    for (size_t slot = template_set_next_of(v->people, hit->slot); slot != hit->slot;
+         slot = template_set_next_of(v->people, slot))
+        insert(&n, slot, embedding_distance(v->metric, v->probe, template_set_embedding(v->people, slot), dimension));
+    memcpy(first, template_set_embedding(v->people, hit->slot), (size_t)dimension * sizeof(float));
     memcpy(mean, first, (size_t)dimension * sizeof(float));
     for (int i = 0; i < n.count && used < MEAN_OF; i++) {
-        const float *e = shelf_embedding(v->people, n.slots[i]);
+        const float *e = template_set_embedding(v->people, n.slots[i]);
 
         if (embedding_distance(v->metric, first, e, dimension) > v->same)
             continue;
@@ -63,10 +64,10 @@ static void local_mean(const struct likeness_view *v, const struct hit *hit, flo
     free(first);
 }
 
-struct likeness likeness_of(const struct likeness_view *v, const struct hit *hit, double needed)
+struct score_norm score_norm_of(const struct score_norm_view *v, const struct hit *hit, double needed)
 {
-    int dimension = shelf_dimension(v->people);
-    struct likeness like = {.distance = hit->distance};
+    int dimension = template_set_dimension(v->people);
+    struct score_norm like = {.distance = hit->distance};
     float *mean = malloc((size_t)dimension * sizeof(float));
     struct normal person;
 

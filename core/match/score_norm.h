@@ -6,7 +6,7 @@
 #include "core/match/cohort.h"
 #include "core/match/template_set.h"
 
-struct likeness {
+struct score_norm {
     double distance;  /* to the nearest template */
     double to_mean;   /* to the mean of the nearest templates that are alike: what the score is of */
     double score;     /* cohort.h; 0 without a cohort */
@@ -14,13 +14,13 @@ struct likeness {
     bool scored;
 };
 
-struct likeness_view { /* from where it is looked at: a probe and what it is compared with */
+struct score_norm_view { /* from where it is looked at: a probe and what it is compared with */
     uint32_t metric;
     double same; /* the recogniser's threshold: templates nearer than this to each other are alike */
-    struct shelf *people;
+    struct template_set *people;
     struct cohort *cohort; /* NULL: no score */
     const float *probe;
-    struct normal around; /* of the probe's, by likeness_look */
+    struct normal around; /* of the probe's, by score_norm_look */
     bool measured;
 };
 
@@ -28,8 +28,8 @@ struct likeness_view { /* from where it is looked at: a probe and what it is com
 #define LIKENESS_SAME 0.92
 
 /* Measures the probe; the view is then good for any number of people. */
-void likeness_look(struct likeness_view *v);
+void score_norm_look(struct score_norm_view *v);
 /* Of the person of a hit. `needed`: the score that counts, for `threshold`. */
-struct likeness likeness_of(const struct likeness_view *v, const struct hit *hit, double needed);
+struct score_norm score_norm_of(const struct score_norm_view *v, const struct hit *hit, double needed);
 
 #endif

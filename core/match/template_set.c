@@ -17,92 +17,92 @@ enum {
     REGRID_BELOW = 1 << 18 /* a gallery of that size knows what range its numbers have */
 };
 
-struct shelf {
+struct template_set {
     char *model;
     int dimension;
     size_t count, capacity;
     int64_t *ids, last_id; /* last_id: the largest: what is above it is new, without a look at the others */
-    struct owners *owners;
-    struct rows *rows;
-    struct codes *codes; /* NULL: none yet, or of no use for the metric */
-    size_t gridded;      /* templates that the codes' range was made for */
-    uint32_t metric;     /* that the codes are for */
-    float *unit;         /* one row, for the cosine */
+    struct slot_index *owners;
+    struct embedding_store *rows;
+    struct quantizer *codes; /* NULL: none yet, or of no use for the metric */
+    size_t gridded;          /* templates that the codes' range was made for */
+    uint32_t metric;         /* that the codes are for */
+    float *unit;             /* one row, for the cosine */
 };
 
-struct shelf *shelf_new(const char *model, int dimension, const char *folder, size_t memory_max)
+struct template_set *template_set_new(const char *model, int dimension, const char *folder, size_t memory_max)
 {
-    struct shelf *s = must(calloc(1, sizeof *s));
+    struct template_set *s = must(calloc(1, sizeof *s));
 
     s->model = must(strdup(model));
     s->dimension = dimension;
-    s->owners = owners_new();
-    s->rows = rows_new(dimension, folder, memory_max);
+    s->owners = slot_index_new();
+    s->rows = embedding_store_new(dimension, folder, memory_max);
     s->unit = must(malloc((size_t)dimension * sizeof(float)));
     return s;
 }
 
-void shelf_free(struct shelf *s)
+void template_set_free(struct template_set *s)
 {
-    codes_free(s->codes);
-    rows_free(s->rows);
-    owners_free(s->owners);
+    quantizer_free(s->codes);
+    embedding_store_free(s->rows);
+    slot_index_free(s->owners);
     free(s->ids);
     free(s->unit);
     free(s->model);
     free(s);
 }
 
-const char *shelf_model(const struct shelf *s)
+const char *template_set_model(const struct template_set *s)
 {
     return s->model;
 }
 
-int shelf_dimension(const struct shelf *s)
+int template_set_dimension(const struct template_set *s)
 {
     return s->dimension;
 }
 
-size_t shelf_count(const struct shelf *s)
+size_t template_set_count(const struct template_set *s)
 {
     return s->count;
 }
 
-size_t shelf_people(const struct shelf *s)
+size_t template_set_people(const struct template_set *s)
 {
-    return owners_people(s->owners);
+    return slot_index_people(s->owners);
 }
 
-size_t shelf_memory(const struct shelf *s)
+size_t template_set_memory(const struct template_set *s)
 {
-    return rows_in_memory(s->rows) + owners_bytes(s->owners) + s->capacity * sizeof *s->ids +
-           (s->codes ? codes_bytes(s->codes) : 0);
+    return embedding_store_in_memory(s->rows) + slot_index_bytes(s->owners) + s->capacity * sizeof *s->ids +
+           (s->codes ? quantizer_bytes(s->codes) : 0);
 }
 
-const float *shelf_embedding(struct shelf *s, size_t slot)
+const float *template_set_embedding(struct template_set *s, size_t slot)
 {
-    return rows_get(s->rows, slot);
+    return embedding_store_get(s->rows, slot);
 }
 
-int64_t shelf_person(const struct shelf *s, size_t slot)
+int64_t template_set_person(const struct template_set *s, size_t slot)
 {
-    return owners_of(s->owners, slot);
+    return slot_index_of(s->owners, slot);
 }
 
-size_t shelf_next_of(const struct shelf *s, size_t slot)
+size_t template_set_next_of(const struct template_set *s, size_t slot)
 {
-    return owners_next(s->owners, slot);
+    return slot_index_next(s->owners, slot);
 }
 
-size_t shelf_find(const struct shelf *s, int64_t person)
+size_t template_set_find(const struct template_set *s, int64_t person)
 {
-    return owners_find(s->owners, person);
+    return slot_index_find(s->owners, person);
 }
 
 /* --- codes --- */
 
 /* By the cosine only directions count, and for those |a - b|^2 = 2 (1 - cos). */
-static const float *coded_form(struct shelf *s, const float *e)
+static const float *coded_form(struct template_set *s, const float *e)
 {
     float norm = 0;
 
@@ -118,44 +118,44 @@ static const float *coded_form(struct shelf *s, const float *e)
 
 /* Three and a bit standard deviations: 4 bits are worth the most then (the error of a uniform quantiser of 16 steps
  * for a normal distribution is smallest at ±2.7; more costs little and leaves fewer outside). */
-static float range_of(struct shelf *s, float *centre)
+static float range_of(struct template_set *s, float *centre)
 {
     enum { SAMPLE = 4096 };
     const size_t step = s->count / SAMPLE + 1, n = (s->count + step - 1) / step;
     double sum = 0;
 
     for (size_t i = 0; i < s->count; i += step) {
-        const float *e = coded_form(s, rows_get(s->rows, i));
+        const float *e = coded_form(s, embedding_store_get(s->rows, i));
 
         for (int d = 0; d < s->dimension; d++)
             centre[d] += e[d] / (float)n;
     }
     for (size_t i = 0; i < s->count; i += step)
-        sum += (double)embedding_squared(coded_form(s, rows_get(s->rows, i)), centre, s->dimension);
+        sum += (double)embedding_squared(coded_form(s, embedding_store_get(s->rows, i)), centre, s->dimension);
     return sum > 0 ? 3.2f * (float)sqrt(sum / (double)n / s->dimension) : 1;
 }
 
-static void encode_all(struct shelf *s)
+static void encode_all(struct template_set *s)
 {
     float *centre = must(calloc((size_t)s->dimension + 1, sizeof(float))), range = range_of(s, centre);
 
-    codes_free(s->codes);
-    s->codes = codes_new(s->dimension, centre, range);
+    quantizer_free(s->codes);
+    s->codes = quantizer_new(s->dimension, centre, range);
     free(centre);
     s->gridded = s->count;
     for (size_t i = 0; i < s->count; i++)
-        codes_add(s->codes, coded_form(s, rows_get(s->rows, i)));
+        quantizer_add(s->codes, coded_form(s, embedding_store_get(s->rows, i)));
 }
 
 /* Codes are made at the first search, which knows the metric, and made anew while a growing gallery still teaches what
  * range its numbers have. */
-static void refresh_codes(struct shelf *s, uint32_t metric)
+static void refresh_codes(struct template_set *s, uint32_t metric)
 {
     bool other = s->metric != metric;
 
     s->metric = metric;
     if (metric == METRIC_CHI_SQUARE || s->count < CODED_FROM) {
-        codes_free(s->codes);
+        quantizer_free(s->codes);
         s->codes = NULL;
     } else if (!s->codes || other || (s->count > 4 * s->gridded && s->gridded < REGRID_BELOW)) {
         encode_all(s);
@@ -164,7 +164,7 @@ static void refresh_codes(struct shelf *s, uint32_t metric)
 
 /* --- changes --- */
 
-static size_t find_id(const struct shelf *s, int64_t id)
+static size_t find_id(const struct template_set *s, int64_t id)
 {
     for (size_t i = 0; i < s->count; i++)
         if (s->ids[i] == id)
@@ -172,14 +172,14 @@ static size_t find_id(const struct shelf *s, int64_t id)
     return SIZE_MAX;
 }
 
-int64_t shelf_owner_of_id(const struct shelf *s, int64_t id)
+int64_t template_set_owner_of_id(const struct template_set *s, int64_t id)
 {
     size_t i = id <= s->last_id ? find_id(s, id) : SIZE_MAX;
 
-    return i == SIZE_MAX ? 0 : owners_of(s->owners, i);
+    return i == SIZE_MAX ? 0 : slot_index_of(s->owners, i);
 }
 
-bool shelf_add(struct shelf *s, int64_t id, int64_t person, const float *embedding)
+bool template_set_add(struct template_set *s, int64_t id, int64_t person, const float *embedding)
 {
     /* Ids mostly grow; one that another node took earlier and committed later comes below. */
     if (id <= s->last_id && find_id(s, id) != SIZE_MAX)
@@ -191,33 +191,33 @@ bool shelf_add(struct shelf *s, int64_t id, int64_t person, const float *embeddi
         s->ids = must(realloc(s->ids, s->capacity * sizeof *s->ids));
     }
     s->ids[s->count] = id;
-    owners_add(s->owners, person);
-    rows_add(s->rows, embedding);
+    slot_index_add(s->owners, person);
+    embedding_store_add(s->rows, embedding);
     if (s->codes)
-        codes_add(s->codes, coded_form(s, embedding));
+        quantizer_add(s->codes, coded_form(s, embedding));
     s->count++;
     return true;
 }
 
-static void remove_slot(struct shelf *s, size_t i)
+static void remove_slot(struct template_set *s, size_t i)
 {
     size_t last = --s->count;
 
     s->ids[i] = s->ids[last];
-    owners_take_last(s->owners, i);
+    slot_index_take_last(s->owners, i);
     if (i != last) {
         float *copy = must(malloc((size_t)s->dimension * sizeof(float)));
 
-        memcpy(copy, rows_get(s->rows, last), (size_t)s->dimension * sizeof(float));
-        rows_set(s->rows, i, copy);
+        memcpy(copy, embedding_store_get(s->rows, last), (size_t)s->dimension * sizeof(float));
+        embedding_store_set(s->rows, i, copy);
         free(copy);
     }
-    rows_drop_last(s->rows);
+    embedding_store_drop_last(s->rows);
     if (s->codes)
-        codes_take_last(s->codes, i);
+        quantizer_take_last(s->codes, i);
 }
 
-bool shelf_remove(struct shelf *s, int64_t id)
+bool template_set_remove(struct template_set *s, int64_t id)
 {
     size_t i = find_id(s, id);
 
@@ -226,18 +226,18 @@ bool shelf_remove(struct shelf *s, int64_t id)
     return i != SIZE_MAX;
 }
 
-void shelf_remove_person(struct shelf *s, int64_t person)
+void template_set_remove_person(struct template_set *s, int64_t person)
 {
     size_t i;
 
-    while ((i = owners_find(s->owners, person)) != SIZE_MAX)
+    while ((i = slot_index_find(s->owners, person)) != SIZE_MAX)
         remove_slot(s, i);
 }
 
 /* --- the search --- */
 
-void shelf_search(struct shelf *s, uint32_t metric, const float *const *probes, int count, struct hit *const *hits,
-                  int *found, int max)
+void template_set_search(struct template_set *s, uint32_t metric, const float *const *probes, int count,
+                         struct hit *const *hits, int *found, int max)
 {
     const size_t dimension = (size_t)s->dimension;
     float *room = must(malloc(((size_t)count * dimension + 1) * sizeof(float)));

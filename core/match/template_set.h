@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct shelf;
+struct template_set;
 
 struct hit { /* a person, by the nearest of their templates */
     int64_t person;
@@ -14,36 +14,36 @@ struct hit { /* a person, by the nearest of their templates */
     double distance;
 };
 
-/* `folder` (or NULL) and `memory_max` as of rows_new(). */
-struct shelf *shelf_new(const char *model, int dimension, const char *folder, size_t memory_max);
-void shelf_free(struct shelf *s);
+/* `folder` (or NULL) and `memory_max` as of embedding_store_new(). */
+struct template_set *template_set_new(const char *model, int dimension, const char *folder, size_t memory_max);
+void template_set_free(struct template_set *s);
 
-const char *shelf_model(const struct shelf *s);
-int shelf_dimension(const struct shelf *s);
-size_t shelf_count(const struct shelf *s);  /* templates */
-size_t shelf_people(const struct shelf *s); /* those who have one */
-size_t shelf_memory(const struct shelf *s); /* bytes */
+const char *template_set_model(const struct template_set *s);
+int template_set_dimension(const struct template_set *s);
+size_t template_set_count(const struct template_set *s);  /* templates */
+size_t template_set_people(const struct template_set *s); /* those who have one */
+size_t template_set_memory(const struct template_set *s); /* bytes */
 
 /* Copies the embedding; false: one of that id is there already. */
-bool shelf_add(struct shelf *s, int64_t id, int64_t person, const float *embedding);
-bool shelf_remove(struct shelf *s, int64_t id);
-void shelf_remove_person(struct shelf *s, int64_t person);
+bool template_set_add(struct template_set *s, int64_t id, int64_t person, const float *embedding);
+bool template_set_remove(struct template_set *s, int64_t id);
+void template_set_remove_person(struct template_set *s, int64_t person);
 
 /* The person of the template of that id, or 0. */
-int64_t shelf_owner_of_id(const struct shelf *s, int64_t id);
+int64_t template_set_owner_of_id(const struct template_set *s, int64_t id);
 
 /* The nearest people to each of `count` probes, one hit each by their nearest template, nearest first: those that a
  * comparison with every template would find. hits[i] has room for `max`; found[i] gets how many there are. `metric` is
  * one of enum match_metric, the same at every call. */
-void shelf_search(struct shelf *s, uint32_t metric, const float *const *probes, int count, struct hit *const *hits,
-                  int *found, int max);
+void template_set_search(struct template_set *s, uint32_t metric, const float *const *probes, int count,
+                         struct hit *const *hits, int *found, int max);
 
 /* The embedding in a slot; valid until the next call. */
-const float *shelf_embedding(struct shelf *s, size_t slot);
-int64_t shelf_person(const struct shelf *s, size_t slot);
+const float *template_set_embedding(struct template_set *s, size_t slot);
+int64_t template_set_person(const struct template_set *s, size_t slot);
 /* The next template of the same person; after the last comes the first again. */
-size_t shelf_next_of(const struct shelf *s, size_t slot);
+size_t template_set_next_of(const struct template_set *s, size_t slot);
 /* A slot of that person's, or SIZE_MAX. */
-size_t shelf_find(const struct shelf *s, int64_t person);
+size_t template_set_find(const struct template_set *s, int64_t person);
 
 #endif

@@ -4,17 +4,18 @@
 
 #include <stdint.h>
 
-struct shelf;
-struct strangers;
+struct template_set;
+struct unknown_people;
 
-struct strangers *strangers_new(const char *model, uint32_t metric, int dimension, int max);
-void strangers_free(struct strangers *s);
+struct unknown_people *unknown_people_new(const char *model, uint32_t metric, int dimension, int max);
+void unknown_people_free(struct unknown_people *s);
 
 /* Remembers a face; beyond the maximum the oldest is forgotten. `stranger`: whose it is, or 0: the nearest one's within
  * `threshold`, or a new one's, called by the face. Returns whose. A face that is there already stays whose it is. */
-int64_t strangers_meet(struct strangers *s, double threshold, int64_t face, int64_t stranger, const float *embedding);
-void strangers_forget(struct strangers *s, int64_t face);
+int64_t unknown_people_meet(struct unknown_people *s, double threshold, int64_t face, int64_t unknown_person,
+                            const float *embedding);
+void unknown_people_forget(struct unknown_people *s, int64_t face);
 
-struct shelf *strangers_shelf(struct strangers *s); /* “person”: the stranger */
+struct template_set *unknown_people_shelf(struct unknown_people *s); /* “person”: the stranger */
 
 #endif

@@ -114,7 +114,7 @@ enum store_message {
     STORE_PHOTO_ADD,
     STORE_PHOTO_DELETE,
     STORE_NAME_FACE,
-    STORE_NAME_STRANGER,
+    STORE_NAME_UNKNOWN_PERSON,
     STORE_DENY_FACE,
     STORE_RESOLVE,
     STORE_KNOWN_FILE,
@@ -134,7 +134,7 @@ enum store_message {
     STORE_HAND_PHOTOS,
     STORE_UNKNOWN_FACES,
     STORE_PERSON_FACES,
-    STORE_STRANGERS,
+    STORE_UNKNOWN_PEOPLE,
     STORE_FACE,
     STORE_KNOWN_FILES,
     STORE_PATH_IN_USE,
@@ -257,7 +257,7 @@ struct store_name_face { /* NAME_FACE; NAME_STRANGER: all faces of a stranger, a
 
 struct resolved { /* a face that was `was` (PERSON_UNKNOWN, or somebody it is not) and is `person` now */
     int64_t face, image, was, person;
-    int64_t stranger; /* of one that stays unknown: which stranger it is, and nothing else changes */
+    int64_t unknown_person; /* of one that stays unknown: which stranger it is, and nothing else changes */
     double distance, similarity;
     const struct candidate *candidates;
     int candidate_count;
@@ -291,7 +291,7 @@ struct store_prune {
     int64_t events_keep, idempotency_before_ms;
 };
 
-struct stranger { /* who was seen and has no name */
+struct unknown_person { /* who was seen and has no name */
     int64_t id, faces;
     int64_t face, image; /* one of them */
 };
@@ -316,8 +316,8 @@ struct store_reply {
     int change_count;
     struct event *events;
     int event_count;
-    struct stranger *strangers;
-    int stranger_count;
+    struct unknown_person *unknown_people;
+    int unknown_person_count;
     struct known_file *files;
     int file_count;
     int64_t tally[IMAGE_STATUSES], unknown;         /* rows by status; unknown ones are among the pending */

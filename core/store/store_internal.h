@@ -72,7 +72,7 @@ void op_moved(struct op *op, int from_status, int from_verdict, int to_status, i
     "i.finished_at, i.spooled, NULL, i.trace"
 #define FACE_COLUMNS                                                                                                   \
     "f.id, f.image_id, f.x, f.y, f.width, f.height, f.landmarks, f.quality, f.model, f.embedding, f.person, "          \
-    "f.distance, f.similarity, f.candidates, p.name, f.stranger, f.decision"
+    "f.distance, f.similarity, f.candidates, p.name, f.unknown_person, f.decision"
 
 int op_submit(struct op *op, const struct msg *m);
 /* The same for many requests at once; each reply says what became of its own. */
@@ -89,7 +89,7 @@ int op_person_delete(struct op *op, const struct msg *m);
 int op_photo_add(struct op *op, const struct msg *m);
 int op_photo_delete(struct op *op, const struct msg *m);
 int op_name_face(struct op *op, const struct msg *m);
-int op_name_stranger(struct op *op, const struct msg *m);
+int op_name_unknown_person(struct op *op, const struct msg *m);
 int op_deny_face(struct op *op, const struct msg *m);
 int op_resolve(struct op *op, const struct msg *m);
 int op_known_file(struct op *op, const struct msg *m);
@@ -109,7 +109,7 @@ int op_photo_person(struct op *op, const struct msg *m);
 int op_hand_photos(struct op *op, const struct msg *m);
 int op_unknown_faces(struct op *op, const struct msg *m);
 int op_person_faces(struct op *op, const struct msg *m);
-int op_strangers(struct op *op, const struct msg *m);
+int op_unknown_people(struct op *op, const struct msg *m);
 int op_face(struct op *op, const struct msg *m);
 int op_known_files(struct op *op, const struct msg *m);
 int op_path_in_use(struct op *op, const struct msg *m);

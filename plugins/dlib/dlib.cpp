@@ -66,8 +66,8 @@ void *open_instance(const kith_settings *settings, char *error, size_t error_siz
         embedder_options options;
 
         cpu::limit(setting(settings, "instructions", "auto"));
-        options.mirror = std::strcmp(setting(settings, "mirror", "on"), "on") == 0;
-        options.reference = std::strcmp(setting(settings, "network", "onednn"), "dlib") == 0;
+        options.mirror = std::strcmp(setting(settings, "flip_augment", "on"), "on") == 0;
+        options.reference = std::strcmp(setting(settings, "inference", "onednn"), "dlib") == 0;
         load(me->points_of, folder + "/shape_predictor_5_face_landmarks.dat");
         me->net = std::make_unique<embedder>(folder + "/dlib_face_recognition_resnet_model_v1.dat", options);
         me->see = std::make_unique<detector>(eyes_of(setting(settings, "detector", "hog")), folder);

@@ -19,7 +19,7 @@ int loader_check(const struct kith_recognizer *r, struct error *error);
 int loader_find(const char *recognizer, const char *folder, char *file, size_t file_size, struct error *error);
 
 /* Whether that recogniser's workers may connect to others: our own `grpc` always, one of somebody else's when the
- * setting (KITH_PLUGIN_NETWORK) says "on". */
+ * setting (KITH_PLUGIN_ALLOW_NET) says "on". */
 bool loader_has_network(const char *recognizer, const char *setting);
 
 #endif

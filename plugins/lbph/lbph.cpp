@@ -48,11 +48,11 @@ void *open_instance(const kith_settings *settings, char *error, size_t error_siz
 {
     try {
         auto me = std::make_unique<instance>();
-        const std::string file = setting(settings, "cascade", "");
+        const std::string file = setting(settings, "lbph_cascade", "");
 
         cv::setNumThreads(1);
         if (!me->cascade.load(file)) {
-            say(error, error_size, ("cannot read the cascade " + file + " (KITH_CASCADE)").c_str());
+            say(error, error_size, ("cannot read the cascade " + file + " (KITH_LBPH_CASCADE)").c_str());
             return nullptr;
         }
         me->min_face = std::atof(setting(settings, "min_face", "40"));

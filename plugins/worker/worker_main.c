@@ -126,7 +126,7 @@ static int start(struct server *s)
     if (!(s->plugin = loader_open(file, &error)))
         return refuse(s, error.text);
     if ((s->plugin->needs & KITH_NEEDS_NETWORK) && !s->config.network)
-        return refuse(s, "this recogniser needs the network; say KITH_PLUGIN_NETWORK=on if it may have it");
+        return refuse(s, "this recogniser needs the network; say KITH_PLUGIN_ALLOW_NET=on if it may have it");
     if (!(s->instance = s->plugin->open(&settings, words, sizeof words)))
         return refuse(s, words[0] ? words : "the recogniser cannot start and does not say why");
     if (s->config.sandbox && sandbox_close(s->config.network, &error) < 0)

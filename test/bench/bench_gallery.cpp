@@ -89,15 +89,15 @@ samples make(bool flat, size_t count, size_t probes)
     world w(flat);
     samples s{std::vector<float>(count * DIMENSION), std::vector<float>(probes * DIMENSION)};
     std::vector<float> people((count / VIEWS + 1) * DIMENSION);
-    float stranger[DIMENSION];
+    float unknown_person[DIMENSION];
 
     for (size_t i = 0; i * DIMENSION < people.size(); i++)
         w.person(&people[i * DIMENSION]);
     for (size_t i = 0; i < count; i++)
         w.view(&people[i / VIEWS * DIMENSION], &s.templates[i * DIMENSION]);
     for (size_t i = 0; i < probes; i++) {
-        w.person(stranger);
-        w.view(i % 2 ? stranger : &people[i * 7919 % (count / VIEWS) * DIMENSION], &s.probes[i * DIMENSION]);
+        w.person(unknown_person);
+        w.view(i % 2 ? unknown_person : &people[i * 7919 % (count / VIEWS) * DIMENSION], &s.probes[i * DIMENSION]);
     }
     return s;
 }
@@ -111,7 +111,7 @@ double median(std::vector<double> v)
 }
 
 // A template is its own person here: so all three answer the same question.
-answers search_ours(shelf *s, const samples &x, size_t batch, double *ms)
+answers search_ours(struct template_set *s, const samples &x, size_t batch, double *ms)
 {
     const size_t probes = x.probes.size() / DIMENSION;
     answers out;
@@ -128,7 +128,7 @@ answers search_ours(shelf *s, const samples &x, size_t batch, double *ms)
             from[i] = &x.probes[(at + static_cast<size_t>(i)) * DIMENSION];
         }
         const double begun = now_ms();
-        shelf_search(s, KITH_METRIC_L2, from, n, lists, found, TOP);
+        template_set_search(s, KITH_METRIC_L2, from, n, lists, found, TOP);
         took.push_back((now_ms() - begun) / n);
         for (int i = 0; i < n; i++) {
             out.emplace_back();
@@ -220,17 +220,17 @@ void run(bool flat, size_t count, size_t probes, const char *folder, const char 
     const samples x = make(flat, count, probes);
     double before = resident_mb(), load, one, many, brute, faiss_one, faiss_many;
     const double begun = now_ms();
-    shelf *s = shelf_new("bench", DIMENSION, folder, static_cast<size_t>(64) << 20);
+    struct template_set *s = template_set_new("bench", DIMENSION, folder, static_cast<size_t>(64) << 20);
 
     for (size_t i = 0; i < count; i++)
-        shelf_add(s, static_cast<int64_t>(i) + 1, static_cast<int64_t>(i) + 1, &x.templates[i * DIMENSION]);
+        template_set_add(s, static_cast<int64_t>(i) + 1, static_cast<int64_t>(i) + 1, &x.templates[i * DIMENSION]);
     search_ours(s, {{}, {x.probes.begin(), x.probes.begin() + DIMENSION}}, 1, &one); // the first makes the codes
     load = now_ms() - begun;
     const double memory = resident_mb() - before;
     const answers ours = search_ours(s, x, 1, &one), batched = search_ours(s, x, BATCH, &many);
     const answers plain = search_plain(x, &brute);
 
-    shelf_free(s);
+    template_set_free(s);
     faiss::IndexFlatL2 index(DIMENSION);
     index.add(static_cast<faiss::Index::idx_t>(count), x.templates.data());
     const answers theirs = search_faiss(index, x, 1, &faiss_one);

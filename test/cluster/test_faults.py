@@ -114,13 +114,13 @@ def test_nats_is_away_for_a_while(world, three, load, how):
     for node in three:
         until(lambda: node.metric('kith_bus_connected') == 1, 'the bus to come back')
     settle(world, load)
-    given = sum(n.metric('kith_hints_taken_total') for n in three)
+    given = sum(n.metric('kith_queue_consumed_total') for n in three)
     extra = [three[0].picture(f'extra{n}.png', n, 9, 9) for n in range(30)]
 
     def hints_flow():
         if extra:
             world.submit(three[0], extra.pop())
-        return sum(n.metric('kith_hints_taken_total') for n in three) > given
+        return sum(n.metric('kith_queue_consumed_total') for n in three) > given
     until(hints_flow, 'hints to flow again')
 
 
@@ -224,7 +224,7 @@ def test_a_claimer_that_sleeps_for_two_leases_changes_nothing(world):
 
 def test_claimers_race_for_each_image_and_one_has_it(world):
     """[21] No hints, only looks at the table, as often as they can."""
-    nodes = [world.start(name, nats='', poll='5ms') for name in 'abc']
+    nodes = [world.start(name, nats='', queue_poll='5ms') for name in 'abc']
     for n in range(400):
         nodes[0].picture(f'{n}.png', n % 250, n // 250, 6)
     for n in range(400):
@@ -248,7 +248,7 @@ def test_hints_doubled_reordered_and_of_nothing(world, three):
     bus.publish('kith.hints', b'not a number')
     bus.flush()
     world.all_ended()
-    until(lambda: sum(n.metric('kith_hints_taken_total') for n in three) >= 20 * 42, 'all hints to be taken')
+    until(lambda: sum(n.metric('kith_queue_consumed_total') for n in three) >= 20 * 42, 'all hints to be taken')
     world.check()
     world.check_finishes()
     assert {r[0] for r in world.mariadb.rows('SELECT attempt FROM images')} == {'1'}
@@ -278,7 +278,7 @@ def test_what_no_node_would_say_harms_nobody(world):
                                  envelope(type=1, id=1, body=presence, **say)]):  # a duplicate
         bus.publish('kith.node.a' if n % 2 else 'kith.presence', rubbish)
     bus.flush()
-    until(lambda: a.metric('kith_cluster_unknown_total') >= 4 and a.metric('kith_cluster_duplicates_total') >= 1)
+    until(lambda: a.metric('kith_cluster_undecodable_total') >= 4 and a.metric('kith_cluster_duplicates_total') >= 1)
     number, = world.submit(a, a.picture('a.png', 1, 1, 1))
     assert a.finished(number)['verdict'] == 'unknown'
     bus.close()

@@ -22,7 +22,7 @@ def test_one_node_with_all_roles_on_mariadb_and_nats(world):
 
     def hints_flow():  # what is posted before the queue stands goes without a hint
         world.submit(a, more.pop())
-        return a.metric('kith_hints_taken_total') > 0
+        return a.metric('kith_queue_consumed_total') > 0
     until(hints_flow, 'a hint to come through the queue', pause=0.2)
     world.all_ended()
     world.check()
@@ -125,7 +125,7 @@ def test_hints_are_spread_and_each_image_is_claimed_once(world):
     world.check()
     world.check_finishes()
     assert len(world.finishes()) == 300
-    assert all(node.metric('kith_hints_taken_total') > 10 for node in nodes)
+    assert all(node.metric('kith_queue_consumed_total') > 10 for node in nodes)
 
 
 def test_two_nodes_with_one_name(world):

@@ -26,7 +26,7 @@ def fill(folder, leave):
 
 
 def test_a_full_disk_refuses_and_recovers(small_disk, make):
-    kith = make(heartbeat='1s').start()
+    kith = make(events_keepalive='1s').start()
     kept, = kith.submit(kith.picture('a.png', 1, 2, 3))
     kith.finished(kept)
     fill(small_disk, 0)

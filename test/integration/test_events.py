@@ -36,7 +36,7 @@ def test_one_who_comes_back_misses_nothing(kith):
 
 
 def test_all_subscribers_see_the_same(make):
-    kith = make(heartbeat='50ms').start()
+    kith = make(events_keepalive='50ms').start()
     many = [Events(kith) for _ in range(20)]
     for events in many:
         events.until('breaker')

@@ -62,8 +62,8 @@ def largest_difference(some, others):
 @pytest.mark.parametrize('mirror', ['on', 'off'])
 def test_the_fast_network_says_what_dlibs_own_says(make, tmp_path, mirror):
     """On the CPU as it is, and on ones that can do less: the instructions are chosen when it starts."""
-    reference = embeddings(make, tmp_path / 'dlib', network='dlib', mirror=mirror)
-    assert largest_difference(reference, embeddings(make, tmp_path / 'fast', mirror=mirror)) < 1e-3
+    reference = embeddings(make, tmp_path / 'dlib', inference='dlib', flip_augment=mirror)
+    assert largest_difference(reference, embeddings(make, tmp_path / 'fast', flip_augment=mirror)) < 1e-3
     if mirror == 'on':
         for level in ('avx2', 'plain'):
             older = embeddings(make, tmp_path / level, instructions=level)
@@ -73,7 +73,7 @@ def test_the_fast_network_says_what_dlibs_own_says(make, tmp_path, mirror):
 def test_a_mirror_image_is_looked_at_as_well(make, tmp_path):
     """The mean of both differs from either, and a photo and its mirror image have the same."""
     image = pytest.importorskip('PIL.Image', reason='no python3-pil: deploy/setup.sh test installs it')
-    alone, both = embeddings(make, tmp_path / 'a', mirror='off'), embeddings(make, tmp_path / 'b')
+    alone, both = embeddings(make, tmp_path / 'a', flip_augment='off'), embeddings(make, tmp_path / 'b')
     assert largest_difference(alone, both) > 1e-2
     with image.open(SAMPLES / 'obama.jpg') as photo:
         photo.save(tmp_path / 'as it is.png')

@@ -291,8 +291,8 @@ def test_a_plugin_gets_the_network_only_when_it_may(make, kith_of, server):
     server.start()
     settings = {'recognizer': BUILD / 'plugins/grpc.so', 'grpc_address': f'127.0.0.1:{server.port}'}
     kith = make(**settings).start(ready=False)
-    until(lambda: 'KITH_PLUGIN_NETWORK' in kith.log(), 'the refusal')
+    until(lambda: 'KITH_PLUGIN_ALLOW_NET' in kith.log(), 'the refusal')
     kith.stop()
-    kith = make(**settings, plugin_network='on').start()
+    kith = make(**settings, plugin_allow_net='on').start()
     number, = kith.submit(kith.picture('a.png', 1, 1, 1))
     assert kith.finished(number)['verdict'] == 'unknown'

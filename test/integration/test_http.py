@@ -189,7 +189,7 @@ def test_one_who_resets_what_it_asked_is_cut_off(kith):
 
 
 def test_one_who_leaves_loses_only_the_answer(make):
-    kith = make(heartbeat='50ms').start()
+    kith = make(events_keepalive='50ms').start()
     kith.picture('a.png', 1, 2, 3)
     for n in range(20):
         client = kith.socket()

@@ -38,7 +38,7 @@ def test_the_figures_of_people_who_are_easily_told_apart(tmp_path):
     sizes = [r['people'] for r in got['identification']['galleries']]
     assert sizes == [2, 4]
     for row in got['identification']['galleries']:
-        assert row['strangers_named'] == 0 and row['known_missed'] == 0
+        assert row['impostors_named'] == 0 and row['known_missed'] == 0
     again = json.loads(run(tmp_path, 'eval', folder, '--sizes', '2,4', '--repeats', 2, '--json').stdout)
     assert again['cached'] == 32
     assert {**again, 'cached': 0, 'seconds': 0} == {**got, 'cached': 0, 'seconds': 0}

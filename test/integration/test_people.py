@@ -168,17 +168,17 @@ def test_a_stranger_is_known_again_and_named_at_once(kith):
                                        kith.picture('3.png', *GREEN))
     for number in (first, second, third):
         kith.finished(number)
-    until(lambda: all(kith.image(n)['faces'][0].get('stranger') for n in (first, second, third)), 'strangers')
-    one, two, three = (kith.image(n)['faces'][0]['stranger'] for n in (first, second, third))
+    until(lambda: all(kith.image(n)['faces'][0].get('unknown_person') for n in (first, second, third)), 'unknown_people')
+    one, two, three = (kith.image(n)['faces'][0]['unknown_person'] for n in (first, second, third))
     assert one == two != three
-    listed = kith.get('/v1/strangers').json
-    assert {(s['id'], s['faces']) for s in listed['strangers']} == {(one, 2), (three, 1)} and listed['next'] is None
-    named = kith.post(f'/v1/strangers/{one}/person', {'name': 'Blue'}).json
+    listed = kith.get('/v1/unknown').json
+    assert {(s['id'], s['faces']) for s in listed['unknown_people']} == {(one, 2), (three, 1)} and listed['next'] is None
+    named = kith.post(f'/v1/unknown/{one}/person', {'name': 'Blue'}).json
     assert named['name'] == 'Blue' and named['faces'] == 2
     assert [kith.image(n)['person'] is not None for n in (first, second, third)] == [True, True, False]
-    assert [s['id'] for s in kith.get('/v1/strangers').json['strangers']] == [three]
-    assert kith.post(f'/v1/strangers/{one}/person', {'name': 'Blue'}).status == 404
-    assert kith.post(f'/v1/strangers/{three}/person', {'name': 'Green', 'template': 'no'}).status == 400
+    assert [s['id'] for s in kith.get('/v1/unknown').json['unknown_people']] == [three]
+    assert kith.post(f'/v1/unknown/{one}/person', {'name': 'Blue'}).status == 404
+    assert kith.post(f'/v1/unknown/{three}/person', {'name': 'Green', 'template': 'no'}).status == 400
 
 
 def test_an_answer_says_why(kith):

@@ -141,7 +141,7 @@ def test_a_plugin_of_before_the_newest_members_is_loaded(make):
 
 
 def test_a_plugin_that_cannot_open_keeps_images_waiting(make):
-    kith = make(recognizer=PLUGINS / 'moody.so', cascade='refuse').start(ready=False)
+    kith = make(recognizer=PLUGINS / 'moody.so', lbph_cascade='refuse').start(ready=False)
     until(lambda: 'not in the mood' in kith.get('/readyz').text, 'the reason')
     answer = kith.post('/v1/identify', png(1, 1, 1), content_type='image/png')
     assert answer.status == 503 and 'not in the mood' in answer.json['detail']

@@ -88,11 +88,11 @@ def test_a_second_kith_on_the_same_data_is_refused(kith, tmp_path):
 def test_accepts_before_its_models_are_loaded_and_says_so(make, tmp_path):
     empty = tmp_path / 'models'
     empty.mkdir()
-    kith = make(recognizer='lbph', cascade='/no/such.xml').start(ready=False)
+    kith = make(recognizer='lbph', lbph_cascade='/no/such.xml').start(ready=False)
     kith.picture('a.png', 1, 1, 1)
     assert kith.submit('a.png') == [1]
     assert kith.get('/healthz').status == 200
-    until(lambda: 'KITH_CASCADE' in kith.get('/readyz').text, 'the reason')
+    until(lambda: 'KITH_LBPH_CASCADE' in kith.get('/readyz').text, 'the reason')
     assert kith.get('/readyz').status == 503
     assert kith.image(1)['attempts'] == 0
 

@@ -77,7 +77,7 @@ def test_same_key_same_answer_and_another_request_is_refused(kith):
 
 
 def test_an_orphan_of_the_spool_is_collected_and_others_stay(make):
-    kith = make(orphan_age='1ms', sweep='1ms').start()
+    kith = make(orphan_age='1ms', spool_sweep='1ms').start()
     kept = kith.post('/v1/images', png(9, 9, 9), content_type='image/png').json['images'][0]['path']
     orphan = kith.folder / 'data/spool/00'
     orphan.mkdir(exist_ok=True)

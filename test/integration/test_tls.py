@@ -28,7 +28,7 @@ def files(tmp_path):
 
 @pytest.fixture
 def secure(make, files):
-    kith = make(**files, heartbeat='200ms')  # by which an event stream notices that nobody is there
+    kith = make(**files, events_keepalive='200ms')  # by which an event stream notices that nobody is there
     kith.start(ready=False)
     until(lambda: ask(kith, '/readyz').startswith(b'HTTP/1.1 200'), 'kith to be ready')
     return kith

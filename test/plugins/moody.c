@@ -1,7 +1,7 @@
 /* A recogniser that behaves as the first pixel of the picture tells it: how the host's tests make it crash, hang, leak,
  * lie and try what a plug-in must not be able to do. Any other colour is its own embedding.
  *
- * With KITH_CASCADE=refuse (any setting would do) it refuses to open.
+ * With KITH_LBPH_CASCADE=refuse (any setting would do) it refuses to open.
  */
 #include "plugins/recognizer.h"
 
@@ -34,7 +34,7 @@ struct instance {
 static void *moody_open(const struct kith_settings *settings, char *error, size_t error_size)
 {
     for (const struct kith_setting *s = settings->list; s->name; s++)
-        if (strcmp(s->name, "cascade") == 0 && strcmp(s->value, "refuse") == 0) {
+        if (strcmp(s->name, "lbph_cascade") == 0 && strcmp(s->value, "refuse") == 0) {
             snprintf(error, error_size, "not in the mood");
             return NULL;
         }

@@ -44,13 +44,13 @@ static void digest_print(const char *what, uint64_t digest)
 static void digest_search(void)
 {
     static float rows[TEMPLATES][DIMENSION];
-    struct shelf *s = shelf_new("m", DIMENSION, NULL, 0);
+    struct template_set *s = template_set_new("m", DIMENSION, NULL, 0);
     uint64_t digest = 0, distances[4] = {0};
 
     for (int i = 0; i < TEMPLATES; i++) {
         for (int d = 0; d < DIMENSION; d++)
             rows[i][d] = noise();
-        shelf_add(s, i + 1, i / 2 + 1, rows[i]);
+        template_set_add(s, i + 1, i / 2 + 1, rows[i]);
         for (uint32_t metric = KITH_METRIC_L2; metric <= KITH_METRIC_CHI_SQUARE; metric++) {
             double distance = embedding_distance(metric, rows[i], rows[i / 2], DIMENSION - i % 20);
 
@@ -62,13 +62,13 @@ static void digest_search(void)
         const float *probe = rows[i * 11];
         int found;
 
-        shelf_search(s, KITH_METRIC_L2, &probe, 1, &list, &found, K);
+        template_set_search(s, KITH_METRIC_L2, &probe, 1, &list, &found, K);
         for (int k = 0; k < found; k++) {
             digest = digest_add(digest, &hits[k].person, sizeof hits[k].person);
             digest = digest_add(digest, &hits[k].distance, sizeof hits[k].distance);
         }
     }
-    shelf_free(s);
+    template_set_free(s);
     digest_print("euclidean", distances[KITH_METRIC_L2]);
     digest_print("cosine", distances[KITH_METRIC_COSINE]);
     digest_print("chi-square", distances[KITH_METRIC_CHI_SQUARE]);

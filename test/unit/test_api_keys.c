@@ -13,20 +13,20 @@ static const char file[] =
     "\n"
     "admin sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 boss # of test\n";
 
-static struct keyring_verdict look(struct keyring *k, const char *address, const char *key, uint64_t now_ms)
+static struct api_keys_verdict look(struct api_keys *k, const char *address, const char *key, uint64_t now_ms)
 {
-    return keyring_check(k, address, key, strlen(key), now_ms);
+    return api_keys_check(k, address, key, strlen(key), now_ms);
 }
 
 static void test_keys_of_a_file(void **state)
 {
-    struct keyring *k = keyring_new(3);
+    struct api_keys *k = api_keys_new(3);
     struct error error;
-    struct keyring_verdict v;
+    struct api_keys_verdict v;
 
     (void)state;
-    assert_int_equal(keyring_set_file(k, file, &error), 0);
-    assert_int_equal(keyring_count(k), 2);
+    assert_int_equal(api_keys_set_file(k, file, &error), 0);
+    assert_int_equal(api_keys_count(k), 2);
     v = look(k, "a", "0123456789abcdef", 1);
     assert_int_equal(v.result, KEY_RIGHT);
     assert_int_equal(v.roles, ACCESS_SUBMIT | ACCESS_READ);
@@ -36,26 +36,26 @@ static void test_keys_of_a_file(void **state)
     assert_int_equal(v.roles, ACCESS_ALL);
     assert_int_equal(look(k, "a", "0123456789abcdeg", 1).result, KEY_WRONG);
     assert_int_equal(look(k, "a", "", 1).result, KEY_WRONG);
-    keyring_free(k);
+    api_keys_free(k);
 }
 
 static void test_a_wrong_file_changes_nothing_and_names_the_line(void **state)
 {
     static const char *const wrong[] = {"boss 0123456789abcdef", "read", "read short", "read sha256:12",
                                         "read 0123456789abcd;f"};
-    struct keyring *k = keyring_new(3);
+    struct api_keys *k = api_keys_new(3);
     struct error error;
     char text[200];
 
     (void)state;
-    keyring_set_file(k, file, &error);
+    api_keys_set_file(k, file, &error);
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         snprintf(text, sizeof text, "read 0123456789abcdefg x\n%s\n", wrong[i]);
-        assert_int_equal(keyring_set_file(k, text, &error), -EINVAL);
+        assert_int_equal(api_keys_set_file(k, text, &error), -EINVAL);
         assert_non_null(strstr(error.text, "line 2"));
-        assert_int_equal(keyring_count(k), 2);
+        assert_int_equal(api_keys_count(k), 2);
     }
-    keyring_free(k);
+    api_keys_free(k);
 }
 
 static void test_records_take_each_others_place(void **state)
@@ -63,54 +63,54 @@ static void test_records_take_each_others_place(void **state)
     char hash[SHA256_HEX_BYTES];
     struct api_key keys[] = {{.id = 1, .name = "one", .roles = "read", .hash = hash},
                              {.id = 2, .name = "later", .roles = "emperor", .hash = hash}};
-    struct keyring *k = keyring_new(3);
+    struct api_keys *k = api_keys_new(3);
 
     (void)state;
     sha256_hex("the key itself", 14, hash);
-    keyring_set_records(k, keys, 2);
-    assert_int_equal(keyring_count(k), 1); /* a role of a later version opens nothing */
+    api_keys_set_records(k, keys, 2);
+    assert_int_equal(api_keys_count(k), 1); /* a role of a later version opens nothing */
     assert_int_equal(look(k, "a", "the key itself", 1).roles, ACCESS_READ);
-    keyring_set_records(k, NULL, 0);
+    api_keys_set_records(k, NULL, 0);
     assert_int_equal(look(k, "a", "the key itself", 1).result, KEY_WRONG);
-    keyring_free(k);
+    api_keys_free(k);
 }
 
 static void test_who_guesses_waits_and_locks_nobody_out(void **state)
 {
-    struct keyring *k = keyring_new(3);
+    struct api_keys *k = api_keys_new(3);
     struct error error;
-    struct keyring_verdict v;
+    struct api_keys_verdict v;
 
     (void)state;
-    keyring_set_file(k, file, &error);
+    api_keys_set_file(k, file, &error);
     assert_int_equal(look(k, "gate", "0123456789abcdef", 1000).result, KEY_RIGHT);
     for (int i = 0; i < 3; i++)
         assert_int_equal(look(k, "gate", "guess", 1000).result, KEY_WRONG);
     v = look(k, "gate", "guess", 31000);
-    assert_int_equal(v.result, KEY_WAIT);
+    assert_int_equal(v.result, KEY_RATE_LIMITED);
     assert_int_equal(v.wait_ms, 30000);
-    assert_int_equal(look(k, "gate", "test", 31000).result, KEY_WAIT);              /* even a lucky guess */
+    assert_int_equal(look(k, "gate", "test", 31000).result, KEY_RATE_LIMITED);      /* even a lucky guess */
     assert_int_equal(look(k, "gate", "0123456789abcdef", 31000).result, KEY_RIGHT); /* it was here before */
     assert_int_equal(look(k, "elsewhere", "test", 31000).result, KEY_RIGHT);
     assert_int_equal(look(k, "gate", "test", 62001).result, KEY_RIGHT);
-    keyring_free(k);
+    api_keys_free(k);
 }
 
 static void test_addresses_are_forgotten_in_order(void **state)
 {
-    struct keyring *k = keyring_new(1);
+    struct api_keys *k = api_keys_new(1);
     char address[32];
 
     (void)state;
     look(k, "first", "guess", 1);
-    assert_int_equal(look(k, "first", "guess", 1).result, KEY_WAIT);
+    assert_int_equal(look(k, "first", "guess", 1).result, KEY_RATE_LIMITED);
     for (int i = 0; i < 20000; i++) {
         snprintf(address, sizeof address, "%d", i);
         look(k, address, "guess", 1);
     }
     assert_int_equal(look(k, "first", "guess", 1).result, KEY_WRONG);
-    assert_int_equal(look(k, "19999", "guess", 1).result, KEY_WAIT);
-    keyring_free(k);
+    assert_int_equal(look(k, "19999", "guess", 1).result, KEY_RATE_LIMITED);
+    api_keys_free(k);
 }
 
 static void test_roles(void **state)

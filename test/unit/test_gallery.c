@@ -24,11 +24,11 @@ static void add(struct gallery_index *g, int64_t id, int64_t person, const char 
 static int nearest(struct gallery_index *g, const char *model, const float *probe, int dimension, struct hit *out,
                    int max)
 {
-    struct shelf *s = gallery_index_shelf(g, INDEX_TEMPLATES, model, dimension);
+    struct template_set *s = gallery_index_template_set(g, INDEX_TEMPLATES, model, dimension);
     int found = 0;
 
     if (s)
-        shelf_search(s, KITH_METRIC_L2, &probe, 1, &out, &found, max);
+        template_set_search(s, KITH_METRIC_L2, &probe, 1, &out, &found, max);
     return found;
 }
 
@@ -139,7 +139,7 @@ static float noise(void)
     return sum;
 }
 
-static void world_add(struct shelf *s, bool positive)
+static void world_add(struct template_set *s, bool positive)
 {
     float *row = world.rows[world.count];
 
@@ -147,7 +147,7 @@ static void world_add(struct shelf *s, bool positive)
         row[d] = positive ? fabsf(noise()) : noise() + (rand() % 500 == 0 ? 40 : 0); /* now and then one outside */
     world.persons[world.count] = rand() % ALL_PEOPLE + 1;
     world.ids[world.count] = ++world.next_id;
-    assert_true(shelf_add(s, world.next_id, world.persons[world.count], row));
+    assert_true(template_set_add(s, world.next_id, world.persons[world.count], row));
     world.count++;
 }
 
@@ -159,7 +159,7 @@ static void world_forget(int i)
     world.ids[i] = world.ids[world.count];
 }
 
-static void check_one(struct shelf *s, uint32_t metric, const float *probe, const struct hit *hits, int found)
+static void check_one(struct template_set *s, uint32_t metric, const float *probe, const struct hit *hits, int found)
 {
     double best[ALL_PEOPLE + 1];
     int people = 0;
@@ -172,12 +172,12 @@ static void check_one(struct shelf *s, uint32_t metric, const float *probe, cons
     for (int p = 1; p <= ALL_PEOPLE; p++)
         people += isfinite(best[p]);
     assert_int_equal(found, people < K ? people : K);
-    assert_int_equal(shelf_people(s), people);
+    assert_int_equal(template_set_people(s), people);
     for (int k = 0; k < found; k++) {
         int nearer = 0, as_near = 0;
 
         assert_true(hits[k].distance == best[hits[k].person]);
-        assert_int_equal(shelf_person(s, hits[k].slot), hits[k].person);
+        assert_int_equal(template_set_person(s, hits[k].slot), hits[k].person);
         for (int p = 1; p <= ALL_PEOPLE; p++) {
             nearer += best[p] < hits[k].distance;
             as_near += best[p] == hits[k].distance;
@@ -188,7 +188,7 @@ static void check_one(struct shelf *s, uint32_t metric, const float *probe, cons
     }
 }
 
-static void check_all(struct shelf *s, uint32_t metric)
+static void check_all(struct template_set *s, uint32_t metric)
 {
     enum { PROBES = 7 };
     float probes[PROBES][DIMENSION];
@@ -204,12 +204,12 @@ static void check_all(struct shelf *s, uint32_t metric)
         list[i] = probes[i];
         hits[i] = room[i];
     }
-    shelf_search(s, metric, list, PROBES, hits, found, K);
+    template_set_search(s, metric, list, PROBES, hits, found, K);
     for (int i = 0; i < PROBES; i++)
         check_one(s, metric, probes[i], hits[i], found[i]);
 }
 
-static void live(struct shelf *s, uint32_t metric)
+static void live(struct template_set *s, uint32_t metric)
 {
     world.count = 0;
     world.next_id = 0;
@@ -221,23 +221,23 @@ static void live(struct shelf *s, uint32_t metric)
         for (int i = 0; i < 30; i++) {
             int at = rand() % world.count;
 
-            assert_true(shelf_remove(s, world.ids[at]));
+            assert_true(template_set_remove(s, world.ids[at]));
             world_forget(at);
         }
         check_all(s, metric);
     }
-    shelf_remove_person(s, 17);
+    template_set_remove_person(s, 17);
     for (int i = world.count - 1; i >= 0; i--)
         if (world.persons[i] == 17)
             world_forget(i);
     check_all(s, metric);
     while (world.count) {
-        assert_true(shelf_remove(s, world.ids[0]));
+        assert_true(template_set_remove(s, world.ids[0]));
         world_forget(0);
         if (world.count % 500 == 0)
             check_all(s, metric);
     }
-    assert_int_equal(shelf_count(s), 0);
+    assert_int_equal(template_set_count(s), 0);
 }
 
 static void test_finds_what_a_comparison_with_everybody_finds(void **state)
@@ -246,23 +246,24 @@ static void test_finds_what_a_comparison_with_everybody_finds(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof metrics / sizeof metrics[0]; i++) {
-        struct shelf *s = shelf_new("m", DIMENSION, NULL, 0);
+        struct template_set *s = template_set_new("m", DIMENSION, NULL, 0);
 
         live(s, metrics[i]);
-        shelf_free(s);
+        template_set_free(s);
     }
 }
 
 static void test_embeddings_that_lie_in_a_file_are_found_as_well(void **state)
 {
-    struct shelf *s = shelf_new("m", DIMENSION, "/tmp", 1), *refused = shelf_new("m", DIMENSION, "/nowhere", 1);
+    struct template_set *s = template_set_new("m", DIMENSION, "/tmp", 1),
+                        *refused = template_set_new("m", DIMENSION, "/nowhere", 1);
 
     (void)state;
     live(s, KITH_METRIC_L2);
     live(refused, KITH_METRIC_L2); /* it cannot be written: they stay in memory */
-    assert_true(shelf_memory(refused) > 0);
-    shelf_free(s);
-    shelf_free(refused);
+    assert_true(template_set_memory(refused) > 0);
+    template_set_free(s);
+    template_set_free(refused);
 }
 
 /* Nothing is said to be farther than it is, and what is inside the range hardly nearer: else everybody were compared.
@@ -272,7 +273,7 @@ static void test_codes_tell_how_near_at_least(void **state)
     enum { TEMPLATES = 1000 };
     static float rows[TEMPLATES][DIMENSION];
     float centre[DIMENSION] = {0}, probe[DIMENSION], about[SCAN_BLOCK];
-    struct codes *c = codes_new(DIMENSION, centre, 1.6f); /* numbers of noise() are hardly ever larger */
+    struct quantizer *c = quantizer_new(DIMENSION, centre, 1.6f); /* numbers of noise() are hardly ever larger */
     int close = 0;
 
     (void)state;
@@ -280,28 +281,28 @@ static void test_codes_tell_how_near_at_least(void **state)
     for (int i = 0; i < TEMPLATES; i++) {
         for (int d = 0; d < DIMENSION; d++)
             rows[i][d] = noise() + (i % 50 == 1 && d == 0 ? 9 : 0);
-        codes_add(c, rows[i]);
+        quantizer_add(c, rows[i]);
     }
-    codes_take_last(c, 51); /* one outside the range gives way to one inside */
+    quantizer_take_last(c, 51); /* one outside the range gives way to one inside */
     memcpy(rows[51], rows[TEMPLATES - 1], sizeof rows[51]);
     for (int i = 0; i < TEMPLATES - 1; i++) {
-        struct codes_probe coded;
+        struct quantizer_probe coded;
         float truth, least;
         size_t block = (size_t)i / SCAN_BLOCK;
 
         for (int d = 0; d < DIMENSION; d++)
             probe[d] = i % 2 ? noise() : rows[i][d] + noise() / 9; /* of strangers; of the same */
         truth = sqrtf(embedding_squared(probe, rows[i], DIMENSION));
-        codes_prepare(c, probe, &coded);
-        assert_true(codes_near(c, &coded, block, truth, about) >> (i % SCAN_BLOCK) & 1);
-        least = codes_at_least(c, &coded, (size_t)i, about[i % SCAN_BLOCK]);
+        quantizer_prepare(c, probe, &coded);
+        assert_true(quantizer_near(c, &coded, block, truth, about) >> (i % SCAN_BLOCK) & 1);
+        least = quantizer_at_least(c, &coded, (size_t)i, about[i % SCAN_BLOCK]);
         assert_true(least <= truth);
         close += i % 2 && least > 0.98f * truth;
         assert_true(i != 51 || least > 0.98f * truth);
-        codes_done(&coded);
+        quantizer_done(&coded);
     }
     assert_in_range(close, TEMPLATES / 2 * 80 / 100, TEMPLATES / 2);
-    codes_free(c);
+    quantizer_free(c);
 }
 
 /* Codes lie in pieces: with that many dimensions there are three. */
@@ -309,7 +310,7 @@ static void test_a_gallery_of_several_pieces(void **state)
 {
     enum { MANY = 9000, LONG = 1024 };
     float *rows = malloc(sizeof(float) * MANY * LONG), *probe = malloc(sizeof(float) * LONG);
-    struct shelf *s = shelf_new("m", LONG, "/tmp", 1 << 20);
+    struct template_set *s = template_set_new("m", LONG, "/tmp", 1 << 20);
 
     (void)state;
     assert_non_null(rows);
@@ -318,7 +319,7 @@ static void test_a_gallery_of_several_pieces(void **state)
     for (int i = 0; i < MANY; i++) {
         for (int d = 0; d < LONG; d++)
             rows[i * LONG + d] = (float)(rand() % 2001 - 1000) / 1000;
-        assert_true(shelf_add(s, i + 1, i + 1, rows + (size_t)i * LONG));
+        assert_true(template_set_add(s, i + 1, i + 1, rows + (size_t)i * LONG));
     }
     for (int i = 0; i < MANY; i += 500) {
         struct hit hits[K], *list = hits;
@@ -327,7 +328,7 @@ static void test_a_gallery_of_several_pieces(void **state)
 
         for (int d = 0; d < LONG; d++) /* between two of them */
             probe[d] = 0.7f * rows[i * LONG + d] + 0.3f * rows[(MANY - 1 - i) * LONG + d];
-        shelf_search(s, KITH_METRIC_L2, &probes, 1, &list, &found, K);
+        template_set_search(s, KITH_METRIC_L2, &probes, 1, &list, &found, K);
         assert_int_equal(found, K);
         assert_int_equal(hits[0].person, i + 1);
         assert_int_equal(hits[1].person, MANY - i);
@@ -335,7 +336,7 @@ static void test_a_gallery_of_several_pieces(void **state)
             nearer += embedding_distance(KITH_METRIC_L2, probe, rows + (size_t)j * LONG, LONG) < hits[K - 1].distance;
         assert_int_equal(nearer, K - 1);
     }
-    shelf_free(s);
+    template_set_free(s);
     free(probe);
     free(rows);
 }
@@ -369,7 +370,7 @@ static void test_a_rotation_keeps_distances_and_shares_them_out(void **state)
 static void test_owners_keep_who_has_what(void **state)
 {
     enum { SLOTS = 400, PERSONS = 37 };
-    struct owners *o = owners_new();
+    struct slot_index *o = slot_index_new();
     int64_t whose[SLOTS];
     size_t count = 0;
 
@@ -380,27 +381,27 @@ static void test_owners_keep_who_has_what(void **state)
         size_t circle = 0, there = 0, first;
 
         if (count < SLOTS && (count == 0 || rand() % 5 < 3)) {
-            owners_add(o, person);
+            slot_index_add(o, person);
             whose[count++] = person;
         } else {
             size_t to = (size_t)rand() % count;
 
-            owners_take_last(o, to);
+            slot_index_take_last(o, to);
             whose[to] = whose[--count];
         }
         for (size_t i = 0; i < count; i++) {
             there += whose[i] == person;
-            assert_int_equal(owners_of(o, i), whose[i]);
+            assert_int_equal(slot_index_of(o, i), whose[i]);
         }
-        first = owners_find(o, person);
+        first = slot_index_find(o, person);
         if (first != SIZE_MAX)
-            for (size_t slot = first; circle == 0 || slot != first; slot = owners_next(o, slot)) {
+            for (size_t slot = first; circle == 0 || slot != first; slot = slot_index_next(o, slot)) {
                 assert_int_equal(whose[slot], person);
                 circle++;
             }
         assert_int_equal(circle, there);
     }
-    owners_free(o);
+    slot_index_free(o);
 }
 
 static void test_distances(void **state)

@@ -151,21 +151,21 @@ static void test_a_search_is_the_same_at_every_level(void **state)
         for (int d = 0; d < LONG; d++)
             probes[i][d] = rows[i * 7][d] + noise() / 3;
     for (int level = CPU_PLAIN; level <= best; level++) {
-        struct shelf *s;
+        struct template_set *s;
         int found;
 
         cpu_limit((enum cpu_level)level);
-        s = shelf_new("m", LONG, NULL, 0);
+        s = template_set_new("m", LONG, NULL, 0);
         for (int i = 0; i < TEMPLATES; i++)
-            assert_true(shelf_add(s, i + 1, i / 3 + 1, rows[i]));
+            assert_true(template_set_add(s, i + 1, i / 3 + 1, rows[i]));
         for (int i = 0; i < PROBES; i++) {
             const float *probe = probes[i];
             struct hit *list = hits[level][i];
 
-            shelf_search(s, KITH_METRIC_L2, &probe, 1, &list, &found, K);
+            template_set_search(s, KITH_METRIC_L2, &probe, 1, &list, &found, K);
             assert_int_equal(found, K);
         }
-        shelf_free(s);
+        template_set_free(s);
         assert_memory_equal(hits[level], hits[CPU_PLAIN], sizeof hits[level]);
     }
     cpu_limit(CPU_AVX512);

@@ -49,7 +49,7 @@ static struct decider *decider_of(double threshold, double rate, double quality)
                                                 .quality = quality,
                                                 .candidates = 5,
                                                 .cohort = 500,
-                                                .strangers = 5000,
+                                                .unknown_people = 5000,
                                                 .memory_max = 64 << 20});
 }
 
@@ -124,7 +124,7 @@ static void test_of_little_is_known_it_is_careful_and_says_so(void **state)
     farther[0] += 0.5f;
     f = decide(d, farther, model.id, 1);
     assert_int_equal(f.person, 1);
-    assert_int_equal(f.decision.rule, DECIDED_BY_CAREFUL);
+    assert_int_equal(f.decision.rule, DECIDED_BY_FALLBACK);
     assert_true(f.decision.threshold < model.threshold);
     farther[0] += 0.08f; /* near enough for the recogniser, not for the careful */
     f = decide(d, farther, model.id, 1);
@@ -136,11 +136,11 @@ static void test_of_little_is_known_it_is_careful_and_says_so(void **state)
     decider_free(d);
 }
 
-static void test_few_strangers_get_a_name_and_most_known_people_do(void **state)
+static void test_few_unknown_people_get_a_name_and_most_known_people_do(void **state)
 {
     enum { PEOPLE = 100, TRIES = 2000 };
     struct decider *d = decider_of(-1, 0.01, 0);
-    int strangers = 0, known = 0, wrong = 0;
+    int unknown_people = 0, known = 0, wrong = 0;
 
     (void)state;
     enrol(d, PEOPLE);
@@ -150,13 +150,13 @@ static void test_few_strangers_get_a_name_and_most_known_people_do(void **state)
     for (int i = 0; i < TRIES; i++) {
         struct face f = decide_look(d, 200000 + (uint64_t)i), k = decide_look(d, 1 + (uint64_t)i % PEOPLE);
 
-        assert_int_equal(f.decision.rule, DECIDED_BY_RATE);
+        assert_int_equal(f.decision.rule, DECIDED_BY_FPIR);
         assert_true((f.person > 0) == (f.similarity >= 0.5));
-        strangers += f.person > 0;
+        unknown_people += f.person > 0;
         known += k.person == 1 + i % PEOPLE;
         wrong += k.person > 0 && k.person != 1 + i % PEOPLE;
     }
-    assert_true(strangers <= TRIES * 3 / 100); /* one of a hundred is asked for */
+    assert_true(unknown_people <= TRIES * 3 / 100); /* one of a hundred is asked for */
     assert_true(known >= TRIES * 80 / 100);
     assert_true(wrong <= TRIES / 100);
     decider_free(d);
@@ -252,28 +252,28 @@ static void test_what_is_of_another_model_or_no_number_is_nobody(void **state)
     decider_free(d);
 }
 
-static void test_what_is_known_of_strangers_is_kept_for_each_model(void **state)
+static void test_what_is_known_of_unknown_people_is_kept_for_each_model(void **state)
 {
     struct decider *d = decider_of(-1, 0.01, 0);
     struct decider_model other = model;
     float e[DIMENSION];
     struct face f = {.embedding = e, .dimension = DIMENSION, .quality = 1}, *faces = &f;
     struct arena arena = {0}, *arenas = &arena;
-    int strangers;
+    int unknown_people;
 
     (void)state;
     enrol(d, 50);
     meet(d, 400, 100000);
     refresh(d);
     assert_true(decider_state(d).calibrated);
-    strangers = decider_state(d).strangers;
+    unknown_people = decider_state(d).unknown_people;
     look(1, e);
     other.id = "another"; /* a node that is renewed before the others */
     decider_decide(d, &other, &faces, &arenas, 1);
     assert_false(decider_state(d).calibrated);
     assert_int_equal(decider_meet(d, &other, 7, 0, e), 7);
-    assert_int_equal(decide_look(d, 2).decision.rule, DECIDED_BY_RATE);
-    assert_int_equal(decider_state(d).strangers, strangers);
+    assert_int_equal(decide_look(d, 2).decision.rule, DECIDED_BY_FPIR);
+    assert_int_equal(decider_state(d).unknown_people, unknown_people);
     for (int i = 0; i < 20; i++) { /* but not of any number of them */
         char id[32];
 
@@ -281,12 +281,12 @@ static void test_what_is_known_of_strangers_is_kept_for_each_model(void **state)
         other.id = id;
         decider_decide(d, &other, &faces, &arenas, 1);
     }
-    assert_int_equal(decide_look(d, 2).decision.rule, DECIDED_BY_CAREFUL);
+    assert_int_equal(decide_look(d, 2).decision.rule, DECIDED_BY_FALLBACK);
     arena_free(&arena);
     decider_free(d);
 }
 
-static void test_a_stranger_who_comes_again_is_the_same_one(void **state)
+static void test_a_unknown_person_who_comes_again_is_the_same_one(void **state)
 {
     struct decider *d = decider_of(-1, 0.01, 0);
     float first[DIMENSION], again[DIMENSION], other[DIMENSION];
@@ -331,14 +331,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_of_little_is_known_it_is_careful_and_says_so),
-        cmocka_unit_test(test_few_strangers_get_a_name_and_most_known_people_do),
+        cmocka_unit_test(test_few_unknown_people_get_a_name_and_most_known_people_do),
         cmocka_unit_test(test_more_people_need_a_higher_score),
         cmocka_unit_test(test_a_fixed_threshold_decides_alone),
         cmocka_unit_test(test_who_is_nearer_to_a_counter_example_is_not_that_person),
         cmocka_unit_test(test_a_bad_picture_gets_no_name),
         cmocka_unit_test(test_what_is_of_another_model_or_no_number_is_nobody),
-        cmocka_unit_test(test_what_is_known_of_strangers_is_kept_for_each_model),
-        cmocka_unit_test(test_a_stranger_who_comes_again_is_the_same_one),
+        cmocka_unit_test(test_what_is_known_of_unknown_people_is_kept_for_each_model),
+        cmocka_unit_test(test_a_unknown_person_who_comes_again_is_the_same_one),
         cmocka_unit_test(test_the_calibration_finds_the_tail_of_the_largest_of_many),
     };
 

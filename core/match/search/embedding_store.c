@@ -12,7 +12,7 @@
 
 enum { CHUNK = 1024 }; /* rows that go to the file together */
 
-struct rows {
+struct embedding_store {
     int floats, fd; /* fd -1: no file */
     const char *folder;
     size_t count, memory_max, resident; /* resident: bytes in memory */
@@ -22,9 +22,9 @@ struct rows {
     float *row;   /* what was read last */
 };
 
-struct rows *rows_new(int floats, const char *folder, size_t memory_max)
+struct embedding_store *embedding_store_new(int floats, const char *folder, size_t memory_max)
 {
-    struct rows *r = must(calloc(1, sizeof *r));
+    struct embedding_store *r = must(calloc(1, sizeof *r));
 
     r->floats = floats;
     r->fd = -1;
@@ -34,7 +34,7 @@ struct rows *rows_new(int floats, const char *folder, size_t memory_max)
     return r;
 }
 
-void rows_free(struct rows *r)
+void embedding_store_free(struct embedding_store *r)
 {
     for (size_t i = 0; i < r->chunk_count; i++)
         free(r->chunks[i]);
@@ -45,12 +45,12 @@ void rows_free(struct rows *r)
     free(r);
 }
 
-static size_t row_bytes(const struct rows *r)
+static size_t row_bytes(const struct embedding_store *r)
 {
     return (size_t)r->floats * sizeof(float);
 }
 
-static size_t chunk_bytes(const struct rows *r)
+static size_t chunk_bytes(const struct embedding_store *r)
 {
     return CHUNK * row_bytes(r);
 }
@@ -70,7 +70,7 @@ static int write_all(int fd, const void *data, size_t len, off_t at)
 }
 
 /* The oldest full chunk that is still in memory goes to the file. */
-static void move_out(struct rows *r)
+static void move_out(struct embedding_store *r)
 {
     size_t c = r->next_out;
     int status = 0;
@@ -90,7 +90,7 @@ static void move_out(struct rows *r)
     r->next_out++;
 }
 
-void rows_add(struct rows *r, const float *row)
+void embedding_store_add(struct embedding_store *r, const float *row)
 {
     if (r->count == r->chunk_count * CHUNK) {
         if (r->chunk_count == r->chunk_capacity) {
@@ -103,10 +103,10 @@ void rows_add(struct rows *r, const float *row)
         while (r->folder && !r->refused && r->resident > r->memory_max && r->next_out + 1 < r->chunk_count)
             move_out(r);
     }
-    rows_set(r, r->count++, row);
+    embedding_store_set(r, r->count++, row);
 }
 
-void rows_set(struct rows *r, size_t i, const float *row)
+void embedding_store_set(struct embedding_store *r, size_t i, const float *row)
 {
     float *chunk = r->chunks[i / CHUNK];
 
@@ -116,7 +116,7 @@ void rows_set(struct rows *r, size_t i, const float *row)
         abort(); /* these blocks are the file's already: the medium is broken */
 }
 
-void rows_drop_last(struct rows *r)
+void embedding_store_drop_last(struct embedding_store *r)
 {
     size_t c = --r->count / CHUNK;
 
@@ -129,7 +129,7 @@ void rows_drop_last(struct rows *r)
         r->next_out = r->chunk_count;
 }
 
-const float *rows_get(struct rows *r, size_t i)
+const float *embedding_store_get(struct embedding_store *r, size_t i)
 {
     const float *chunk = r->chunks[i / CHUNK];
     size_t done = 0;
@@ -148,7 +148,7 @@ const float *rows_get(struct rows *r, size_t i)
     return r->row;
 }
 
-size_t rows_in_memory(const struct rows *r)
+size_t embedding_store_in_memory(const struct embedding_store *r)
 {
     return r->resident;
 }

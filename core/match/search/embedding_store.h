@@ -8,18 +8,18 @@
 
 #include <stddef.h>
 
-struct rows;
+struct embedding_store;
 
 /* Rows of `floats` numbers. `folder`: NULL, all stay in memory. */
-struct rows *rows_new(int floats, const char *folder, size_t memory_max);
-void rows_free(struct rows *r);
+struct embedding_store *embedding_store_new(int floats, const char *folder, size_t memory_max);
+void embedding_store_free(struct embedding_store *r);
 
-void rows_add(struct rows *r, const float *row);
-void rows_set(struct rows *r, size_t i, const float *row);
-void rows_drop_last(struct rows *r);
+void embedding_store_add(struct embedding_store *r, const float *row);
+void embedding_store_set(struct embedding_store *r, size_t i, const float *row);
+void embedding_store_drop_last(struct embedding_store *r);
 /* Row `i`; valid until the next call. Never fails: a row that cannot be read again ends the program, for what is left
  * would name the wrong people. */
-const float *rows_get(struct rows *r, size_t i);
-size_t rows_in_memory(const struct rows *r); /* bytes */
+const float *embedding_store_get(struct embedding_store *r, size_t i);
+size_t embedding_store_in_memory(const struct embedding_store *r); /* bytes */
 
 #endif

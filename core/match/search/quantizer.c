@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct codes {
+struct quantizer {
     int dimension;
     size_t count, room;       /* room: blocks that norms, coarse and fine have room for */
     float range, step, slack; /* slack: more than the arithmetic of floats may be off by */
@@ -23,9 +23,9 @@ struct codes {
     scan_row_fn scan_row;
 };
 
-struct codes *codes_new(int dimension, const float *centre, float range)
+struct quantizer *quantizer_new(int dimension, const float *centre, float range)
 {
-    struct codes *c = must(calloc(1, sizeof *c));
+    struct quantizer *c = must(calloc(1, sizeof *c));
 
     c->centre = must(malloc((size_t)dimension * sizeof(float)));
     c->turned = must(malloc((size_t)dimension * sizeof(float)));
@@ -40,7 +40,7 @@ struct codes *codes_new(int dimension, const float *centre, float range)
     return c;
 }
 
-void codes_free(struct codes *c)
+void quantizer_free(struct quantizer *c)
 {
     if (!c)
         return;
@@ -53,13 +53,13 @@ void codes_free(struct codes *c)
     free(c);
 }
 
-size_t codes_bytes(const struct codes *c)
+size_t quantizer_bytes(const struct quantizer *c)
 {
     return c->blocks.count * 2 * blocks_half(&c->blocks) + c->room * (2 * SCAN_BLOCK + 1) * sizeof(float);
 }
 
 /* By a quarter: doubling a large gallery would take as much again. */
-static void make_room(struct codes *c)
+static void make_room(struct quantizer *c)
 {
     if (c->count < c->blocks.count * SCAN_BLOCK)
         return;
@@ -76,7 +76,7 @@ static void make_room(struct codes *c)
 }
 
 /* Where a template's lower halves lie: 4 bytes for every 8 dimensions. */
-static uint8_t *row_of(const struct codes *c, size_t i)
+static uint8_t *row_of(const struct quantizer *c, size_t i)
 {
     return blocks_lower(&c->blocks, i / SCAN_BLOCK) + i % SCAN_BLOCK * 4 * c->blocks.groups;
 }
@@ -87,14 +87,14 @@ struct place {
     bool high;
 };
 
-static struct place upper_at(const struct codes *c, size_t i, int d)
+static struct place upper_at(const struct quantizer *c, size_t i, int d)
 {
     uint8_t *group = blocks_upper(&c->blocks, i / SCAN_BLOCK) + (size_t)d / 8 * 4 * SCAN_BLOCK;
 
     return (struct place){group + i % SCAN_BLOCK * 4 + d % 4, d % 8 >= 4};
 }
 
-static struct place lower_at(const struct codes *c, size_t i, int d)
+static struct place lower_at(const struct quantizer *c, size_t i, int d)
 {
     const size_t bytes = 4 * c->blocks.groups, at = (size_t)d;
 
@@ -111,20 +111,20 @@ static unsigned half_of(struct place from)
     return from.high ? *from.byte >> 4 : *from.byte & 15u;
 }
 
-static float decode_upper(const struct codes *c, unsigned half)
+static float decode_upper(const struct quantizer *c, unsigned half)
 {
     return -c->range + (float)(half * 16 + 8) * c->step;
 }
 
 /* Neither a shift nor a rotation changes a distance. */
-static void turn(const struct codes *c, const float *row, float *out)
+static void turn(const struct quantizer *c, const float *row, float *out)
 {
     for (int d = 0; d < c->dimension; d++)
         out[d] = row[d] - c->centre[d];
     rotate(out, c->dimension);
 }
 
-static void put(struct codes *c, size_t i, const float *row)
+static void put(struct quantizer *c, size_t i, const float *row)
 {
     float norm = 0, coarse = 0, fine = 0;
 
@@ -145,14 +145,14 @@ static void put(struct codes *c, size_t i, const float *row)
     c->fine[i] = sqrtf(fine);
 }
 
-void codes_add(struct codes *c, const float *row)
+void quantizer_add(struct quantizer *c, const float *row)
 {
     make_room(c);
     turn(c, row, c->turned);
     put(c, c->count++, c->turned);
 }
 
-void codes_take_last(struct codes *c, size_t to)
+void quantizer_take_last(struct quantizer *c, size_t to)
 {
     size_t last = --c->count;
 
@@ -168,7 +168,7 @@ void codes_take_last(struct codes *c, size_t to)
 
 /* |narrow - template|^2 = |narrow|^2 + |template|^2 - 2 narrow·decoded - 2 narrow·(template - decoded); a decoded
  * number is linear in its code, and the last term is at most 2 |narrow| |template - decoded|. */
-void codes_prepare(const struct codes *c, const float *row, struct codes_probe *out)
+void quantizer_prepare(const struct quantizer *c, const float *row, struct quantizer_probe *out)
 {
     float largest = 0, scale, error = 0, norm = 0, sum = 0, *probe = c->turned;
 
@@ -193,27 +193,27 @@ void codes_prepare(const struct codes *c, const float *row, struct codes_probe *
     out->middle = 2 * 7.5f * c->step * sum;
 }
 
-void codes_done(struct codes_probe *probe)
+void quantizer_done(struct quantizer_probe *probe)
 {
     free(probe->narrow);
     probe->narrow = NULL;
 }
 
-float codes_limit(const struct codes *c, const struct codes_probe *probe, size_t block, float reach)
+float quantizer_limit(const struct quantizer *c, const struct quantizer_probe *probe, size_t block, float reach)
 {
     float within = reach + probe->error + c->slack;
 
     return within * within + 2 * probe->length * c->coarse[block] - probe->offset;
 }
 
-uint32_t codes_near(const struct codes *c, const struct codes_probe *probe, size_t block, float reach,
-                    float about[SCAN_BLOCK])
+uint32_t quantizer_near(const struct quantizer *c, const struct quantizer_probe *probe, size_t block, float reach,
+                        float about[SCAN_BLOCK])
 {
     return c->scan(blocks_upper(&c->blocks, block), probe->narrow, c->blocks.groups, c->norms + block * SCAN_BLOCK,
-                   probe->factor, codes_limit(c, probe, block, reach), about);
+                   probe->factor, quantizer_limit(c, probe, block, reach), about);
 }
 
-void codes_fetch(const struct codes *c, size_t i)
+void quantizer_fetch(const struct quantizer *c, size_t i)
 {
     __builtin_prefetch(row_of(c, i));
     __builtin_prefetch(c->fine + i);
@@ -221,7 +221,7 @@ void codes_fetch(const struct codes *c, size_t i)
 
 /* A code stands for the middle of its step, an upper half for the middle of its 16 steps: between the two lie
  * lower - 7.5 steps. */
-float codes_at_least(const struct codes *c, const struct codes_probe *probe, size_t i, float about)
+float quantizer_at_least(const struct quantizer *c, const struct quantizer_probe *probe, size_t i, float about)
 {
     int32_t lower = c->scan_row(row_of(c, i), 4 * c->blocks.groups, probe->narrow);
     float squared = about + probe->offset - probe->factor / 16 * (float)lower + probe->middle;

@@ -19,9 +19,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct codes;
+struct quantizer;
 
-struct codes_probe {      /* a probe, made ready for the search; of codes_prepare */
+struct quantizer_probe {  /* a probe, made ready for the search; of quantizer_prepare */
     int8_t *narrow;       /* relative to the centre and rotated, in 8 bits */
     float error, length;  /* of `narrow`, and |narrow| */
     float factor, offset; /* from what a scan measures to a square of a distance */
@@ -30,25 +30,25 @@ struct codes_probe {      /* a probe, made ready for the search; of codes_prepar
 
 /* `centre`: about the mean of the templates; `range`: of a number of theirs, relative to it and rotated, so that each
  * dimension has the same: three standard deviations or so are worth their steps. */
-struct codes *codes_new(int dimension, const float *centre, float range);
-void codes_free(struct codes *c);
-size_t codes_bytes(const struct codes *c);
+struct quantizer *quantizer_new(int dimension, const float *centre, float range);
+void quantizer_free(struct quantizer *c);
+size_t quantizer_bytes(const struct quantizer *c);
 
-void codes_add(struct codes *c, const float *row);
+void quantizer_add(struct quantizer *c, const float *row);
 /* `to` becomes what the last one is, which goes. */
-void codes_take_last(struct codes *c, size_t to);
+void quantizer_take_last(struct quantizer *c, size_t to);
 
-void codes_prepare(const struct codes *c, const float *probe, struct codes_probe *out);
-void codes_done(struct codes_probe *probe);
+void quantizer_prepare(const struct quantizer *c, const float *probe, struct quantizer_probe *out);
+void quantizer_done(struct quantizer_probe *probe);
 
 /* Of the templates 16 × block and the 15 after it: bit i is 0 when it is farther than `reach` for certain. `about` gets
- * how far each is, on a scale of the probe's own: those that are at most codes_limit() have their bit set. */
-uint32_t codes_near(const struct codes *c, const struct codes_probe *probe, size_t block, float reach,
-                    float about[SCAN_BLOCK]);
-float codes_limit(const struct codes *c, const struct codes_probe *probe, size_t block, float reach);
+ * how far each is, on a scale of the probe's own: those that are at most quantizer_limit() have their bit set. */
+uint32_t quantizer_near(const struct quantizer *c, const struct quantizer_probe *probe, size_t block, float reach,
+                        float about[SCAN_BLOCK]);
+float quantizer_limit(const struct quantizer *c, const struct quantizer_probe *probe, size_t block, float reach);
 /* It is looked at more closely soon. */
-void codes_fetch(const struct codes *c, size_t i);
-/* It is not nearer than this. `about`: of codes_near(). */
-float codes_at_least(const struct codes *c, const struct codes_probe *probe, size_t i, float about);
+void quantizer_fetch(const struct quantizer *c, size_t i);
+/* It is not nearer than this. `about`: of quantizer_near(). */
+float quantizer_at_least(const struct quantizer *c, const struct quantizer_probe *probe, size_t i, float about);
 
 #endif

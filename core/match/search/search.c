@@ -19,7 +19,7 @@ enum {
 
 struct search {
     const float *probe;
-    struct codes_probe coded;
+    struct quantizer_probe coded;
     struct nearest found;
     float reach; /* in the codes' space: who is farther is not among them */
 };
@@ -29,8 +29,8 @@ static void compare(const struct search_among *a, struct search *q, size_t slot)
 {
     double reach;
 
-    nearest_keep(&q->found, owners_of(a->owners, slot), slot,
-                 embedding_distance(a->metric, q->probe, rows_get(a->rows, slot), a->dimension));
+    nearest_keep(&q->found, slot_index_of(a->owners, slot), slot,
+                 embedding_distance(a->metric, q->probe, embedding_store_get(a->rows, slot), a->dimension));
     reach = nearest_reach(&q->found);
     q->reach = (float)(a->metric == METRIC_COSINE ? sqrt(2 * fmax(reach, 0)) : reach) * 1.000001f;
 }
@@ -43,7 +43,7 @@ static void look_closer(const struct search_among *a, struct search *q, size_t f
         for (; near[b]; near[b] &= near[b] - 1) {
             size_t k = b * SCAN_BLOCK + (size_t)__builtin_ctz(near[b]), i = from * SCAN_BLOCK + k;
 
-            if (i < a->count && codes_at_least(a->codes, &q->coded, i, about[k]) <= q->reach)
+            if (i < a->count && quantizer_at_least(a->codes, &q->coded, i, about[k]) <= q->reach)
                 compare(a, q, i);
         }
 }
@@ -51,7 +51,7 @@ static void look_closer(const struct search_among *a, struct search *q, size_t f
 static void fetch(const struct search_among *a, size_t block, uint32_t near)
 {
     for (; near; near &= near - 1)
-        codes_fetch(a->codes, block * SCAN_BLOCK + (size_t)__builtin_ctz(near));
+        quantizer_fetch(a->codes, block * SCAN_BLOCK + (size_t)__builtin_ctz(near));
 }
 
 static void search_blocks(const struct search_among *a, struct search *q, size_t from, size_t to)
@@ -63,7 +63,7 @@ static void search_blocks(const struct search_among *a, struct search *q, size_t
         size_t n = to - from < AHEAD ? to - from : AHEAD;
 
         for (size_t b = 0; b < n; b++) {
-            near[b] = codes_near(a->codes, &q->coded, from + b, q->reach, about + b * SCAN_BLOCK);
+            near[b] = quantizer_near(a->codes, &q->coded, from + b, q->reach, about + b * SCAN_BLOCK);
             fetch(a, from + b, near[b]);
         }
         look_closer(a, q, from, n, near, about);
@@ -102,7 +102,7 @@ static void compare_likely(const struct search_among *a, struct search *q, const
 static void search_first(const struct search_among *a, struct search *q, size_t blocks, float *values)
 {
     for (size_t b = 0; b < blocks; b++)
-        codes_near(a->codes, &q->coded, b, INFINITY, values + b * SCAN_BLOCK);
+        quantizer_near(a->codes, &q->coded, b, INFINITY, values + b * SCAN_BLOCK);
     compare_likely(a, q, values, blocks);
     for (size_t from = 0; from < blocks; from += AHEAD) {
         size_t n = blocks - from < AHEAD ? blocks - from : AHEAD;
@@ -110,7 +110,7 @@ static void search_first(const struct search_among *a, struct search *q, size_t 
 
         for (size_t b = 0; b < n; b++) {
             near[b] =
-                scan_below(values + (from + b) * SCAN_BLOCK, codes_limit(a->codes, &q->coded, from + b, q->reach));
+                scan_below(values + (from + b) * SCAN_BLOCK, quantizer_limit(a->codes, &q->coded, from + b, q->reach));
             fetch(a, from + b, near[b]);
         }
         look_closer(a, q, from, n, near, values + from * SCAN_BLOCK);
@@ -144,12 +144,12 @@ void search_nearest(const struct search_among *a, const float *const *probes, co
     for (int i = 0; i < count; i++)
         list[i] = (struct search){.probe = probes[i], .found = {.hits = hits[i], .max = max}, .reach = INFINITY};
     for (int i = 0; a->codes && i < count; i++)
-        codes_prepare(a->codes, forms[i], &list[i].coded);
+        quantizer_prepare(a->codes, forms[i], &list[i].coded);
     if (a->codes)
         search_codes(a, list, count);
     for (int i = 0; i < count; i++) {
         if (a->codes)
-            codes_done(&list[i].coded);
+            quantizer_done(&list[i].coded);
         else
             search_all(a, &list[i]);
         found[i] = list[i].found.count;

@@ -9,20 +9,20 @@
 
 #include "core/match/template_set.h"
 
-struct codes;
-struct owners;
-struct rows;
+struct quantizer;
+struct slot_index;
+struct embedding_store;
 
 struct search_among { /* the templates; borrowed */
-    struct rows *rows;
-    struct codes *codes; /* NULL: every template is compared */
-    struct owners *owners;
+    struct embedding_store *rows;
+    struct quantizer *codes; /* NULL: every template is compared */
+    struct slot_index *owners;
     size_t count;
     int dimension;
     uint32_t metric;
 };
 
-/* As shelf_search(). `forms`: the probes as the codes were made from, or NULL without codes. */
+/* As template_set_search(). `forms`: the probes as the codes were made from, or NULL without codes. */
 void search_nearest(const struct search_among *a, const float *const *probes, const float *const *forms, int count,
                     struct hit *const *hits, int *found, int max);
 

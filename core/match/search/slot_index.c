@@ -7,7 +7,7 @@
 
 #define FREE UINT32_MAX
 
-struct owners {
+struct slot_index {
     int64_t *persons;
     uint32_t *next; /* circles */
     size_t count, capacity;
@@ -15,12 +15,12 @@ struct owners {
     size_t table_size, people;
 };
 
-struct owners *owners_new(void)
+struct slot_index *slot_index_new(void)
 {
-    return must(calloc(1, sizeof(struct owners)));
+    return must(calloc(1, sizeof(struct slot_index)));
 }
 
-void owners_free(struct owners *o)
+void slot_index_free(struct slot_index *o)
 {
     free(o->persons);
     free(o->next);
@@ -28,34 +28,34 @@ void owners_free(struct owners *o)
     free(o);
 }
 
-int64_t owners_of(const struct owners *o, size_t slot)
+int64_t slot_index_of(const struct slot_index *o, size_t slot)
 {
     return o->persons[slot];
 }
 
-size_t owners_next(const struct owners *o, size_t slot)
+size_t slot_index_next(const struct slot_index *o, size_t slot)
 {
     return o->next[slot];
 }
 
-size_t owners_people(const struct owners *o)
+size_t slot_index_people(const struct slot_index *o)
 {
     return o->people;
 }
 
-size_t owners_bytes(const struct owners *o)
+size_t slot_index_bytes(const struct slot_index *o)
 {
     return o->capacity * (sizeof *o->persons + sizeof *o->next) + o->table_size * sizeof *o->table;
 }
 
 /* Fibonacci hashing: ids that follow one another land far apart. */
-static size_t home_of(const struct owners *o, int64_t person)
+static size_t home_of(const struct slot_index *o, int64_t person)
 {
     return (size_t)(((uint64_t)person * 0x9e3779b97f4a7c15u) >> 20) & (o->table_size - 1);
 }
 
 /* The entry of that person, or the free one where it would be. */
-static size_t entry_of(const struct owners *o, int64_t person)
+static size_t entry_of(const struct slot_index *o, int64_t person)
 {
     size_t e = home_of(o, person);
 
@@ -64,14 +64,14 @@ static size_t entry_of(const struct owners *o, int64_t person)
     return e;
 }
 
-size_t owners_find(const struct owners *o, int64_t person)
+size_t slot_index_find(const struct slot_index *o, int64_t person)
 {
     uint32_t slot = o->table_size ? o->table[entry_of(o, person)] : FREE;
 
     return slot == FREE ? SIZE_MAX : slot;
 }
 
-static void grow_table(struct owners *o)
+static void grow_table(struct slot_index *o)
 {
     uint32_t *before = o->table;
     size_t size = o->table_size;
@@ -85,7 +85,7 @@ static void grow_table(struct owners *o)
     free(before);
 }
 
-void owners_add(struct owners *o, int64_t person)
+void slot_index_add(struct slot_index *o, int64_t person)
 {
     uint32_t slot = (uint32_t)o->count, *entry;
 
@@ -110,7 +110,7 @@ void owners_add(struct owners *o, int64_t person)
     }
 }
 
-static uint32_t before(const struct owners *o, uint32_t slot)
+static uint32_t before(const struct slot_index *o, uint32_t slot)
 {
     uint32_t at = slot;
 
@@ -120,7 +120,7 @@ static uint32_t before(const struct owners *o, uint32_t slot)
 }
 
 /* Those that came after it and were pushed on close the gap. */
-static void free_entry(struct owners *o, size_t e)
+static void free_entry(struct slot_index *o, size_t e)
 {
     size_t mask = o->table_size - 1;
 
@@ -133,7 +133,7 @@ static void free_entry(struct owners *o, size_t e)
     }
 }
 
-static void leave_circle(struct owners *o, uint32_t slot)
+static void leave_circle(struct slot_index *o, uint32_t slot)
 {
     size_t e = entry_of(o, o->persons[slot]);
 
@@ -146,7 +146,7 @@ static void leave_circle(struct owners *o, uint32_t slot)
     o->next[before(o, slot)] = o->next[slot];
 }
 
-void owners_take_last(struct owners *o, size_t to)
+void slot_index_take_last(struct slot_index *o, size_t to)
 {
     uint32_t slot = (uint32_t)to, last = (uint32_t)o->count - 1;
 

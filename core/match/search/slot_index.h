@@ -8,19 +8,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct owners;
+struct slot_index;
 
-struct owners *owners_new(void);
-void owners_free(struct owners *o);
+struct slot_index *slot_index_new(void);
+void slot_index_free(struct slot_index *o);
 
-void owners_add(struct owners *o, int64_t person); /* of the next slot */
+void slot_index_add(struct slot_index *o, int64_t person); /* of the next slot */
 /* The slot `to` becomes what the last one is, which goes. */
-void owners_take_last(struct owners *o, size_t to);
+void slot_index_take_last(struct slot_index *o, size_t to);
 
-int64_t owners_of(const struct owners *o, size_t slot);
-size_t owners_next(const struct owners *o, size_t slot);    /* of the same person; after the last the first */
-size_t owners_find(const struct owners *o, int64_t person); /* one of that person's, or SIZE_MAX */
-size_t owners_people(const struct owners *o);
-size_t owners_bytes(const struct owners *o);
+int64_t slot_index_of(const struct slot_index *o, size_t slot);
+size_t slot_index_next(const struct slot_index *o, size_t slot);    /* of the same person; after the last the first */
+size_t slot_index_find(const struct slot_index *o, int64_t person); /* one of that person's, or SIZE_MAX */
+size_t slot_index_people(const struct slot_index *o);
+size_t slot_index_bytes(const struct slot_index *o);
 
 #endif

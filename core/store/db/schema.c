@@ -107,10 +107,11 @@ static const char *const version_2[] = {"CREATE TABLE IF NOT EXISTS api_keys(id 
 
 /* Which of the strangers a face is, and by which rule it has its name; templates that say who it is not. */
 static const char *const version_3[] = {
-    "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} stranger BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} unknown_person BIGINT NOT NULL DEFAULT 0",
     "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} decision VARCHAR(191)",
     "ALTER TABLE templates ADD COLUMN {| IF NOT EXISTS} counter INTEGER NOT NULL DEFAULT 0",
-    "CREATE INDEX IF NOT EXISTS faces_stranger ON faces(stranger, person, id){ WHERE stranger > 0|}", NULL};
+    "CREATE INDEX IF NOT EXISTS faces_unknown_person ON faces(unknown_person, person, id){ WHERE unknown_person > 0|}",
+    NULL};
 
 static const char *const *const versions[] = {version_1, version_2, version_3};
 /* While a cluster is renewed node by node, those of version N work on the schema of N+1: a version only adds, what it

@@ -212,7 +212,7 @@ void op_face_row(struct op *op, struct db_statement *s, struct face *face)
     face->similarity = d->column_real(s, 12);
     candidates = op_text(op, s, 13);
     face->person_name = op_text(op, s, 14);
-    face->stranger = d->column_int(s, 15);
+    face->unknown_person = d->column_int(s, 15);
     face->decision = decision_read(op_text(op, s, 16));
     if (candidates)
         read_candidates(op, face, candidates);

@@ -124,17 +124,17 @@ int op_name_face(struct op *op, const struct msg *msg)
 }
 
 /* The best pictures of a stranger say what the person looks like. */
-static int teach_stranger(struct op *op, int64_t stranger, int64_t person)
+static int teach_unknown_person(struct op *op, int64_t unknown_person, int64_t person)
 {
     enum { TEMPLATES = 3 };
-    struct db_statement *s =
-        db_query(op->db, "SELECT " FACE_COLUMNS " FROM faces f LEFT JOIN person p ON p.id = f.person WHERE f.stranger "
-                         "= ? AND f.stranger > 0 AND f.person = -1 ORDER BY f.quality DESC, f.id LIMIT 3");
+    struct db_statement *s = db_query(
+        op->db, "SELECT " FACE_COLUMNS " FROM faces f LEFT JOIN person p ON p.id = f.person WHERE f.unknown_person "
+                "= ? AND f.unknown_person > 0 AND f.person = -1 ORDER BY f.quality DESC, f.id LIMIT 3");
     struct face *faces = arena_alloc(op->arena, TEMPLATES * sizeof *faces);
     struct image image;
     int count = 0;
 
-    op->d->bind_int(s, 1, stranger);
+    op->d->bind_int(s, 1, unknown_person);
     while (count < TEMPLATES && op->d->step(s) == DB_ROW)
         op_face_row(op, s, &faces[count++]);
     op->d->reset(s);
@@ -147,7 +147,7 @@ static int teach_stranger(struct op *op, int64_t stranger, int64_t person)
 }
 
 /* One batch of the faces of a stranger; the caller asks again while `more`. */
-int op_name_stranger(struct op *op, const struct msg *msg)
+int op_name_unknown_person(struct op *op, const struct msg *msg)
 {
     enum { BATCH = 500 };
     const struct store_name_face *m = (const struct store_name_face *)msg;
@@ -157,10 +157,13 @@ int op_name_stranger(struct op *op, const struct msg *msg)
 
     if (result < 0 || person == 0)
         return result;
-    if (!m->no_template && (result = teach_stranger(op, m->face, person)) <= 0)
-        return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no stranger %lld", (long long)m->face);
-    s = db_query(op->db, "SELECT id, image_id FROM faces WHERE stranger = ? AND stranger > 0 AND person = -1 ORDER BY "
-                         "id LIMIT 500");
+    if (!m->no_template && (result = teach_unknown_person(op, m->face, person)) <= 0)
+        return result < 0 ? result
+                          : op_refuse(op, STORE_NOT_FOUND, "there is no unknown person %lld", (long long)m->face);
+    s = db_query(
+        op->db,
+        "SELECT id, image_id FROM faces WHERE unknown_person = ? AND unknown_person > 0 AND person = -1 ORDER BY "
+        "id LIMIT 500");
     op->d->bind_int(s, 1, m->face);
     for (; count < BATCH && op->d->step(s) == DB_ROW; count++) {
         faces[count] = op->d->column_int(s, 0);
@@ -224,12 +227,12 @@ int op_deny_face(struct op *op, const struct msg *msg)
     return op_load_image(op, face->image, image) < 0 ? DB_ERROR : 0;
 }
 
-static int set_stranger(struct op *op, int64_t face, int64_t stranger)
+static int set_unknown_person(struct op *op, int64_t face, int64_t unknown_person)
 {
     struct db_statement *s =
-        db_query(op->db, "UPDATE faces SET stranger = ? WHERE id = ? AND stranger = 0 AND person = -1");
+        db_query(op->db, "UPDATE faces SET unknown_person = ? WHERE id = ? AND unknown_person = 0 AND person = -1");
 
-    op->d->bind_int(s, 1, stranger);
+    op->d->bind_int(s, 1, unknown_person);
     op->d->bind_int(s, 2, face);
     return db_finish(op->db, s);
 }
@@ -246,7 +249,7 @@ int op_resolve(struct op *op, const struct msg *msg)
         int result;
 
         if (r->person == r->was) {
-            if (set_stranger(op, r->face, r->stranger) < 0)
+            if (set_unknown_person(op, r->face, r->unknown_person) < 0)
                 return DB_ERROR;
             continue;
         }

@@ -2,7 +2,7 @@
  */
 #include "core/store/store_internal.h"
 
-#define EMBEDDED "SELECT id, image_id, model, embedding, quality, person, stranger, distance FROM faces WHERE "
+#define EMBEDDED "SELECT id, image_id, model, embedding, quality, person, unknown_person, distance FROM faces WHERE "
 
 static int read_faces(struct op *op, struct db_statement *s, int limit)
 {
@@ -24,7 +24,7 @@ static int read_faces(struct op *op, struct db_statement *s, int limit)
         }
         f->quality = (float)op->d->column_real(s, 4);
         f->person = op->d->column_int(s, 5);
-        f->stranger = op->d->column_int(s, 6);
+        f->unknown_person = op->d->column_int(s, 6);
         f->distance = op->d->column_real(s, 7);
     }
     op->d->reset(s);
@@ -57,28 +57,30 @@ int op_person_faces(struct op *op, const struct msg *msg)
     return read_faces(op, s, m->limit);
 }
 
-int op_strangers(struct op *op, const struct msg *msg)
+int op_unknown_people(struct op *op, const struct msg *msg)
 {
     const struct store_list *m = (const struct store_list *)msg;
     struct store_reply *r = op->reply;
-    struct db_statement *s = db_query(
-        op->db, "SELECT g.stranger, g.faces, g.face, f.image_id FROM (SELECT stranger, COUNT(*) AS faces, MIN(id) AS "
-                "face FROM faces WHERE stranger > 0 AND stranger > ? AND person = -1 GROUP BY stranger ORDER BY "
-                "stranger LIMIT ?) g JOIN faces f ON f.id = g.face ORDER BY g.stranger");
+    struct db_statement *s =
+        db_query(op->db, "SELECT g.unknown_person, g.faces, g.face, f.image_id FROM (SELECT unknown_person, COUNT(*) "
+                         "AS faces, MIN(id) AS "
+                         "face FROM faces WHERE unknown_person > 0 AND unknown_person > ? AND person = -1 GROUP BY "
+                         "unknown_person ORDER BY "
+                         "unknown_person LIMIT ?) g JOIN faces f ON f.id = g.face ORDER BY g.unknown_person");
     int result = DB_DONE;
 
     op->d->bind_int(s, 1, m->after);
     op->d->bind_int(s, 2, m->limit + 1);
-    r->strangers = arena_alloc(op->arena, (size_t)(m->limit + 1) * sizeof(struct stranger));
-    while (r->stranger_count <= m->limit && (result = op->d->step(s)) == DB_ROW)
-        r->strangers[r->stranger_count++] = (struct stranger){.id = op->d->column_int(s, 0),
-                                                              .faces = op->d->column_int(s, 1),
-                                                              .face = op->d->column_int(s, 2),
-                                                              .image = op->d->column_int(s, 3)};
+    r->unknown_people = arena_alloc(op->arena, (size_t)(m->limit + 1) * sizeof(struct unknown_person));
+    while (r->unknown_person_count <= m->limit && (result = op->d->step(s)) == DB_ROW)
+        r->unknown_people[r->unknown_person_count++] = (struct unknown_person){.id = op->d->column_int(s, 0),
+                                                                               .faces = op->d->column_int(s, 1),
+                                                                               .face = op->d->column_int(s, 2),
+                                                                               .image = op->d->column_int(s, 3)};
     op->d->reset(s);
-    if (r->stranger_count > m->limit) {
-        r->stranger_count = m->limit;
-        r->next = r->strangers[m->limit - 1].id;
+    if (r->unknown_person_count > m->limit) {
+        r->unknown_person_count = m->limit;
+        r->next = r->unknown_people[m->limit - 1].id;
     }
     return result < 0 ? result : 0;
 }
