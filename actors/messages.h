@@ -15,6 +15,8 @@
 #include "core/store/store.h"
 #include "plugins/host/worker_process.h"
 
+/* Types are unique in the program: 0x1000 store, 0x2000 actors, 0x2200 bus, 0x3000 worker processes, 0x7000 command
+ * line (test/house.py checks). */
 enum actor_message {
     MSG_HTTP = 0x2000,    /* msg_http */
     MSG_RECOGNIZE,        /* msg_recognize, asked of breaker; it asks recognizer the same */
@@ -34,7 +36,24 @@ enum actor_message {
     MSG_QUARANTINE,       /* msg, told to recognizer: the store has put more bytes there */
     MSG_STOPPING,         /* msg, told to processor: claim no more; answered when nothing is in flight */
     MSG_STOPPED,          /* msg */
-    MSG_OFFLOADED         /* the first of each actor's own jobs */
+    MSG_ENROL,            /* msg_enrol, asked of enroller (actors/people/enroller.h) */
+    MSG_ENROLLED,         /* msg_enrolled */
+    /* Private: from an actor's own jobs and callbacks to itself. No other actor and no node sends them. */
+    MSG_KEYS_FILE_READ = 0x2100,
+    MSG_EVENTS_STREAM_READY,
+    MSG_EVENTS_STREAM_GONE,
+    MSG_PICTURES_READ,
+    MSG_PICTURES_WRITTEN,
+    MSG_GALLERY_JOB,
+    MSG_RECEIVER_SPOOLED,
+    MSG_ENROLLER_SPOOLED,
+    MSG_KNOWN_PEOPLE_SCANNED,
+    MSG_KNOWN_PEOPLE_TOUCHED,
+    MSG_RECOGNIZER_OPENED,
+    MSG_JANITOR_SWEPT,
+    MSG_JANITOR_REMOVED,
+    MSG_SERVE_STOP,
+    MSG_SERVE_HTTP_STOPPED
 };
 
 struct msg_http { /* owns one reference to the request */

@@ -39,7 +39,9 @@ static void asker_receive(struct actor *self, const struct msg *m)
     actor_ask(self, "store", ((const struct msg_question *)m)->m, r->patience_ms, on_answer, r);
 }
 
-static const struct actor_ops asker = {.name = "asker", .receive = asker_receive};
+static const uint32_t asker_accepts[] = {MSG_QUESTION, 0};
+
+static const struct actor_ops asker = {.name = "asker", .accepts = asker_accepts, .receive = asker_receive};
 
 struct records *records_open(const struct settings *settings)
 {

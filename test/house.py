@@ -116,6 +116,32 @@ def check_routes_are_described():
         problem('proto/openapi.yaml', f'describes {route[0]} {route[1]}, which is not served')
 
 
+def check_message_types():
+    """No two messages of the program have the same number."""
+    seen = {}
+    for file in tracked():
+        if not re.match(r'(core|actors|plugins/host|cli)/.*\.[ch]$', file):
+            continue
+        text = re.sub(r'/\*.*?\*/|//[^\n]*', '', (ROOT / file).read_text(), flags=re.S)
+        for body in re.findall(r'enum\s*\w*\s*\{([^}]*)\}', text):
+            number = -1
+            for name, value in re.findall(r'(\w+)\s*(?:=\s*([^,]+))?(?:,|$)', body.strip()):
+                try:
+                    number = int(value, 0) if value else number + 1
+                except ValueError:
+                    number = 0
+                if re.match(r'(MSG|STORE|WORKER)_[A-Z_]+$', name) and number >= 0x1000 and number < 0x8000:
+                    if number in seen:
+                        problem(file, f'{name} has the number of {seen[number]}')
+                    seen[number] = name
+    for file in (f for f in tracked() if f.startswith('actors/') and f.endswith('.c')):
+        text = (ROOT / file).read_text()
+        if 'const struct actor_ops' in text and '.accepts =' not in text:
+            problem(file, 'an actor does not say which messages it accepts')
+    if len(seen) < 50:
+        problem('test/house.py', 'does not find the message types')
+
+
 def run_tool(command, files, what):
     step = 8
     jobs = [files[i:i + step] for i in range(0, len(files), step)]
@@ -152,6 +178,7 @@ def main():
             check_includes(file, text)
     check_settings_are_used()
     check_routes_are_described()
+    check_message_types()
     sources = [f for f in files if f.endswith(('.c', '.h', '.cpp'))]
     run_tool(['clang-format', '--dry-run', '--Werror'], sources, 'format')
     build = pathlib.Path(os.environ.get('KITH_BUILD', ROOT / 'build/release'))

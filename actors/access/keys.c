@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MSG_FILE_READ = MSG_OFFLOADED, TIMER_LOOK = 1, COOKIE_AGE_S = 30 * 24 * 3600 };
+enum { TIMER_LOOK = 1, COOKIE_AGE_S = 30 * 24 * 3600 };
 
 struct known { /* what the log was told of */
     int64_t id;
@@ -146,7 +146,7 @@ static void look_at_file(struct actor *self)
         rest(self);
         return;
     }
-    m = (struct msg_file_read *)msg_new(MSG_FILE_READ, sizeof *m);
+    m = (struct msg_file_read *)msg_new(MSG_KEYS_FILE_READ, sizeof *m);
     m->head.destroy = destroy_file;
     m->file = config->file;
     if (offload_run(config->files, actor_find(actor_system_of(self), actor_name(self)), &m->head, read_file) < 0)
@@ -266,7 +266,7 @@ static void keys_receive(struct actor *self, const struct msg *m)
 {
     if (m->type == MSG_HTTP)
         on_http(self, ((const struct msg_http *)m)->request);
-    else if (m->type == MSG_FILE_READ)
+    else if (m->type == MSG_KEYS_FILE_READ)
         on_file(self, (const struct msg_file_read *)m);
 }
 
@@ -281,10 +281,13 @@ static void keys_stop(struct actor *self)
     free(((struct keys *)actor_state(self))->known);
 }
 
+static const uint32_t keys_accepts[] = {MSG_HTTP, MSG_KEYS_FILE_READ, 0};
+
 const struct actor_ops keys_actor = {
     .name = "keys",
     .state_size = sizeof(struct keys),
     .start = keys_start,
+    .accepts = keys_accepts,
     .receive = keys_receive,
     .timer = keys_timer,
     .stop = keys_stop,

@@ -369,10 +369,14 @@ static void cluster_stop(struct actor *self)
     }
 }
 
+static const uint32_t cluster_accepts[] = {MSG_BUS, MSG_BUS_STATE, MSG_CAPACITY, MSG_BREAKER, MSG_HTTP, MSG_STOPPING,
+                                           0};
+
 const struct actor_ops cluster_actor = {
     .name = "cluster",
     .state_size = sizeof(struct cluster),
     .start = cluster_start,
+    .accepts = cluster_accepts,
     .receive = cluster_handle,
     .timer = cluster_timer,
     .stop = cluster_stop,

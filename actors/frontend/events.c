@@ -16,7 +16,6 @@
 #include <utlist.h>
 
 enum { TIMER_GATHER = 1, TIMER_HEARTBEAT, TIMER_POLL };
-enum { MSG_STREAM_READY = MSG_OFFLOADED, MSG_STREAM_GONE };
 enum subscriber_state { IDLE, READING, SHARING, SENDING };
 
 struct subscriber {
@@ -56,7 +55,7 @@ static void post(struct subscriber *s, uint32_t type)
 
 static void on_stream_ready(void *context)
 {
-    post(context, MSG_STREAM_READY);
+    post(context, MSG_EVENTS_STREAM_READY);
 }
 
 static void on_stream_gone(void *context)
@@ -64,7 +63,7 @@ static void on_stream_gone(void *context)
     struct subscriber *s = context;
 
     s->gone = true;
-    post(s, MSG_STREAM_GONE);
+    post(s, MSG_EVENTS_STREAM_GONE);
 }
 
 static const struct http_stream_ops stream_ops = {.ready = on_stream_ready, .gone = on_stream_gone};
@@ -349,10 +348,10 @@ static void events_receive(struct actor *self, const struct msg *m)
         DL_FOREACH(e->subscribers, s) s->breaker_due = true;
         changed(self);
         break;
-    case MSG_STREAM_READY:
+    case MSG_EVENTS_STREAM_READY:
         on_ready(self, ((const struct msg_stream *)m)->subscriber);
         break;
-    case MSG_STREAM_GONE:
+    case MSG_EVENTS_STREAM_GONE:
         on_gone(self, ((const struct msg_stream *)m)->subscriber);
         break;
     }
@@ -387,10 +386,14 @@ static void events_stop(struct actor *self)
     }
 }
 
+static const uint32_t events_accepts[] = {
+    MSG_HTTP, STORE_CHANGED, MSG_BREAKER, MSG_EVENTS_STREAM_READY, MSG_EVENTS_STREAM_GONE, 0};
+
 const struct actor_ops events_actor = {
     .name = "events",
     .state_size = sizeof(struct events),
     .start = events_start,
+    .accepts = events_accepts,
     .receive = events_receive,
     .timer = events_timer,
     .stop = events_stop,

@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MSG_READ = MSG_OFFLOADED, MSG_WRITTEN, SIDE_MIN = 16, SIDE_MAX = 2048, CROP_SIDE = 256 };
+enum { SIDE_MIN = 16, SIDE_MAX = 2048, CROP_SIDE = 256 };
 
 struct view { /* one picture that is wanted */
     struct call *call;
@@ -128,7 +128,7 @@ static void write_work(struct msg *m)
 static void start_read(struct actor *self, struct view *v, bool original)
 {
     const struct pictures_config *config = actor_config(self);
-    struct msg_read *m = (struct msg_read *)msg_new(MSG_READ, sizeof *m);
+    struct msg_read *m = (struct msg_read *)msg_new(MSG_PICTURES_READ, sizeof *m);
 
     m->head.destroy = destroy_read;
     m->config = config;
@@ -150,7 +150,7 @@ static void send_picture(struct view *v, const char *type, const void *data, siz
 static void keep(struct actor *self, char *path, const struct worker_event *event)
 {
     const struct pictures_config *config = actor_config(self);
-    struct msg_written *m = (struct msg_written *)msg_new(MSG_WRITTEN, sizeof *m);
+    struct msg_written *m = (struct msg_written *)msg_new(MSG_PICTURES_WRITTEN, sizeof *m);
 
     msg_ref(&event->head);
     m->head.destroy = destroy_written;
@@ -306,8 +306,10 @@ static void pictures_receive(struct actor *self, const struct msg *m)
 {
     if (m->type == MSG_HTTP)
         on_http(self, ((const struct msg_http *)m)->request);
-    else if (m->type == MSG_READ)
+    else if (m->type == MSG_PICTURES_READ)
         on_read(self, (const struct msg_read *)m);
 }
 
-const struct actor_ops pictures_actor = {.name = "pictures", .receive = pictures_receive};
+static const uint32_t pictures_accepts[] = {MSG_HTTP, MSG_PICTURES_READ, MSG_PICTURES_WRITTEN, 0};
+
+const struct actor_ops pictures_actor = {.name = "pictures", .accepts = pictures_accepts, .receive = pictures_receive};

@@ -459,7 +459,7 @@ static void gallery_receive(struct actor *self, const struct msg *m)
         g->model_known = true;
         gallery_begin_pass(self, true);
         break;
-    case MSG_JOB:
+    case MSG_GALLERY_JOB:
         on_job(self, (struct msg_job *)(uintptr_t)m);
         break;
     }
@@ -487,10 +487,14 @@ static void gallery_stop(struct actor *self)
     gallery_forget_names(actor_state(self));
 }
 
+static const uint32_t gallery_accepts[] = {MSG_MATCH, MSG_GALLERY_CHANGED, MSG_FOUND_UNKNOWN,
+                                           MSG_MODEL, MSG_GALLERY_JOB,     0};
+
 const struct actor_ops gallery_actor = {
     .name = "gallery",
     .state_size = sizeof(struct gallery),
     .start = gallery_start,
+    .accepts = gallery_accepts,
     .receive = gallery_receive,
     .timer = gallery_timer,
     .stop = gallery_stop,

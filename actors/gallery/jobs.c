@@ -16,7 +16,7 @@ static void destroy_job(struct msg *m)
 
 struct msg_job *gallery_job_new(int kind, const struct msg *source)
 {
-    struct msg_job *job = (struct msg_job *)msg_new(MSG_JOB, sizeof *job);
+    struct msg_job *job = (struct msg_job *)msg_new(MSG_GALLERY_JOB, sizeof *job);
 
     job->head.destroy = destroy_job;
     job->kind = kind;

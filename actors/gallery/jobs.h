@@ -6,8 +6,6 @@
 #include "core/actor/offload.h"
 #include "core/match/policy.h"
 
-enum { MSG_JOB = MSG_OFFLOADED };
-
 enum search_job {
     JOB_CLEAR,
     JOB_APPLY,   /* a page of the log */

@@ -123,4 +123,7 @@ static void identify_receive(struct actor *self, const struct msg *m)
         on_http(self, ((const struct msg_http *)m)->request);
 }
 
-const struct actor_ops identify_actor = {.name = "identify", .start = identify_start, .receive = identify_receive};
+static const uint32_t identify_accepts[] = {MSG_HTTP, 0};
+
+const struct actor_ops identify_actor = {
+    .name = "identify", .start = identify_start, .accepts = identify_accepts, .receive = identify_receive};

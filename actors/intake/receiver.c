@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MSG_SPOOLED = MSG_OFFLOADED, KEY_BYTES = 256 };
+enum { KEY_BYTES = 256 };
 
 struct upload { /* bytes on their way to the spool */
     struct call *call;
@@ -280,7 +280,7 @@ static void on_bytes(struct actor *self, struct http_request *request)
         abort();
     memcpy(up->bytes, body, len);
     up->call = call_new(self, request, OP_SUBMIT);
-    job = spool_job_new(MSG_SPOOLED, config->spool, up->bytes, len, up);
+    job = spool_job_new(MSG_RECEIVER_SPOOLED, config->spool, up->bytes, len, up);
     if (offload_run(config->files, actor_find(actor_system_of(self), actor_name(self)), &job->head, spool_work) < 0) {
         http_problem(request, 503, "busy", "Too many images are being written.");
         free_upload(up);
@@ -347,12 +347,15 @@ static void receiver_receive(struct actor *self, const struct msg *m)
 {
     if (m->type == MSG_HTTP)
         on_http(self, ((const struct msg_http *)m)->request);
-    else if (m->type == MSG_SPOOLED)
+    else if (m->type == MSG_RECEIVER_SPOOLED)
         on_spooled(self, (const struct spool_job *)m);
 }
+
+static const uint32_t receiver_accepts[] = {MSG_HTTP, MSG_RECEIVER_SPOOLED, 0};
 
 const struct actor_ops receiver_actor = {
     .name = "receiver",
     .start = receiver_start,
+    .accepts = receiver_accepts,
     .receive = receiver_receive,
 };

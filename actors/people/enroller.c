@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MSG_SPOOLED = MSG_OFFLOADED, STORE_MS = 30000 };
+enum { STORE_MS = 30000 };
 
 struct enrolment {
     actor_token token;
@@ -121,7 +121,7 @@ static void keep_photo(struct actor *self, struct enrolment *e)
         add_photo(self, e);
         return;
     }
-    job = spool_job_new(MSG_SPOOLED, config->spool, e->ask->bytes, e->ask->len, e);
+    job = spool_job_new(MSG_ENROLLER_SPOOLED, config->spool, e->ask->bytes, e->ask->len, e);
     if (offload_run(config->files, actor_find(actor_system_of(self), actor_name(self)), &job->head, spool_work) < 0)
         end(self, e, ENROLLED_LATER, 0, 0, "too many images are being written");
 }
@@ -184,4 +184,6 @@ static void enroller_receive(struct actor *self, const struct msg *m)
     actor_ask(self, config->breaker, &recognize->head, config->call_ms, on_recognized, e);
 }
 
-const struct actor_ops enroller_actor = {.name = "enroller", .receive = enroller_receive};
+static const uint32_t enroller_accepts[] = {MSG_ENROL, MSG_ENROLLER_SPOOLED, 0};
+
+const struct actor_ops enroller_actor = {.name = "enroller", .accepts = enroller_accepts, .receive = enroller_receive};

@@ -5,8 +5,6 @@
 #include "actors/messages.h"
 #include "core/store/spool.h"
 
-enum enroller_message { MSG_ENROL = 0x2100, MSG_ENROLLED };
-
 struct msg_enrol {
     struct msg head;
     struct arena arena;

@@ -224,8 +224,6 @@ static void faces_receive(struct actor *self, const struct msg *m)
 {
     struct http_request *request = ((const struct msg_http *)m)->request;
 
-    if (m->type != MSG_HTTP)
-        return;
     switch (http_request_route(request)->op) {
     case OP_NAME_FACE:
         name_face(self, request);
@@ -242,4 +240,6 @@ static void faces_receive(struct actor *self, const struct msg *m)
     }
 }
 
-const struct actor_ops faces_actor = {.name = "faces", .receive = faces_receive};
+static const uint32_t faces_accepts[] = {MSG_HTTP, 0};
+
+const struct actor_ops faces_actor = {.name = "faces", .accepts = faces_accepts, .receive = faces_receive};

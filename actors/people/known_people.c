@@ -23,7 +23,6 @@
 #include <sys/stat.h>
 
 enum { TIMER_SCAN = 1, SETTLE_MS = 500, LATER_MS = 3000, HAND_ROWS_MAX = 10000 };
-enum { MSG_SCANNED = MSG_OFFLOADED, MSG_TOUCHED };
 
 struct found {
     char *path, *person, *photo;
@@ -326,7 +325,7 @@ static void begin_scan(struct actor *self)
     k->again = true;
     if (k->scanning)
         return;
-    scan = (struct scan *)msg_new(MSG_SCANNED, sizeof *scan);
+    scan = (struct scan *)msg_new(MSG_KNOWN_PEOPLE_SCANNED, sizeof *scan);
     scan->head.destroy = destroy_scan;
     scan->config = config;
     k->again = false;
@@ -347,7 +346,7 @@ static void on_touched(uv_fs_event_t *watch, const char *name, int events, int s
     (void)events;
     (void)status;
     if (self)
-        actor_post(actor_system_of(self), self, msg_new(MSG_TOUCHED, sizeof(struct msg)));
+        actor_post(actor_system_of(self), self, msg_new(MSG_KNOWN_PEOPLE_TOUCHED, sizeof(struct msg)));
 }
 
 static void free_watch(uv_handle_t *handle)
@@ -381,9 +380,9 @@ static int known_people_start(struct actor *self)
 
 static void known_people_receive(struct actor *self, const struct msg *m)
 {
-    if (m->type == MSG_SCANNED)
+    if (m->type == MSG_KNOWN_PEOPLE_SCANNED)
         on_scanned(self, m);
-    else if (m->type == MSG_TOUCHED)
+    else if (m->type == MSG_KNOWN_PEOPLE_TOUCHED)
         actor_after(self, SETTLE_MS, TIMER_SCAN); /* a copy of many files touches many times */
 }
 
@@ -404,10 +403,13 @@ static void known_people_stop(struct actor *self)
     msg_unref(k->hand ? &k->hand->m.head : NULL);
 }
 
+static const uint32_t known_people_accepts[] = {MSG_KNOWN_PEOPLE_SCANNED, MSG_KNOWN_PEOPLE_TOUCHED, 0};
+
 const struct actor_ops known_people_actor = {
     .name = "known-people",
     .state_size = sizeof(struct known_people),
     .start = known_people_start,
+    .accepts = known_people_accepts,
     .receive = known_people_receive,
     .timer = known_people_timer,
     .stop = known_people_stop,

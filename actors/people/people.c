@@ -305,8 +305,6 @@ static void people_receive(struct actor *self, const struct msg *m)
 {
     struct http_request *request = ((const struct msg_http *)m)->request;
 
-    if (m->type != MSG_HTTP)
-        return;
     switch (http_request_route(request)->op) {
     case OP_PEOPLE:
         list_people(self, request);
@@ -330,4 +328,6 @@ static void people_receive(struct actor *self, const struct msg *m)
     }
 }
 
-const struct actor_ops people_actor = {.name = "people", .receive = people_receive};
+static const uint32_t people_accepts[] = {MSG_HTTP, 0};
+
+const struct actor_ops people_actor = {.name = "people", .accepts = people_accepts, .receive = people_receive};

@@ -191,10 +191,13 @@ static void breaker_timer(struct actor *self, uint32_t timer)
     probe(self);
 }
 
+static const uint32_t breaker_accepts[] = {MSG_RECOGNIZE, 0};
+
 const struct actor_ops breaker_actor = {
     .name = "breaker",
     .state_size = sizeof(struct breaker),
     .start = breaker_start,
+    .accepts = breaker_accepts,
     .receive = breaker_receive,
     .timer = breaker_timer,
 };

@@ -562,10 +562,14 @@ static void processor_stop(struct actor *self)
     }
 }
 
+static const uint32_t processor_accepts[] = {MSG_WORK_ITEM, MSG_HINTS,    MSG_NUDGE, MSG_CAPACITY,
+                                             MSG_BREAKER,   MSG_STOPPING, 0};
+
 const struct actor_ops processor_actor = {
     .name = "processor",
     .state_size = sizeof(struct processor),
     .start = processor_start,
+    .accepts = processor_accepts,
     .receive = processor_receive,
     .timer = processor_timer,
     .stop = processor_stop,

@@ -29,7 +29,6 @@ enum {
     QUARANTINE_MAX = 1000,
     QUARANTINE_LOOK_MS = 5000
 };
-enum { MSG_OPENED = MSG_OFFLOADED };
 
 struct job {
     struct job *next;
@@ -439,7 +438,7 @@ static void on_ask(struct actor *self, const struct msg *m)
     job->ask = (const struct msg_recognize *)msg_ref(m);
     job->token = actor_defer(self);
     job->fd = -1;
-    opened = (struct msg_opened *)msg_new(MSG_OPENED, sizeof *opened);
+    opened = (struct msg_opened *)msg_new(MSG_RECOGNIZER_OPENED, sizeof *opened);
     opened->config = config;
     opened->job = job;
     r->waiting++;
@@ -524,7 +523,7 @@ static void recognizer_receive(struct actor *self, const struct msg *m)
     case MSG_RECOGNIZE:
         on_ask(self, m);
         break;
-    case MSG_OPENED:
+    case MSG_RECOGNIZER_OPENED:
         on_opened(self, (const struct msg_opened *)m);
         break;
     case WORKER_READY:
@@ -566,10 +565,14 @@ static void recognizer_stop(struct actor *self)
     }
 }
 
+static const uint32_t recognizer_accepts[] = {
+    MSG_RECOGNIZE, MSG_RECOGNIZER_OPENED, WORKER_READY, WORKER_DONE, WORKER_GONE, MSG_QUARANTINE, 0};
+
 const struct actor_ops recognizer_actor = {
     .name = "recognizer",
     .state_size = sizeof(struct recognizer),
     .start = recognizer_start,
+    .accepts = recognizer_accepts,
     .receive = recognizer_receive,
     .timer = recognizer_timer,
     .stop = recognizer_stop,

@@ -309,10 +309,13 @@ static void work_queue_timer(struct actor *self, uint32_t timer)
     }
 }
 
+static const uint32_t work_queue_accepts[] = {MSG_BUS, MSG_BUS_STATE, MSG_HINTS, MSG_ROOM, 0};
+
 const struct actor_ops work_queue_actor = {
     .name = "hints",
     .state_size = sizeof(struct work_queue),
     .start = work_queue_start,
+    .accepts = work_queue_accepts,
     .receive = work_queue_receive,
     .timer = work_queue_timer,
 };

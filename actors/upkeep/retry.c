@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 enum { TIMER_REAP = 1, TIMER_SWEEP, TIMER_PRUNE, TIMER_RETRY };
-enum { MSG_SWEPT = MSG_OFFLOADED, MSG_REMOVED, ORPHANS_MAX = 256, FOLDERS = 256, DELETE_AGE_MS = 10000 };
+enum { ORPHANS_MAX = 256, FOLDERS = 256, DELETE_AGE_MS = 10000 };
 
 struct redeemer {
     int folder; /* of the spool, the next to sweep */
@@ -117,7 +117,7 @@ static int run(struct actor *self, struct msg *m, offload_work_fn work)
 
 static void remove_file(struct actor *self, const char *path, const char *sha256, int64_t age_ms)
 {
-    struct msg_removed *m = (struct msg_removed *)msg_new(MSG_REMOVED, sizeof *m);
+    struct msg_removed *m = (struct msg_removed *)msg_new(MSG_JANITOR_REMOVED, sizeof *m);
 
     m->config = actor_config(self);
     m->age_ms = age_ms;
@@ -160,7 +160,7 @@ static void sweep(struct actor *self)
 {
     const struct redeemer_config *config = actor_config(self);
     struct redeemer *r = actor_state(self);
-    struct msg_swept *m = (struct msg_swept *)msg_new(MSG_SWEPT, sizeof *m);
+    struct msg_swept *m = (struct msg_swept *)msg_new(MSG_JANITOR_SWEPT, sizeof *m);
 
     m->head.destroy = destroy_swept;
     m->config = config;
@@ -411,7 +411,7 @@ static void redeemer_receive(struct actor *self, const struct msg *m)
 {
     if (m->type == MSG_HTTP)
         on_http(self, ((const struct msg_http *)m)->request);
-    else if (m->type == MSG_SWEPT)
+    else if (m->type == MSG_JANITOR_SWEPT)
         look_at_next(self, (struct msg_swept *)msg_ref(m));
 }
 
@@ -427,10 +427,13 @@ static void redeemer_timer(struct actor *self, uint32_t timer)
         ask_batch(self, retry_new(NULL), 0);
 }
 
+static const uint32_t redeemer_accepts[] = {MSG_HTTP, MSG_JANITOR_SWEPT, MSG_JANITOR_REMOVED, 0};
+
 const struct actor_ops redeemer_actor = {
     .name = "redeemer",
     .state_size = sizeof(struct redeemer),
     .start = redeemer_start,
+    .accepts = redeemer_accepts,
     .receive = redeemer_receive,
     .timer = redeemer_timer,
 };

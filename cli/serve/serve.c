@@ -24,7 +24,6 @@
 #include <unistd.h>
 
 enum { FILE_THREADS = 4, FILE_JOBS = 4096, SEARCH_JOBS = 65536, KEEP_FDS = 512 };
-enum { MSG_SHUT = MSG_OFFLOADED, MSG_SHUT_HTTP };
 
 /* --- going down --- */
 
@@ -58,7 +57,7 @@ static void on_http_stopped(void *context)
 {
     struct service *v = context;
 
-    actor_post(v->system, actor_find(v->system, "serve"), msg_new(MSG_SHUT_HTTP, sizeof(struct msg)));
+    actor_post(v->system, actor_find(v->system, "serve"), msg_new(MSG_SERVE_HTTP_STOPPED, sizeof(struct msg)));
 }
 
 static void serve_receive(struct actor *self, const struct msg *m)
@@ -66,7 +65,7 @@ static void serve_receive(struct actor *self, const struct msg *m)
     struct service *v = service_of(self);
     struct closing *c = actor_state(self);
 
-    if (m->type == MSG_SHUT_HTTP) {
+    if (m->type == MSG_SERVE_HTTP_STOPPED) {
         c->http_stopped = true;
         stop_if_done(self);
     } else if (c->begun) { /* asked twice: now */
@@ -82,15 +81,17 @@ static void serve_receive(struct actor *self, const struct msg *m)
     }
 }
 
+static const uint32_t serve_accepts[] = {MSG_SERVE_STOP, MSG_SERVE_HTTP_STOPPED, 0};
+
 static const struct actor_ops serve_actor = {
-    .name = "serve", .state_size = sizeof(struct closing), .receive = serve_receive};
+    .name = "serve", .state_size = sizeof(struct closing), .accepts = serve_accepts, .receive = serve_receive};
 
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct service *v = handle->data;
 
     (void)number;
-    actor_post(v->system, actor_find(v->system, "serve"), msg_new(MSG_SHUT, sizeof(struct msg)));
+    actor_post(v->system, actor_find(v->system, "serve"), msg_new(MSG_SERVE_STOP, sizeof(struct msg)));
 }
 
 /* Certificates are renewed in place. What is wrong with new ones leaves the old ones in use. */

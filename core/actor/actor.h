@@ -29,7 +29,8 @@ enum actor_status {
     ACTOR_FULL = -1,    /* the mailbox (or the table of asks) is at its limit: slow down, try later */
     ACTOR_GONE = -2,    /* nobody of that name, or it has stopped for good */
     ACTOR_TIMEOUT = -3, /* no answer before the deadline */
-    ACTOR_FAILED = -4   /* it failed before it answered */
+    ACTOR_FAILED = -4,  /* it failed before it answered */
+    ACTOR_REFUSED = -5  /* it does not accept messages of that type */
 };
 
 /* A word for a status, for logs. */
@@ -38,6 +39,11 @@ const char *actor_status_name(int status);
 struct actor_ops {
     const char *name;  /* of the behaviour, for logs */
     size_t state_size; /* of the state, zeroed before each start */
+    /* The message types that `receive` handles, ended by 0, and the range from accepts_first to accepts_last. Others
+     * never reach `receive`, so that it may cast what it gets: a debug build aborts, a release build counts them as
+     * misrouted and ends an ask with ACTOR_REFUSED. NULL and no range: all types. */
+    const uint32_t *accepts;
+    uint32_t accepts_first, accepts_last;
     /* Returns 0, or a negative number when it cannot start: the supervisor tries again. */
     int (*start)(struct actor *self);
     void (*receive)(struct actor *self, const struct msg *m);

@@ -53,7 +53,7 @@ struct actor {
     struct failures failures;
     struct actor_group *group;
     struct actor *ready_next, *spawn_next, *spawn_prev;
-    uint64_t handled, refused, restarts, handling_ns;
+    uint64_t handled, refused, misrouted, restarts, handling_ns;
     UT_hash_handle hh;
 };
 

@@ -3,6 +3,7 @@
 #include "core/actor/actor_internal.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -242,11 +243,35 @@ static void take_posted(struct actor_system *system)
     free(posted);
 }
 
+static bool system_accepts(const struct actor_ops *ops, uint32_t type)
+{
+    if (!ops->accepts && !ops->accepts_last)
+        return true;
+    for (const uint32_t *t = ops->accepts; t && *t; t++)
+        if (*t == type)
+            return true;
+    return type >= ops->accepts_first && type <= ops->accepts_last;
+}
+
+/* A message whose type the receiver does not know would be cast to the wrong struct. */
+static void system_refuse(struct actor *actor, const struct envelope *e)
+{
+    actor->misrouted++;
+#ifdef KITH_DEBUG
+    fprintf(stderr, "actor %s: misrouted message of type 0x%x\n", actor->name, e->msg->type);
+    abort();
+#endif
+    if (e->ask_id)
+        actor_answer_error(actor, e->ask_id, ACTOR_REFUSED);
+}
+
 static void handle(struct actor *actor, struct envelope *e)
 {
     actor->handled++;
     if (e->lane == MAIL_REPLY && e->ask_id) {
         ask_finish_reply(actor, e);
+    } else if (!system_accepts(actor->ops, e->msg->type)) {
+        system_refuse(actor, e);
     } else {
         struct ask *ask = ask_find(actor->system, e->ask_id);
 
@@ -359,6 +384,7 @@ void actor_system_each(const struct actor_system *system, void (*each)(void *con
                                     .depth_bytes = a->box.bytes,
                                     .handled = a->handled,
                                     .refused = a->refused,
+                                    .misrouted = a->misrouted,
                                     .restarts = a->restarts == UINT64_MAX ? 0 : a->restarts,
                                     .handling_ns = a->handling_ns,
                                     .running = a->run == RUN_RUNNING};

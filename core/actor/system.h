@@ -102,7 +102,7 @@ struct actor_stats {
     const char *name;
     uint32_t depth;
     size_t depth_bytes;
-    uint64_t handled, refused, restarts, handling_ns;
+    uint64_t handled, refused, misrouted, restarts, handling_ns;
     bool running;
 };
 

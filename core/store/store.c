@@ -119,7 +119,6 @@ static void store_receive(struct actor *self, const struct msg *m)
         answer_all(self, (struct msg_done *)(uintptr_t)m);
         return;
     }
-    assert(m->type >= STORE_SUBMIT && m->type < STORE_REPLY);
     r = calloc(1, sizeof *r);
     if (!r)
         abort();
@@ -128,7 +127,13 @@ static void store_receive(struct actor *self, const struct msg *m)
     threads_put(m->type < STORE_FIRST_READ ? &t->writes : &t->reads, r);
 }
 
-static const struct actor_ops store_actor = {.name = "store", .receive = store_receive};
+static const uint32_t store_accepts[] = {STORE_DONE, 0};
+
+static const struct actor_ops store_actor = {.name = "store",
+                                             .accepts = store_accepts,
+                                             .accepts_first = STORE_SUBMIT,
+                                             .accepts_last = STORE_REPLY - 1,
+                                             .receive = store_receive};
 
 /* --- opening and closing --- */
 
