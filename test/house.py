@@ -130,7 +130,7 @@ def check_message_types():
                     number = int(value, 0) if value else number + 1
                 except ValueError:
                     number = 0
-                if re.match(r'(MSG|STORE|WORKER)_[A-Z_]+$', name) and number >= 0x1000 and number < 0x8000:
+                if re.match(r'(MSG|STORE|WORKER)_[A-Z_]+(?<!_MS)$', name) and number >= 0x1000 and number < 0x8000:
                     if number in seen:
                         problem(file, f'{name} has the number of {seen[number]}')
                     seen[number] = name
