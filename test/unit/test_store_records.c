@@ -96,6 +96,60 @@ static void test_one_that_fails_costs_its_neighbours_nothing(void **state)
     expect_tally(CROWD - 1, 0, 0, 0, 0);
 }
 
+/* The refused operation creates the person before it finds out that there is no such unknown person. */
+static struct msg *name_nobody(const char *name)
+{
+    struct store_name_face *m = STORE_MESSAGE(STORE_NAME_UNKNOWN_PERSON, store_name_face);
+
+    m->face = 999;
+    m->person_name = name;
+    return &m->m.head;
+}
+
+static int people_count(void)
+{
+    struct store_list *list = STORE_MESSAGE(STORE_PEOPLE, store_list);
+
+    list->limit = 100;
+    return ask(list)->person_count;
+}
+
+static void ask_crowd_with_a_refusal(struct actor *self)
+{
+    for (int i = 0; i < CROWD; i++) {
+        char path[32];
+
+        snprintf(path, sizeof path, "/refused/%d", i);
+        actor_ask(self, "store", i == CROWD / 2 ? name_nobody("Ghost") : (void *)submission(path), 60000,
+                  on_crowd_reply, NULL);
+    }
+}
+
+static void test_a_refused_operation_leaves_nothing_behind(void **state)
+{
+    struct store_name_face *m;
+
+    (void)state;
+    m = (struct store_name_face *)name_nobody("Ghost");
+    assert_int_equal(ask(m)->status, STORE_NOT_FOUND);
+    assert_int_equal(people_count(), 0);
+    m = (struct store_name_face *)name_nobody("Ghost");
+    m->no_template = true;
+    assert_int_equal(ask(m)->status, STORE_NOT_FOUND);
+    assert_int_equal(people_count(), 0);
+    crowd_answered = 0;
+    memset(crowd_of_status, 0, sizeof crowd_of_status);
+    ask_many = ask_crowd_with_a_refusal;
+    actor_system_tell(sys, "events", msg_new(MSG_MANY, sizeof(struct msg)));
+    while (crowd_answered < CROWD)
+        if (!actor_system_turn(sys) && crowd_answered < CROWD)
+            wait_for_work();
+    assert_int_equal(crowd_of_status[STORE_OK], CROWD - 1);
+    assert_int_equal(crowd_of_status[STORE_NOT_FOUND], 1);
+    assert_int_equal(people_count(), 0);
+    expect_tally(CROWD - 1, 0, 0, 0, 0);
+}
+
 static void test_the_queue_has_a_limit(void **state)
 {
     struct store_submit *m = STORE_MESSAGE(STORE_SUBMIT, store_submit);
@@ -218,6 +272,7 @@ int main(void)
         TEST(test_resolving_leaves_a_named_face_alone),
         TEST(test_forgetting_a_person_unnames_the_images),
         TEST(test_one_that_fails_costs_its_neighbours_nothing),
+        TEST(test_a_refused_operation_leaves_nothing_behind),
         TEST(test_the_queue_has_a_limit),
         TEST(test_events_are_numbered_and_pruned),
         TEST(test_everything_is_there_after_a_restart),

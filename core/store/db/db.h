@@ -40,6 +40,7 @@ struct db_driver {
     const void *(*column_blob)(struct db_statement *s, int at, size_t *len); /* NULL for null; until the next step */
     int64_t (*last_id)(struct db *db);
     int64_t (*changes)(struct db *db);
+    int64_t (*written)(struct db *db);  /* rows inserted, changed or deleted since the connection was opened */
     int64_t (*clock_ms)(struct db *db); /* milliseconds since 1970 by the database's clock; negative: db_result */
     const char *(*error)(struct db *db);
     int (*in_transaction)(struct db *db);

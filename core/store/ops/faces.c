@@ -132,12 +132,14 @@ static int teach_unknown_person(struct op *op, int64_t unknown_person, int64_t p
                 "= ? AND f.unknown_person > 0 AND f.person = -1 ORDER BY f.quality DESC, f.id LIMIT 3");
     struct face *faces = arena_alloc(op->arena, TEMPLATES * sizeof *faces);
     struct image image;
-    int count = 0;
+    int count = 0, result;
 
     op->d->bind_int(s, 1, unknown_person);
-    while (count < TEMPLATES && op->d->step(s) == DB_ROW)
+    while ((result = op->d->step(s)) == DB_ROW && count < TEMPLATES)
         op_face_row(op, s, &faces[count++]);
     op->d->reset(s);
+    if (result < 0)
+        return result;
     for (int i = 0; i < count; i++) {
         image = (struct image){0};
         if (op_load_image(op, faces[i].image, &image) != 1 || add_template(op, &faces[i], &image, person) < 0)
@@ -163,19 +165,23 @@ int op_name_unknown_person(struct op *op, const struct msg *msg)
     s = db_query(
         op->db,
         "SELECT id, image_id FROM faces WHERE unknown_person = ? AND unknown_person > 0 AND person = -1 ORDER BY "
-        "id LIMIT 500");
+        "id LIMIT 501");
     op->d->bind_int(s, 1, m->face);
-    for (; count < BATCH && op->d->step(s) == DB_ROW; count++) {
+    while ((result = op->d->step(s)) == DB_ROW && count < BATCH) {
         faces[count] = op->d->column_int(s, 0);
-        images[count] = op->d->column_int(s, 1);
+        images[count++] = op->d->column_int(s, 1);
     }
     op->d->reset(s);
+    if (result < 0)
+        return result;
+    if (count == 0)
+        return op_refuse(op, STORE_NOT_FOUND, "there is no unknown person %lld", (long long)m->face);
     for (int i = 0; i < count; i++)
         if (set_face_person(op, faces[i], person, 0, 1, NULL, NULL) < 0 || op_judge_image(op, images[i]) < 0)
             return DB_ERROR;
     op->reply->id = person;
     op->reply->changed = count;
-    op->reply->more = count == BATCH;
+    op->reply->more = result == DB_ROW; /* one more than a batch was read */
     return 0;
 }
 

@@ -171,6 +171,7 @@ struct group { /* one transaction under way */
     int64_t now_ms;
     struct op sum; /* what all of it adds to the counts */
     bool again;
+    bool apart; /* each request has a savepoint of its own */
 };
 
 static struct op op_for(struct group *g, struct store_reply *reply)
@@ -194,13 +195,21 @@ static void add_up(struct group *g, const struct op *op)
     g->sum.made_events |= op->made_events;
 }
 
+/* An operation that refuses leaves nothing behind. When it has written before it refused, its request fails in a group
+ * that runs together; the group is then repeated with savepoints, where run_apart() rolls the refusal back. */
 static int run_one(struct group *g, struct request *r)
 {
+    struct db *db = g->w->db;
     struct op op = op_for(g, r->reply);
+    int64_t written = db->driver->written(db);
     int result = store_ops[r->m->type - STORE_SUBMIT](&op, r->m);
 
-    if (result >= 0)
+    if (result < 0)
+        return result;
+    if (r->reply->status == STORE_OK)
         add_up(g, &op);
+    else if (!g->apart && db->driver->written(db) != written)
+        return DB_ERROR;
     return result;
 }
 
@@ -239,7 +248,7 @@ static int run_together(struct group *g, struct request *first)
     return result;
 }
 
-/* Each with a savepoint: one that fails is taken back and told, the others go on. */
+/* Each with a savepoint: an operation that fails or refuses is rolled back and answered, the others go on. */
 static int run_apart(struct group *g, struct request *first)
 {
     struct db *db = g->w->db;
@@ -253,6 +262,8 @@ static int run_apart(struct group *g, struct request *first)
             fail_reply(r->reply, result, db->driver->error(db));
             if (db->gone || db->again || result == DB_FULL || result == DB_IO || !db->driver->in_transaction(db))
                 return result; /* it is not this one's fault alone */
+            result = db_run(db, "ROLLBACK TO SAVEPOINT one");
+        } else if (r->reply->status != STORE_OK) {
             result = db_run(db, "ROLLBACK TO SAVEPOINT one");
         }
         if (result >= 0)
@@ -335,8 +346,11 @@ static void commit_group(struct store_thread *w, struct request *first, struct m
         }
         if (result == DB_AGAIN)
             pause_ms((unsigned)random() % 30 + 1);
-        if ((result = try_group(&g, first, run_together)) == DB_ERROR)
+        g.apart = false;
+        if ((result = try_group(&g, first, run_together)) == DB_ERROR) {
+            g.apart = true;
             result = try_group(&g, first, run_apart);
+        }
     }
     done->made_events = result >= 0 && g.sum.made_events;
     done->broken = result == DB_IO;
