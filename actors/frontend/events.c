@@ -45,11 +45,21 @@ static void read_for(struct actor *self, struct subscriber *s);
 
 /* --- the stream's side: called by the server, handed over as messages --- */
 
+/* The message that a stream is gone was never received: the system ends. */
+static void events_destroy_gone(struct msg *m)
+{
+    struct subscriber *s = ((struct msg_stream *)m)->subscriber;
+
+    if (s && s->orphan)
+        free(s);
+}
+
 static void post(struct subscriber *s, uint32_t type)
 {
     struct msg_stream *m = (struct msg_stream *)msg_new(type, sizeof *m);
 
     m->subscriber = s;
+    m->head.destroy = type == MSG_EVENTS_STREAM_GONE ? events_destroy_gone : NULL;
     actor_post(actor_system_of(s->actor), s->actor, &m->head);
 }
 
@@ -353,6 +363,7 @@ static void events_receive(struct actor *self, const struct msg *m)
         break;
     case MSG_EVENTS_STREAM_GONE:
         on_gone(self, ((const struct msg_stream *)m)->subscriber);
+        ((struct msg_stream *)(uintptr_t)m)->subscriber = NULL; /* received: it frees nothing */
         break;
     }
 }

@@ -57,6 +57,7 @@ static void on_http_stopped(void *context)
 {
     struct service *v = context;
 
+    v->http_stopped = true;
     actor_post(v->system, actor_find(v->system, "serve"), msg_new(MSG_SERVE_HTTP_STOPPED, sizeof(struct msg)));
 }
 
@@ -356,9 +357,26 @@ static int run(struct service *v)
     return v->code;
 }
 
-/* The HTTP library is left as it is: its author's advice, and the process ends here. */
+static void on_http_closed(void *context)
+{
+    ((struct service *)context)->http_stopped = true;
+}
+
+/* Requests and event streams end while the actors that they post to exist. After SIGTERM this has happened already;
+ * when kith gives up, connections are open and new ones are accepted until here. */
+static void serve_close_http(struct service *v)
+{
+    if (!v->server || v->http_stopped)
+        return;
+    http_server_stop_now(v->server, on_http_closed, v);
+    while (!v->http_stopped && uv_run(&v->loop, UV_RUN_ONCE))
+        ;
+}
+
+/* The HTTP library's context is not freed: libh2o has no complete way to do it, and the process ends here. */
 static void take_down(struct service *v)
 {
+    serve_close_http(v);
     bus_leave(v); /* before the actors that it speaks to */
     offload_free(v->files);
     offload_free(v->search);

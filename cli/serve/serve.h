@@ -38,6 +38,7 @@ struct service {
     struct driver_uv *driver;
     struct actor_system *system;
     struct http_server *server;
+    bool http_stopped; /* no connection is open any more */
     struct store *store;
     struct offload *files, *search;
     struct decider *decider;

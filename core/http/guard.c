@@ -248,6 +248,15 @@ static void on_listener_closed(uv_handle_t *handle)
     (void)handle;
 }
 
+void http_server_stop_now(struct http_server *server, void (*done)(void *context), void *context)
+{
+    if (!server->stopping)
+        http_server_stop(server, done, context);
+    server->stopped = done;
+    server->stopped_context = context;
+    server->stop_ms = clock_monotonic_ms();
+}
+
 void http_server_stop(struct http_server *server, void (*done)(void *context), void *context)
 {
     struct conn *next;
@@ -259,7 +268,8 @@ void http_server_stop(struct http_server *server, void (*done)(void *context), v
     for (int i = 0; i < server->listener_count; i++)
         if (server->listeners[i].open)
             uv_close((uv_handle_t *)&server->listeners[i].tcp, on_listener_closed);
-    h2o_context_request_shutdown(&server->context); /* GOAWAY to HTTP/2; HTTP/1 has nothing like it */
+    if (server->context_ready)
+        h2o_context_request_shutdown(&server->context); /* GOAWAY to HTTP/2; HTTP/1 has nothing like it */
     for (struct conn *c = server->head.next; c != &server->head; c = next) {
         struct http_request *r, *after;
 

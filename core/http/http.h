@@ -71,6 +71,9 @@ bool http_address_is_loopback(const char *address);
 
 /* Stops accepting, lets what is under way finish for the grace period, then cuts; calls `done` once. */
 void http_server_stop(struct http_server *server, void (*done)(void *context), void *context);
+/* The same without the grace period, also after http_server_stop: `done` replaces the one given before. It is called
+ * within about a second, when the connections have been closed. */
+void http_server_stop_now(struct http_server *server, void (*done)(void *context), void *context);
 
 /* --- a request --- */
 
