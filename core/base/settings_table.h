@@ -128,4 +128,6 @@ SETTING(queue_limit, count, "100000000", 1, 1LL << 60, "images that may wait in 
 /* what it says */
 SETTING(log_level, choice, "info", "debug,info,warn,error", 0, "least important line that is logged")
 SETTING(log_format, choice, "text", "text,json", 0, "form of the log")
+SETTING(log_buffer, size, "1MB", 65536, 1 << 30,
+        "log lines kept in memory while standard error is not read; further lines are dropped and counted")
 SETTING(access_log, choice, "on", "on,off", 0, "one line for each request")
