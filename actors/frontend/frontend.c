@@ -165,12 +165,17 @@ struct actor_column {
 static void write_actor(void *context, const struct actor_stats *s)
 {
     struct actor_column *c = context;
-    long long values[] = {s->depth, (long long)s->handled, (long long)s->refused, (long long)s->misrouted,
-                          (long long)s->restarts};
-    static const char *const names[] = {"kith_actor_mailbox", "kith_actor_handled_total", "kith_actor_refused_total",
-                                        "kith_actor_misrouted_total", "kith_actor_restarts_total"};
+    long long values[] = {s->depth,
+                          (long long)s->handled,
+                          (long long)s->refused,
+                          (long long)s->misrouted,
+                          (long long)s->restarts,
+                          (long long)s->slow};
+    static const char *const names[] = {"kith_actor_mailbox",        "kith_actor_handled_total",
+                                        "kith_actor_refused_total",  "kith_actor_misrouted_total",
+                                        "kith_actor_restarts_total", "kith_slow_callbacks_total"};
 
-    if (c->what < 5)
+    if (c->what < 6)
         buf_printf(c->out, "%s{actor=\"%s\"} %lld\n", names[c->what], s->name, values[c->what]);
     else
         buf_printf(c->out, "kith_actor_seconds_total{actor=\"%s\"} %.6f\n", s->name, (double)s->handling_ns / 1e9);
@@ -185,12 +190,14 @@ static void write_metrics(struct actor *self, struct buf *out, const struct stor
         "# HELP kith_actor_misrouted_total Messages refused: a type that the actor does not accept.\n"
         "# TYPE kith_actor_misrouted_total counter\n",
         "# HELP kith_actor_restarts_total Restarts after a failure.\n# TYPE kith_actor_restarts_total counter\n",
+        "# HELP kith_slow_callbacks_total Callbacks that took longer than KITH_SLOW_CALLBACK.\n"
+        "# TYPE kith_slow_callbacks_total counter\n",
         "# HELP kith_actor_seconds_total Time spent handling.\n# TYPE kith_actor_seconds_total counter\n"};
     const struct frontend_config *config = actor_config(self);
     struct http_stats http = http_server_stats(config->server);
 
     metrics_write(out);
-    for (int what = 0; what < 6; what++) {
+    for (int what = 0; what < 7; what++) {
         buf_str(out, heads[what]);
         actor_system_each(actor_system_of(self), write_actor, &(struct actor_column){out, what});
     }

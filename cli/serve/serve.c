@@ -6,6 +6,7 @@
 #include "cli/serve/serve.h"
 
 #include "cli/serve/notify.h"
+#include "cli/serve/slow.h"
 
 #include "actors/messages.h"
 #include "core/base/clock.h"
@@ -272,8 +273,12 @@ static void after_turn(void *context)
 
 static void make_system(struct service *v)
 {
-    struct actor_system_options options = {
-        .on_event = on_actor_event, .on_fatal = on_fatal, .after_turn = after_turn, .event_context = v};
+    struct actor_system_options options = {.on_event = on_actor_event,
+                                           .on_fatal = on_fatal,
+                                           .after_turn = after_turn,
+                                           .on_slow = slow_log,
+                                           .event_context = v,
+                                           .slow_callback_ms = (uint64_t)v->s->slow_callback};
     const struct settings *s = v->s;
     struct actor_spec spec = {.name = "serve", .ops = &serve_actor, .config = v};
     struct http_options http = {.loop = &v->loop,

@@ -51,17 +51,9 @@ struct actor {
     struct actor_timer *timers;
     struct timer_node restart;
     struct failures failures;
-    struct actor_group *group;
     struct actor *ready_next, *spawn_next, *spawn_prev;
-    uint64_t handled, refused, misrouted, restarts, handling_ns;
+    uint64_t handled, refused, misrouted, slow, restarts, handling_ns;
     UT_hash_handle hh;
-};
-
-struct actor_group {
-    char *name;
-    struct actor_group *parent, *next;
-    enum actor_strategy strategy;
-    struct failures failures;
 };
 
 struct posted {
@@ -75,9 +67,9 @@ struct actor_system {
     struct actor *by_name;
     struct actor *spawn_first, *spawn_last;
     struct actor *ready_first, *ready_last;
-    struct actor_group root, *groups;
     struct timer_heap heap;
-    uint64_t now_ms;
+    uint64_t now_ms;  /* of the turn */
+    uint64_t last_ns; /* when the last callback ended */
     struct ask **asks;
     uint32_t ask_slots, ask_free, ask_count; /* ask_free: slot + 1 */
     bool finished;
@@ -98,6 +90,8 @@ bool system_is_remote(const char *address);
 /* Takes `m`. */
 int system_send(struct actor *sender, const char *to, struct msg *m, uint64_t ask, uint64_t timeout_ms);
 void system_make_ready(struct actor *actor);
+/* Delivers what actor_post was given. */
+void system_take_posted(struct actor_system *system);
 
 /* ask.c */
 struct ask *ask_find(const struct actor_system *system, uint64_t id);

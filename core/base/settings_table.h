@@ -124,6 +124,8 @@ SETTING(request_timeout, duration, "30s", 10, 3600000, "how long a request may w
 SETTING(shutdown_grace, duration, "10s", 0, 600000, "how long SIGTERM waits for work in flight")
 SETTING(mailbox_max, count, "65536", 64, 10000000, "messages that wait for one actor before it says 503")
 SETTING(mailbox_max_bytes, size, "128MB", 65536, 1LL << 40, "and their bytes")
+SETTING(slow_callback, duration, "100ms", 0, 3600000,
+        "a callback of an actor that takes longer is logged and counted; 0s: none is")
 SETTING(queue_limit, count, "100000000", 1, 1LL << 60, "images that may wait in the table before 503")
 /* what it says */
 SETTING(log_level, choice, "info", "debug,info,warn,error", 0, "least important line that is logged")

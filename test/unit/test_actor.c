@@ -6,10 +6,14 @@
 #include "test/unit/test.h"
 
 #include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-enum { MSG_ADD = 1, MSG_ECHO, MSG_LATER, MSG_FAIL, MSG_GO, MSG_SELF, MSG_JOB };
+enum { MSG_ADD = 1, MSG_ECHO, MSG_LATER, MSG_FAIL, MSG_GO, MSG_SELF, MSG_JOB, MSG_SLOW };
 
 struct number {
     struct msg head;
@@ -28,7 +32,8 @@ static struct msg *number(uint32_t type, int value)
 static struct {
     int sum, count, order[64], stops, starts, endings, last_status, last_value, fatals, events, timers;
     actor_token token;
-    char fatal[256];
+    char fatal[256], slow[8][64]; /* slow: "ACTOR CALLBACK ID TOOK_MS" */
+    int slows;
 } seen;
 
 static struct fake_clock fake;
@@ -46,10 +51,22 @@ static void on_event(void *context, const char *actor, const char *text)
     seen.events++;
 }
 
+static void on_slow(void *context, const struct actor_slow *slow)
+{
+    (void)context;
+    assert_true(seen.slows < 8);
+    snprintf(seen.slow[seen.slows++], sizeof seen.slow[0], "%s %s %u %d", slow->actor, slow->callback, slow->id,
+             (int)slow->took_ms);
+}
+
 static struct actor_system *new_system(void)
 {
-    struct actor_system_options o = {
-        .now_ns = fake_clock_now, .clock_context = &fake, .on_fatal = on_fatal, .on_event = on_event};
+    struct actor_system_options o = {.now_ns = fake_clock_now,
+                                     .clock_context = &fake,
+                                     .on_fatal = on_fatal,
+                                     .on_event = on_event,
+                                     .on_slow = on_slow,
+                                     .slow_callback_ms = 100};
 
     memset(&seen, 0, sizeof seen);
     fake.ns = 1000000000;
@@ -101,6 +118,9 @@ static void worker_receive(struct actor *self, const struct msg *m)
     case MSG_FAIL:
         actor_fail(self, "told to");
         break;
+    case MSG_SLOW:
+        fake_clock_advance_ms(&fake, (uint64_t)n->value);
+        break;
     case MSG_JOB:
         seen.last_value = n->value;
         break;
@@ -111,6 +131,8 @@ static void worker_timer(struct actor *self, uint32_t id)
 {
     (void)self;
     seen.timers += (int)id;
+    if (id >= 1000)
+        fake_clock_advance_ms(&fake, id);
 }
 
 static const struct actor_ops worker = {.name = "worker",
@@ -390,49 +412,6 @@ static void test_failures_far_apart_are_forgiven(void **state)
     actor_system_free(s);
 }
 
-static void test_group_restarts_whole_before_the_node_goes_down(void **state)
-{
-    struct actor_system *s = new_system();
-    struct actor_group *top = actor_group_new(s, "top", NULL, ACTOR_ONE_FOR_ONE);
-    struct actor_group *sub = actor_group_new(s, "sub", top, ACTOR_ONE_FOR_ONE);
-    struct actor_spec a = {.name = "worker", .ops = &worker, .group = sub};
-    struct actor_spec b = {.name = "other", .ops = &worker, .group = sub};
-
-    (void)state;
-    actor_spawn(s, &a);
-    actor_spawn(s, &b);
-    settle(s);
-    for (int i = 0; i < 5; i++) {
-        actor_system_tell(s, "worker", number(MSG_FAIL, 0));
-        settle(s);
-        settle_after(s, 2000);
-    }
-    assert_int_equal(seen.fatals, 0);
-    assert_int_equal(seen.starts, 2 + 4 + 2); /* both, four restarts of one, then the group */
-    actor_system_free(s);
-}
-
-static void test_rest_for_one_restarts_the_later_ones(void **state)
-{
-    struct actor_system *s = new_system();
-    struct actor_group *g = actor_group_new(s, "g", NULL, ACTOR_REST_FOR_ONE);
-    const char *const names[] = {"first", "worker", "third"};
-
-    (void)state;
-    for (int i = 0; i < 3; i++) {
-        struct actor_spec spec = {.name = names[i], .ops = &worker, .group = g};
-
-        actor_spawn(s, &spec);
-    }
-    settle(s);
-    actor_system_tell(s, "worker", number(MSG_FAIL, 0));
-    settle(s);
-    assert_int_equal(seen.stops, 2);
-    settle_after(s, 1000);
-    assert_int_equal(seen.starts, 5);
-    actor_system_free(s);
-}
-
 static int failing_start(struct actor *self)
 {
     (void)self;
@@ -442,7 +421,7 @@ static int failing_start(struct actor *self)
 
 static const struct actor_ops never_starts = {.name = "never", .start = failing_start, .receive = worker_receive};
 
-static void test_actor_that_cannot_start_is_tried_again_then_escalates(void **state)
+static void test_actor_that_cannot_start_is_tried_again_then_ends_the_node(void **state)
 {
     struct actor_system *s = new_system();
 
@@ -531,6 +510,172 @@ static void test_metrics_count_what_happened(void **state)
     actor_system_free(s);
 }
 
+static void slow_reply(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    (void)self, (void)context, (void)status, (void)reply;
+    fake_clock_advance_ms(&fake, 400);
+}
+
+static void slow_asker_receive(struct actor *self, const struct msg *m)
+{
+    (void)m;
+    actor_ask(self, "worker", number(MSG_ECHO, 1), 1000, slow_reply, NULL);
+}
+
+static int slow_start(struct actor *self)
+{
+    (void)self;
+    fake_clock_advance_ms(&fake, 500);
+    return 0;
+}
+
+static const struct actor_ops slow_asker = {.name = "slow asker", .start = slow_start, .receive = slow_asker_receive};
+
+static void test_slow_callbacks_are_reported(void **state)
+{
+    static const char *const expected[] = {"worker message 8 200", "worker timer 3000 3000", "other start 0 500",
+                                           "other reply 2 400"};
+    struct actor_system *s = new_system();
+    struct actor *w = spawn(s, "worker", &worker);
+    struct actor_stats stats = {0};
+
+    (void)state;
+    settle(s);
+    actor_system_tell(s, "worker", number(MSG_SLOW, 100)); /* at the limit: not reported */
+    actor_system_tell(s, "worker", number(MSG_SLOW, 200));
+    actor_system_tell(s, "worker", number(MSG_ADD, 1));
+    settle(s);
+    actor_after(w, 0, 3000);
+    settle(s);
+    spawn(s, "other", &slow_asker);
+    settle(s);
+    actor_system_tell(s, "other", number(MSG_GO, 0));
+    settle(s);
+    assert_int_equal(seen.slows, 4);
+    for (int i = 0; i < 4; i++)
+        assert_string_equal(seen.slow[i], expected[i]);
+    actor_system_each(s, count_actor, &stats);
+    assert_int_equal(stats.slow, 2);
+    assert_int_equal(stats.handling_ns, 3300 * 1000000ull);
+    actor_system_free(s);
+}
+
+static void test_an_actor_can_be_made_to_fail_and_restarts_alone(void **state)
+{
+    struct actor_system *s = new_system();
+    struct actor_stats stats;
+
+    (void)state;
+    spawn(s, "worker", &worker);
+    spawn(s, "other", &worker);
+    assert_int_equal(actor_system_fail(s, "worker", "test"), ACTOR_GONE); /* it has not started */
+    settle(s);
+    assert_int_equal(actor_system_fail(s, "worker", "test"), ACTOR_OK);
+    assert_int_equal(actor_system_fail(s, "nobody", "test"), ACTOR_GONE);
+    settle(s);
+    assert_int_equal(seen.stops, 1);
+    assert_int_equal(actor_system_fail(s, "worker", "test"), ACTOR_GONE); /* it waits for its restart */
+    settle_after(s, 100);
+    assert_int_equal(seen.starts, 3);
+    actor_system_each(s, count_actor, &stats);
+    assert_int_equal(stats.restarts, 1);
+    assert_true(stats.running);
+    actor_system_free(s);
+}
+
+static void test_an_ask_that_has_ended_is_not_handled(void **state)
+{
+    struct actor_system *s = new_system();
+
+    (void)state;
+    spawn(s, "worker", &worker);
+    spawn(s, "asker", &asker);
+    settle(s);
+    for (int i = 0; i < 2; i++) { /* after the second failure it restarts in 200 ms */
+        actor_system_tell(s, "worker", number(MSG_FAIL, 0));
+        settle(s);
+        settle_after(s, i == 0 ? 100 : 0);
+    }
+    ask_for(s, MSG_ADD);
+    settle_after(s, 100);
+    assert_int_equal(seen.last_status, ACTOR_TIMEOUT);
+    settle_after(s, 100);
+    assert_int_equal(seen.starts, 3);
+    assert_int_equal(seen.count, 0);
+    actor_system_free(s);
+}
+
+static const uint32_t echo_only[] = {MSG_ECHO, 0};
+static const struct actor_ops picky = {.name = "picky",
+                                       .accepts = echo_only,
+                                       .accepts_first = MSG_FAIL,
+                                       .accepts_last = MSG_GO,
+                                       .start = worker_start,
+                                       .receive = worker_receive};
+
+static void test_accepted_types_reach_the_actor(void **state)
+{
+    struct actor_system *s = new_system();
+    struct actor_stats stats;
+
+    (void)state;
+    spawn(s, "worker", &picky);
+    spawn(s, "asker", &asker);
+    ask_for(s, MSG_ECHO);
+    assert_int_equal(seen.last_status, ACTOR_OK);
+    actor_system_tell(s, "worker", number(MSG_FAIL, 0)); /* the first of its range */
+    actor_system_tell(s, "worker", number(MSG_GO, 0));   /* the last */
+    settle(s);
+    settle_after(s, 100);
+    assert_int_equal(seen.starts, 2);
+    actor_system_each(s, count_actor, &stats);
+    assert_int_equal(stats.misrouted, 0);
+    actor_system_free(s);
+}
+
+#ifdef KITH_DEBUG
+static void test_a_misrouted_message_aborts_a_debug_build(void **state)
+{
+    pid_t child = fork();
+    int status;
+
+    (void)state;
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct actor_system *s = new_system();
+
+        close(STDERR_FILENO);
+        spawn(s, "worker", &picky);
+        actor_system_tell(s, "worker", number(MSG_ADD, 1));
+        settle(s);
+        _exit(0);
+    }
+    waitpid(child, &status, 0);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+#else
+static void test_a_misrouted_message_is_counted_and_its_ask_refused(void **state)
+{
+    struct actor_system *s = new_system();
+    struct actor_stats stats;
+
+    (void)state;
+    spawn(s, "worker", &picky);
+    spawn(s, "asker", &asker);
+    ask_for(s, MSG_ADD);
+    assert_int_equal(seen.endings, 1);
+    assert_int_equal(seen.last_status, ACTOR_REFUSED);
+    actor_system_tell(s, "worker", number(MSG_SELF, 1)); /* one above its range */
+    settle(s);
+    assert_int_equal(seen.count, 0);
+    actor_system_each(s, count_actor, &stats);
+    assert_int_equal(stats.misrouted, 2);
+    assert_true(stats.running);
+    actor_system_free(s);
+}
+#endif
+
 static void square(struct msg *job)
 {
     struct number *n = (struct number *)job;
@@ -555,6 +700,31 @@ static void test_offloaded_job_comes_back_with_its_result(void **state)
     actor_system_free(s);
 }
 
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+
+static void wait_at_gate(struct msg *job)
+{
+    (void)job;
+    pthread_mutex_lock(&gate);
+    pthread_mutex_unlock(&gate);
+}
+
+static void test_offload_refuses_one_job_more_than_its_limit(void **state)
+{
+    struct actor_system *s = new_system();
+    struct actor *w = spawn(s, "worker", &worker);
+    struct offload *o = offload_new(s, "test", 1, 2);
+
+    (void)state;
+    pthread_mutex_lock(&gate);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(offload_run(o, w, number(MSG_JOB, i), wait_at_gate), ACTOR_OK);
+    assert_int_equal(offload_run(o, w, number(MSG_JOB, 2), wait_at_gate), ACTOR_FULL);
+    pthread_mutex_unlock(&gate);
+    offload_free(o);
+    actor_system_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -571,13 +741,21 @@ int main(void)
         cmocka_unit_test(test_failing_asker_hears_the_end_of_its_asks),
         cmocka_unit_test(test_five_failures_in_thirty_seconds_take_the_node_down),
         cmocka_unit_test(test_failures_far_apart_are_forgiven),
-        cmocka_unit_test(test_group_restarts_whole_before_the_node_goes_down),
-        cmocka_unit_test(test_rest_for_one_restarts_the_later_ones),
-        cmocka_unit_test(test_actor_that_cannot_start_is_tried_again_then_escalates),
+        cmocka_unit_test(test_actor_that_cannot_start_is_tried_again_then_ends_the_node),
         cmocka_unit_test(test_timer_fires_once_moves_and_cancels),
         cmocka_unit_test(test_turn_keeps_its_budget),
         cmocka_unit_test(test_metrics_count_what_happened),
+        cmocka_unit_test(test_slow_callbacks_are_reported),
+        cmocka_unit_test(test_an_actor_can_be_made_to_fail_and_restarts_alone),
+        cmocka_unit_test(test_an_ask_that_has_ended_is_not_handled),
+        cmocka_unit_test(test_accepted_types_reach_the_actor),
+#ifdef KITH_DEBUG
+        cmocka_unit_test(test_a_misrouted_message_aborts_a_debug_build),
+#else
+        cmocka_unit_test(test_a_misrouted_message_is_counted_and_its_ask_refused),
+#endif
         cmocka_unit_test(test_offloaded_job_comes_back_with_its_result),
+        cmocka_unit_test(test_offload_refuses_one_job_more_than_its_limit),
     };
 
     return cmocka_run_group_tests_name("actor", tests, NULL, NULL);
