@@ -247,6 +247,19 @@ static void on_tally(struct actor *self, void *context, int status, const struct
     call_free(call);
 }
 
+#ifdef KITH_DEBUG
+/* For tests: makes an actor of this node fail. */
+static void fail_actor(struct actor *self, struct http_request *request)
+{
+    const char *name = http_request_part(request, 0);
+
+    if (actor_system_fail(actor_system_of(self), name, "POST /v1/debug/actors") == ACTOR_OK)
+        http_reply(request, 202, "application/json", "{}\n", 3);
+    else
+        http_problem(request, 404, "not-found", "There is no running actor “%s”.", name);
+}
+#endif
+
 /* --- the actor --- */
 
 static void on_http(struct actor *self, struct http_request *request)
@@ -267,10 +280,23 @@ static void on_http(struct actor *self, struct http_request *request)
     case OP_OPENAPI:
         http_reply(request, 200, config->openapi->content_type, config->openapi->data, config->openapi->len);
         break;
+#ifdef KITH_DEBUG
+    case OP_DEBUG_FAIL:
+        fail_actor(self, request);
+        break;
+#endif
     default:
         actor_ask(self, "store", &STORE_MESSAGE(STORE_TALLY, store_list)->m.head, config->store_ms, on_tally,
                   call_new(self, request, op));
     }
+}
+
+static int frontend_start(struct actor *self)
+{
+    msg_tell(self, "recognizer", MSG_SEND_STATE); /* on a restart they do not tell it by themselves */
+    msg_tell(self, "breaker", MSG_SEND_STATE);
+    msg_tell(self, "cluster", MSG_SEND_STATE);
+    return 0;
 }
 
 static void frontend_receive(struct actor *self, const struct msg *m)
@@ -295,4 +321,5 @@ static const uint32_t frontend_accepts[] = {MSG_HTTP, MSG_CAPACITY, MSG_BREAKER,
 const struct actor_ops frontend_actor = {.name = "frontend",
                                          .state_size = sizeof(struct frontend),
                                          .accepts = frontend_accepts,
+                                         .start = frontend_start,
                                          .receive = frontend_receive};
