@@ -63,6 +63,48 @@ static void test_bad_settings_are_refused_and_named(void **state)
     }
 }
 
+static void test_numbers_are_whole_and_decimal(void **state)
+{
+    static const struct {
+        const char *pair, *must_say; /* NULL: it is accepted */
+    } cases[] = {
+        {"KITH_WORKERS=1.9", "KITH_WORKERS: “1.9” is not a whole number"},
+        {"KITH_TRIES=2.7", "KITH_TRIES: “2.7” is not a whole number"},
+        {"KITH_TRIES=0x2", "KITH_TRIES: “0x2” is not a whole number"},
+        {"KITH_TRIES= 2", "KITH_TRIES: “ 2” is not a whole number"},
+        {"KITH_TRIES=2e1", "KITH_TRIES: “2e1” is not a whole number"},
+        {"KITH_TRIES=", "KITH_TRIES: “” is not a whole number"},
+        {"KITH_TRIES=-2", "KITH_TRIES: “-2” is not a whole number"},
+        {"KITH_TRIES=7", NULL},
+        {"KITH_LEASE=0x10s", "KITH_LEASE: “0x10s” is not a duration"},
+        {"KITH_LEASE=infs", "KITH_LEASE: “infs” is not a duration"},
+        {"KITH_LEASE=100.5ms", "KITH_LEASE: “100.5ms” is not a duration"},
+        {"KITH_LEASE=1.1s", NULL},
+        {"KITH_MAX_BODY=0x100000", "KITH_MAX_BODY: “0x100000” is not a size"},
+        {"KITH_MAX_BODY=1.5MB", NULL},
+        {"KITH_FPIR=0x0", "KITH_FPIR: “0x0” is not a number"},
+        {"KITH_FPIR=nan", "KITH_FPIR: “nan” is not a number"},
+        {"KITH_FPIR=1e-3", NULL},
+        {"KITH_THRESHOLD=-1", NULL},
+        {"KITH_LOG_LEVEL=", "KITH_LOG_LEVEL: “” is not one of debug,info,warn,error"},
+        {"KITH_LOG_LEVEL=infoo", "KITH_LOG_LEVEL: “infoo” is not one of debug,info,warn,error"},
+        {"KITH_AUTH=", NULL}, /* its default is empty */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *environment[] = {cases[i].pair, NULL};
+        struct error error = {0};
+        struct settings_book *book = load(environment, &error);
+
+        if (!book != !!cases[i].must_say)
+            fail_msg("%s: %s", cases[i].pair, book ? "accepted" : error.text);
+        if (cases[i].must_say && !strstr(error.text, cases[i].must_say))
+            fail_msg("%s: %s", cases[i].pair, error.text);
+        settings_free(book);
+    }
+}
+
 static void test_flags_beat_the_environment_and_kubernetes_names_are_left_alone(void **state)
 {
     char flag[] = "--log-level", value[] = "error", word[] = "serve", name[] = "kith", lease[] = "--lease=5s";
@@ -331,6 +373,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults_are_those_of_the_contract),
         cmocka_unit_test(test_bad_settings_are_refused_and_named),
+        cmocka_unit_test(test_numbers_are_whole_and_decimal),
         cmocka_unit_test(test_flags_beat_the_environment_and_kubernetes_names_are_left_alone),
         cmocka_unit_test(test_secrets_are_masked),
         cmocka_unit_test(test_a_clients_path_is_checked),
