@@ -1,4 +1,4 @@
-/* What the files of the runtime share, and nobody else may include. */
+/* Shared by the files of core/actor; no other file includes it. */
 #ifndef KITH_CORE_ACTOR_ACTOR_INTERNAL_H
 #define KITH_CORE_ACTOR_ACTOR_INTERNAL_H
 
@@ -25,7 +25,7 @@ struct ask {
     struct actor *asker, *to;
     actor_reply_fn on_reply;
     void *context;
-    bool received; /* the one asked has taken it out of its mailbox */
+    bool received; /* the asked actor has taken it from its mailbox */
     uint32_t next_free;
 };
 
@@ -44,7 +44,7 @@ struct actor {
     void *state;
     struct mailbox box;
     enum actor_run run;
-    bool queued;  /* stands in the system's ready list */
+    bool queued;  /* it is in the system's ready list */
     bool failing; /* actor_fail was called during this message */
     char why[160];
     uint64_t current_ask; /* of the message being received; 0 once answered or deferred */
@@ -78,7 +78,7 @@ struct actor_system {
     uint32_t posted_count, posted_capacity;
 };
 
-/* Every message on its way, local ones too: takes `m`, returns what is delivered. */
+/* The form in which a local message is delivered: in test builds encoded and decoded. Takes `m`, returns owned. */
 static inline struct msg *system_pass(const struct actor_system *system, struct msg *m)
 {
     return system->remote.as_if_remote && m ? system->remote.as_if_remote(m) : m;

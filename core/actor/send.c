@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+/* Leaves the message to the caller unless it returns ACTOR_OK. */
 int system_deliver(struct actor *to, const struct envelope *e)
 {
     if (to->run == RUN_STOPPED)

@@ -120,7 +120,6 @@ void system_make_ready(struct actor *actor)
     system->ready_last = actor;
 }
 
-/* Leaves the message to the caller unless it returns ACTOR_OK. */
 uint64_t actor_system_next_due_ms(const struct actor_system *system)
 {
     const struct timer_node *node = timer_heap_first(&system->heap);

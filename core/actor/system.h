@@ -76,14 +76,14 @@ struct actor_remote {
      * all. Returns ACTOR_OK when it is on its way, else why not. What it finds to be meant for this node it gives to
      * actor_system_deliver. */
     int (*send)(void *context, struct actor *sender, const char *to, struct msg *m, uint64_t ask, uint64_t timeout_ms);
-    /* In test builds: what a message would be had it come from another node; takes `m`, returns it or another. NULL:
-     * local messages go as they are. */
+    /* In test builds: encodes and decodes a local message as if another node had sent it. Takes `m`, returns owned.
+     * NULL: local messages are delivered as they are. */
     struct msg *(*as_if_remote)(struct msg *m);
     void *context;
 };
 void actor_system_set_remote(struct actor_system *system, const struct actor_remote *remote);
 
-/* For a remote: to this node's actor `name`, as if the sender had meant it. Takes `m`. */
+/* For a remote: delivers `m` (taken) to this node's actor `name`. */
 int actor_system_deliver(struct actor_system *system, struct actor *sender, const char *name, struct msg *m,
                          uint64_t ask);
 /* For a remote: the ending of an ask that it sent. Takes `reply` (NULL unless `status` is ACTOR_OK). One that has ended
@@ -91,8 +91,8 @@ int actor_system_deliver(struct actor_system *system, struct actor *sender, cons
 void actor_system_end_ask(struct actor_system *system, uint64_t ask, int status, struct msg *reply);
 bool actor_system_ask_waits(const struct actor_system *system, uint64_t ask);
 
-/* The only call for other threads: puts `m` (taken) into the mailbox of `to` at the next turn, past the limits, for
- * what the loop itself is waiting for (a finished query, a finished computation). */
+/* The only call for other threads: puts `m` (taken) into the mailbox of `to` at the next turn. The mailbox's limits do
+ * not apply: it is for results that the actor waits for. */
 void actor_post(struct actor_system *system, struct actor *to, struct msg *m);
 
 /* Timers that are due, what other threads posted, then mailboxes within the budget. Returns true when there is more

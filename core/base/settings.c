@@ -11,7 +11,7 @@
 
 enum kind { KIND_text, KIND_secret, KIND_choice, KIND_count, KIND_duration, KIND_size, KIND_number };
 
-/* A choice keeps its words where a number keeps its least value. */
+/* The `min` column: the least value of a number, or the values of a choice. */
 union bound {
     double number;
     const char *words;
@@ -51,7 +51,7 @@ struct settings_book {
     enum setting_source source[ROWS];
 };
 
-/* Other programs' names for our settings. */
+/* Variables of other programs that set a setting of kith. */
 static const struct alias {
     const char *variable, *field, *prefix;
 } aliases[] = {
@@ -204,7 +204,7 @@ static int settings_set_from_file(struct settings_book *book, int i, const char 
     return n < 0 ? -EINVAL : settings_set(book, i, text, FROM_FILE, origin, error);
 }
 
-/* Kubernetes puts such variables of its own for every service called kith. */
+/* Kubernetes sets such variables for every service named kith. */
 static bool settings_is_kubernetes(const char *name)
 {
     size_t n = strlen(name);
@@ -335,7 +335,7 @@ static int settings_read_flags(struct settings_book *book, int argc, char **argv
         for (size_t c = 0; c < n && c < sizeof field; c++)
             field[c] = arg[2 + c] == '-' ? '_' : arg[2 + c];
         row = n < sizeof field ? settings_find_row(field, n) : -1;
-        if (row < 0) { /* perhaps a flag of the subcommand: it decides */
+        if (row < 0) { /* it may be a flag of the subcommand */
             argv[kept++] = arg;
             continue;
         }
@@ -343,7 +343,7 @@ static int settings_read_flags(struct settings_book *book, int argc, char **argv
             return error_set(error, -EINVAL, "%s: needs a value", arg);
         if (rows[row].kind == KIND_secret)
             return error_set(error, -EINVAL,
-                             "%s: a secret on the command line can be read by everybody; use the "
+                             "%s: other users can read the command line; set a secret by the "
                              "environment or a file",
                              arg);
         if (settings_set(book, row, value ? value + 1 : argv[++i], FROM_FLAG, arg, error) < 0)
