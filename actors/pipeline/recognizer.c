@@ -75,9 +75,7 @@ struct msg_opened { /* the job of the files' thread */
     struct error error;
 };
 
-/* Lives of recognizer actors in this process. Worker numbers and jobs carry their life, so that events of an earlier
- * one are told apart. */
-static uint64_t lives;
+static uint64_t lives; /* of this actor: jobs and worker numbers carry theirs, so that old ones are told apart */
 
 static struct metric restarts = {.name = "kith_worker_restarts_total", .help = "Workers that ended unasked."};
 static struct metric recycled = {.name = "kith_worker_recycled_total", .help = "Workers replaced by count or memory."};
@@ -149,10 +147,9 @@ static void answer(struct actor *self, struct job *job, struct msg_recognized *m
 
 static void tell_model(struct actor *self)
 {
-    const struct recognizer *r = actor_state(self);
     struct msg_model *m = (struct msg_model *)msg_new(MSG_MODEL, sizeof *m);
 
-    m->hello = r->hello;
+    m->hello = ((const struct recognizer *)actor_state(self))->hello;
     actor_tell_control(self, "gallery", &m->head);
 }
 
@@ -501,7 +498,6 @@ static int recognizer_start(struct actor *self)
     assert(config->workers <= SLOTS_MAX);
     r->life = ++lives;
     r->next_number = r->life << 32;
-    metric_set(&waiting_gauge, 0);
     r->urgent.last = &r->urgent.first;
     r->normal.last = &r->normal.first;
     metric_register(&restarts);
@@ -539,8 +535,6 @@ static void on_worker(struct actor *self, const struct worker_event *e)
 
 static void recognizer_receive(struct actor *self, const struct msg *m)
 {
-    const struct recognizer *r = actor_state(self);
-
     switch (m->type) {
     case MSG_RECOGNIZE:
         on_ask(self, m);
@@ -558,7 +552,7 @@ static void recognizer_receive(struct actor *self, const struct msg *m)
         break;
     case MSG_SEND_STATE:
         tell_capacity(self);
-        if (r->known)
+        if (((const struct recognizer *)actor_state(self))->known)
             tell_model(self);
         break;
     }

@@ -109,10 +109,12 @@ static int settings_scale(const char *text, const struct unit *units, bool negat
 static int settings_scale_whole(const char *text, const struct unit *units, double *value)
 {
     enum { PER_MILLION = 1000000 };
-    int status = settings_scale(text, units, false, value);
-    double whole = round(*value);
+    double whole;
 
-    if (status < 0 || fabs(*value - whole) * PER_MILLION > 1)
+    if (settings_scale(text, units, false, value) < 0)
+        return -EINVAL;
+    whole = round(*value);
+    if (fabs(*value - whole) * PER_MILLION > 1)
         return -EINVAL;
     *value = whole;
     return 0;

@@ -1,4 +1,4 @@
-/* The ground: settings, safe paths, JSON text. */
+/* core/base: settings, safe paths, JSON text, clock, hash. */
 #include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "core/base/hash.h"
