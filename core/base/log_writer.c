@@ -85,8 +85,8 @@ static size_t ring_take(char out[static PIPE_BUF])
         ;
     if (lines)
         n = lines;
-    ring.head = (ring.head + n) % ring.capacity;
     ring.used -= n;
+    ring.head = ring.used ? (ring.head + n) % ring.capacity : 0; /* an empty ring keeps to its first pages */
     return n;
 }
 

@@ -157,6 +157,6 @@ SETTING(queue_limit, count, "100000000", 1, 1LL << 60,
 /* log */
 SETTING(log_level, choice, "info", "debug,info,warn,error", 0, "least important level that is logged")
 SETTING(log_format, choice, "text", "text,json", 0, "format of the log lines")
-SETTING(log_buffer, size, "1MB", 65536, 1 << 30,
+SETTING(log_buffer, size, "16MB", 65536, 1 << 30,
         "bytes of log lines kept in memory while standard error is not read; further lines are dropped and counted")
 SETTING(access_log, choice, "on", "on,off", 0, "log one line for each request")

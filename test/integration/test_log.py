@@ -1,4 +1,4 @@
-"""The log while nobody reads standard error."""
+"""The log: while nobody reads standard error, and its line about slow callbacks."""
 import http.client
 import os
 import re
@@ -6,7 +6,7 @@ import select
 import subprocess
 import time
 
-from harness import BUILD, PATIENCE_S
+from harness import BUILD, PATIENCE_S, until
 
 
 def launch_unread(kith):
@@ -60,3 +60,14 @@ def test_lost_lines_are_told_when_the_reader_comes_back(make):
     assert re.search(rb' stopped code=0\n$', rest), rest[-1000:]
     assert kith.process.wait(PATIENCE_S) == 0
     os.close(end)
+
+
+def test_a_slow_callback_is_logged_and_counted(make):
+    kith = make(slow_callback='1ms').start()
+    paths = [f'folder/of/many/images/{n}.png' for n in range(10000)]
+    assert kith.post('/v1/images', {'paths': paths}).status == 202
+    until(lambda: re.search(r' warn +slow callback actor=\S+ callback=\w+ type=0x\w+ took_ms=\d+ skipped=\d+\n', kith.log()),
+          'the line about a slow callback')
+    until(lambda: kith.log().count(' accepted ') == len(paths), 'a line for each image')
+    assert kith.metric('kith_log_lines_lost_total') == 0
+    assert kith.metric('kith_slow_callbacks_total{actor="receiver"}') > 0
