@@ -16,6 +16,7 @@ enum http_op {
     OP_READYZ,
     OP_METRICS,
     OP_OPENAPI,
+    OP_DEBUG_FAIL, /* in builds with KITH_DEBUG only */
     /* pictures */
     OP_PHOTO,
     OP_CROP,

@@ -39,6 +39,9 @@ const struct http_route routes[] = {
     {"GET", "/readyz", "frontend", OP_READYZ, ACCESS_PUBLIC, NULL},
     {"GET", "/metrics", "frontend", OP_METRICS, ACCESS_READ, NULL},
     {"GET", "/openapi.yaml", "frontend", OP_OPENAPI, ACCESS_PUBLIC, NULL},
+#ifdef KITH_DEBUG
+    {"POST", "/v1/debug/actors/{name}/fail", "frontend", OP_DEBUG_FAIL, ACCESS_ADMIN, ""},
+#endif
     {NULL, NULL, NULL, 0, 0, NULL}};
 
 static void destroy(struct msg *m)

@@ -299,6 +299,8 @@ static int cluster_start(struct actor *self)
     c->told_ready = -1;
     actor_system_set_remote(actor_system_of(self), &remote);
     actor_after(self, config->beat_ms, TIMER_BEAT);
+    msg_tell(self, "recognizer", MSG_SEND_STATE); /* on a restart they do not tell it by themselves */
+    msg_tell(self, "breaker", MSG_SEND_STATE);
     return 0;
 }
 
@@ -323,6 +325,10 @@ static void cluster_handle(struct actor *self, const struct msg *m)
         break;
     case MSG_HTTP:
         on_http(self, ((const struct msg_http *)m)->request);
+        break;
+    case MSG_SEND_STATE:
+        c->told_ready = -1;
+        tell_of_others(self);
         break;
     case MSG_STOPPING:
         c->leaving = true;
@@ -369,8 +375,8 @@ static void cluster_stop(struct actor *self)
     }
 }
 
-static const uint32_t cluster_accepts[] = {MSG_BUS, MSG_BUS_STATE, MSG_CAPACITY, MSG_BREAKER, MSG_HTTP, MSG_STOPPING,
-                                           0};
+static const uint32_t cluster_accepts[] = {MSG_BUS,  MSG_BUS_STATE, MSG_CAPACITY,   MSG_BREAKER,
+                                           MSG_HTTP, MSG_STOPPING,  MSG_SEND_STATE, 0};
 
 const struct actor_ops cluster_actor = {
     .name = "cluster",

@@ -336,6 +336,7 @@ static int events_start(struct actor *self)
     const struct events_config *config = actor_config(self);
 
     actor_after(self, config->heartbeat_ms, TIMER_HEARTBEAT);
+    msg_tell(self, "breaker", MSG_SEND_STATE); /* on a restart it does not tell its state by itself */
     if (config->poll_ms)
         actor_after(self, config->poll_ms, TIMER_POLL);
     return 0;

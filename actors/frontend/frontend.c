@@ -165,12 +165,17 @@ struct actor_column {
 static void write_actor(void *context, const struct actor_stats *s)
 {
     struct actor_column *c = context;
-    long long values[] = {s->depth, (long long)s->handled, (long long)s->refused, (long long)s->misrouted,
-                          (long long)s->restarts};
-    static const char *const names[] = {"kith_actor_mailbox", "kith_actor_handled_total", "kith_actor_refused_total",
-                                        "kith_actor_misrouted_total", "kith_actor_restarts_total"};
+    long long values[] = {s->depth,
+                          (long long)s->handled,
+                          (long long)s->refused,
+                          (long long)s->misrouted,
+                          (long long)s->restarts,
+                          (long long)s->slow};
+    static const char *const names[] = {"kith_actor_mailbox",        "kith_actor_handled_total",
+                                        "kith_actor_refused_total",  "kith_actor_misrouted_total",
+                                        "kith_actor_restarts_total", "kith_slow_callbacks_total"};
 
-    if (c->what < 5)
+    if (c->what < 6)
         buf_printf(c->out, "%s{actor=\"%s\"} %lld\n", names[c->what], s->name, values[c->what]);
     else
         buf_printf(c->out, "kith_actor_seconds_total{actor=\"%s\"} %.6f\n", s->name, (double)s->handling_ns / 1e9);
@@ -185,12 +190,14 @@ static void write_metrics(struct actor *self, struct buf *out, const struct stor
         "# HELP kith_actor_misrouted_total Messages refused: a type that the actor does not accept.\n"
         "# TYPE kith_actor_misrouted_total counter\n",
         "# HELP kith_actor_restarts_total Restarts after a failure.\n# TYPE kith_actor_restarts_total counter\n",
+        "# HELP kith_slow_callbacks_total Callbacks that took longer than KITH_SLOW_CALLBACK.\n"
+        "# TYPE kith_slow_callbacks_total counter\n",
         "# HELP kith_actor_seconds_total Time spent handling.\n# TYPE kith_actor_seconds_total counter\n"};
     const struct frontend_config *config = actor_config(self);
     struct http_stats http = http_server_stats(config->server);
 
     metrics_write(out);
-    for (int what = 0; what < 6; what++) {
+    for (int what = 0; what < 7; what++) {
         buf_str(out, heads[what]);
         actor_system_each(actor_system_of(self), write_actor, &(struct actor_column){out, what});
     }
@@ -240,6 +247,19 @@ static void on_tally(struct actor *self, void *context, int status, const struct
     call_free(call);
 }
 
+#ifdef KITH_DEBUG
+/* For tests: makes an actor of this node fail. */
+static void fail_actor(struct actor *self, struct http_request *request)
+{
+    const char *name = http_request_part(request, 0);
+
+    if (actor_system_fail(actor_system_of(self), name, "POST /v1/debug/actors") == ACTOR_OK)
+        http_reply(request, 202, "application/json", "{}\n", 3);
+    else
+        http_problem(request, 404, "not-found", "There is no running actor “%s”.", name);
+}
+#endif
+
 /* --- the actor --- */
 
 static void on_http(struct actor *self, struct http_request *request)
@@ -260,10 +280,23 @@ static void on_http(struct actor *self, struct http_request *request)
     case OP_OPENAPI:
         http_reply(request, 200, config->openapi->content_type, config->openapi->data, config->openapi->len);
         break;
+#ifdef KITH_DEBUG
+    case OP_DEBUG_FAIL:
+        fail_actor(self, request);
+        break;
+#endif
     default:
         actor_ask(self, "store", &STORE_MESSAGE(STORE_TALLY, store_list)->m.head, config->store_ms, on_tally,
                   call_new(self, request, op));
     }
+}
+
+static int frontend_start(struct actor *self)
+{
+    msg_tell(self, "recognizer", MSG_SEND_STATE); /* on a restart they do not tell it by themselves */
+    msg_tell(self, "breaker", MSG_SEND_STATE);
+    msg_tell(self, "cluster", MSG_SEND_STATE);
+    return 0;
 }
 
 static void frontend_receive(struct actor *self, const struct msg *m)
@@ -288,4 +321,5 @@ static const uint32_t frontend_accepts[] = {MSG_HTTP, MSG_CAPACITY, MSG_BREAKER,
 const struct actor_ops frontend_actor = {.name = "frontend",
                                          .state_size = sizeof(struct frontend),
                                          .accepts = frontend_accepts,
+                                         .start = frontend_start,
                                          .receive = frontend_receive};

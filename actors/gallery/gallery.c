@@ -434,6 +434,7 @@ static int gallery_start(struct actor *self)
         metric_register(metrics[i]);
     if (gallery_run(self, gallery_new_job(self, JOB_CLEAR, NULL)) < 0)
         return -EAGAIN;
+    msg_tell(self, "recognizer", MSG_SEND_STATE); /* on a restart it does not tell its model by itself */
     gallery_begin_pass(self, true);
     if (config->poll_ms)
         actor_after(self, config->poll_ms, TIMER_POLL);

@@ -43,9 +43,23 @@ static struct metric state_gauge = {
     .name = "kith_breaker_state", .help = "0 closed, 1 open, 2 probing.", .kind = METRIC_GAUGE};
 static struct metric refused = {.name = "kith_breaker_refused_total", .help = "Calls refused while it was not closed."};
 
-static void enter(struct actor *self, enum breaker_state next)
+static void breaker_tell_state(struct actor *self)
 {
     const struct breaker_config *config = actor_config(self);
+    const struct breaker *b = actor_state(self);
+
+    for (const char *const *to = config->subscribers; *to; to++) {
+        struct msg_breaker *m = (struct msg_breaker *)msg_new(MSG_BREAKER, sizeof *m);
+
+        m->state = b->state;
+        m->wait_ms = b->state == BREAKER_OPEN ? b->wait_ms : 0;
+        memcpy(m->reason, b->reason, sizeof m->reason);
+        actor_tell_control(self, *to, &m->head);
+    }
+}
+
+static void enter(struct actor *self, enum breaker_state next)
+{
     struct breaker *b = actor_state(self);
 
     b->state = next;
@@ -54,14 +68,7 @@ static void enter(struct actor *self, enum breaker_state next)
     metric_set(&state_gauge, next);
     log_event(next == BREAKER_OPEN ? LOG_WARN : LOG_INFO, "breaker", LOG_STR("state", breaker_state_name(next)),
               LOG_INT("wait_ms", next == BREAKER_OPEN ? b->wait_ms : 0), LOG_STR("reason", b->reason));
-    for (const char *const *to = config->subscribers; *to; to++) {
-        struct msg_breaker *m = (struct msg_breaker *)msg_new(MSG_BREAKER, sizeof *m);
-
-        m->state = next;
-        m->wait_ms = next == BREAKER_OPEN ? b->wait_ms : 0;
-        memcpy(m->reason, b->reason, sizeof m->reason);
-        actor_tell_control(self, *to, &m->head);
-    }
+    breaker_tell_state(self);
 }
 
 static uint64_t with_jitter(uint64_t ms, uint32_t percent)
@@ -183,6 +190,8 @@ static void breaker_receive(struct actor *self, const struct msg *m)
 {
     if (m->type == MSG_RECOGNIZE)
         on_call(self, m);
+    else if (m->type == MSG_SEND_STATE)
+        breaker_tell_state(self);
 }
 
 static void breaker_timer(struct actor *self, uint32_t timer)
@@ -191,7 +200,7 @@ static void breaker_timer(struct actor *self, uint32_t timer)
     probe(self);
 }
 
-static const uint32_t breaker_accepts[] = {MSG_RECOGNIZE, 0};
+static const uint32_t breaker_accepts[] = {MSG_RECOGNIZE, MSG_SEND_STATE, 0};
 
 const struct actor_ops breaker_actor = {
     .name = "breaker",

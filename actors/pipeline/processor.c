@@ -494,6 +494,9 @@ static int processor_start(struct actor *self)
     p->breaker_closed = true;
     actor_after(self, config->poll_ms, TIMER_POLL);
     actor_after(self, config->lease_ms / 3, TIMER_RENEW);
+    msg_tell(self, "recognizer", MSG_SEND_STATE); /* on a restart they do not tell it by themselves */
+    msg_tell(self, "breaker", MSG_SEND_STATE);
+    msg_tell(self, "cluster", MSG_SEND_STATE);
     reap(self);
     return 0;
 }

@@ -58,7 +58,7 @@ struct recognizer {
     struct slot slots[SLOTS_MAX];
     struct queue urgent, normal;
     uint32_t waiting; /* jobs from their acceptance to a worker */
-    uint64_t next_number, next_serial;
+    uint64_t life, next_number, next_serial;
     struct packet_hello hello; /* of the first that was ready */
     bool known;
     char why[REASON_BYTES]; /* what the last one said that could not start */
@@ -71,8 +71,11 @@ struct msg_opened { /* the job of the files' thread */
     struct msg head;
     const struct recognizer_config *config;
     struct job *job;
+    uint64_t life; /* of the actor that made it */
     struct error error;
 };
+
+static uint64_t lives; /* of this actor: jobs and worker numbers carry theirs, so that old ones are told apart */
 
 static struct metric restarts = {.name = "kith_worker_restarts_total", .help = "Workers that ended unasked."};
 static struct metric recycled = {.name = "kith_worker_recycled_total", .help = "Workers replaced by count or memory."};
@@ -140,6 +143,14 @@ static void answer(struct actor *self, struct job *job, struct msg_recognized *m
     if (job->fd >= 0)
         close(job->fd);
     free(job);
+}
+
+static void tell_model(struct actor *self)
+{
+    struct msg_model *m = (struct msg_model *)msg_new(MSG_MODEL, sizeof *m);
+
+    m->hello = ((const struct recognizer *)actor_state(self))->hello;
+    actor_tell_control(self, "gallery", &m->head);
 }
 
 static void fail_queue(struct actor *self, struct queue *q, int outcome, const char *why)
@@ -227,11 +238,9 @@ static void on_ready(struct actor *self, uint32_t i, const struct worker_event *
     slot->failed_starts = 0;
     r->why[0] = 0;
     if (!r->known || strcmp(r->hello.model, e->hello.model) != 0) {
-        struct msg_model *m = (struct msg_model *)msg_new(MSG_MODEL, sizeof *m);
-
-        r->hello = m->hello = e->hello;
+        r->hello = e->hello;
         r->known = true;
-        actor_tell_control(self, "gallery", &m->head);
+        tell_model(self);
     }
     log_event(LOG_INFO, "worker ready", LOG_INT("slot", i), LOG_INT("pid", worker_pid(slot->worker)),
               LOG_STR("recognizer", e->hello.name), LOG_STR("model", e->hello.model));
@@ -404,6 +413,10 @@ static void on_opened(struct actor *self, const struct msg_opened *m)
     struct recognizer *r = actor_state(self);
     struct job *job = m->job;
 
+    if (m->life != r->life) { /* its ask ended when that life failed, and this life never counted it */
+        answer(self, job, msg_recognized_new(RECOGNIZED_STOPPING, ""));
+        return;
+    }
     if (job->fd < 0)
         job->missing = m->error;
     if ((job->fd >= 0 || may_go_without(r, m)) && anyone_may_come(self)) {
@@ -441,6 +454,7 @@ static void on_ask(struct actor *self, const struct msg *m)
     opened = (struct msg_opened *)msg_new(MSG_RECOGNIZER_OPENED, sizeof *opened);
     opened->config = config;
     opened->job = job;
+    opened->life = r->life;
     r->waiting++;
     if (offload_run(config->files, actor_find(actor_system_of(self), actor_name(self)), &opened->head, open_image) <
         0) {
@@ -482,6 +496,8 @@ static int recognizer_start(struct actor *self)
     struct recognizer *r = actor_state(self);
 
     assert(config->workers <= SLOTS_MAX);
+    r->life = ++lives;
+    r->next_number = r->life << 32;
     r->urgent.last = &r->urgent.first;
     r->normal.last = &r->normal.first;
     metric_register(&restarts);
@@ -534,6 +550,11 @@ static void recognizer_receive(struct actor *self, const struct msg *m)
     case MSG_QUARANTINE:
         look_at_quarantine(self);
         break;
+    case MSG_SEND_STATE:
+        tell_capacity(self);
+        if (((const struct recognizer *)actor_state(self))->known)
+            tell_model(self);
+        break;
     }
 }
 
@@ -565,8 +586,8 @@ static void recognizer_stop(struct actor *self)
     }
 }
 
-static const uint32_t recognizer_accepts[] = {
-    MSG_RECOGNIZE, MSG_RECOGNIZER_OPENED, WORKER_READY, WORKER_DONE, WORKER_GONE, MSG_QUARANTINE, 0};
+static const uint32_t recognizer_accepts[] = {MSG_RECOGNIZE, MSG_RECOGNIZER_OPENED, WORKER_READY,   WORKER_DONE,
+                                              WORKER_GONE,   MSG_QUARANTINE,        MSG_SEND_STATE, 0};
 
 const struct actor_ops recognizer_actor = {
     .name = "recognizer",

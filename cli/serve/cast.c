@@ -1,5 +1,5 @@
-/* Who plays, with which settings. The order is that of dependence: the store first, the edge last, so that a group
- * that restarts the rest takes with it what builds on the one that failed. */
+/* The actors of the program with their settings. Actors are spawned in the order of dependence: those that others need
+ * come first and stop last. A failed actor restarts alone. */
 #include "cli/serve/serve.h"
 
 #include "core/base/log.h"

@@ -6,6 +6,7 @@
 #include "cli/serve/serve.h"
 
 #include "cli/serve/notify.h"
+#include "cli/serve/slow.h"
 
 #include "actors/messages.h"
 #include "core/base/clock.h"
@@ -23,7 +24,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { FILE_THREADS = 4, FILE_JOBS = 4096, SEARCH_JOBS = 65536, KEEP_FDS = 512 };
+enum { FILE_THREADS = 4, FILE_JOBS = 4096, SEARCH_JOBS = 65536, KEEP_FDS = 512, LOG_STOP_MS = 1000 };
 
 /* --- going down --- */
 
@@ -273,8 +274,12 @@ static void after_turn(void *context)
 
 static void make_system(struct service *v)
 {
-    struct actor_system_options options = {
-        .on_event = on_actor_event, .on_fatal = on_fatal, .after_turn = after_turn, .event_context = v};
+    struct actor_system_options options = {.on_event = on_actor_event,
+                                           .on_fatal = on_fatal,
+                                           .after_turn = after_turn,
+                                           .on_slow = slow_log,
+                                           .event_context = v,
+                                           .slow_callback_ms = (uint64_t)v->s->slow_callback};
     const struct settings *s = v->s;
     struct actor_spec spec = {.name = "serve", .ops = &serve_actor, .config = v};
     struct http_options http = {.loop = &v->loop,
@@ -340,6 +345,8 @@ static int run(struct service *v)
     uv_signal_init(&v->loop, &v->hangup);
     v->hangup.data = v;
     uv_signal_start(&v->hangup, on_hangup, SIGHUP);
+    if (log_start((size_t)v->s->log_buffer) < 0)
+        return cli_refuse("cannot start the thread that writes the log");
     log_event(LOG_INFO, "serving", LOG_STR("version", KITH_VERSION), LOG_STR("api", http_server_address(v->server, 0)),
               LOG_STR("dashboard", http_server_address(v->server, 1)), LOG_STR("data", v->s->data),
               LOG_STR("recognizer", v->s->recognizer), LOG_INT("workers", v->workers), LOG_STR("node", v->node),
@@ -353,7 +360,6 @@ static int run(struct service *v)
     uv_close((uv_handle_t *)&v->hangup, NULL);
     notify_watchdog_stop();
     log_event(LOG_INFO, "stopped", LOG_INT("code", v->code));
-    log_flush();
     return v->code;
 }
 
@@ -389,7 +395,7 @@ static void take_down(struct service *v)
     decider_free(v->decider);
     path_roots_free(v->roots);
     api_keys_free(v->door.ring);
-    log_flush();
+    log_stop(LOG_STOP_MS);
 }
 
 int cli_serve(const struct invocation *in)

@@ -1,4 +1,4 @@
-/* The small calls of actor.h that need nothing but the actor itself: its own things and its timers. */
+/* The calls of actor.h that concern one actor only: its fields and its timers. */
 #include "core/actor/actor.h"
 
 #include "core/actor/actor_internal.h"

@@ -1,17 +1,17 @@
-/* What a behaviour sees of the actor runtime.
+/* The actor runtime as a behaviour uses it.
  *
  * An actor is a name, a bounded mailbox and a behaviour (`struct actor_ops`). Behaviours run on the loop thread, one
  * message at a time, and never block. Everything here is for the loop thread, unless it says otherwise.
  *
- *   tell   delivers, or says at once why not
- *   ask    ends exactly once: a reply, an error or the deadline
- *   timer  one per id; arming again moves it
+ *   tell   delivers, or returns at once why not
+ *   ask    ends exactly once: by a reply, an error or the deadline
+ *   timer  one per id; setting it again moves it
  *
- * An address is a name ("store": on this node), or a name and where: "gallery@berlin" (on that node), "breaker@*" (one
- * node that has it), "gallery@**" (all that have it; only told). The sender's code is the same.
+ * An address is a name ("store": on this node) or a name and nodes: "gallery@berlin" (that node), "breaker@*" (one node
+ * that has the actor), "gallery@**" (all nodes that have it; tell only). The sender's code is the same.
  *
  * Actors know each other by name and message only. An actor that fails is restarted in place with a fresh state: its
- * name and its mailbox live on, what it had asked ends with ACTOR_GONE, what it owed an answer ends with ACTOR_FAILED.
+ * name and its mailbox stay, its own asks end with ACTOR_GONE, the asks that it received end with ACTOR_FAILED.
  */
 #ifndef KITH_CORE_ACTOR_ACTOR_H
 #define KITH_CORE_ACTOR_ACTOR_H
@@ -26,14 +26,14 @@ struct actor_system;
 
 enum actor_status {
     ACTOR_OK = 0,
-    ACTOR_FULL = -1,    /* the mailbox (or the table of asks) is at its limit: slow down, try later */
-    ACTOR_GONE = -2,    /* nobody of that name, or it has stopped for good */
+    ACTOR_FULL = -1,    /* the mailbox or the table of asks is at its limit: try later */
+    ACTOR_GONE = -2,    /* no actor of that name, or it has stopped */
     ACTOR_TIMEOUT = -3, /* no answer before the deadline */
-    ACTOR_FAILED = -4,  /* it failed before it answered */
+    ACTOR_FAILED = -4,  /* the asked actor failed before it answered */
     ACTOR_REFUSED = -5  /* it does not accept messages of that type */
 };
 
-/* A word for a status, for logs. */
+/* The name of a status, for logs. */
 const char *actor_status_name(int status);
 
 struct actor_ops {
@@ -44,7 +44,7 @@ struct actor_ops {
      * misrouted and ends an ask with ACTOR_REFUSED. NULL and no range: all types. */
     const uint32_t *accepts;
     uint32_t accepts_first, accepts_last;
-    /* Returns 0, or a negative number when it cannot start: the supervisor tries again. */
+    /* Returns 0, or a negative number when it cannot start: it is tried again after a back-off. */
     int (*start)(struct actor *self);
     void (*receive)(struct actor *self, const struct msg *m);
     void (*timer)(struct actor *self, uint32_t timer_id);
@@ -64,7 +64,7 @@ uint64_t actor_now_ms(const struct actor *self);
 int actor_tell(struct actor *self, const char *to, struct msg *m);
 int actor_tell_control(struct actor *self, const char *to, struct msg *m);
 
-/* The same to an actor found once by actor_find: saves the look-up by name. */
+/* As actor_tell, to an actor from actor_find: without the look-up by name. */
 int actor_tell_to(struct actor *self, struct actor *to, struct msg *m);
 
 /* NULL when there is none of that name; else valid as long as the system. */
@@ -79,23 +79,23 @@ void actor_ask(struct actor *self, const char *to, struct msg *m, uint64_t timeo
 void actor_ask_to(struct actor *self, struct actor *to, struct msg *m, uint64_t timeout_ms, actor_reply_fn on_reply,
                   void *context);
 
-/* Answers the message now being received. Takes `reply`. A tell has nobody to answer: the reply is dropped. */
+/* Answers the message that is being received. Takes `reply`. The reply to a tell is dropped. */
 void actor_reply(struct actor *self, struct msg *reply);
 
-/* For an answer that comes later: keep what this returns (0 for a tell) and give it to actor_answer once. A token
- * whose ask has ended meanwhile (deadline, asker failed) is refused quietly: that ask has had its one ending. */
+/* For an answer later: returns a token for one call of actor_answer or actor_answer_error; 0 for a tell. Answering an
+ * ask that has ended meanwhile (deadline, asker failed) does nothing. */
 typedef uint64_t actor_token;
 actor_token actor_defer(struct actor *self);
 void actor_answer(struct actor *self, actor_token token, struct msg *reply);
 void actor_answer_error(struct actor *self, actor_token token, int status);
-/* Whether anybody still waits for this answer. */
+/* Whether the ask of this token has not ended. */
 bool actor_awaited(struct actor *self, actor_token token);
 
 /* Calls ops->timer(self, timer_id) once, `delay_ms` from now. */
 void actor_after(struct actor *self, uint64_t delay_ms, uint32_t timer_id);
 void actor_cancel(struct actor *self, uint32_t timer_id);
 
-/* This behaviour cannot go on: when it returns, it is stopped and its supervisor restarts it. */
+/* Reports that this actor cannot go on: when its callback returns, it is stopped and restarts after a back-off. */
 void actor_fail(struct actor *self, const char *why, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -1,4 +1,4 @@
-/* What the files of the runtime share, and nobody else may include. */
+/* Shared by the files of core/actor; no other file includes it. */
 #ifndef KITH_CORE_ACTOR_ACTOR_INTERNAL_H
 #define KITH_CORE_ACTOR_ACTOR_INTERNAL_H
 
@@ -25,7 +25,7 @@ struct ask {
     struct actor *asker, *to;
     actor_reply_fn on_reply;
     void *context;
-    bool received; /* the one asked has taken it out of its mailbox */
+    bool received; /* the asked actor has taken it from its mailbox */
     uint32_t next_free;
 };
 
@@ -44,24 +44,16 @@ struct actor {
     void *state;
     struct mailbox box;
     enum actor_run run;
-    bool queued;  /* stands in the system's ready list */
+    bool queued;  /* it is in the system's ready list */
     bool failing; /* actor_fail was called during this message */
     char why[160];
     uint64_t current_ask; /* of the message being received; 0 once answered or deferred */
     struct actor_timer *timers;
     struct timer_node restart;
     struct failures failures;
-    struct actor_group *group;
     struct actor *ready_next, *spawn_next, *spawn_prev;
-    uint64_t handled, refused, misrouted, restarts, handling_ns;
+    uint64_t handled, refused, misrouted, slow, restarts, handling_ns;
     UT_hash_handle hh;
-};
-
-struct actor_group {
-    char *name;
-    struct actor_group *parent, *next;
-    enum actor_strategy strategy;
-    struct failures failures;
 };
 
 struct posted {
@@ -75,9 +67,9 @@ struct actor_system {
     struct actor *by_name;
     struct actor *spawn_first, *spawn_last;
     struct actor *ready_first, *ready_last;
-    struct actor_group root, *groups;
     struct timer_heap heap;
-    uint64_t now_ms;
+    uint64_t now_ms;  /* of the turn */
+    uint64_t last_ns; /* when the last callback ended */
     struct ask **asks;
     uint32_t ask_slots, ask_free, ask_count; /* ask_free: slot + 1 */
     bool finished;
@@ -86,7 +78,7 @@ struct actor_system {
     uint32_t posted_count, posted_capacity;
 };
 
-/* Every message on its way, local ones too: takes `m`, returns what is delivered. */
+/* The form in which a local message is delivered: in test builds encoded and decoded. Takes `m`, returns owned. */
 static inline struct msg *system_pass(const struct actor_system *system, struct msg *m)
 {
     return system->remote.as_if_remote && m ? system->remote.as_if_remote(m) : m;
@@ -98,6 +90,8 @@ bool system_is_remote(const char *address);
 /* Takes `m`. */
 int system_send(struct actor *sender, const char *to, struct msg *m, uint64_t ask, uint64_t timeout_ms);
 void system_make_ready(struct actor *actor);
+/* Delivers what actor_post was given. */
+void system_take_posted(struct actor_system *system);
 
 /* ask.c */
 struct ask *ask_find(const struct actor_system *system, uint64_t id);

@@ -1,20 +1,20 @@
-/* Asks: a table of slots, each with the one ending it still owes.
+/* Asks: a table of slots, one for each ask that has not ended.
  *
- * An ask ends by exactly one of: the reply (or the refusal) that comes through the asker's mailbox; its deadline; the
- * failure of the one asked after it took the message; the failure of the asker. Whichever comes first frees the
- * slot and raises its generation, so that all later ones find nothing.
+ * An ask ends exactly once, by the first of: the reply or refusal in the asker's mailbox; its deadline; the failure of
+ * the asked actor after it received the message; the failure of the asker. The end frees the slot and increments its
+ * generation, so later endings do not find the ask.
  */
 #include "core/actor/actor_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-static uint32_t slot_of(uint64_t id)
+static uint32_t ask_slot_of(uint64_t id)
 {
     return (uint32_t)id;
 }
 
-static void grow(struct actor_system *system)
+static void ask_grow_table(struct actor_system *system)
 {
     uint32_t slots = system->ask_slots ? system->ask_slots * 2 : 64;
     struct ask **asks = realloc(system->asks, slots * sizeof *asks);
@@ -42,7 +42,7 @@ static struct ask *ask_new(struct actor *asker, struct actor *to, actor_reply_fn
     struct ask *ask;
 
     if (system->ask_free == 0)
-        grow(system);
+        ask_grow_table(system);
     ask = system->asks[system->ask_free - 1];
     system->ask_free = ask->next_free;
     system->ask_count++;
@@ -58,13 +58,13 @@ struct ask *ask_find(const struct actor_system *system, uint64_t id)
 {
     struct ask *ask;
 
-    if (id == 0 || slot_of(id) >= system->ask_slots)
+    if (id == 0 || ask_slot_of(id) >= system->ask_slots)
         return NULL;
-    ask = system->asks[slot_of(id)];
+    ask = system->asks[ask_slot_of(id)];
     return ask->id == id && ask->asker ? ask : NULL;
 }
 
-/* Frees the slot, then calls back: the callback may ask again at once. */
+/* Frees the slot before the callback, which may ask again. */
 static void ask_end(struct ask *ask, int status, const struct msg *reply)
 {
     struct actor *asker = ask->asker;
@@ -78,7 +78,7 @@ static void ask_end(struct ask *ask, int status, const struct msg *reply)
     if (ask->id >> 32 == 0)
         ask->id |= (uint64_t)1 << 32;
     ask->next_free = system->ask_free;
-    system->ask_free = slot_of(ask->id) + 1;
+    system->ask_free = ask_slot_of(ask->id) + 1;
     system->ask_count--;
     on_reply(asker, context, status, status == ACTOR_OK ? reply : NULL);
 }
@@ -98,7 +98,7 @@ void actor_ask_to(struct actor *self, struct actor *to, struct msg *m, uint64_t 
     struct ask *ask;
     int status = ACTOR_GONE;
 
-    if (self->run != RUN_RUNNING) { /* asked while it is being stopped: it has no next turn to hear of it */
+    if (self->run != RUN_RUNNING) { /* it is being stopped: no later turn can call it back */
         msg_unref(m);
         on_reply(self, context, ACTOR_GONE, NULL);
         return;
@@ -197,7 +197,8 @@ void ask_finish_reply(struct actor *self, const struct envelope *e)
         ask_end(ask, e->status, e->msg);
 }
 
-/* `actor` failed: what it asked ends now, while its state is still there to clean up; what it owed ends by mail. */
+/* `actor` failed. Its own asks end now, while its state still exists. The asks that it received end in the askers'
+ * mailboxes. */
 void asks_of_failed(struct actor *actor)
 {
     struct actor_system *system = actor->system;

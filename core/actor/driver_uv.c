@@ -5,27 +5,27 @@
 struct driver_uv {
     struct actor_system *system;
     uv_loop_t *loop;
-    uv_prepare_t prepare; /* turns just before the loop would sleep, so that nothing told meanwhile is forgotten */
-    uv_idle_t idle;       /* active while there is more to do: the loop then polls without sleeping */
+    uv_prepare_t prepare; /* turns before the loop sleeps, so that it handles all messages sent meanwhile */
+    uv_idle_t idle;       /* active while there is work: the loop polls without sleeping */
     uv_timer_t timer;
     uv_async_t async;
     int open_handles;
 };
 
-static uint64_t now_ns(void *context)
+static uint64_t driver_now_ns(void *context)
 {
     (void)context;
     return uv_hrtime();
 }
 
-static void wake(void *context)
+static void driver_wake(void *context)
 {
     uv_async_send(&((struct driver_uv *)context)->async);
 }
 
 static void on_nothing_timer(uv_timer_t *handle)
 {
-    (void)handle; /* its only work is to end the loop's sleep; the turn is the prepare handle's */
+    (void)handle; /* it only ends the loop's sleep; the prepare handle turns the system */
 }
 
 static void on_nothing_idle(uv_idle_t *handle)
@@ -54,7 +54,7 @@ static void on_prepare(uv_prepare_t *handle)
         uv_timer_stop(&driver->timer);
         return;
     }
-    /* uv_timer_start counts from the loop's cached time: bring that up to date, or the sleep comes out too short. */
+    /* uv_timer_start counts from the loop's cached time; a stale time makes the sleep too short. */
     uv_update_time(driver->loop);
     uv_timer_start(&driver->timer, on_nothing_timer, due_ms > now_ms ? due_ms - now_ms : 0, 0);
 }
@@ -66,8 +66,8 @@ struct driver_uv *driver_uv_new(uv_loop_t *loop, struct actor_system_options *op
     if (!driver)
         abort();
     driver->loop = loop;
-    options->now_ns = now_ns;
-    options->wake = wake;
+    options->now_ns = driver_now_ns;
+    options->wake = driver_wake;
     options->wake_context = driver;
     uv_prepare_init(loop, &driver->prepare);
     uv_idle_init(loop, &driver->idle);

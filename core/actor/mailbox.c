@@ -9,7 +9,7 @@ void mailbox_init(struct mailbox *box, uint32_t max_count, size_t max_bytes, uin
     *box = (struct mailbox){.max_count = max_count, .max_bytes = max_bytes, .control_room = control_room};
 }
 
-static void grow(struct mailbox *box)
+static void mailbox_grow(struct mailbox *box)
 {
     uint32_t capacity = box->capacity ? box->capacity * 2 : 16;
     struct envelope *ring = malloc(capacity * sizeof *ring);
@@ -24,7 +24,7 @@ static void grow(struct mailbox *box)
     box->head = 0;
 }
 
-static bool has_room(const struct mailbox *box, uint32_t lane, size_t bytes)
+static bool mailbox_has_room(const struct mailbox *box, uint32_t lane, size_t bytes)
 {
     switch (lane) {
     case MAIL_REPLY:
@@ -32,7 +32,7 @@ static bool has_room(const struct mailbox *box, uint32_t lane, size_t bytes)
     case MAIL_CONTROL:
         return box->count < box->max_count + box->control_room;
     default:
-        /* A message larger than the whole limit may still enter an empty mailbox: else it could never be sent. */
+        /* An empty mailbox takes a message above the byte limit, which could not be sent otherwise. */
         return box->count < box->max_count && (box->bytes + bytes <= box->max_bytes || box->count == 0);
     }
 }
@@ -41,10 +41,10 @@ bool mailbox_push(struct mailbox *box, const struct envelope *e)
 {
     size_t bytes = e->msg ? e->msg->size_bytes : 0;
 
-    if (!has_room(box, e->lane, bytes))
+    if (!mailbox_has_room(box, e->lane, bytes))
         return false;
     if (box->count == box->capacity)
-        grow(box);
+        mailbox_grow(box);
     box->ring[(box->head + box->count) & (box->capacity - 1)] = *e;
     box->count++;
     box->bytes += bytes;

@@ -1,9 +1,9 @@
 /* A mailbox: a ring of envelopes, bounded by count and by bytes, first in, first out.
  *
- * Three lanes share the ring, so that order between two actors is kept:
+ * Three lanes share the ring, which keeps the order between two actors:
  *   MAIL_NORMAL   refused when `max_count` or `max_bytes` is reached;
- *   MAIL_CONTROL  may use `control_room` more places: a full actor can still be told to stop or to change state;
- *   MAIL_REPLY    never refused: whoever asked has a place for its answer (asks are bounded elsewhere).
+ *   MAIL_CONTROL  may use `control_room` more places, so that control messages reach an actor whose mailbox is full;
+ *   MAIL_REPLY    never refused: the number of asks is bounded (max_asks).
  * Loop thread only.
  */
 #ifndef KITH_CORE_ACTOR_MAILBOX_H

@@ -19,7 +19,7 @@ struct msg *msg_new(uint32_t type, size_t struct_bytes)
 
 struct msg *msg_ref(const struct msg *m)
 {
-    struct msg *mine = (struct msg *)(uintptr_t)m; /* the count is not part of what «immutable» promises */
+    struct msg *mine = (struct msg *)(uintptr_t)m; /* immutable, except for the count */
 
     assert(mine->refs > 0);
     mine->refs++;

@@ -17,21 +17,21 @@ struct job {
 struct offload {
     struct actor_system *system;
     pthread_mutex_t lock;
-    pthread_cond_t some;
-    struct job *first, *last; /* under lock, as the rest */
+    pthread_cond_t filled;
+    struct job *first, *last; /* under `lock`, as the fields below */
     unsigned jobs, max_jobs;  /* waiting and running */
     bool stopping;
     unsigned thread_count;
     pthread_t threads[];
 };
 
-static struct job *next_job(struct offload *offload)
+static struct job *offload_take_job(struct offload *offload)
 {
     struct job *job;
 
     pthread_mutex_lock(&offload->lock);
     while (!offload->first && !offload->stopping)
-        pthread_cond_wait(&offload->some, &offload->lock);
+        pthread_cond_wait(&offload->filled, &offload->lock);
     job = offload->stopping ? NULL : offload->first;
     if (job) {
         offload->first = job->next;
@@ -42,12 +42,12 @@ static struct job *next_job(struct offload *offload)
     return job;
 }
 
-static void *run(void *arg)
+static void *offload_thread(void *arg)
 {
     struct offload *offload = arg;
     struct job *job;
 
-    while ((job = next_job(offload))) {
+    while ((job = offload_take_job(offload))) {
         job->work(job->msg);
         pthread_mutex_lock(&offload->lock);
         offload->jobs--;
@@ -68,11 +68,11 @@ struct offload *offload_new(struct actor_system *system, const char *name, unsig
     offload->system = system;
     offload->max_jobs = max_jobs;
     pthread_mutex_init(&offload->lock, NULL);
-    pthread_cond_init(&offload->some, NULL);
-    sigfillset(&all); /* signals are the loop's business */
+    pthread_cond_init(&offload->filled, NULL);
+    sigfillset(&all); /* signals are handled by the loop's thread */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     while (offload->thread_count < threads &&
-           pthread_create(&offload->threads[offload->thread_count], NULL, run, offload) == 0) {
+           pthread_create(&offload->threads[offload->thread_count], NULL, offload_thread, offload) == 0) {
         char title[16];
 
         snprintf(title, sizeof title, "%.12s-%u", name, offload->thread_count % 100);
@@ -107,7 +107,7 @@ int offload_run(struct offload *offload, struct actor *to, struct msg *m, offloa
     else
         offload->first = job;
     offload->last = job;
-    pthread_cond_signal(&offload->some);
+    pthread_cond_signal(&offload->filled);
     pthread_mutex_unlock(&offload->lock);
     return ACTOR_OK;
 }
@@ -118,7 +118,7 @@ void offload_free(struct offload *offload)
         return;
     pthread_mutex_lock(&offload->lock);
     offload->stopping = true;
-    pthread_cond_broadcast(&offload->some);
+    pthread_cond_broadcast(&offload->filled);
     pthread_mutex_unlock(&offload->lock);
     for (unsigned i = 0; i < offload->thread_count; i++)
         pthread_join(offload->threads[i], NULL);
@@ -129,7 +129,7 @@ void offload_free(struct offload *offload)
         msg_unref(job->msg);
         free(job);
     }
-    pthread_cond_destroy(&offload->some);
+    pthread_cond_destroy(&offload->filled);
     pthread_mutex_destroy(&offload->lock);
     free(offload);
 }

@@ -1,4 +1,4 @@
-/* The way to other nodes, as the runtime sees it: addresses with an "@" are handed to whoever has set a remote. */
+/* Messages to and from other nodes: addresses with an "@" go to the transport set by actor_system_set_remote. */
 #include "core/actor/actor_internal.h"
 
 #include <assert.h>
@@ -35,7 +35,7 @@ int actor_system_deliver(struct actor_system *system, struct actor *sender, cons
     if (status != ACTOR_OK)
         msg_unref(m);
     else if (waits)
-        waits->to = to; /* from now on its failure is the ask's */
+        waits->to = to; /* its failure ends the ask */
     return status;
 }
 

@@ -1,4 +1,4 @@
-/* Supervision: start, fail, back off, restart, escalate. */
+/* Supervision: start, fail, back off, restart, give up. */
 #include "core/actor/actor_internal.h"
 
 #include <assert.h>
@@ -7,14 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void say(const struct actor_system *system, const char *actor, const char *text)
-{
-    if (system->o.on_event)
-        system->o.on_event(system->o.event_context, actor, text);
-}
-
 /* Notes a failure at `now_ms` and returns how many lie within the window. */
-static uint32_t failures_note(struct failures *f, uint64_t now_ms, uint64_t window_ms)
+static uint32_t supervise_note_failure(struct failures *f, uint64_t now_ms, uint64_t window_ms)
 {
     uint32_t old = 0;
 
@@ -55,14 +49,14 @@ void supervise_stop(struct actor *actor)
     actor->failing = false;
 }
 
-static void restart_later(struct actor *actor, uint64_t delay_ms)
+static void supervise_restart_later(struct actor *actor, uint64_t delay_ms)
 {
     timer_heap_remove(&actor->system->heap, &actor->restart);
     actor->restart.due_ms = actor->system->now_ms + delay_ms;
     timer_heap_add(&actor->system->heap, &actor->restart);
 }
 
-static uint64_t backoff_ms(const struct actor_system *system, uint32_t failures)
+static uint64_t supervise_backoff_ms(const struct actor_system *system, uint32_t failures)
 {
     uint64_t ms = system->o.backoff_min_ms;
 
@@ -71,71 +65,35 @@ static uint64_t backoff_ms(const struct actor_system *system, uint32_t failures)
     return ms < system->o.backoff_max_ms ? ms : system->o.backoff_max_ms;
 }
 
-static bool is_below(const struct actor_group *group, const struct actor_group *ancestor)
+static void supervise_give_up(const struct actor *actor)
 {
-    for (; group; group = group->parent)
-        if (group == ancestor)
-            return true;
-    return false;
-}
-
-static void escalate(struct actor_system *system, struct actor_group *group, const struct actor *culprit)
-{
+    struct actor_system *system = actor->system;
     char text[320];
-    uint32_t count;
 
-    if (!group->parent) {
-        snprintf(text, sizeof text, "actor %s failed %u times in %llu s, last: %s", culprit->name,
-                 system->o.max_failures, (unsigned long long)(system->o.failure_window_ms / 1000), culprit->why);
-        system->finished = true;
-        if (system->o.on_fatal)
-            system->o.on_fatal(system->o.event_context, text);
-        return;
-    }
-    count = failures_note(&group->failures, system->now_ms, system->o.failure_window_ms);
-    if (count >= system->o.max_failures) {
-        escalate(system, group->parent, culprit);
-        return;
-    }
-    snprintf(text, sizeof text, "group %s is restarted: %s keeps failing", group->name, culprit->name);
-    say(system, culprit->name, text);
-    for (struct actor *a = system->spawn_last; a; a = a->spawn_prev) {
-        if (!is_below(a->group, group))
-            continue;
-        supervise_stop(a);
-        a->failures.count = 0;
-        restart_later(a, backoff_ms(system, count));
-    }
-}
-
-static void restart_rest(struct actor *failed, uint64_t delay_ms)
-{
-    for (struct actor *a = failed->system->spawn_last; a != failed; a = a->spawn_prev) {
-        if (a->group != failed->group)
-            continue;
-        supervise_stop(a);
-        restart_later(a, delay_ms);
-    }
+    snprintf(text, sizeof text, "actor %s failed %u times in %llu s, last: %s", actor->name, system->o.max_failures,
+             (unsigned long long)(system->o.failure_window_ms / 1000), actor->why);
+    system->finished = true;
+    if (system->o.on_fatal)
+        system->o.on_fatal(system->o.event_context, text);
 }
 
 void supervise_failed(struct actor *actor)
 {
     struct actor_system *system = actor->system;
-    uint32_t count = failures_note(&actor->failures, system->now_ms, system->o.failure_window_ms);
-    uint64_t delay_ms = backoff_ms(system, count);
+    uint32_t count = supervise_note_failure(&actor->failures, system->now_ms, system->o.failure_window_ms);
+    uint64_t delay_ms = supervise_backoff_ms(system, count);
     char text[256];
 
     supervise_stop(actor);
     if (count >= system->o.max_failures) {
-        escalate(system, actor->group, actor);
+        supervise_give_up(actor);
         return;
     }
     snprintf(text, sizeof text, "failed (%u of %u), restarts in %llu ms: %s", count, system->o.max_failures,
              (unsigned long long)delay_ms, actor->why);
-    say(system, actor->name, text);
-    if (actor->group->strategy == ACTOR_REST_FOR_ONE)
-        restart_rest(actor, delay_ms);
-    restart_later(actor, delay_ms);
+    if (system->o.on_event)
+        system->o.on_event(system->o.event_context, actor->name, text);
+    supervise_restart_later(actor, delay_ms);
 }
 
 void supervise_start(struct actor *actor)
@@ -173,4 +131,16 @@ void actor_fail(struct actor *self, const char *why, ...)
     vsnprintf(self->why, sizeof self->why, why, args);
     va_end(args);
     self->failing = true;
+    if (self->run == RUN_RUNNING) /* also when no callback of it runs now */
+        system_make_ready(self);
+}
+
+int actor_system_fail(struct actor_system *system, const char *name, const char *why)
+{
+    struct actor *actor = actor_find(system, name);
+
+    if (!actor || actor->run != RUN_RUNNING)
+        return ACTOR_GONE;
+    actor_fail(actor, "%s", why);
+    return ACTOR_OK;
 }

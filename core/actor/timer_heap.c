@@ -3,24 +3,24 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static void put(struct timer_heap *heap, uint32_t place, struct timer_node *node)
+static void heap_put(struct timer_heap *heap, uint32_t place, struct timer_node *node)
 {
     heap->nodes[place - 1] = node;
     node->place = place;
 }
 
-static void sift_up(struct timer_heap *heap, uint32_t place)
+static void heap_sift_up(struct timer_heap *heap, uint32_t place)
 {
     struct timer_node *node = heap->nodes[place - 1];
 
     while (place > 1 && heap->nodes[place / 2 - 1]->due_ms > node->due_ms) {
-        put(heap, place, heap->nodes[place / 2 - 1]);
+        heap_put(heap, place, heap->nodes[place / 2 - 1]);
         place /= 2;
     }
-    put(heap, place, node);
+    heap_put(heap, place, node);
 }
 
-static void sift_down(struct timer_heap *heap, uint32_t place)
+static void heap_sift_down(struct timer_heap *heap, uint32_t place)
 {
     struct timer_node *node = heap->nodes[place - 1];
 
@@ -33,10 +33,10 @@ static void sift_down(struct timer_heap *heap, uint32_t place)
             child++;
         if (heap->nodes[child - 1]->due_ms >= node->due_ms)
             break;
-        put(heap, place, heap->nodes[child - 1]);
+        heap_put(heap, place, heap->nodes[child - 1]);
         place = child;
     }
-    put(heap, place, node);
+    heap_put(heap, place, node);
 }
 
 void timer_heap_add(struct timer_heap *heap, struct timer_node *node)
@@ -51,8 +51,8 @@ void timer_heap_add(struct timer_heap *heap, struct timer_node *node)
         heap->nodes = nodes;
         heap->capacity = capacity;
     }
-    put(heap, ++heap->count, node);
-    sift_up(heap, heap->count);
+    heap_put(heap, ++heap->count, node);
+    heap_sift_up(heap, heap->count);
 }
 
 void timer_heap_remove(struct timer_heap *heap, struct timer_node *node)
@@ -66,9 +66,9 @@ void timer_heap_remove(struct timer_heap *heap, struct timer_node *node)
     node->place = 0;
     if (last == node)
         return;
-    put(heap, place, last);
-    sift_up(heap, place);
-    sift_down(heap, last->place);
+    heap_put(heap, place, last);
+    heap_sift_up(heap, place);
+    heap_sift_down(heap, last->place);
 }
 
 struct timer_node *timer_heap_first(const struct timer_heap *heap)

@@ -1,4 +1,4 @@
-/* Memory that is freed all at once: what hangs on one message, one reply, one parsed request. One thread at a time. */
+/* Memory that is freed at once: for what one message, one reply or one parsed request owns. One thread at a time. */
 #ifndef KITH_CORE_BASE_ARENA_H
 #define KITH_CORE_BASE_ARENA_H
 
@@ -14,7 +14,7 @@ struct arena {
 
 /* Zeroed, aligned for any type. Aborts without memory. */
 void *arena_alloc(struct arena *a, size_t size);
-/* A copy of `len` bytes with a NUL behind them. */
+/* A copy of `len` bytes followed by a NUL. */
 char *arena_copy(struct arena *a, const void *data, size_t len);
 /* NULL gives NULL. */
 char *arena_text(struct arena *a, const char *text);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void reserve(struct buf *b, size_t more)
+static void buf_reserve(struct buf *b, size_t more)
 {
     size_t capacity = b->capacity ? b->capacity : 256;
 
@@ -24,7 +24,7 @@ void buf_add(struct buf *b, const void *data, size_t len)
 {
     if (len == 0)
         return;
-    reserve(b, len);
+    buf_reserve(b, len);
     memcpy(b->data + b->len, data, len);
     b->len += len;
 }
@@ -39,14 +39,14 @@ void buf_printf(struct buf *b, const char *format, ...)
     va_list args;
     int n;
 
-    reserve(b, 1);
+    buf_reserve(b, 1);
     va_start(args, format);
     n = vsnprintf(b->data + b->len, b->capacity - b->len, format, args);
     va_end(args);
     if (n < 0)
         return;
     if ((size_t)n >= b->capacity - b->len) {
-        reserve(b, (size_t)n + 1);
+        buf_reserve(b, (size_t)n + 1);
         va_start(args, format);
         vsnprintf(b->data + b->len, (size_t)n + 1, format, args);
         va_end(args);
@@ -61,7 +61,7 @@ void buf_free(struct buf *b)
 }
 
 /* Length of the UTF-8 sequence at `s`, or 0 when it is none (RFC 3629: no surrogates, no overlong forms). */
-static size_t utf8_len(const unsigned char *s)
+static size_t buf_utf8_len(const unsigned char *s)
 {
     uint32_t code;
     size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
@@ -82,7 +82,7 @@ static size_t utf8_len(const unsigned char *s)
     return n;
 }
 
-static void json_special(struct buf *b, unsigned char c)
+static void buf_json_special(struct buf *b, unsigned char c)
 {
     switch (c) {
     case '"':
@@ -124,8 +124,8 @@ void buf_json(struct buf *b, const char *s)
         if (!*at)
             break;
         if (*at < 0x80) {
-            json_special(b, *at++);
-        } else if ((n = utf8_len(at))) {
+            buf_json_special(b, *at++);
+        } else if ((n = buf_utf8_len(at))) {
             buf_add(b, at, n);
             at += n;
         } else {

@@ -22,7 +22,7 @@ int64_t clock_wall_ms(void)
 
 size_t clock_format(int64_t wall_ms, char text[static CLOCK_TEXT_BYTES])
 {
-    /* The calendar is looked up once a second: every line of the log has a time. */
+    /* The calendar is computed once a second: every log line has a time. */
     static _Thread_local char known[CLOCK_TEXT_BYTES];
     static _Thread_local size_t known_len;
     static _Thread_local time_t known_seconds;

@@ -1,4 +1,4 @@
-/* Two clocks: monotonic for waits and deadlines, wall for what is shown and stored. Any thread. */
+/* Two clocks: monotonic for waits and deadlines, wall time for output and the database. Any thread. */
 #ifndef KITH_CORE_BASE_CLOCK_H
 #define KITH_CORE_BASE_CLOCK_H
 

@@ -39,10 +39,10 @@ static int cpu_limit_of_environment(void)
     const char *name = getenv("KITH_INSTRUCTIONS");
     int level = name ? cpu_level_of(name) : CPU_LEVELS - 1;
 
-    return level < 0 ? CPU_LEVELS - 1 : level; /* settings_load refuses a wrong word */
+    return level < 0 ? CPU_LEVELS - 1 : level; /* settings_load refuses other values */
 }
 
-/* Relaxed: two threads that come first compute the same numbers. */
+/* Relaxed: two threads that are first at the same time compute the same value. */
 enum cpu_level cpu_level(void)
 {
     int has = atomic_load_explicit(&available, memory_order_relaxed);

@@ -1,14 +1,14 @@
-/* Which vector instructions may be used. Every kernel that is chosen at run time asks here, so that one setting
- * (KITH_INSTRUCTIONS) limits all of them. Any thread may ask; the limit is set before threads start.
+/* Which vector instructions may be used. Every kernel that is selected at run time uses this limit
+ * (KITH_INSTRUCTIONS). Any thread; the limit is set before threads start.
  *
  * Kernels outside the dlib plug-in give the same bits at every level: the same operations in the same order, one
- * rounding after each (the build sets -ffp-contract=off, so that no compiler fuses a product with a sum).
+ * rounding after each (-ffp-contract=off keeps the compiler from fusing a product with a sum).
  */
 #ifndef KITH_CORE_BASE_CPU_H
 #define KITH_CORE_BASE_CPU_H
 
 enum cpu_level {
-    CPU_PLAIN,  /* what the compiler's baseline has */
+    CPU_PLAIN,  /* the compiler's baseline */
     CPU_AVX2,   /* AVX2 and FMA */
     CPU_AVX512, /* AVX-512 F, BW and VNNI */
     CPU_LEVELS
@@ -17,7 +17,7 @@ enum cpu_level {
 /* The highest level that this CPU has and the limit allows. */
 enum cpu_level cpu_level(void);
 
-/* Sets the limit. It is CPU_AVX512 at the start, or what the environment variable KITH_INSTRUCTIONS says. */
+/* Sets the limit. It is CPU_AVX512 at the start, or the value of the environment variable KITH_INSTRUCTIONS. */
 void cpu_limit(enum cpu_level most);
 
 /* "plain", "avx2", "avx512" or "auto" (CPU_AVX512) → the level; -EINVAL for anything else. */

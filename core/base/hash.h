@@ -1,4 +1,4 @@
-/* SHA-256, by OpenSSL. Any thread, one hash one thread. */
+/* SHA-256, by OpenSSL. Any thread, each hash in one thread. */
 #ifndef KITH_CORE_BASE_HASH_H
 #define KITH_CORE_BASE_HASH_H
 

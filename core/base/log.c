@@ -2,16 +2,14 @@
 
 #include "core/base/buf.h"
 #include "core/base/clock.h"
+#include "core/base/log_writer.h"
 
-#include <limits.h>
 #include <string.h>
-#include <unistd.h>
 
 static enum log_level least_level = LOG_INFO;
 static bool as_json;
 
 static _Thread_local bool holding;
-static _Thread_local struct buf held; /* empty unless `holding` */
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
@@ -26,8 +24,8 @@ bool log_wants(enum log_level level)
     return level >= least_level;
 }
 
-/* Text is quoted when it would not read back as one word. */
-static void add_text(struct buf *line, const char *text)
+/* Quotes the text unless it is one token of printable ASCII. */
+static void log_add_text(struct buf *line, const char *text)
 {
     if (*text && !strpbrk(text, " \t\r\n\"\\=") && strlen(text) < 512) {
         for (const char *c = text; *c; c++)
@@ -40,7 +38,7 @@ quoted:
     buf_json(line, text);
 }
 
-static void add_pair(struct buf *line, const struct log_pair *pair)
+static void log_add_pair(struct buf *line, const struct log_pair *pair)
 {
     if (as_json) {
         buf_str(line, ",");
@@ -54,10 +52,10 @@ static void add_pair(struct buf *line, const struct log_pair *pair)
     else if (as_json)
         buf_json(line, pair->text);
     else
-        add_text(line, pair->text);
+        log_add_text(line, pair->text);
 }
 
-static void add_line(struct buf *line, enum log_level level, const char *event, const struct log_pair *pairs)
+static void log_add_line(struct buf *line, enum log_level level, const char *event, const struct log_pair *pairs)
 {
     char when[CLOCK_TEXT_BYTES];
 
@@ -68,15 +66,23 @@ static void add_line(struct buf *line, enum log_level level, const char *event, 
         buf_printf(line, "%s %-5s %s", when, level_names[level], event);
     for (; pairs->key; pairs++)
         if (pairs->key[0])
-            add_pair(line, pairs);
+            log_add_pair(line, pairs);
     buf_str(line, as_json ? "}\n" : "\n");
 }
 
-static void write_out(const char *lines, size_t len)
+static void log_add_lost_line(struct buf *out, uint64_t lost)
 {
-    ssize_t written = write(STDERR_FILENO, lines, len);
+    log_add_line(out, LOG_WARN, "log lines lost", (const struct log_pair[]){LOG_INT("lines", lost), {.key = 0}});
+}
 
-    (void)written; /* a log that cannot be written stops nobody */
+int log_start(size_t buffer_bytes)
+{
+    return log_writer_start(buffer_bytes, log_add_lost_line);
+}
+
+void log_stop(unsigned timeout_ms)
+{
+    log_writer_stop(timeout_ms);
 }
 
 void log_hold(void)
@@ -86,24 +92,7 @@ void log_hold(void)
 
 void log_flush(void)
 {
-    if (held.len)
-        write_out(held.data, held.len);
-    held.len = 0;
-}
-
-/* What is written at once stays within PIPE_BUF, so that lines are whole among those of workers and threads. */
-static void hold_line(enum log_level level, const char *event, const struct log_pair *pairs)
-{
-    size_t before = held.len;
-
-    add_line(&held, level, event, pairs);
-    if (before && held.len > PIPE_BUF) {
-        write_out(held.data, before);
-        held.len -= before;
-        memmove(held.data, held.data + before, held.len);
-    }
-    if (level >= LOG_WARN || held.len > PIPE_BUF)
-        log_flush();
+    log_writer_wake();
 }
 
 void log_pairs(enum log_level level, const char *event, const struct log_pair *pairs)
@@ -112,11 +101,7 @@ void log_pairs(enum log_level level, const char *event, const struct log_pair *p
 
     if (!log_wants(level))
         return;
-    if (holding) {
-        hold_line(level, event, pairs);
-        return;
-    }
-    add_line(&line, level, event, pairs);
-    write_out(line.data, line.len);
+    log_add_line(&line, level, event, pairs);
+    log_writer_add(line.data, line.len, !holding || level >= LOG_WARN);
     buf_free(&line);
 }

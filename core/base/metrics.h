@@ -1,4 +1,5 @@
-/* Counters, gauges and histograms in Prometheus' text form. Registered once, never freed; any thread may count. */
+/* Counters, gauges and histograms in the text format of Prometheus. Registered once and never freed. Any thread may
+ * change a metric; registering, histograms and writing are for the loop thread, or before other threads start. */
 #ifndef KITH_CORE_BASE_METRICS_H
 #define KITH_CORE_BASE_METRICS_H
 
@@ -16,12 +17,12 @@ struct metric {
     struct metric *next;
 };
 
-/* `m` must live for ever (static). Registering twice does nothing. Metrics of one name stand together. */
+/* `m` must be static. Registering twice does nothing. Metrics of one name are written together. */
 void metric_register(struct metric *m);
 
 static inline void metric_add(struct metric *m, int64_t n)
 {
-    atomic_fetch_add_explicit(&m->value, n, memory_order_relaxed); /* a sum needs no order with anything else */
+    atomic_fetch_add_explicit(&m->value, n, memory_order_relaxed); /* no other data depends on it */
 }
 
 static inline void metric_set(struct metric *m, int64_t n)

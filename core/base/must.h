@@ -1,4 +1,4 @@
-/* Memory that is there, or the program ends: a gallery half in memory would give wrong answers. */
+/* Ends the program when an allocation fails: there is no useful way to go on. */
 #ifndef KITH_CORE_BASE_MUST_H
 #define KITH_CORE_BASE_MUST_H
 

@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 struct root {
-    char *folder; /* as given, made absolute; no trailing slash except for "/" */
-    char *real;   /* the same with symbolic links resolved: a name may begin with either */
-    int fd;
-    int hidden; /* not for relative paths */
+    char *folder; /* the setting made absolute; no trailing slash except for "/" */
+    char *real;   /* `folder` with symbolic links resolved: an absolute path may begin with either */
+    int fd;       /* O_PATH */
+    int hidden;   /* relative paths are not looked up here */
 };
 
 struct path_roots {
@@ -24,7 +24,7 @@ struct path_roots {
     char *text;
 };
 
-static int make_folders(char *folder)
+static int path_make_folders(char *folder)
 {
     for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = 0;
@@ -37,9 +37,9 @@ static int make_folders(char *folder)
     return mkdir(folder, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-static int clean(const char *path, char *out, size_t size);
+static int path_clean(const char *path, char *out, size_t size);
 
-static char *absolute_name(const char *folder)
+static char *path_absolute_folder(const char *folder)
 {
     char cwd[PATH_MAX], joined[PATH_MAX * 2 + 2], out[PATH_MAX * 2 + 2];
 
@@ -49,10 +49,10 @@ static char *absolute_name(const char *folder)
         snprintf(joined, sizeof joined, "%s/%s", cwd, folder);
     else
         return NULL;
-    return clean(joined, out, sizeof out) == 0 ? strdup(out) : NULL;
+    return path_clean(joined, out, sizeof out) == 0 ? strdup(out) : NULL;
 }
 
-static int add_root(struct path_roots *roots, const char *folder, int create, int hidden, struct error *error)
+static int path_add_root(struct path_roots *roots, const char *folder, int create, int hidden, struct error *error)
 {
     char absolute[PATH_MAX], copy[PATH_MAX];
     struct root *root = &roots->at[roots->count];
@@ -62,7 +62,7 @@ static int add_root(struct path_roots *roots, const char *folder, int create, in
     if (strlen(folder) >= sizeof copy)
         return error_set(error, -ENAMETOOLONG, "image root is longer than %zu bytes", sizeof copy - 1);
     strcpy(copy, folder);
-    if (create && make_folders(copy) < 0)
+    if (create && path_make_folders(copy) < 0)
         return error_set(error, -errno, "cannot make image root %s: %s", folder, strerror(errno));
     if (!realpath(folder, absolute))
         return error_set(error, -errno, "image root %s: %s", folder, strerror(errno));
@@ -72,8 +72,8 @@ static int add_root(struct path_roots *roots, const char *folder, int create, in
     root->real = strdup(absolute);
     if (!root->real)
         abort();
-    root->folder = absolute_name(folder);
-    if (!root->folder) /* holds `..`, or is "/" */
+    root->folder = path_absolute_folder(folder);
+    if (!root->folder) /* the setting holds `..`, or is "/" */
         root->folder = strdup(absolute);
     if (!root->folder)
         abort();
@@ -89,7 +89,7 @@ struct path_roots *path_roots_open(const char *list, int create, struct error *e
     size_t len = 1;
 
     while ((folder = strsep(&rest, ":")))
-        if (*folder && add_root(roots, folder, create, 0, error) < 0)
+        if (*folder && path_add_root(roots, folder, create, 0, error) < 0)
             goto fail;
     if (roots->count == 0) {
         error_set(error, -EINVAL, "no image root");
@@ -110,7 +110,7 @@ fail:
 
 int path_roots_add(struct path_roots *roots, const char *folder, struct error *error)
 {
-    return add_root(roots, folder, 0, 1, error);
+    return path_add_root(roots, folder, 0, 1, error);
 }
 
 void path_roots_free(struct path_roots *roots)
@@ -131,8 +131,9 @@ const char *path_roots_text(const struct path_roots *roots)
     return roots->text;
 }
 
-/* Drops empty parts and `.`; refuses `..`. */
-static int clean(const char *path, char *out, size_t size)
+/* Writes "/" and the parts of `path` without empty ones and `.`. -EINVAL: a part is `..`; -ENOENT: nothing is left;
+ * -ENAMETOOLONG: `out` is too small. */
+static int path_clean(const char *path, char *out, size_t size)
 {
     size_t n = 0;
 
@@ -152,32 +153,28 @@ static int clean(const char *path, char *out, size_t size)
         path += *path == '/';
     }
     out[n] = 0;
-    return n ? 0 : -EINVAL;
+    return n ? 0 : -ENOENT;
 }
 
-static const char *below_folder(const char *folder, const char *name)
+/* The part of `name` below `folder`, without a leading slash; NULL when there is none. */
+static const char *path_below_folder(const char *folder, const char *name)
 {
     size_t n = strlen(folder);
 
     if (n == 1)
-        n = 0; /* all is below "/" */
+        n = 0; /* every absolute name is below "/" */
     return strncmp(name, folder, n) == 0 && name[n] == '/' && name[n + 1] ? name + n + 1 : NULL;
 }
 
-/* The part of `name` below `root`, or NULL. */
-static const char *below(const struct root *root, const char *name)
+static const char *path_below_root(const struct root *root, const char *name)
 {
-    const char *rest = below_folder(root->folder, name);
+    const char *rest = path_below_folder(root->folder, name);
 
-    return rest ? rest : below_folder(root->real, name);
+    return rest ? rest : path_below_folder(root->real, name);
 }
 
-int path_normalize(const struct path_roots *roots, const char *path, size_t len, size_t max_bytes, char *name,
-                   size_t name_size, struct error *error)
+static int path_check_length(const char *path, size_t len, size_t max_bytes, struct error *error)
 {
-    char full[PATH_MAX * 2];
-    int status;
-
     if (len == 0)
         return error_set(error, -EINVAL, "the path is empty");
     if (memchr(path, 0, len))
@@ -185,34 +182,85 @@ int path_normalize(const struct path_roots *roots, const char *path, size_t len,
     if (len > max_bytes || len >= PATH_MAX)
         return error_set(error, -ENAMETOOLONG, "the path has %zu bytes; the limit is %zu (KITH_MAX_PATH)", len,
                          max_bytes < PATH_MAX ? max_bytes : (size_t)PATH_MAX - 1);
-    if (path[0] == '/')
-        snprintf(full, sizeof full, "%.*s", (int)len, path);
-    else
-        snprintf(full, sizeof full, "%s/%.*s", roots->at[0].folder, (int)len, path);
-    status = clean(full, name, name_size);
-    if (status == -ENAMETOOLONG)
-        return error_set(error, status, "the path is too long");
-    if (status < 0)
-        return error_set(error, status, "the path holds “..”; give it without");
-    if (path[0] != '/' && roots->count > 1) {
-        /* A relative path belongs to the first root that has it; when none does, to the first of all. */
-        for (int i = 0; i < roots->count; i++) {
-            struct stat st;
-            const char *rest = name + strlen(roots->at[0].folder) + 1;
+    return 0;
+}
 
-            if (roots->at[i].hidden || fstatat(roots->at[i].fd, rest, &st, AT_SYMLINK_NOFOLLOW) < 0)
-                continue;
-            snprintf(full, sizeof full, "%s/%s", roots->at[i].folder, rest);
-            return clean(full, name, name_size);
-        }
-    }
-    for (int i = 0; i < roots->count; i++)
-        if (below(&roots->at[i], name))
+static int path_check_below(const struct path_roots *roots, const char *name, struct error *error)
+{
+    for (int i = 0; i < roots->count; i++) {
+        if (path_below_root(&roots->at[i], name))
             return 0;
+        if (strcmp(name, roots->at[i].folder) == 0 || strcmp(name, roots->at[i].real) == 0)
+            return error_set(error, -EINVAL, "the path names an image root, not a file");
+    }
     return error_set(error, -EACCES, "the path is outside the image roots %s (KITH_IMAGE_ROOTS)", roots->text);
 }
 
-static int open_below(int root_fd, const char *rest)
+/* Writes the name of `relative` below root `i`. */
+static int path_join(const struct path_roots *roots, int i, const char *relative, char *name, size_t name_size,
+                     struct error *error)
+{
+    const char *folder = strcmp(roots->at[i].folder, "/") == 0 ? "" : roots->at[i].folder;
+
+    if ((size_t)snprintf(name, name_size, "%s/%s", folder, relative) >= name_size)
+        return error_set(error, -ENAMETOOLONG, "the path is too long");
+    return 0;
+}
+
+int path_resolve_text(const struct path_roots *roots, const char *path, size_t len, size_t max_bytes, char *name,
+                      size_t name_size, struct error *error)
+{
+    char copy[PATH_MAX], relative[PATH_MAX + 1];
+    int status = path_check_length(path, len, max_bytes, error);
+
+    if (status < 0)
+        return status;
+    memcpy(copy, path, len);
+    copy[len] = 0;
+    status = path_clean(copy, relative, sizeof relative);
+    if (status == -ENAMETOOLONG || (status == 0 && strlen(relative) >= name_size))
+        return error_set(error, -ENAMETOOLONG, "the path is too long");
+    if (status == -ENOENT)
+        return error_set(error, -EINVAL, "the path names no file");
+    if (status < 0)
+        return error_set(error, status, "the path holds “..”; give it without");
+    if (path[0] != '/') {
+        strcpy(name, relative + 1);
+        return 0;
+    }
+    strcpy(name, relative);
+    return path_check_below(roots, name, error);
+}
+
+int path_find_root(const struct path_roots *roots, const char *relative, char *name, size_t name_size,
+                   struct error *error)
+{
+    int visible = 0;
+
+    for (int i = 0; i < roots->count; i++)
+        visible += !roots->at[i].hidden;
+    for (int i = 0; i < roots->count && visible > 1; i++) {
+        struct stat st;
+
+        if (!roots->at[i].hidden && fstatat(roots->at[i].fd, relative, &st, AT_SYMLINK_NOFOLLOW) == 0)
+            return path_join(roots, i, relative, name, name_size, error);
+    }
+    return path_join(roots, 0, relative, name, name_size, error);
+}
+
+int path_normalize(const struct path_roots *roots, const char *path, size_t len, size_t max_bytes, char *name,
+                   size_t name_size, struct error *error)
+{
+    char relative[PATH_MAX];
+    int status;
+
+    if (len == 0 || path[0] == '/')
+        return path_resolve_text(roots, path, len, max_bytes, name, name_size, error);
+    status = path_resolve_text(roots, path, len, max_bytes, relative, sizeof relative, error);
+    return status < 0 ? status : path_find_root(roots, relative, name, name_size, error);
+}
+
+static int path_open_below(int root_fd, const char *rest)
 {
     struct open_how how = {.flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV};
@@ -227,10 +275,10 @@ int path_open(const struct path_roots *roots, const char *name, struct error *er
     int fd = -EACCES;
 
     for (int i = 0; i < roots->count && fd == -EACCES; i++) {
-        const char *rest = below(&roots->at[i], name);
+        const char *rest = path_below_root(&roots->at[i], name);
 
         if (rest)
-            fd = open_below(roots->at[i].fd, rest);
+            fd = path_open_below(roots->at[i].fd, rest);
     }
     if (fd == -ENOENT || fd == -ENOTDIR)
         return error_set(error, -ENOENT, "no such file");

@@ -1,9 +1,12 @@
-/* Safe paths: a path from outside is only ever used below one of the image roots.
+/* Safe paths: a path from a client is only used below one of the image roots.
  *
- * A root is a folder opened once. A request's path is resolved textually to (root, rest) without touching the disk;
- * the file is opened later, by openat2(RESOLVE_BENEATH | NO_SYMLINKS | NO_MAGICLINKS | NO_XDEV) relative to the
- * root's descriptor, so that nothing that happens between the two can lead outside (reliability: never check by name,
- * use by name). Resolving: any thread. Opening may block on a slow disk: not on the loop.
+ * A root is a folder, opened once. A client's path becomes a file in three steps:
+ *   path_resolve_text  checks the text: no disk access, any thread
+ *   path_find_root     finds the root of a relative path: disk access when there are several roots, so not on the loop
+ *   path_open          opens the file by openat2(RESOLVE_BENEATH | NO_SYMLINKS | NO_MAGICLINKS | NO_XDEV) relative to
+ *                      the root's descriptor: disk access, so not on the loop
+ * The kernel enforces at the open that the file is below the root. The first two steps only choose a name.
+ * The roots are constant after path_roots_add, so any thread may read them.
  */
 #ifndef KITH_CORE_BASE_PATH_H
 #define KITH_CORE_BASE_PATH_H
@@ -16,21 +19,37 @@ struct path_roots;
 
 enum { PATH_ROOTS_MAX = 16 };
 
-/* Opens the folders of `list` (colon-separated; made when `create`). Returns owned, or NULL with `error`. */
+/* Opens the folders of `list`, separated by colons, and makes the missing ones when `create`. Returns owned, or NULL
+ * with `error`. */
 struct path_roots *path_roots_open(const char *list, int create, struct error *error);
-/* Adds one more folder, which a relative path is not looked up in. 0 or negative errno with `error`. */
+/* Adds a hidden root: absolute paths may lie in it, relative paths are not looked up in it. 0 or negative errno with
+ * `error`. */
 int path_roots_add(struct path_roots *roots, const char *folder, struct error *error);
 void path_roots_free(struct path_roots *roots);
-/* The roots joined by colons, for messages. Borrowed. */
+/* The visible roots joined by colons, for messages. Borrowed. */
 const char *path_roots_text(const struct path_roots *roots);
 
-/* Checks a path from a request and writes the one name it has from now on (absolute, no `.` or empty parts) to `name`.
- * -EINVAL: empty, NUL or `..` inside; -ENAMETOOLONG: over `max_bytes`; -EACCES: outside every root. */
+/* Checks the text of a client's path, `len` bytes, and writes it to `name` without `.` and empty parts. An absolute
+ * path is below a root and final. A relative path begins without a slash: path_find_root completes it. Any thread; no
+ * disk access. 0, or with `error`:
+ * -EINVAL: empty, a NUL or `..` in it, or it names no file (".", "/", a root itself);
+ * -ENAMETOOLONG: longer than `max_bytes` or `name_size`; -EACCES: absolute and outside every root. */
+int path_resolve_text(const struct path_roots *roots, const char *path, size_t len, size_t max_bytes, char *name,
+                      size_t name_size, struct error *error);
+
+/* Completes a relative name from path_resolve_text: the first visible root in which the name exists, else the first
+ * root. Any thread; asks the file system when more than one root is visible, so it may block. 0 or -ENAMETOOLONG with
+ * `error`. */
+int path_find_root(const struct path_roots *roots, const char *relative, char *name, size_t name_size,
+                   struct error *error);
+
+/* Both steps at once, with the errors of path_resolve_text. May block as path_find_root does. */
 int path_normalize(const struct path_roots *roots, const char *path, size_t len, size_t max_bytes, char *name,
                    size_t name_size, struct error *error);
 
-/* Opens a normalized name for reading. Returns a descriptor of a regular file below a root, or negative errno:
- * -ENOENT, -ELOOP (a symbolic link), -EXDEV (leads outside), -EINVAL (not a regular file), -EACCES, … */
+/* Opens an absolute name for reading. Returns a descriptor of a regular file below a root, or negative errno with
+ * `error`: -ENOENT, -ELOOP (a symbolic link), -EXDEV (another file system, or outside), -EINVAL (not a regular file),
+ * -EACCES, … May block. */
 int path_open(const struct path_roots *roots, const char *name, struct error *error);
 
 #endif

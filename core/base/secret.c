@@ -6,7 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static ssize_t read_open(int fd, const char *file, const char *origin, char *text, size_t size, struct error *error)
+static ssize_t secret_read_open(int fd, const char *file, const char *origin, char *text, size_t size,
+                                struct error *error)
 {
     struct stat st;
     size_t len = 0;
@@ -35,7 +36,7 @@ ssize_t secret_read(const char *file, const char *origin, char *text, size_t siz
 
     if (fd < 0)
         return error_set(error, -errno, "%s: cannot read %s: %s", origin, file, strerror(errno));
-    n = read_open(fd, file, origin, text, size, error);
+    n = secret_read_open(fd, file, origin, text, size, error);
     close(fd);
     return n;
 }

@@ -6,8 +6,8 @@
 
 #include <sys/types.h>
 
-/* Reads the file that the setting `origin` names, whole and NUL-terminated. The number of bytes, or negative errno with
- * `error`: one that is missing, that everybody may read, that is no file or that does not fit is refused. */
+/* Reads the whole file that the setting `origin` names into `text`, NUL-terminated. Returns the number of bytes, or
+ * negative errno with `error`: the file is missing, readable by all users, not a regular file, or does not fit. */
 ssize_t secret_read(const char *file, const char *origin, char *text, size_t size, struct error *error);
 
 #endif

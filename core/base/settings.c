@@ -11,7 +11,7 @@
 
 enum kind { KIND_text, KIND_secret, KIND_choice, KIND_count, KIND_duration, KIND_size, KIND_number };
 
-/* A choice keeps its words where a number keeps its least value. */
+/* The `min` column: the least value of a number, or the values of a choice. */
 union bound {
     double number;
     const char *words;
@@ -51,7 +51,7 @@ struct settings_book {
     enum setting_source source[ROWS];
 };
 
-/* Other programs' names for our settings. */
+/* Variables of other programs that set a setting of kith. */
 static const struct alias {
     const char *variable, *field, *prefix;
 } aliases[] = {
@@ -60,7 +60,7 @@ static const struct alias {
     {"FRONTEND_PORT", "dashboard_listen", "127.0.0.1:"},
 };
 
-static int find_row(const char *field, size_t len)
+static int settings_find_row(const char *field, size_t len)
 {
     for (int i = 0; i < ROWS; i++)
         if (strlen(rows[i].field) == len && strncasecmp(rows[i].field, field, len) == 0)
@@ -68,7 +68,7 @@ static int find_row(const char *field, size_t len)
     return -1;
 }
 
-static void variable_name(const struct row *row, char name[static 64])
+static void settings_variable_name(const struct row *row, char name[static 64])
 {
     size_t n = (size_t)snprintf(name, 64, "KITH_%s", row->field);
 
@@ -81,13 +81,19 @@ struct unit {
     double factor;
 };
 
-static int scaled(const char *text, const struct unit *units, double *value)
+/* Decimal digits with at most one point, and a unit. `negative`: also a sign and an exponent. strtod alone would take
+ * hexadecimal numbers, "inf" and leading spaces. */
+static int settings_scale(const char *text, const struct unit *units, bool negative, double *value)
 {
+    const char *at = text + (negative && *text == '-');
     char *end;
 
+    if (!isdigit((unsigned char)*at) || (at[0] == '0' && (at[1] == 'x' || at[1] == 'X')))
+        return -EINVAL;
     errno = 0;
     *value = strtod(text, &end);
-    if (end == text || errno || !isfinite(*value))
+    if (errno || !isfinite(*value) || (!negative && memchr(text, 'e', (size_t)(end - text))) ||
+        (!negative && memchr(text, 'E', (size_t)(end - text))))
         return -EINVAL;
     for (; units->name; units++) {
         if (strcasecmp(end, units->name) == 0) {
@@ -96,6 +102,22 @@ static int scaled(const char *text, const struct unit *units, double *value)
         }
     }
     return -EINVAL;
+}
+
+/* The same for what is kept as an integer. "1.5s" is 1500 ms; a fraction of a millisecond, a byte or a count is an
+ * error. */
+static int settings_scale_whole(const char *text, const struct unit *units, double *value)
+{
+    enum { PER_MILLION = 1000000 };
+    double whole;
+
+    if (settings_scale(text, units, false, value) < 0)
+        return -EINVAL;
+    whole = round(*value);
+    if (fabs(*value - whole) * PER_MILLION > 1)
+        return -EINVAL;
+    *value = whole;
+    return 0;
 }
 
 static const struct unit durations[] = {{"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 36e5}, {"d", 864e5}, {NULL, 0}};
@@ -107,33 +129,37 @@ int settings_duration(const char *text, int64_t *ms)
 {
     double value;
 
-    if (scaled(text, durations, &value) < 0 || value < 0 || value > 1e15)
+    if (settings_scale_whole(text, durations, &value) < 0 || value > 1e15)
         return -EINVAL;
     *ms = (int64_t)value;
     return 0;
 }
 
-static bool is_word_of(const char *text, const char *words)
+static bool settings_is_choice(const char *text, const char *words)
 {
     size_t len = strlen(text);
 
     for (const char *at = words; *at; at += strcspn(at, ","), at += *at == ',')
         if (strcspn(at, ",") == len && strncmp(at, text, len) == 0)
             return true;
-    return len == 0;
+    return false;
 }
 
-static int set_number(struct settings_book *book, int i, const char *text, const char *origin, struct error *error)
+static int settings_set_number(struct settings_book *book, int i, const char *text, const char *origin,
+                               struct error *error)
 {
     const struct row *row = &rows[i];
     const struct unit *units = row->kind == KIND_duration ? durations : row->kind == KIND_size ? sizes : plain;
     void *field = (char *)&book->values + row->offset;
     double value;
+    int status = row->kind == KIND_number ? settings_scale(text, units, true, &value)
+                                          : settings_scale_whole(text, units, &value);
 
-    if (scaled(text, units, &value) < 0)
+    if (status < 0)
         return error_set(error, -EINVAL, "%s: “%.100s” is not a %s", origin, text,
                          row->kind == KIND_duration ? "duration (250ms, 30s, 5m, 1h)"
                          : row->kind == KIND_size   ? "size (64KB, 16MB, 2GB)"
+                         : row->kind == KIND_count  ? "whole number"
                                                     : "number");
     if (value < row->min || value > row->max)
         return error_set(error, -ERANGE, "%s: %.100s is outside %.15g to %.15g", origin, text, row->min, row->max);
@@ -144,8 +170,8 @@ static int set_number(struct settings_book *book, int i, const char *text, const
     return 0;
 }
 
-static int set(struct settings_book *book, int i, const char *text, enum setting_source source, const char *origin,
-               struct error *error)
+static int settings_set(struct settings_book *book, int i, const char *text, enum setting_source source,
+                        const char *origin, struct error *error)
 {
     const struct row *row = &rows[i];
     char *copy = strdup(text);
@@ -157,7 +183,7 @@ static int set(struct settings_book *book, int i, const char *text, enum setting
     book->source[i] = source;
     switch (row->kind) {
     case KIND_choice:
-        if (!is_word_of(copy, row->words))
+        if (!settings_is_choice(copy, row->words) && (*copy || *row->initial)) /* empty only where it is the default */
             return error_set(error, -EINVAL, "%s: “%.100s” is not one of %s", origin, copy, row->words);
         /* fall through */
     case KIND_text:
@@ -165,22 +191,23 @@ static int set(struct settings_book *book, int i, const char *text, enum setting
         *(const char **)((char *)&book->values + row->offset) = copy;
         return 0;
     default:
-        return set_number(book, i, copy, origin, error);
+        return settings_set_number(book, i, copy, origin, error);
     }
 }
 
-static int set_from_file(struct settings_book *book, int i, const char *file, const char *origin, struct error *error)
+static int settings_set_from_file(struct settings_book *book, int i, const char *file, const char *origin,
+                                  struct error *error)
 {
     char text[VALUE_MAX];
     ssize_t n = secret_read(file, origin, text, sizeof text, error);
 
     while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
         text[--n] = 0;
-    return n < 0 ? -EINVAL : set(book, i, text, FROM_FILE, origin, error);
+    return n < 0 ? -EINVAL : settings_set(book, i, text, FROM_FILE, origin, error);
 }
 
-/* Kubernetes puts such variables of its own for every service called kith. */
-static bool is_kubernetes(const char *name)
+/* Kubernetes sets such variables for every service named kith. */
+static bool settings_is_kubernetes(const char *name)
 {
     size_t n = strlen(name);
 
@@ -189,25 +216,26 @@ static bool is_kubernetes(const char *name)
     return strstr(name, "_SERVICE_PORT") || strstr(name, "_PORT_") || (n > 5 && strcmp(name + n - 5, "_PORT") == 0);
 }
 
-static int set_by_variable(struct settings_book *book, const char *name, const char *value, enum setting_source source,
-                           struct error *error)
+static int settings_set_by_variable(struct settings_book *book, const char *name, const char *value,
+                                    enum setting_source source, struct error *error)
 {
     size_t n = strlen(name);
-    int i = find_row(name + 5, n - 5);
+    int i = settings_find_row(name + 5, n - 5);
 
     if (i >= 0)
-        return set(book, i, value, source, name, error);
+        return settings_set(book, i, value, source, name, error);
     if (n > 10 && strcmp(name + n - 5, "_FILE") == 0) {
-        i = find_row(name + 5, n - 10);
+        i = settings_find_row(name + 5, n - 10);
         if (i >= 0 && rows[i].kind == KIND_secret)
-            return set_from_file(book, i, value, name, error);
+            return settings_set_from_file(book, i, value, name, error);
     }
-    if (is_kubernetes(name))
+    if (settings_is_kubernetes(name))
         return 0;
     return error_set(error, -EINVAL, "%s: there is no such setting; “kith help settings” lists them", name);
 }
 
-static int from_pair(struct settings_book *book, char *pair, enum setting_source source, struct error *error)
+static int settings_set_from_pair(struct settings_book *book, char *pair, enum setting_source source,
+                                  struct error *error)
 {
     char *value = strchr(pair, '=');
     int status;
@@ -215,12 +243,12 @@ static int from_pair(struct settings_book *book, char *pair, enum setting_source
     if (!value || strncmp(pair, "KITH_", 5) != 0)
         return 0;
     *value = 0;
-    status = set_by_variable(book, pair, value + 1, source, error);
+    status = settings_set_by_variable(book, pair, value + 1, source, error);
     *value = '=';
     return status;
 }
 
-static int read_dotenv(struct settings_book *book, struct error *error)
+static int settings_read_dotenv(struct settings_book *book, struct error *error)
 {
     FILE *f = fopen(".env", "re");
     char line[VALUE_MAX];
@@ -242,13 +270,13 @@ static int read_dotenv(struct settings_book *book, struct error *error)
             value[n] = 0;
             memmove(value + 1, value + 2, n - 1);
         }
-        status = from_pair(book, at, FROM_DOTENV, error);
+        status = settings_set_from_pair(book, at, FROM_DOTENV, error);
     }
     fclose(f);
     return status;
 }
 
-static int read_aliases(struct settings_book *book, struct error *error)
+static int settings_read_aliases(struct settings_book *book, struct error *error)
 {
     char text[VALUE_MAX];
     const char *host = getenv("MYSQL_CONNECTION"), *port = getenv("MYSQL_PORT"), *name = getenv("MYSQL_DBNAME"),
@@ -260,21 +288,22 @@ static int read_aliases(struct settings_book *book, struct error *error)
         if (!value)
             continue;
         snprintf(text, sizeof text, "%s%s", aliases[i].prefix, value[0] == ':' ? value + 1 : value);
-        if (set(book, find_row(aliases[i].field, strlen(aliases[i].field)), text, FROM_ALIAS, aliases[i].variable,
-                error) < 0)
+        if (settings_set(book, settings_find_row(aliases[i].field, strlen(aliases[i].field)), text, FROM_ALIAS,
+                         aliases[i].variable, error) < 0)
             return -EINVAL;
     }
     if (host && *host) {
         snprintf(text, sizeof text, "mariadb://root@%s:%s/%s", host, port ? port : "3306", name ? name : "kube");
-        if (set(book, find_row("database", 8), text, FROM_ALIAS, "MYSQL_CONNECTION", error) < 0)
+        if (settings_set(book, settings_find_row("database", 8), text, FROM_ALIAS, "MYSQL_CONNECTION", error) < 0)
             return -EINVAL;
     }
     if (password)
-        return set(book, find_row("database_password", 17), password, FROM_ALIAS, "MYSQL_USERPASSWORD", error);
+        return settings_set(book, settings_find_row("database_password", 17), password, FROM_ALIAS,
+                            "MYSQL_USERPASSWORD", error);
     return 0;
 }
 
-static int read_environment(struct settings_book *book, char *const *environment, struct error *error)
+static int settings_read_environment(struct settings_book *book, char *const *environment, struct error *error)
 {
     for (; *environment; environment++) {
         char pair[VALUE_MAX];
@@ -284,13 +313,13 @@ static int read_environment(struct settings_book *book, char *const *environment
         if (strlen(*environment) >= sizeof pair)
             return error_set(error, -E2BIG, "%.40s…: the value is longer than %d bytes", *environment, VALUE_MAX - 64);
         strcpy(pair, *environment);
-        if (from_pair(book, pair, FROM_ENVIRONMENT, error) < 0)
+        if (settings_set_from_pair(book, pair, FROM_ENVIRONMENT, error) < 0)
             return -EINVAL;
     }
     return 0;
 }
 
-static int read_flags(struct settings_book *book, int argc, char **argv, int *rest, struct error *error)
+static int settings_read_flags(struct settings_book *book, int argc, char **argv, int *rest, struct error *error)
 {
     int kept = 0;
 
@@ -307,8 +336,8 @@ static int read_flags(struct settings_book *book, int argc, char **argv, int *re
         n = value ? (size_t)(value - arg) - 2 : strlen(arg) - 2;
         for (size_t c = 0; c < n && c < sizeof field; c++)
             field[c] = arg[2 + c] == '-' ? '_' : arg[2 + c];
-        row = n < sizeof field ? find_row(field, n) : -1;
-        if (row < 0) { /* perhaps a flag of the subcommand: it decides */
+        row = n < sizeof field ? settings_find_row(field, n) : -1;
+        if (row < 0) { /* it may be a flag of the subcommand */
             argv[kept++] = arg;
             continue;
         }
@@ -316,10 +345,10 @@ static int read_flags(struct settings_book *book, int argc, char **argv, int *re
             return error_set(error, -EINVAL, "%s: needs a value", arg);
         if (rows[row].kind == KIND_secret)
             return error_set(error, -EINVAL,
-                             "%s: a secret on the command line can be read by everybody; use the "
+                             "%s: other users can read the command line; set a secret by the "
                              "environment or a file",
                              arg);
-        if (set(book, row, value ? value + 1 : argv[++i], FROM_FLAG, arg, error) < 0)
+        if (settings_set(book, row, value ? value + 1 : argv[++i], FROM_FLAG, arg, error) < 0)
             return -EINVAL;
     }
     *rest = kept;
@@ -333,10 +362,11 @@ struct settings_book *settings_load(int argc, char **argv, int *rest, char *cons
     if (!book)
         abort();
     for (int i = 0; i < ROWS; i++)
-        if (set(book, i, rows[i].initial, FROM_DEFAULT, rows[i].field, error) < 0)
+        if (settings_set(book, i, rows[i].initial, FROM_DEFAULT, rows[i].field, error) < 0)
             goto fail;
-    if (read_dotenv(book, error) < 0 || read_aliases(book, error) < 0 ||
-        read_environment(book, environment, error) < 0 || read_flags(book, argc, argv, rest, error) < 0)
+    if (settings_read_dotenv(book, error) < 0 || settings_read_aliases(book, error) < 0 ||
+        settings_read_environment(book, environment, error) < 0 ||
+        settings_read_flags(book, argc, argv, rest, error) < 0)
         goto fail;
     return book;
 fail:
@@ -366,7 +396,7 @@ void settings_print(const struct settings_book *book, struct buf *out)
         char name[64];
         const char *text = book->text[i];
 
-        variable_name(&rows[i], name);
+        settings_variable_name(&rows[i], name);
         if (rows[i].kind == KIND_secret && *text)
             text = "********";
         buf_printf(out, "%s=%s  # %s\n", name, text, sources[book->source[i]]);
@@ -378,7 +408,7 @@ void settings_help(struct buf *out)
     for (int i = 0; i < ROWS; i++) {
         char name[64];
 
-        variable_name(&rows[i], name);
+        settings_variable_name(&rows[i], name);
         buf_printf(out, "%s=%s\n    %s", name, rows[i].initial, rows[i].meaning);
         if (rows[i].words)
             buf_printf(out, " (%s)", rows[i].words);

@@ -1,6 +1,6 @@
-/* The settings: one row of settings_table.h each, from which come the field here, the flag, the environment variable,
- * `kith config` and the documentation. Flags over environment over `.env` over defaults.
- * Read once at the start; constant afterwards, so any thread may read them.
+/* The settings. Each is a row of settings_table.h, from which the field here, the flag, the environment variable,
+ * `kith config` and `kith help settings` are made. Flags override the environment, which overrides `.env`, which
+ * overrides the defaults. Constant after settings_load, so any thread may read them.
  */
 #ifndef KITH_CORE_BASE_SETTINGS_H
 #define KITH_CORE_BASE_SETTINGS_H
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The C type of each kind of setting. Durations are milliseconds, sizes bytes; a fraction below 0 means «not set». */
+/* The C type of each kind of setting. Durations are in milliseconds, sizes in bytes. */
 typedef const char *setting_text;
 typedef const char *setting_secret;
 typedef const char *setting_choice;
@@ -31,7 +31,7 @@ enum setting_source { FROM_DEFAULT, FROM_DOTENV, FROM_ENVIRONMENT, FROM_ALIAS, F
 struct settings_book; /* the values and where each came from */
 
 /* Reads `.env` in the working folder, `environment` (as environ) and the flags `--name=value` / `--name value` of
- * argv[1..argc). Arguments that are no flags are left in order in argv; *rest gets their count. Returns owned, or NULL
+ * argv[1..argc). Other arguments stay in argv, in order; *rest gets their count. Returns owned, or NULL
  * with one line in `error` that names the setting. */
 struct settings_book *settings_load(int argc, char **argv, int *rest, char *const *environment, struct error *error);
 void settings_free(struct settings_book *book);
@@ -41,13 +41,13 @@ const struct settings *settings_of(const struct settings_book *book);
 /* "30s", "5m" → milliseconds; -EINVAL when it is no duration. */
 int settings_duration(const char *text, int64_t *ms);
 
-/* One line a setting for people (`kith config`): variable, value in force, source; secrets masked. */
+/* For `kith config`, a line for each setting: variable, value, source. Secrets are masked. */
 void settings_print(const struct settings_book *book, struct buf *out);
-/* One line a setting: flag, default, meaning, for `kith help settings`. */
+/* For `kith help settings`: variable, default and help text of each setting. */
 void settings_help(struct buf *out);
 
-/* The settings as name and text, secrets left out, for whoever knows them by name only (plug-ins). Fills at most `max`
- * of both arrays, borrowed until settings_free, and returns how many. */
+/* Names and texts of all settings but secrets, for plug-ins. Fills at most `max` entries of both arrays, borrowed until
+ * settings_free. Returns their number. */
 int settings_texts(const struct settings_book *book, const char **names, const char **texts, int max);
 
 #endif

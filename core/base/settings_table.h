@@ -1,131 +1,162 @@
-/* The one table of settings. SETTING(field, kind, default, min, max, meaning); KITH_FIELD and --field follow from the
- * name. Kinds: text, secret (may come from KITH_…_FILE), choice (its `min` is the list of words), count, duration
- * (30s, 250ms, 5m, 1h), size (16MB, 64KB), number. Included several times: no include guard.
+/* The table of settings. SETTING(field, kind, default, min, max, help). The variable KITH_FIELD and the flag --field
+ * follow from the field. Kinds: text, secret (also from the file in KITH_FIELD_FILE), choice (`min` is the list of
+ * values), count, duration (30s, 250ms, 5m, 1h), size (16MB, 64KB), number. The help text of a setting is read alone.
+ * This file is included several times: it has no include guard.
  */
-/* where it listens, what it keeps */
+/* addresses, folders, database, cluster, keys */
 SETTING(api_listen, text, "127.0.0.1:8000", 0, 0, "address and port of the HTTP interface")
-SETTING(dashboard_listen, text, "127.0.0.1:8081", 0, 0, "address and port of the results page; empty: none")
+SETTING(dashboard_listen, text, "127.0.0.1:8081", 0, 0, "address and port of the dashboard; empty: no dashboard")
 SETTING(data, text, "./data", 0, 0, "folder for the database, the spool of uploaded images and the thumbnails")
-SETTING(database, text, "sqlite", 0, 0, "sqlite (in the data folder), or mariadb://user@host:port/name")
-SETTING(database_password, secret, "", 0, 0, "password of a database server")
-SETTING(database_ca, text, "", 0, 0, "file of the authorities to trust; given: the server is spoken to by TLS")
-SETTING(database_timeout, duration, "5s", 1000, 600000, "how long a database server may take for one answer")
+SETTING(database, text, "sqlite", 0, 0, "sqlite (a file in the data folder), or mariadb://user@host:port/name")
+SETTING(database_password, secret, "", 0, 0, "password of the MariaDB user")
+SETTING(database_ca, text, "", 0, 0,
+        "file of CA certificates for MariaDB; when given, the connection uses TLS and verifies the server")
+SETTING(database_timeout, duration, "5s", 1000, 600000, "time limit for one answer of the MariaDB server")
 SETTING(durability, choice, "strict", "strict,relaxed", 0,
-        "strict: refuse a database server that does not flush at each commit, for it loses what was promised")
+        "strict: refuse a MariaDB server that does not flush its log at each commit; relaxed: accept it")
 SETTING(spool, text, "", 0, 0,
-        "folder for uploaded bytes that all nodes share; empty: in the data folder, and in a cluster none are taken")
-SETTING(nats, text, "", 0, 0, "addresses of the message bus of a cluster, nats://host:4222,…; empty: none")
-SETTING(nats_user, text, "", 0, 0, "user on the bus; empty: none")
-SETTING(nats_password, secret, "", 0, 0, "and the password")
-SETTING(nats_token, secret, "", 0, 0, "token for the bus, instead of user and password")
-SETTING(nats_creds, text, "", 0, 0, "file of credentials for the bus, instead of either")
-SETTING(nats_nkey, text, "", 0, 0, "file of an nkey seed for the bus, instead of either")
-SETTING(nats_ca, text, "", 0, 0, "file of the authorities to trust; given: the bus is spoken to by TLS")
-SETTING(nats_prefix, text, "kith", 0, 0, "how subjects on the bus begin; nodes with another one are another cluster")
-SETTING(nats_buffer, size, "16MB", 65536, 1 << 30, "bytes that wait for the bus; above it messages are refused")
-SETTING(node_heartbeat, duration, "1s", 50, 60000, "how often a node says that it is there")
-SETTING(node_timeout, duration, "4s", 200, 600000, "a node that is silent so long is gone")
-SETTING(work_item_age, duration, "5m", 1000, 86400000, "a hint of the work queue older than this is dropped")
+        "folder for uploaded images that all nodes of a cluster share; empty: a folder in the data folder, and a node "
+        "of a cluster takes no uploads")
+SETTING(nats, text, "", 0, 0,
+        "addresses of the NATS servers of a cluster, nats://host:4222,…; empty: this node works alone")
+SETTING(nats_user, text, "", 0, 0, "user name for NATS; empty: none")
+SETTING(nats_password, secret, "", 0, 0, "password of the NATS user")
+SETTING(nats_token, secret, "", 0, 0, "token for NATS, instead of user and password")
+SETTING(nats_creds, text, "", 0, 0, "credentials file for NATS, instead of user and password")
+SETTING(nats_nkey, text, "", 0, 0, "nkey seed file for NATS, instead of user and password")
+SETTING(nats_ca, text, "", 0, 0,
+        "file of CA certificates for NATS; when given, the connection uses TLS and verifies the server")
+SETTING(nats_prefix, text, "kith", 0, 0,
+        "prefix of all NATS subjects; nodes with different prefixes form different clusters")
+SETTING(nats_buffer, size, "16MB", 65536, 1 << 30, "bytes buffered for NATS; further messages are refused")
+SETTING(node_heartbeat, duration, "1s", 50, 60000, "interval of the heartbeats that a node sends to the cluster")
+SETTING(node_timeout, duration, "4s", 200, 600000, "a node without heartbeat for this long is removed from the cluster")
+SETTING(work_item_age, duration, "5m", 1000, 86400000,
+        "work queue messages older than this are dropped; the images stay in the database")
 SETTING(roles, text, "all", 0, 0,
-        "what this node does: all, or some of receiver,processor,recognizer,frontend with commas")
-SETTING(node, text, "", 0, 0, "name of this node; empty: the host's")
-SETTING(image_roots, text, "./data/images", 0, 0, "colon-separated folders that posted paths must lie in")
-SETTING(known_people, text, "", 0, 0, "folder enrolled at the start and watched: NAME/*.jpg or name_1.jpg; empty: none")
+        "roles of this node: all, or some of receiver,processor,recognizer,frontend separated by commas")
+SETTING(node, text, "", 0, 0, "name of this node; empty: the host name")
+SETTING(image_roots, text, "./data/images", 0, 0, "folders, separated by colons, that posted image paths must lie in")
+SETTING(known_people, text, "", 0, 0,
+        "folder of photos to enroll at the start and when it changes: NAME/*.jpg or name_1.jpg; empty: none")
 SETTING(auth, choice, "", "keys,none", 0,
-        "keys: whoever has one; none: anybody. Empty: anybody on loopback, and nothing else is listened on")
+        "keys: requests need an API key; none: requests need none. Empty: none, and only loopback addresses may be "
+        "listened on")
 SETTING(api_keys_file, text, "", 0, 0,
-        "file of more keys, one a line: roles, the key or sha256:HEX, a name; given: KITH_AUTH is keys")
-SETTING(auth_failures, count, "20", 1, 1000000, "wrong keys from one address in a minute before it has to wait")
-SETTING(keys_poll, duration, "2s", 50, 3600000, "how often keys are looked for that were made or revoked elsewhere")
+        "file of additional API keys, one a line: roles, the key or sha256:HEX, a name; when given, KITH_AUTH is keys")
+SETTING(auth_failures, count, "20", 1, 1000000, "wrong API keys from one address in one minute before it has to wait")
+SETTING(keys_poll, duration, "2s", 50, 3600000,
+        "interval at which API keys are reloaded from the database and the key file")
 SETTING(tls_cert, text, "", 0, 0,
-        "file of the certificate, and those that lead to its root; given: TLS 1.2 or newer only")
-SETTING(tls_key, text, "", 0, 0, "file of the certificate's key; both are read again at SIGHUP")
-SETTING(api_url, text, "", 0, 0, "where the other commands find a running kith; empty: at KITH_API_LISTEN")
-SETTING(api_key, secret, "", 0, 0, "the key that they show there")
-SETTING(api_ca, text, "", 0, 0, "file of the authorities that they trust; empty: the system's")
+        "file of the TLS certificate and its intermediate certificates; when given, only TLS 1.2 or newer is served")
+SETTING(tls_key, text, "", 0, 0, "file of the private key of the TLS certificate; SIGHUP reloads both files")
+SETTING(api_url, text, "", 0, 0,
+        "URL of a running kith for the other subcommands; empty: the address in KITH_API_LISTEN")
+SETTING(api_key, secret, "", 0, 0, "API key that the other subcommands send to a running kith")
+SETTING(api_ca, text, "", 0, 0,
+        "file of CA certificates with which the other subcommands verify a running kith; empty: those of the system")
 /* recognition */
 SETTING(recognizer, text, "dlib", 0, 0, "dlib, lbph, grpc, or the path of a plug-in's shared object")
 SETTING(plugin_allow_net, choice, "off", "off,on", 0,
-        "on: the plug-in's workers may connect to other machines; the grpc recogniser always may")
-SETTING(plugins, text, "", 0, 0, "folder of the plug-ins; empty: beside the program")
+        "on: workers of the plug-in may open network connections; those of the grpc recogniser always may")
+SETTING(plugins, text, "", 0, 0, "folder of the plug-ins; empty: the folder of the program")
 SETTING(models, text, "./models", 0, 0, "folder of the model files")
 SETTING(inference, choice, "onednn", "onednn,dlib", 0,
-        "what the dlib recogniser's network runs on; onednn: with Winograd convolutions where the CPU has AVX2; "
-        "dlib: its own, slower, the reference")
+        "library that computes the dlib recogniser's network; onednn: with Winograd convolutions where the CPU has "
+        "AVX2; dlib: the slower reference")
 SETTING(detector, choice, "hog", "hog,cnn,hard", 0,
-        "what dlib finds faces with; cnn: slower, sees turned and covered ones; hard: both where hog sees none or "
-        "small ones")
-SETTING(flip_augment, choice, "on", "on,off", 0, "dlib: the mean of a face's embedding and its mirror image's")
+        "face detector of the dlib recogniser; cnn: slower, also finds turned and covered faces; hard: cnn as "
+        "well where hog finds no face or a small one")
+SETTING(flip_augment, choice, "on", "on,off", 0,
+        "dlib recogniser: average the embeddings of a face and of its mirror image")
 SETTING(lbph_cascade, text, "/usr/share/opencv4/haarcascades/haarcascade_frontalface_alt2.xml", 0, 0,
-        "OpenCV cascade that the lbph recogniser detects with")
-SETTING(grpc_address, text, "", 0, 0, "host:port of the remote recogniser that grpc asks; it speaks face.proto")
-SETTING(grpc_timeout, duration, "10s", 1, 3600000, "how long that one may take for one answer")
-SETTING(grpc_ca, text, "", 0, 0, "file of the authorities to trust; given: that one is spoken to by TLS")
+        "OpenCV cascade file of the lbph recogniser's face detector")
+SETTING(grpc_address, text, "", 0, 0,
+        "host:port of the remote recogniser of the grpc plug-in; it implements face.proto")
+SETTING(grpc_timeout, duration, "10s", 1, 3600000,
+        "time limit for one answer of the remote recogniser of the grpc plug-in")
+SETTING(grpc_ca, text, "", 0, 0,
+        "file of CA certificates for the remote recogniser; when given, TLS is used and the server verified")
 SETTING(instructions, choice, "auto", "auto,avx512,avx2,plain", 0,
-        "highest set of vector instructions that is used; auto: the best of this CPU")
-SETTING(workers, count, "0", 0, 256, "recognition workers; 0: one for each core")
+        "highest set of vector instructions that is used; auto: the highest that the CPU has")
+SETTING(workers, count, "0", 0, 256, "recognition workers; 0: one for each CPU")
 SETTING(isolation, choice, "process", "process,thread", 0,
-        "process: each worker in a sandbox; thread: in this process, for a trusted plug-in")
-SETTING(threshold, number, "-1", -1, 1e9, "largest distance that counts as the same person; -1: the recogniser's own")
+        "process: a worker is a process in a sandbox; thread: it is a thread of kith, for trusted plug-ins only")
+SETTING(threshold, number, "-1", -1, 1e9,
+        "largest distance at which two faces are the same person; -1: the recogniser's default or KITH_FPIR decides")
 SETTING(fpir, number, "0.01", 0, 0.5,
-        "false positive identification rate: the share of people who are not enrolled that may get a name, when "
-        "KITH_THRESHOLD is not given; 0: the recogniser's own threshold")
-SETTING(cohort, count, "1000", 200, 100000, "faces of different unknown people that scores are normalised with")
-SETTING(unknown_faces, count, "20000", 200, 10000000, "unknown faces kept for re-identification, the newest")
+        "false positive identification rate: the share of people who are not enrolled that may be assigned a name; "
+        "used when KITH_THRESHOLD is -1; 0: the recogniser's default threshold")
+SETTING(cohort, count, "1000", 200, 100000, "faces of different unknown people used for score normalisation")
+SETTING(unknown_faces, count, "20000", 200, 10000000, "newest unknown faces that are kept for re-identification")
 SETTING(gallery_memory, size, "64MB", 1 << 20, 1LL << 40,
-        "embeddings in memory; those of a larger gallery lie in a file in the data folder, the search is as exact")
+        "memory for embeddings; a larger gallery is kept in a file in the data folder, with the same exact search")
 SETTING(naming_quality, number, "0", 0, 1,
-        "a face whose picture has less quality (0 to 1: size, sharpness, contrast, pose) gets no name")
-SETTING(enroll_quality, number, "0.1", 0, 1, "a photo whose face has less quality is not enrolled")
+        "least quality (0 to 1: size, sharpness, contrast, pose) at which a face is assigned a name")
+SETTING(enroll_quality, number, "0.1", 0, 1, "least quality (0 to 1) at which a face is enrolled")
 SETTING(enroll_jitters, count, "0", 0, 100,
-        "dlib: a template is the mean of so many slightly moved views of its photo; 0: of one")
-SETTING(candidates, count, "5", 1, 50, "candidates kept for each face")
+        "dlib recogniser: a template is the mean of this many jittered copies of its photo; 0: no copies")
+SETTING(candidates, count, "5", 1, 50, "candidates stored for each face")
 SETTING(max_faces, count, "64", 1, 200, "faces taken from one image, the largest first")
-SETTING(min_face, size, "40", 16, 10000, "smallest face looked for, in pixels of the picture")
-SETTING(max_pixels, size, "50000000", 1, 1000000000, "pixels of a picture; a larger one is refused from its header")
-SETTING(max_image, size, "64MB", 1, 1 << 30, "bytes of an image file; a larger one is refused")
-SETTING(recognize_timeout, duration, "20s", 1, 3600000, "how long a worker may take for one image before it is killed")
-SETTING(start_timeout, duration, "60s", 1, 3600000, "how long a worker may take to load its plug-in")
-SETTING(worker_images, count, "10000", 1, 1000000000, "a worker is replaced after so many images")
+SETTING(min_face, size, "40", 16, 10000, "smallest face that is detected, in pixels of the image")
+SETTING(max_pixels, size, "50000000", 1, 1000000000,
+        "pixels of an image; a larger image is refused before it is decoded")
+SETTING(max_image, size, "64MB", 1, 1 << 30, "bytes of an image file; a larger file is refused")
+SETTING(recognize_timeout, duration, "20s", 1, 3600000, "time limit for one image, after which its worker is killed")
+SETTING(start_timeout, duration, "60s", 1, 3600000, "time limit for a worker to load its plug-in")
+SETTING(worker_images, count, "10000", 1, 1000000000, "images after which a worker is replaced")
 SETTING(worker_memory, size, "2GB", 1, 1LL << 40,
-        "a worker above this memory is replaced; twice this and it cannot grow")
+        "memory at which a worker is replaced; it cannot allocate more than twice this")
 SETTING(worker_queue, count, "256", 1, 100000,
-        "requests that wait for a worker (identify, enrol, thumbnails) before 503")
-/* the life of an image */
-SETTING(lease, duration, "30s", 10, 86400000, "how long a claim lasts without being renewed")
-SETTING(tries, count, "5", 1, 1000, "tries of an image before infrastructure failures make it failed")
-SETTING(retry_backoff, duration, "2s", 1, 3600000, "wait before the second try; doubles with each")
-SETTING(poison_crashes, count, "3", 1, 100, "an image that killed so many workers is failed as poison")
-SETTING(quarantine, duration, "1h", 0, 1000000000, "how long the bytes of a poison image are refused")
-SETTING(queue_poll, duration, "1s", 1, 3600000, "how often the table is looked at for work that nobody announced")
-SETTING(breaker_failures, count, "5", 1, 1000, "infrastructure failures in a row that open the breaker")
-SETTING(breaker_timeout, duration, "10s", 1, 3600000, "how long the breaker stays open before its first health check")
-SETTING(breaker_timeout_max, duration, "5m", 1, 86400000, "ceiling of that wait, which doubles with each failed check")
-SETTING(retry_policy, duration, "0s", 0, 2147483647, "failed images are put back this often; 0: only when asked")
-SETTING(orphan_age, duration, "1h", 1, 2147483647, "an uploaded file that no image speaks of is removed after this")
+        "requests (identify, enroll, thumbnail) that wait for a worker; further ones get 503")
+/* queue, leases, retries, circuit breaker */
+SETTING(lease, duration, "30s", 10, 86400000,
+        "time after which an image that a node has claimed and not renewed may be claimed again")
+SETTING(tries, count, "5", 1, 1000,
+        "attempts at an image before infrastructure failures (crash, timeout) make it failed")
+SETTING(retry_backoff, duration, "2s", 1, 3600000,
+        "wait before the second attempt at an image; it doubles with each further attempt")
+SETTING(poison_crashes, count, "3", 1, 100, "worker crashes after which an image is failed as poison")
+SETTING(quarantine, duration, "1h", 0, 1000000000, "time for which the bytes of a poison image are refused")
+SETTING(queue_poll, duration, "1s", 1, 3600000, "interval at which the database is polled for images that wait")
+SETTING(breaker_failures, count, "5", 1, 1000, "consecutive infrastructure failures that open the circuit breaker")
+SETTING(breaker_timeout, duration, "10s", 1, 3600000,
+        "time from the opening of the circuit breaker to its first health check")
+SETTING(breaker_timeout_max, duration, "5m", 1, 86400000,
+        "longest time between health checks of the open circuit breaker; it doubles with each failed check")
+SETTING(retry_policy, duration, "0s", 0, 2147483647,
+        "interval at which all failed images are retried; 0s: only on request")
+SETTING(orphan_age, duration, "1h", 1, 2147483647, "age at which an uploaded file that belongs to no image is removed")
 SETTING(spool_sweep, duration, "10s", 1, 86400000,
-        "how often one of the spool's 256 folders is looked through for such files")
+        "interval at which one of the spool's 256 folders is searched for files that belong to no image")
 SETTING(events_keep, count, "1000000", 100, 1000000000, "events kept for subscribers that reconnect")
-/* limits of the edge */
+/* limits of the HTTP interface and the actors */
 SETTING(max_body, size, "16MB", 1024, 30 << 20, "bytes of a request body")
 SETTING(max_paths, count, "10000", 1, 1000000, "paths in one request")
 SETTING(max_path, size, "4000", 1, 4095, "bytes of a path")
-SETTING(page_limit, count, "500", 1, 10000, "rows of a page at the most")
-SETTING(max_connections, count, "4096", 1, 60000, "connections at once")
-SETTING(max_connections_per_address, count, "1024", 1, 60000, "connections at once from one address")
-SETTING(max_requests, count, "20000", 1, 1000000, "requests under way at once")
-SETTING(max_subscribers, count, "256", 1, 60000, "event streams at once")
+SETTING(page_limit, count, "500", 1, 10000, "largest number of rows in one page of a list")
+SETTING(max_connections, count, "4096", 1, 60000, "open connections")
+SETTING(max_connections_per_address, count, "1024", 1, 60000, "open connections from one address")
+SETTING(max_requests, count, "20000", 1, 1000000, "requests that are processed at the same time")
+SETTING(max_subscribers, count, "256", 1, 60000, "open event streams")
 SETTING(events_keepalive, duration, "10s", 10, 3600000,
-        "an idle event stream gets a sign of life this often; one who has left is noticed by it")
-SETTING(idle_timeout, duration, "15s", 10, 3600000, "a connection without progress is cut off after this")
-SETTING(min_rate, size, "1KB", 1, 1 << 30, "bytes a second that count as progress of an upload or a download")
-SETTING(max_resets, count, "100", 1, 1000000, "requests cancelled in a second before a connection is cut off")
-SETTING(request_timeout, duration, "30s", 10, 3600000, "how long a request may wait for its answer")
-SETTING(shutdown_grace, duration, "10s", 0, 600000, "how long SIGTERM waits for work in flight")
-SETTING(mailbox_max, count, "65536", 64, 10000000, "messages that wait for one actor before it says 503")
-SETTING(mailbox_max_bytes, size, "128MB", 65536, 1LL << 40, "and their bytes")
-SETTING(queue_limit, count, "100000000", 1, 1LL << 60, "images that may wait in the table before 503")
-/* what it says */
-SETTING(log_level, choice, "info", "debug,info,warn,error", 0, "least important line that is logged")
-SETTING(log_format, choice, "text", "text,json", 0, "form of the log")
-SETTING(access_log, choice, "on", "on,off", 0, "one line for each request")
+        "interval of keep-alive comments on an idle event stream; they detect clients that have left")
+SETTING(idle_timeout, duration, "15s", 10, 3600000, "time without progress after which a connection is closed")
+SETTING(min_rate, size, "1KB", 1, 1 << 30,
+        "bytes a second below which an upload or a download counts as without progress")
+SETTING(max_resets, count, "100", 1, 1000000, "cancelled requests in one second after which a connection is closed")
+SETTING(request_timeout, duration, "30s", 10, 3600000, "time limit for the answer to a request")
+SETTING(shutdown_grace, duration, "10s", 0, 600000, "time limit for work in flight to finish after SIGTERM")
+SETTING(mailbox_max, count, "65536", 64, 10000000, "messages in the mailbox of one actor; further requests get 503")
+SETTING(mailbox_max_bytes, size, "128MB", 65536, 1LL << 40,
+        "bytes of the messages in the mailbox of one actor; further requests get 503")
+SETTING(slow_callback, duration, "100ms", 0, 3600000,
+        "an actor's callback that takes longer is logged and counted; 0s: off")
+SETTING(queue_limit, count, "100000000", 1, 1LL << 60,
+        "images that wait in the database; further ones are refused with 503")
+/* log */
+SETTING(log_level, choice, "info", "debug,info,warn,error", 0, "least important level that is logged")
+SETTING(log_format, choice, "text", "text,json", 0, "format of the log lines")
+SETTING(log_buffer, size, "16MB", 65536, 1 << 30,
+        "bytes of log lines kept in memory while standard error is not read; further lines are dropped and counted")
+SETTING(access_log, choice, "on", "on,off", 0, "log one line for each request")

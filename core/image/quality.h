@@ -1,10 +1,10 @@
-/* What is most wrong with a picture of a face. */
+/* The flaws that lower the quality of a face. */
 #ifndef KITH_CORE_IMAGE_QUALITY_H
 #define KITH_CORE_IMAGE_QUALITY_H
 
 enum quality_flaw { FLAW_SIZE, FLAW_SHARPNESS, FLAW_CONTRAST, FLAW_POSE, FLAW_DETECTOR, FLAWS };
 
-/* In words, for people: "too blurred". */
+/* A text for people, such as "it is too blurred"; "" when `flaw` is none. */
 static inline const char *quality_flaw_words(int flaw)
 {
     static const char *const words[FLAWS] = {"the face is too small", "it is too blurred", "it has too little contrast",

@@ -2,29 +2,29 @@
 
 #include <string.h>
 
-static uint32_t big16(const uint8_t *p)
+static uint32_t sniff_big16(const uint8_t *p)
 {
     return (uint32_t)(p[0] << 8 | p[1]);
 }
 
-static uint32_t big32(const uint8_t *p)
+static uint32_t sniff_big32(const uint8_t *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-static uint32_t little24(const uint8_t *p)
+static uint32_t sniff_little24(const uint8_t *p)
 {
     return (uint32_t)(p[0] | p[1] << 8 | p[2] << 16);
 }
 
-static uint32_t little32(const uint8_t *p)
+static uint32_t sniff_little32(const uint8_t *p)
 {
-    return little24(p) | (uint32_t)p[3] << 24;
+    return sniff_little24(p) | (uint32_t)p[3] << 24;
 }
 
-static uint32_t tiff16(const uint8_t *p, int big)
+static uint32_t sniff_tiff16(const uint8_t *p, int big)
 {
-    return big ? big16(p) : (uint32_t)(p[0] | p[1] << 8);
+    return big ? sniff_big16(p) : (uint32_t)(p[0] | p[1] << 8);
 }
 
 /* TIFF 6.0: byte order, 42, offset of the first directory; there, entries of 12 bytes. 0x0112 is Orientation. */
@@ -37,17 +37,17 @@ int exif_orientation(const uint8_t *tiff, size_t len)
     if (len < 8 || (memcmp(tiff, "II*\0", 4) != 0 && memcmp(tiff, "MM\0*", 4) != 0))
         return 1;
     big = tiff[0] == 'M';
-    at = big ? big32(tiff + 4) : little32(tiff + 4);
+    at = big ? sniff_big32(tiff + 4) : sniff_little32(tiff + 4);
     if (at > len - 2)
         return 1;
-    count = tiff16(tiff + at, big);
+    count = sniff_tiff16(tiff + at, big);
     at += 2;
     for (uint32_t i = 0; i < count && at + ENTRY <= len; i++, at += ENTRY) {
         uint32_t value;
 
-        if (tiff16(tiff + at, big) != ORIENTATION || tiff16(tiff + at + 2, big) != SHORT)
+        if (sniff_tiff16(tiff + at, big) != ORIENTATION || sniff_tiff16(tiff + at + 2, big) != SHORT)
             continue;
-        value = tiff16(tiff + at + 8, big);
+        value = sniff_tiff16(tiff + at + 8, big);
         return value >= 1 && value <= 8 ? (int)value : 1;
     }
     return 1;
@@ -68,13 +68,13 @@ static void sniff_jpeg(const uint8_t *data, size_t len, struct image_header *h)
             at += marker == 0xff ? 1 : 2;
             continue;
         }
-        segment = big16(data + at + 2);
+        segment = sniff_big16(data + at + 2);
         if (marker == 0xd9 || marker == 0xda || segment < 2 || at + 2 + segment > len)
             return;
         if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc && segment >= 8 &&
             !h->width) {
-            h->height = big16(data + at + 5);
-            h->width = big16(data + at + 7);
+            h->height = sniff_big16(data + at + 5);
+            h->width = sniff_big16(data + at + 7);
         } else if (marker == 0xe1 && segment >= 8 && memcmp(data + at + 4, "Exif\0\0", 6) == 0) {
             h->orientation = exif_orientation(data + at + 10, segment - 8);
         }
@@ -88,10 +88,10 @@ static void sniff_png(const uint8_t *data, size_t len, struct image_header *h)
 
     if (len < 33 || memcmp(data + 12, "IHDR", 4) != 0)
         return;
-    h->width = big32(data + 16);
-    h->height = big32(data + 20);
+    h->width = sniff_big32(data + 16);
+    h->height = sniff_big32(data + 20);
     while (at + 12 <= len) {
-        uint32_t size = big32(data + at);
+        uint32_t size = sniff_big32(data + at);
 
         if (size > len - at - 12)
             return;
@@ -107,17 +107,17 @@ static void sniff_webp(const uint8_t *data, size_t len, struct image_header *h)
 
     while (at + 8 <= len) {
         const uint8_t *chunk = data + at + 8;
-        size_t size = little32(data + at + 4), held = size < len - at - 8 ? size : len - at - 8;
+        size_t size = sniff_little32(data + at + 4), held = size < len - at - 8 ? size : len - at - 8;
 
         if (memcmp(data + at, "VP8X", 4) == 0 && held >= 10) {
             h->animated = (chunk[0] & 2) != 0;
-            h->width = little24(chunk + 4) + 1;
-            h->height = little24(chunk + 7) + 1;
+            h->width = sniff_little24(chunk + 4) + 1;
+            h->height = sniff_little24(chunk + 7) + 1;
         } else if (memcmp(data + at, "VP8 ", 4) == 0 && held >= 10 && !h->width) {
             h->width = (uint32_t)(chunk[6] | chunk[7] << 8) & 0x3fff;
             h->height = (uint32_t)(chunk[8] | chunk[9] << 8) & 0x3fff;
         } else if (memcmp(data + at, "VP8L", 4) == 0 && held >= 5 && !h->width) {
-            uint32_t bits = little32(chunk + 1);
+            uint32_t bits = sniff_little32(chunk + 1);
 
             h->width = (bits & 0x3fff) + 1;
             h->height = (bits >> 14 & 0x3fff) + 1;

@@ -1,4 +1,4 @@
-/* What an image file says of itself, read from its header by small careful code, before any decoder sees it. */
+/* Type, size and orientation of an image file, read from its header before any decoder runs. Any thread. */
 #ifndef KITH_CORE_IMAGE_SNIFF_H
 #define KITH_CORE_IMAGE_SNIFF_H
 
@@ -9,12 +9,12 @@ enum image_type { IMAGE_UNKNOWN, IMAGE_JPEG, IMAGE_PNG, IMAGE_WEBP };
 
 struct image_header {
     enum image_type type;
-    uint32_t width, height; /* as stored; 0 when the header does not say */
+    uint32_t width, height; /* as stored; 0 when it is not in the header */
     int orientation;        /* EXIF, 1 to 8 */
     int animated;
 };
 
-/* Never fails: what is not recognised stays IMAGE_UNKNOWN. Reads nothing beyond `len`. */
+/* Never fails: an unknown format is IMAGE_UNKNOWN. Reads at most `len` bytes. */
 struct image_header sniff(const uint8_t *data, size_t len);
 
 /* "image/jpeg", …; NULL when unknown. */

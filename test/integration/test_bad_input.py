@@ -100,6 +100,13 @@ def test_a_path_outside_cannot_be_reached_by_identify_or_photos_either(kith):
     assert kith.post(f'/v1/people/{person}/photos', {'path': '/etc/passwd'}).status in (400, 403)
 
 
+@pytest.mark.parametrize('path', ['.', './', './/.', '/'])
+def test_a_path_that_names_no_file_is_refused_and_gives_away_no_other(kith, path):
+    assert kith.post('/image/post', {'path': str(kith.picture('alice/passport.png', 1, 2, 3))}).status == 200
+    answer = kith.post('/image/post', {'path': path})
+    assert answer.status == 400 and 'names no file' in answer.text and 'alice' not in answer.text, answer
+
+
 @pytest.mark.parametrize('body', [b'plain text, no image', b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n'])
 def test_bytes_that_are_no_image(kith, body):
     answer = kith.post('/v1/images', body, content_type='image/jpeg')

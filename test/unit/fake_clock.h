@@ -1,4 +1,4 @@
-/* A clock that stands still until the test moves it. */
+/* A clock that only the test advances. */
 #ifndef KITH_TEST_FAKE_CLOCK_H
 #define KITH_TEST_FAKE_CLOCK_H
 

@@ -1,151 +1,14 @@
-/* The actor runtime alone, on a fake clock: nothing else of kith is included here. */
+/* The actor runtime on a fake clock: messages, asks, mailboxes, timers, offloaded jobs. */
 #include "core/actor/mailbox.h"
 #include "core/actor/offload.h"
-#include "core/actor/system.h"
-#include "test/unit/fake_clock.h"
-#include "test/unit/test.h"
+#include "test/unit/actor_world.h"
 
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
-#include <string.h>
-
-enum { MSG_ADD = 1, MSG_ECHO, MSG_LATER, MSG_FAIL, MSG_GO, MSG_SELF, MSG_JOB };
-
-struct number {
-    struct msg head;
-    int value;
-};
-
-static struct msg *number(uint32_t type, int value)
-{
-    struct number *m = (struct number *)msg_new(type, sizeof *m);
-
-    m->value = value;
-    return &m->head;
-}
-
-/* What the actors under test write down. */
-static struct {
-    int sum, count, order[64], stops, starts, endings, last_status, last_value, fatals, events, timers;
-    actor_token token;
-    char fatal[256];
-} seen;
-
-static struct fake_clock fake;
-
-static void on_fatal(void *context, const char *text)
-{
-    (void)context;
-    seen.fatals++;
-    strncpy(seen.fatal, text, sizeof seen.fatal - 1);
-}
-
-static void on_event(void *context, const char *actor, const char *text)
-{
-    (void)context, (void)actor, (void)text;
-    seen.events++;
-}
-
-static struct actor_system *new_system(void)
-{
-    struct actor_system_options o = {
-        .now_ns = fake_clock_now, .clock_context = &fake, .on_fatal = on_fatal, .on_event = on_event};
-
-    memset(&seen, 0, sizeof seen);
-    fake.ns = 1000000000;
-    return actor_system_new(&o);
-}
-
-static void settle(struct actor_system *system)
-{
-    while (actor_system_turn(system))
-        ;
-}
-
-static void settle_after(struct actor_system *system, uint64_t ms)
-{
-    fake_clock_advance_ms(&fake, ms);
-    settle(system);
-}
-
-static int worker_start(struct actor *self)
-{
-    (void)self;
-    seen.starts++;
-    return 0;
-}
-
-static void worker_stop(struct actor *self)
-{
-    (void)self;
-    seen.stops++;
-}
-
-static void worker_receive(struct actor *self, const struct msg *m)
-{
-    const struct number *n = (const struct number *)m;
-
-    switch (m->type) {
-    case MSG_ADD:
-        seen.sum += n->value;
-        if (seen.count < 64)
-            seen.order[seen.count] = n->value;
-        seen.count++;
-        break;
-    case MSG_ECHO:
-        actor_reply(self, number(MSG_ECHO, n->value + 1));
-        break;
-    case MSG_LATER:
-        seen.token = actor_defer(self);
-        break;
-    case MSG_FAIL:
-        actor_fail(self, "told to");
-        break;
-    case MSG_JOB:
-        seen.last_value = n->value;
-        break;
-    }
-}
-
-static void worker_timer(struct actor *self, uint32_t id)
-{
-    (void)self;
-    seen.timers += (int)id;
-}
-
-static const struct actor_ops worker = {.name = "worker",
-                                        .state_size = 64,
-                                        .start = worker_start,
-                                        .receive = worker_receive,
-                                        .timer = worker_timer,
-                                        .stop = worker_stop};
-
-static void on_reply(struct actor *self, void *context, int status, const struct msg *reply)
-{
-    (void)self, (void)context;
-    seen.endings++;
-    seen.last_status = status;
-    seen.last_value = reply ? ((const struct number *)reply)->value : -1;
-    assert_true((status == ACTOR_OK) == (reply != NULL));
-}
-
-/* Asks "worker" what it is told to ask: the type to send is the value. */
-static void asker_receive(struct actor *self, const struct msg *m)
-{
-    if (m->type == MSG_GO)
-        actor_ask(self, "worker", number((uint32_t)((const struct number *)m)->value, 41), 100, on_reply, NULL);
-    if (m->type == MSG_SELF)
-        actor_fail(self, "on purpose");
-}
-
-static const struct actor_ops asker = {.name = "asker", .receive = asker_receive};
-
-static struct actor *spawn(struct actor_system *s, const char *name, const struct actor_ops *ops)
-{
-    struct actor_spec spec = {.name = name, .ops = ops, .mailbox_max = 4, .mailbox_max_bytes = 1 << 20};
-
-    return actor_spawn(s, &spec);
-}
+#include <sys/wait.h>
+#include <unistd.h>
 
 static void test_tells_arrive_in_order(void **state)
 {
@@ -212,12 +75,6 @@ static void test_tell_says_full_and_gone(void **state)
     settle(s);
     assert_int_equal(seen.count, 4);
     actor_system_free(s);
-}
-
-static void ask_for(struct actor_system *s, int type)
-{
-    assert_int_equal(actor_system_tell(s, "asker", number(MSG_GO, type)), ACTOR_OK);
-    settle(s);
 }
 
 static void test_ask_gets_its_reply_once(void **state)
@@ -297,165 +154,6 @@ static void test_ask_to_nobody_and_to_a_full_mailbox_ends(void **state)
     actor_system_free(s);
 }
 
-static void test_failed_actor_restarts_with_back_off_and_keeps_its_mail(void **state)
-{
-    struct actor_system *s = new_system();
-
-    (void)state;
-    spawn(s, "worker", &worker);
-    settle(s);
-    actor_system_tell(s, "worker", number(MSG_FAIL, 0));
-    actor_system_tell(s, "worker", number(MSG_ADD, 5));
-    settle(s);
-    assert_int_equal(seen.stops, 1);
-    assert_int_equal(seen.count, 0);
-    settle_after(s, 99);
-    assert_int_equal(seen.starts, 1);
-    settle_after(s, 1);
-    assert_int_equal(seen.starts, 2);
-    assert_int_equal(seen.sum, 5);
-    /* the second failure waits twice as long */
-    actor_system_tell(s, "worker", number(MSG_FAIL, 0));
-    settle_after(s, 100);
-    settle_after(s, 199);
-    assert_int_equal(seen.starts, 2);
-    settle_after(s, 1);
-    assert_int_equal(seen.starts, 3);
-    actor_system_free(s);
-}
-
-static void test_ask_ends_when_the_asked_one_fails_after_taking_it(void **state)
-{
-    struct actor_system *s = new_system();
-
-    (void)state;
-    spawn(s, "worker", &worker);
-    spawn(s, "asker", &asker);
-    ask_for(s, MSG_LATER);
-    actor_system_tell(s, "worker", number(MSG_FAIL, 0));
-    settle(s);
-    assert_int_equal(seen.endings, 1);
-    assert_int_equal(seen.last_status, ACTOR_FAILED);
-    actor_system_free(s);
-}
-
-static void test_failing_asker_hears_the_end_of_its_asks(void **state)
-{
-    struct actor_system *s = new_system();
-
-    (void)state;
-    spawn(s, "worker", &worker);
-    spawn(s, "asker", &asker);
-    ask_for(s, MSG_LATER);
-    actor_system_tell(s, "asker", number(MSG_SELF, 0));
-    settle(s);
-    assert_int_equal(seen.endings, 1);
-    assert_int_equal(seen.last_status, ACTOR_GONE);
-    assert_int_equal(actor_system_asks(s), 0);
-    actor_system_free(s);
-}
-
-static void test_five_failures_in_thirty_seconds_take_the_node_down(void **state)
-{
-    struct actor_system *s = new_system();
-
-    (void)state;
-    spawn(s, "worker", &worker);
-    settle(s);
-    for (int i = 0; i < 5; i++) {
-        assert_int_equal(seen.fatals, 0);
-        actor_system_tell(s, "worker", number(MSG_FAIL, 0));
-        settle_after(s, 5000);
-        settle(s);
-    }
-    assert_int_equal(seen.fatals, 1);
-    assert_string_equal(seen.fatal, "actor worker failed 5 times in 30 s, last: told to");
-    actor_system_free(s);
-}
-
-static void test_failures_far_apart_are_forgiven(void **state)
-{
-    struct actor_system *s = new_system();
-
-    (void)state;
-    spawn(s, "worker", &worker);
-    settle(s);
-    for (int i = 0; i < 20; i++) {
-        actor_system_tell(s, "worker", number(MSG_FAIL, 0));
-        settle(s);
-        settle_after(s, 10000);
-    }
-    assert_int_equal(seen.fatals, 0);
-    assert_int_equal(seen.starts, 21);
-    actor_system_free(s);
-}
-
-static void test_group_restarts_whole_before_the_node_goes_down(void **state)
-{
-    struct actor_system *s = new_system();
-    struct actor_group *top = actor_group_new(s, "top", NULL, ACTOR_ONE_FOR_ONE);
-    struct actor_group *sub = actor_group_new(s, "sub", top, ACTOR_ONE_FOR_ONE);
-    struct actor_spec a = {.name = "worker", .ops = &worker, .group = sub};
-    struct actor_spec b = {.name = "other", .ops = &worker, .group = sub};
-
-    (void)state;
-    actor_spawn(s, &a);
-    actor_spawn(s, &b);
-    settle(s);
-    for (int i = 0; i < 5; i++) {
-        actor_system_tell(s, "worker", number(MSG_FAIL, 0));
-        settle(s);
-        settle_after(s, 2000);
-    }
-    assert_int_equal(seen.fatals, 0);
-    assert_int_equal(seen.starts, 2 + 4 + 2); /* both, four restarts of one, then the group */
-    actor_system_free(s);
-}
-
-static void test_rest_for_one_restarts_the_later_ones(void **state)
-{
-    struct actor_system *s = new_system();
-    struct actor_group *g = actor_group_new(s, "g", NULL, ACTOR_REST_FOR_ONE);
-    const char *const names[] = {"first", "worker", "third"};
-
-    (void)state;
-    for (int i = 0; i < 3; i++) {
-        struct actor_spec spec = {.name = names[i], .ops = &worker, .group = g};
-
-        actor_spawn(s, &spec);
-    }
-    settle(s);
-    actor_system_tell(s, "worker", number(MSG_FAIL, 0));
-    settle(s);
-    assert_int_equal(seen.stops, 2);
-    settle_after(s, 1000);
-    assert_int_equal(seen.starts, 5);
-    actor_system_free(s);
-}
-
-static int failing_start(struct actor *self)
-{
-    (void)self;
-    seen.starts++;
-    return -5;
-}
-
-static const struct actor_ops never_starts = {.name = "never", .start = failing_start, .receive = worker_receive};
-
-static void test_actor_that_cannot_start_is_tried_again_then_escalates(void **state)
-{
-    struct actor_system *s = new_system();
-
-    (void)state;
-    spawn(s, "never", &never_starts);
-    for (int i = 0; i < 10; i++)
-        settle_after(s, 5000);
-    assert_int_equal(seen.starts, 5);
-    assert_int_equal(seen.fatals, 1);
-    assert_string_equal(seen.fatal, "actor never failed 5 times in 30 s, last: start returned -5");
-    actor_system_free(s);
-}
-
 static void test_timer_fires_once_moves_and_cancels(void **state)
 {
     struct actor_system *s = new_system();
@@ -498,38 +196,98 @@ static void test_turn_keeps_its_budget(void **state)
     actor_system_free(s);
 }
 
-static void count_actor(void *context, const struct actor_stats *stats)
+static void test_an_ask_that_has_ended_is_not_handled(void **state)
 {
-    struct actor_stats *out = context;
+    struct actor_system *s = new_system();
 
-    if (strcmp(stats->name, "worker") == 0)
-        *out = *stats;
+    (void)state;
+    spawn(s, "worker", &worker);
+    spawn(s, "asker", &asker);
+    settle(s);
+    for (int i = 0; i < 2; i++) { /* after the second failure it restarts in 200 ms */
+        actor_system_tell(s, "worker", number(MSG_FAIL, 0));
+        settle(s);
+        settle_after(s, i == 0 ? 100 : 0);
+    }
+    ask_for(s, MSG_ADD);
+    settle_after(s, 100);
+    assert_int_equal(seen.last_status, ACTOR_TIMEOUT);
+    settle_after(s, 100);
+    assert_int_equal(seen.starts, 3);
+    assert_int_equal(seen.count, 0);
+    actor_system_free(s);
 }
 
-static void test_metrics_count_what_happened(void **state)
+static const uint32_t echo_only[] = {MSG_ECHO, 0};
+static const struct actor_ops picky = {.name = "picky",
+                                       .accepts = echo_only,
+                                       .accepts_first = MSG_FAIL,
+                                       .accepts_last = MSG_GO,
+                                       .start = worker_start,
+                                       .receive = worker_receive};
+
+static void test_accepted_types_reach_the_actor(void **state)
 {
     struct actor_system *s = new_system();
     struct actor_stats stats;
 
     (void)state;
-    spawn(s, "worker", &worker);
-    settle(s);
-    for (int i = 0; i < 5; i++)
-        actor_system_tell(s, "worker", number(MSG_ADD, i));
-    actor_system_each(s, count_actor, &stats);
-    assert_int_equal(stats.depth, 4);
-    assert_int_equal(stats.refused, 1);
-    settle(s);
-    actor_system_tell(s, "worker", number(MSG_FAIL, 0));
+    spawn(s, "worker", &picky);
+    spawn(s, "asker", &asker);
+    ask_for(s, MSG_ECHO);
+    assert_int_equal(seen.last_status, ACTOR_OK);
+    actor_system_tell(s, "worker", number(MSG_FAIL, 0)); /* the first of its range */
+    actor_system_tell(s, "worker", number(MSG_GO, 0));   /* the last */
     settle(s);
     settle_after(s, 100);
+    assert_int_equal(seen.starts, 2);
     actor_system_each(s, count_actor, &stats);
-    assert_int_equal(stats.handled, 5);
-    assert_int_equal(stats.restarts, 1);
-    assert_int_equal(stats.depth, 0);
+    assert_int_equal(stats.misrouted, 0);
+    actor_system_free(s);
+}
+
+#ifdef KITH_DEBUG
+static void test_a_misrouted_message_aborts_a_debug_build(void **state)
+{
+    pid_t child = fork();
+    int status;
+
+    (void)state;
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct actor_system *s = new_system();
+
+        close(STDERR_FILENO);
+        spawn(s, "worker", &picky);
+        actor_system_tell(s, "worker", number(MSG_ADD, 1));
+        settle(s);
+        _exit(0);
+    }
+    waitpid(child, &status, 0);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+#else
+static void test_a_misrouted_message_is_counted_and_its_ask_refused(void **state)
+{
+    struct actor_system *s = new_system();
+    struct actor_stats stats;
+
+    (void)state;
+    spawn(s, "worker", &picky);
+    spawn(s, "asker", &asker);
+    ask_for(s, MSG_ADD);
+    assert_int_equal(seen.endings, 1);
+    assert_int_equal(seen.last_status, ACTOR_REFUSED);
+    actor_system_tell(s, "worker", number(MSG_SELF, 1)); /* one above its range */
+    settle(s);
+    assert_int_equal(seen.count, 0);
+    actor_system_each(s, count_actor, &stats);
+    assert_int_equal(stats.misrouted, 2);
     assert_true(stats.running);
     actor_system_free(s);
 }
+#endif
 
 static void square(struct msg *job)
 {
@@ -555,6 +313,31 @@ static void test_offloaded_job_comes_back_with_its_result(void **state)
     actor_system_free(s);
 }
 
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+
+static void wait_at_gate(struct msg *job)
+{
+    (void)job;
+    pthread_mutex_lock(&gate);
+    pthread_mutex_unlock(&gate);
+}
+
+static void test_offload_refuses_one_job_more_than_its_limit(void **state)
+{
+    struct actor_system *s = new_system();
+    struct actor *w = spawn(s, "worker", &worker);
+    struct offload *o = offload_new(s, "test", 1, 2);
+
+    (void)state;
+    pthread_mutex_lock(&gate);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(offload_run(o, w, number(MSG_JOB, i), wait_at_gate), ACTOR_OK);
+    assert_int_equal(offload_run(o, w, number(MSG_JOB, 2), wait_at_gate), ACTOR_FULL);
+    pthread_mutex_unlock(&gate);
+    offload_free(o);
+    actor_system_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -566,18 +349,17 @@ int main(void)
         cmocka_unit_test(test_unanswered_ask_ends_at_its_deadline_and_a_late_answer_is_ignored),
         cmocka_unit_test(test_deferred_answer_arrives),
         cmocka_unit_test(test_ask_to_nobody_and_to_a_full_mailbox_ends),
-        cmocka_unit_test(test_failed_actor_restarts_with_back_off_and_keeps_its_mail),
-        cmocka_unit_test(test_ask_ends_when_the_asked_one_fails_after_taking_it),
-        cmocka_unit_test(test_failing_asker_hears_the_end_of_its_asks),
-        cmocka_unit_test(test_five_failures_in_thirty_seconds_take_the_node_down),
-        cmocka_unit_test(test_failures_far_apart_are_forgiven),
-        cmocka_unit_test(test_group_restarts_whole_before_the_node_goes_down),
-        cmocka_unit_test(test_rest_for_one_restarts_the_later_ones),
-        cmocka_unit_test(test_actor_that_cannot_start_is_tried_again_then_escalates),
         cmocka_unit_test(test_timer_fires_once_moves_and_cancels),
         cmocka_unit_test(test_turn_keeps_its_budget),
-        cmocka_unit_test(test_metrics_count_what_happened),
+        cmocka_unit_test(test_an_ask_that_has_ended_is_not_handled),
+        cmocka_unit_test(test_accepted_types_reach_the_actor),
+#ifdef KITH_DEBUG
+        cmocka_unit_test(test_a_misrouted_message_aborts_a_debug_build),
+#else
+        cmocka_unit_test(test_a_misrouted_message_is_counted_and_its_ask_refused),
+#endif
         cmocka_unit_test(test_offloaded_job_comes_back_with_its_result),
+        cmocka_unit_test(test_offload_refuses_one_job_more_than_its_limit),
     };
 
     return cmocka_run_group_tests_name("actor", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* The ground: settings, safe paths, JSON text. */
+/* core/base: settings, safe paths, JSON text, clock, hash. */
 #include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "core/base/hash.h"
@@ -63,6 +63,48 @@ static void test_bad_settings_are_refused_and_named(void **state)
     }
 }
 
+static void test_numbers_are_whole_and_decimal(void **state)
+{
+    static const struct {
+        const char *pair, *must_say; /* NULL: it is accepted */
+    } cases[] = {
+        {"KITH_WORKERS=1.9", "KITH_WORKERS: “1.9” is not a whole number"},
+        {"KITH_TRIES=2.7", "KITH_TRIES: “2.7” is not a whole number"},
+        {"KITH_TRIES=0x2", "KITH_TRIES: “0x2” is not a whole number"},
+        {"KITH_TRIES= 2", "KITH_TRIES: “ 2” is not a whole number"},
+        {"KITH_TRIES=2e1", "KITH_TRIES: “2e1” is not a whole number"},
+        {"KITH_TRIES=", "KITH_TRIES: “” is not a whole number"},
+        {"KITH_TRIES=-2", "KITH_TRIES: “-2” is not a whole number"},
+        {"KITH_TRIES=7", NULL},
+        {"KITH_LEASE=0x10s", "KITH_LEASE: “0x10s” is not a duration"},
+        {"KITH_LEASE=infs", "KITH_LEASE: “infs” is not a duration"},
+        {"KITH_LEASE=100.5ms", "KITH_LEASE: “100.5ms” is not a duration"},
+        {"KITH_LEASE=1.1s", NULL},
+        {"KITH_MAX_BODY=0x100000", "KITH_MAX_BODY: “0x100000” is not a size"},
+        {"KITH_MAX_BODY=1.5MB", NULL},
+        {"KITH_FPIR=0x0", "KITH_FPIR: “0x0” is not a number"},
+        {"KITH_FPIR=nan", "KITH_FPIR: “nan” is not a number"},
+        {"KITH_FPIR=1e-3", NULL},
+        {"KITH_THRESHOLD=-1", NULL},
+        {"KITH_LOG_LEVEL=", "KITH_LOG_LEVEL: “” is not one of debug,info,warn,error"},
+        {"KITH_LOG_LEVEL=infoo", "KITH_LOG_LEVEL: “infoo” is not one of debug,info,warn,error"},
+        {"KITH_AUTH=", NULL}, /* its default is empty */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *environment[] = {cases[i].pair, NULL};
+        struct error error = {0};
+        struct settings_book *book = load(environment, &error);
+
+        if (!book != !!cases[i].must_say)
+            fail_msg("%s: %s", cases[i].pair, book ? "accepted" : error.text);
+        if (cases[i].must_say && !strstr(error.text, cases[i].must_say))
+            fail_msg("%s: %s", cases[i].pair, error.text);
+        settings_free(book);
+    }
+}
+
 static void test_flags_beat_the_environment_and_kubernetes_names_are_left_alone(void **state)
 {
     char flag[] = "--log-level", value[] = "error", word[] = "serve", name[] = "kith", lease[] = "--lease=5s";
@@ -106,6 +148,9 @@ static void test_secrets_are_masked(void **state)
 
 static char folder[64];
 
+static const char *const more_folders[] = {"second", "spool", "root-secret"};
+static const char *const more_files[] = {"second/b.jpg", "spool/c.jpg", "root-secret/d.jpg"};
+
 static int make_tree(void **state)
 {
     char path[128];
@@ -127,12 +172,24 @@ static int make_tree(void **state)
     if (symlink("a.jpg", path) < 0)
         return -1;
     snprintf(path, sizeof path, "%s/root/pipe", folder);
-    return mkfifo(path, 0644);
+    if (mkfifo(path, 0644) < 0)
+        return -1;
+    for (size_t i = 0; i < sizeof more_folders / sizeof more_folders[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, more_folders[i]);
+        mkdir(path, 0755);
+    }
+    for (size_t i = 0; i < sizeof more_files / sizeof more_files[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, more_files[i]);
+        close(open(path, O_CREAT | O_WRONLY, 0644));
+    }
+    return 0;
 }
 
 static int remove_tree(void **state)
 {
-    static const char *const names[] = {"root/a.jpg", "root/out", "root/inside", "root/pipe", "root", "secret", ""};
+    static const char *const names[] = {
+        "root/a.jpg", "root/out",          "root/inside", "root/pipe", "root", "second/b.jpg", "second", "spool/c.jpg",
+        "spool",      "root-secret/d.jpg", "root-secret", "secret",    ""};
 
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -144,51 +201,126 @@ static int remove_tree(void **state)
     return 0;
 }
 
-static void test_paths_from_outside_are_checked(void **state)
+/* As `kith serve` opens them: the image roots, and the spool as a hidden root. */
+static struct path_roots *open_roots(const char *list)
+{
+    char text[256], spool[128];
+    struct path_roots *roots;
+    struct error error;
+    size_t n = 0;
+
+    for (const char *c = list; *c; c++) /* @ is the folder of this test */
+        n += (size_t)snprintf(text + n, sizeof text - n, "%.*s", *c == '@' ? 64 : 1, *c == '@' ? folder : c);
+    roots = path_roots_open(text, 0, &error);
+    assert_non_null(roots);
+    snprintf(spool, sizeof spool, "%s/spool", folder);
+    assert_int_equal(path_roots_add(roots, spool, &error), 0);
+    return roots;
+}
+
+static void full_path(char *out, size_t size, const char *path)
+{
+    snprintf(out, size, "%s%s", *path == '@' ? folder : "", *path == '@' ? path + 1 : path);
+}
+
+static void test_a_clients_path_is_checked(void **state)
 {
     static const struct {
-        const char *path;
-        size_t len; /* 0: strlen */
+        const char *roots, *path; /* @ is the folder of this test */
+        size_t len;               /* 0: strlen */
         int status;
-        int open_error; /* when status is 0; 0 means that it opens */
+        const char *text; /* the name, or a part of the error */
+        int open_error;   /* when status is 0; 0 means that it opens */
     } cases[] = {
-        {"a.jpg", 0, 0, 0},
-        {".//./a.jpg", 0, 0, 0},
-        {"", 0, -EINVAL, 0},
-        {"..", 0, -EINVAL, 0},
-        {"x/../../secret", 0, -EINVAL, 0},
-        {"a.jpg\0.png", 10, -EINVAL, 0},
-        {"/etc/passwd", 0, -EACCES, 0},
-        {"/", 0, -EINVAL, 0},
-        {"missing.jpg", 0, 0, -ENOENT},
-        {"out", 0, 0, -ELOOP},
-        {"inside", 0, 0, -ELOOP},
-        {"pipe", 0, 0, -EINVAL},
-        {".", 0, -EACCES, 0},
-        {"..jpg", 0, 0, -ENOENT},
+        {"@/root", "a.jpg", 0, 0, "@/root/a.jpg", 0},
+        {"@/root", ".//./a.jpg", 0, 0, "@/root/a.jpg", 0},
+        {"@/root", "", 0, -EINVAL, "the path is empty", 0},
+        {"@/root", "..", 0, -EINVAL, "“..”", 0},
+        {"@/root", "x/../../secret", 0, -EINVAL, "“..”", 0},
+        {"@/root", "a.jpg\0.png", 10, -EINVAL, "NUL", 0},
+        {"@/root", "/etc/passwd", 0, -EACCES, "outside the image roots", 0},
+        {"@/root", "missing.jpg", 0, 0, "@/root/missing.jpg", -ENOENT},
+        {"@/root", "out", 0, 0, "@/root/out", -ELOOP},
+        {"@/root", "inside", 0, 0, "@/root/inside", -ELOOP},
+        {"@/root", "pipe", 0, 0, "@/root/pipe", -EINVAL},
+        {"@/root", "..jpg", 0, 0, "@/root/..jpg", -ENOENT},
+        /* no file is named */
+        {"@/root", "/", 0, -EINVAL, "names no file", 0},
+        {"@/root", ".", 0, -EINVAL, "names no file", 0},
+        {"@/root", "./", 0, -EINVAL, "names no file", 0},
+        {"@/root", ".//.", 0, -EINVAL, "names no file", 0},
+        {"@/root", "@/root", 0, -EINVAL, "names an image root", 0},
+        {"@/root", "@/root/", 0, -EINVAL, "names an image root", 0},
+        {"@/root:@/second", ".", 0, -EINVAL, "names no file", 0},
+        {"@/root:@/second", "./", 0, -EINVAL, "names no file", 0},
+        /* several roots */
+        {"@/root:@/second", "b.jpg", 0, 0, "@/second/b.jpg", 0},
+        {"@/second:@/root", "b.jpg", 0, 0, "@/second/b.jpg", 0},
+        {"@/root:@/second", "./a.jpg", 0, 0, "@/root/a.jpg", 0},
+        {"@/root:@/second", "missing.jpg", 0, 0, "@/root/missing.jpg", -ENOENT},
+        {"@/root:@/second", "@/second/b.jpg", 0, 0, "@/second/b.jpg", 0},
+        /* the spool: by its absolute name only */
+        {"@/root:@/second", "c.jpg", 0, 0, "@/root/c.jpg", -ENOENT},
+        {"@/root", "@/spool/c.jpg", 0, 0, "@/spool/c.jpg", 0},
+        /* a folder whose name begins with a root's name is not below that root */
+        {"@/root", "@/root-secret/d.jpg", 0, -EACCES, "outside the image roots", 0},
+        {"@/root", "@/rootless.jpg", 0, -EACCES, "outside the image roots", 0},
+        /* the root "/" */
+        {"/", ".", 0, -EINVAL, "names no file", 0},
+        {"/", "/", 0, -EINVAL, "names no file", 0},
+        {"/", "/a", 0, 0, "/a", -ENOENT},
+        {"/", "a", 0, 0, "/a", -ENOENT},
+        {"/:@/root", "a.jpg", 0, 0, "@/root/a.jpg", 0},
+        {"/:@/root", "proc/version", 0, 0, "/proc/version", -EXDEV}, /* another file system is mounted there */
+        {"/", "/proc/version", 0, 0, "/proc/version", -EXDEV},
     };
-    char root[80], name[8192];
-    struct path_roots *roots;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct path_roots *roots = open_roots(cases[i].roots);
+        char path[256], text[256], name[8192];
+        struct error error;
+        size_t len = cases[i].len;
+        int status, fd;
+
+        if (!len)
+            full_path(path, sizeof path, cases[i].path);
+        else
+            memcpy(path, cases[i].path, len);
+        full_path(text, sizeof text, cases[i].text);
+        memset(name, 'S', sizeof name); /* what an earlier path may have left there */
+        name[sizeof name - 1] = 0;
+        status = path_normalize(roots, path, len ? len : strlen(path), 4000, name, sizeof name, &error);
+        if (status != cases[i].status)
+            fail_msg("%s below %s: %d, expected %d", path, cases[i].roots, status, cases[i].status);
+        if (status < 0 && !strstr(error.text, text))
+            fail_msg("%s below %s: “%s”, expected “%s”", path, cases[i].roots, error.text, text);
+        if (status == 0) {
+            assert_string_equal(name, text);
+            fd = path_open(roots, name, &error);
+            if (cases[i].open_error ? fd != cases[i].open_error : fd < 0)
+                fail_msg("%s below %s: open gave %d, expected %d", path, cases[i].roots, fd, cases[i].open_error);
+            if (fd >= 0)
+                close(fd);
+        }
+        path_roots_free(roots);
+    }
+}
+
+static void test_text_is_resolved_without_the_disk(void **state)
+{
+    struct path_roots *roots = open_roots("@/root:@/second");
+    char name[256], whole[256], expected[256];
     struct error error;
 
     (void)state;
-    snprintf(root, sizeof root, "%s/root", folder);
-    roots = path_roots_open(root, 0, &error);
-    assert_non_null(roots);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        size_t len = cases[i].len ? cases[i].len : strlen(cases[i].path);
-        int status = path_normalize(roots, cases[i].path, len, 4000, name, sizeof name, &error), fd;
-
-        if (status != cases[i].status)
-            fail_msg("%s: %d, expected %d", cases[i].path, status, cases[i].status);
-        if (status < 0)
-            continue;
-        fd = path_open(roots, name, &error);
-        if (cases[i].open_error ? fd != cases[i].open_error : fd < 0)
-            fail_msg("%s: open gave %d, expected %d", cases[i].path, fd, cases[i].open_error);
-        if (fd >= 0)
-            close(fd);
-    }
+    assert_int_equal(path_resolve_text(roots, ".//b.jpg", 8, 4000, name, sizeof name, &error), 0);
+    assert_string_equal(name, "b.jpg"); /* whether it exists below a root is not known yet */
+    assert_int_equal(path_find_root(roots, name, whole, sizeof whole, &error), 0);
+    full_path(expected, sizeof expected, "@/second/b.jpg");
+    assert_string_equal(whole, expected);
+    assert_int_equal(path_find_root(roots, name, whole, 8, &error), -ENAMETOOLONG);
+    assert_int_equal(path_resolve_text(roots, "a/b.jpg", 7, 4000, name, 7, &error), -ENAMETOOLONG);
     path_roots_free(roots);
 }
 
@@ -241,9 +373,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults_are_those_of_the_contract),
         cmocka_unit_test(test_bad_settings_are_refused_and_named),
+        cmocka_unit_test(test_numbers_are_whole_and_decimal),
         cmocka_unit_test(test_flags_beat_the_environment_and_kubernetes_names_are_left_alone),
         cmocka_unit_test(test_secrets_are_masked),
-        cmocka_unit_test(test_paths_from_outside_are_checked),
+        cmocka_unit_test(test_a_clients_path_is_checked),
+        cmocka_unit_test(test_text_is_resolved_without_the_disk),
         cmocka_unit_test(test_a_long_path_names_limit_and_setting),
         cmocka_unit_test(test_json_text_is_always_valid),
         cmocka_unit_test(test_clock_and_hash_write_what_others_write),

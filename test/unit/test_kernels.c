@@ -1,4 +1,4 @@
-/* Vector kernels that are chosen at run time: every level of instructions that this CPU has gives the bits of the plain
+/* Vector kernels that are selected at run time: each instruction level of this CPU gives the same bits as the plain
  * form. The AVX-512 kernel is also compiled with emulated instructions, for CPUs that lack them. */
 #include "core/base/cpu.h"
 #include "core/match/search/distance.h"

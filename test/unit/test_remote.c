@@ -1,4 +1,4 @@
-/* Addresses with an "@": handed to the remote, and an ask across nodes has one ending like any other. */
+/* Addresses with an "@" go to the remote transport; an ask to another node ends exactly once. */
 #include "core/actor/system.h"
 #include "test/unit/fake_clock.h"
 #include "test/unit/test.h"
@@ -120,7 +120,7 @@ static void test_an_ask_ends_by_its_answer_and_only_once(void **state)
     assert_int_equal(seen.timeout_ms, 1000);
     assert_int_equal(seen.endings, 0);
     assert_true(actor_system_ask_waits(sys, seen.ask));
-    for (int i = 0; i < 3; i++) { /* doubled by the net */
+    for (int i = 0; i < 3; i++) { /* the network delivers it three times */
         actor_system_end_ask(sys, seen.ask, ACTOR_OK, msg_new(MSG_WORD, sizeof(struct msg)));
         settle();
     }

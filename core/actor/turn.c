@@ -1,0 +1,164 @@
+/* A turn of the system: timers and deadlines that are due, messages of other threads, then mailboxes within the budget.
+ * Every callback of an actor runs here and is timed. */
+#include "core/actor/actor_internal.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Messages one actor handles before the next actor: enough to keep its code in the cache, few enough to be fair. */
+enum { BATCH = 64 };
+
+/* Accounts the time since the last callback ended to `actor`, and reports it when it is above the limit. */
+static void turn_account(struct actor *actor, const char *callback, uint32_t id)
+{
+    struct actor_system *system = actor->system;
+    uint64_t now_ns = system_clock_ns(system), spent_ns = now_ns - system->last_ns;
+    uint64_t limit_ns = system->o.slow_callback_ms * 1000000;
+
+    actor->handling_ns += spent_ns;
+    system->last_ns = now_ns;
+    if (limit_ns == 0 || spent_ns <= limit_ns)
+        return;
+    actor->slow++;
+    if (system->o.on_slow)
+        system->o.on_slow(system->o.event_context, &(struct actor_slow){.actor = actor->name,
+                                                                        .callback = callback,
+                                                                        .id = id,
+                                                                        .took_ms = spent_ns / 1000000,
+                                                                        .now_ms = now_ns / 1000000});
+}
+
+static bool turn_accepts(const struct actor_ops *ops, uint32_t type)
+{
+    if (!ops->accepts && !ops->accepts_last)
+        return true;
+    for (const uint32_t *t = ops->accepts; t && *t; t++)
+        if (*t == type)
+            return true;
+    return type >= ops->accepts_first && type <= ops->accepts_last;
+}
+
+/* The receiver would cast a message of an unknown type to the wrong struct. */
+static void turn_refuse(struct actor *actor, const struct envelope *e)
+{
+    actor->misrouted++;
+#ifdef KITH_DEBUG
+    fprintf(stderr, "actor %s: misrouted message of type 0x%x\n", actor->name, e->msg->type);
+    abort();
+#endif
+    if (e->ask_id)
+        actor_answer_error(actor, e->ask_id, ACTOR_REFUSED);
+}
+
+static void turn_handle(struct actor *actor, struct envelope *e)
+{
+    const bool reply = e->lane == MAIL_REPLY && e->ask_id;
+
+    actor->handled++;
+    if (reply) {
+        ask_finish_reply(actor, e);
+    } else if (!turn_accepts(actor->ops, e->msg->type)) {
+        turn_refuse(actor, e);
+    } else {
+        struct ask *ask = ask_find(actor->system, e->ask_id);
+
+        if (ask)
+            ask->received = true;
+        if (ask || e->ask_id == 0) { /* an ask that has ended is not worth the work */
+            actor->current_ask = e->ask_id;
+            actor->ops->receive(actor, e->msg);
+            actor->current_ask = 0;
+        }
+    }
+    turn_account(actor, reply ? "reply" : "message", e->msg ? e->msg->type : 0);
+    msg_unref(e->msg);
+}
+
+static void turn_stop_if_failed(struct actor *actor)
+{
+    if (!actor->failing || actor->run != RUN_RUNNING)
+        return;
+    supervise_failed(actor);
+    turn_account(actor, "stop", 0);
+}
+
+static uint32_t turn_drain(struct actor *actor)
+{
+    struct envelope e;
+    uint32_t n = 0;
+
+    turn_stop_if_failed(actor); /* actor_fail may be called outside of a callback */
+    while (n < BATCH && actor->run == RUN_RUNNING && !actor->system->finished && mailbox_pop(&actor->box, &e)) {
+        turn_handle(actor, &e);
+        n++;
+        turn_stop_if_failed(actor);
+    }
+    return n;
+}
+
+static void turn_timer_due(struct actor_timer *timer)
+{
+    struct actor *owner = timer->owner;
+    uint32_t id = timer->id;
+
+    actor_cancel(owner, id);
+    if (owner->ops->timer)
+        owner->ops->timer(owner, id);
+    turn_account(owner, "timer", id);
+    turn_stop_if_failed(owner);
+}
+
+static void turn_run_due(struct actor_system *system)
+{
+    struct timer_node *node;
+
+    while (!system->finished && (node = timer_heap_first(&system->heap)) && node->due_ms <= system->now_ms) {
+        timer_heap_remove(&system->heap, node);
+        switch (node->kind) {
+        case NODE_ASK: {
+            struct actor *asker = ((struct ask *)node)->asker;
+
+            ask_due((struct ask *)node);
+            turn_account(asker, "reply", 0);
+            turn_stop_if_failed(asker);
+            break;
+        }
+        case NODE_TIMER:
+            turn_timer_due((struct actor_timer *)node);
+            break;
+        default: {
+            struct actor *actor = (struct actor *)((char *)node - offsetof(struct actor, restart));
+
+            supervise_restart_due(actor);
+            turn_account(actor, "start", 0);
+        }
+        }
+    }
+}
+
+bool actor_system_turn(struct actor_system *system)
+{
+    uint64_t start_ns = system_clock_ns(system);
+    uint32_t messages = 0;
+
+    system->now_ms = start_ns / 1000000;
+    system_take_posted(system);
+    system->last_ns = system_clock_ns(system);
+    turn_run_due(system);
+    while (system->ready_first && !system->finished && messages < system->o.turn_messages &&
+           system->last_ns - start_ns < system->o.turn_ns) {
+        struct actor *actor = system->ready_first;
+
+        system->ready_first = actor->ready_next;
+        if (!system->ready_first)
+            system->ready_last = NULL;
+        actor->queued = false;
+        messages += turn_drain(actor);
+        if (actor->box.count && actor->run == RUN_RUNNING)
+            system_make_ready(actor);
+    }
+    if (system->o.after_turn)
+        system->o.after_turn(system->o.event_context);
+    return system->ready_first != NULL && !system->finished;
+}
