@@ -1,0 +1,91 @@
+#include "actors/gallery/face_pages.h"
+
+#include "core/base/log.h"
+
+#include <assert.h>
+
+static void face_pages_read(struct face_pages *p);
+
+static void face_pages_end(struct face_pages *p, const char *failed)
+{
+    p->state = PAGES_IDLE;
+    p->job = NULL;
+    p->end(p->context, failed);
+}
+
+static void face_pages_on_saved(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct store_reply *r = (const struct store_reply *)reply;
+    struct face_pages *p = context;
+
+    (void)self;
+    if (status != ACTOR_OK || r->status != STORE_OK) {
+        face_pages_end(p, "store");
+        return;
+    }
+    p->changed += r->changed;
+    face_pages_read(p);
+}
+
+bool face_pages_on_job(struct face_pages *p, struct msg_job *job)
+{
+    struct store_resolve *m = job->resolve;
+
+    if (p->state != PAGES_MATCHING || job != p->job)
+        return false;
+    p->job = NULL;
+    if (m->count == 0) {
+        face_pages_read(p);
+        return true;
+    }
+    for (int i = 0; i < m->count; i++)
+        if (m->faces[i].person != m->faces[i].was)
+            log_event(LOG_INFO, "resolved", LOG_INT("image", m->faces[i].image), LOG_INT("person", m->faces[i].person));
+    job->resolve = NULL; /* the ask takes it */
+    p->state = PAGES_SAVING;
+    actor_ask(p->jobs->self, "store", &m->m.head, GALLERY_ASK_MS, face_pages_on_saved, p);
+    return true;
+}
+
+static void face_pages_on_page(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct store_reply *r = (const struct store_reply *)reply;
+    struct face_pages *p = context;
+
+    (void)self;
+    if (status != ACTOR_OK || r->status != STORE_OK) {
+        face_pages_end(p, "store");
+        return;
+    }
+    if (r->face_count == 0) {
+        face_pages_end(p, NULL);
+        return;
+    }
+    p->after = r->next;
+    p->state = PAGES_MATCHING;
+    p->job = gallery_jobs_new(p->jobs, p->kind, reply);
+    p->job->person = p->person;
+    p->job->resolve = STORE_MESSAGE(STORE_RESOLVE, store_resolve);
+    if (gallery_jobs_run(p->jobs, p->job) != ACTOR_OK)
+        face_pages_end(p, "search thread");
+}
+
+static void face_pages_read(struct face_pages *p)
+{
+    struct store_list *m = STORE_MESSAGE(p->list, store_list);
+
+    p->state = PAGES_READING;
+    m->person = p->person;
+    m->after = p->after;
+    m->limit = (int)p->limit;
+    actor_ask(p->jobs->self, "store", &m->m.head, GALLERY_ASK_MS, face_pages_on_page, p);
+}
+
+void face_pages_run(struct face_pages *p, int64_t person, int64_t after)
+{
+    assert(p->state == PAGES_IDLE);
+    p->person = person;
+    p->after = after;
+    p->changed = 0;
+    face_pages_read(p);
+}
