@@ -27,6 +27,22 @@ static void face_pages_on_saved(struct actor *self, void *context, int status, c
     face_pages_read(p);
 }
 
+/* One line a page at the level info, so that a large pass does not fill the log. */
+static void face_pages_log(const struct store_resolve *m)
+{
+    int renamed = 0;
+
+    for (int i = 0; i < m->count; i++) {
+        if (m->faces[i].person == m->faces[i].was)
+            continue;
+        renamed++;
+        log_event(LOG_DEBUG, "face resolved", LOG_INT("image", m->faces[i].image), LOG_INT("face", m->faces[i].face),
+                  LOG_INT("was", m->faces[i].was), LOG_INT("person", m->faces[i].person));
+    }
+    if (renamed)
+        log_event(LOG_INFO, "faces resolved", LOG_INT("count", renamed));
+}
+
 bool face_pages_on_job(struct face_pages *p, struct msg_job *job)
 {
     struct store_resolve *m = job->resolve;
@@ -38,9 +54,7 @@ bool face_pages_on_job(struct face_pages *p, struct msg_job *job)
         face_pages_read(p);
         return true;
     }
-    for (int i = 0; i < m->count; i++)
-        if (m->faces[i].person != m->faces[i].was)
-            log_event(LOG_INFO, "resolved", LOG_INT("image", m->faces[i].image), LOG_INT("person", m->faces[i].person));
+    face_pages_log(m);
     job->resolve = NULL; /* the ask takes it */
     p->state = PAGES_SAVING;
     actor_ask(p->jobs->self, "store", &m->m.head, GALLERY_ASK_MS, face_pages_on_saved, p);
