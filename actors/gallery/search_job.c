@@ -146,7 +146,8 @@ static void search_job_resolve(struct msg_job *job)
             search_job_add_result(m, list, &faces[i], PERSON_UNKNOWN, 0);
             continue;
         }
-        unknown_person = decider_meet(job->decider, &model, faces[i].id, faces[i].unknown_person, faces[i].embedding);
+        unknown_person =
+            decider_assign_unknown(job->decider, &model, faces[i].id, faces[i].unknown_person, faces[i].embedding);
         if (unknown_person && unknown_person != faces[i].unknown_person)
             search_job_add_result(m, list, &faces[i], PERSON_UNKNOWN, unknown_person);
     }

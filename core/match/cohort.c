@@ -127,7 +127,7 @@ bool cohort_measure(struct cohort *c, const float *probe, double same, struct no
         if (d >= same)
             c->distances[count++] = d;
     }
-    if (count < COHORT_LEAST / 2)
+    if (count < COHORT_MIN / 2)
         return false;
     nearest = count / 3 < COHORT_NEAREST ? count / 3 : COHORT_NEAREST;
     select_smallest(c->distances, count, nearest);

@@ -22,7 +22,7 @@ struct template_set;
 
 enum {
     COHORT_NEAREST = 200,
-    COHORT_LEAST = 200 /* of fewer faces no distribution can be told */
+    COHORT_MIN = 200 /* of fewer faces no distribution can be told */
 };
 
 struct normal { /* of the distances to the nearest of the cohort */

@@ -33,10 +33,10 @@ enum decision_rule {
 
 struct decision {
     enum decision_rule rule;
-    double score, needed;   /* BY_RATE; 0 otherwise */
-    double mean, threshold; /* the distance that counted and the largest that would have been enough */
-    double quality;         /* the least that is asked for */
-    int64_t denied;         /* the person it is not, or 0 */
+    double score, score_threshold; /* BY_RATE; 0 otherwise */
+    double mean, threshold;        /* the distance that counted and the largest that would have been enough */
+    double quality;                /* the least that is asked for */
+    int64_t denied;                /* the person it is not, or 0 */
     int cohort, people;
 };
 

@@ -37,7 +37,7 @@ void decider_free(struct decider *d)
 void decider_clear(struct decider *d)
 {
     for (int i = 0; i < MODELS_MAX; i++)
-        impostor_model_free(&d->backgrounds[i]);
+        impostor_model_free(&d->impostor_models[i]);
     d->asked_last = NULL;
     gallery_index_clear(d->index);
 }
@@ -72,15 +72,15 @@ static bool is_of(const struct impostor_model *b, const struct decider_model *m)
 }
 
 /* That of the model, or a new one, in the place of the one that was not asked for the longest. */
-static struct impostor_model *find_background(struct decider *d, const struct decider_model *m)
+static struct impostor_model *decider_find_impostor_model(struct decider *d, const struct decider_model *m)
 {
-    struct impostor_model *oldest = &d->backgrounds[0];
+    struct impostor_model *oldest = &d->impostor_models[0];
 
     for (int i = 0; i < MODELS_MAX; i++) {
-        if (is_of(&d->backgrounds[i], m))
-            return &d->backgrounds[i];
-        if (d->backgrounds[i].asked < oldest->asked)
-            oldest = &d->backgrounds[i];
+        if (is_of(&d->impostor_models[i], m))
+            return &d->impostor_models[i];
+        if (d->impostor_models[i].asked < oldest->asked)
+            oldest = &d->impostor_models[i];
     }
     impostor_model_free(oldest);
     oldest->model = must(strdup(m->id));
@@ -94,28 +94,29 @@ static struct impostor_model *find_background(struct decider *d, const struct de
 struct impostor_model *decider_impostor_model(struct decider *d, const struct decider_model *m)
 {
     struct template_set *people = decider_template_set(d, m, INDEX_TEMPLATES);
-    struct impostor_model *b = find_background(d, m);
+    struct impostor_model *b = decider_find_impostor_model(d, m);
 
     b->asked = ++d->asks;
     b->state.people = people ? (int)template_set_people(people) : 0;
-    b->state.unknown_people = (int)template_set_people(unknown_people_shelf(b->unknown_people));
+    b->state.unknown_people = (int)template_set_people(unknown_people_templates(b->unknown_people));
     b->state.threshold = d->policy.threshold >= 0 ? d->policy.threshold
                          : d->policy.rate > 0     ? fallback_threshold(m, b->state.people)
                                                   : m->threshold;
     return d->asked_last = b;
 }
 
-struct score_norm_view decider_view(const struct decider *d, const struct impostor_model *b,
-                                    const struct decider_model *m, struct template_set *people, const float *probe)
+struct score_norm_probe decider_prepare_probe(const struct decider *d, const struct impostor_model *b,
+                                              const struct decider_model *m, struct template_set *people,
+                                              const float *probe)
 {
-    bool by_score = d->policy.threshold < 0 && d->policy.rate > 0 && cohort_count(b->cohort) >= COHORT_LEAST;
-    struct score_norm_view v = {.metric = m->metric,
-                                .same = m->threshold,
-                                .people = people,
-                                .cohort = by_score ? b->cohort : NULL,
-                                .probe = probe};
+    bool by_score = d->policy.threshold < 0 && d->policy.rate > 0 && cohort_count(b->cohort) >= COHORT_MIN;
+    struct score_norm_probe v = {.metric = m->metric,
+                                 .same = m->threshold,
+                                 .people = people,
+                                 .cohort = by_score ? b->cohort : NULL,
+                                 .probe = probe};
 
-    score_norm_look(&v);
+    score_norm_prepare(&v);
     return v;
 }
 
@@ -143,24 +144,24 @@ static bool is_denied(const struct decider *d, const struct decider_model *m, co
     return false;
 }
 
-/* The slope at which a score becomes a similarity: a genuine match is some six above what is needed: 0.97. */
-static double similarity_of_score(double score, double needed)
+/* The slope at which a score becomes a similarity: a genuine match is some six above the score threshold: 0.97. */
+static double similarity_of_score(double score, double score_threshold)
 {
-    return 1 / (1 + exp(-0.6 * (score - needed)));
+    return 1 / (1 + exp(-0.6 * (score - score_threshold)));
 }
 
 static void judge(const struct decider *d, const struct impostor_model *b, const struct decider_model *m,
-                  const struct score_norm_view *v, const struct hit *hit, struct judged *out)
+                  const struct score_norm_probe *v, const struct hit *hit, struct judged *out)
 {
     bool by_score = v->measured && b->state.calibrated;
 
-    out->like = score_norm_of(v, hit, b->state.needed);
+    out->like = score_norm_person(v, hit, b->state.score_threshold);
     out->like.scored &= by_score;
     out->candidate.person = hit->person;
     out->candidate.distance = hit->distance;
     out->denied = is_denied(d, m, v->probe, hit->person, hit->distance);
     out->near = hit->distance <= m->threshold || d->policy.threshold >= 0;
-    out->candidate.similarity = out->like.scored ? similarity_of_score(out->like.score, b->state.needed)
+    out->candidate.similarity = out->like.scored ? similarity_of_score(out->like.score, b->state.score_threshold)
                                                  : similarity_of(hit->distance, b->state.threshold);
     if (out->denied || !out->near) /* 0.5 is the threshold, and it is not reached */
         out->candidate.similarity = fmin(out->candidate.similarity, 0.4999);
@@ -185,7 +186,7 @@ static void explain(const struct decider *d, const struct impostor_model *b, con
     if (best && best->like.scored) {
         why->rule = DECIDED_BY_FPIR;
         why->score = best->like.score;
-        why->needed = b->state.needed;
+        why->score_threshold = b->state.score_threshold;
         why->mean = best->like.to_mean;
         why->threshold = best->like.threshold;
     } else {
@@ -199,7 +200,7 @@ static void decide_one(const struct decider *d, const struct impostor_model *b, 
                        struct template_set *people, const struct hit *hits, int count, struct face *f,
                        struct arena *arena)
 {
-    struct score_norm_view v = decider_view(d, b, m, people, f->embedding);
+    struct score_norm_probe v = decider_prepare_probe(d, b, m, people, f->embedding);
     struct judged *list = must(calloc((size_t)count + 1, sizeof *list));
     struct candidate *candidates = arena_alloc(arena, (size_t)count * sizeof *candidates + 1);
     int64_t denied = 0;
@@ -288,21 +289,21 @@ bool decider_denies(struct decider *d, const struct decider_model *m, const stru
 
 /* --- strangers --- */
 
-int64_t decider_meet(struct decider *d, const struct decider_model *m, int64_t face, int64_t unknown_person,
-                     const float *embedding)
+int64_t decider_assign_unknown(struct decider *d, const struct decider_model *m, int64_t face, int64_t unknown_person,
+                               const float *embedding)
 {
     struct impostor_model *b;
 
     if (!embedding_is_sane(m->metric, embedding, m->dimension))
         return 0;
     b = decider_impostor_model(d, m);
-    return unknown_people_meet(b->unknown_people, fallback_threshold(m, b->state.unknown_people), face, unknown_person,
-                               embedding);
+    return unknown_people_assign(b->unknown_people, fallback_threshold(m, b->state.unknown_people), face,
+                                 unknown_person, embedding);
 }
 
 void decider_forget(struct decider *d, int64_t face)
 {
     for (int i = 0; i < MODELS_MAX; i++)
-        if (d->backgrounds[i].unknown_people)
-            unknown_people_forget(d->backgrounds[i].unknown_people, face);
+        if (d->impostor_models[i].unknown_people)
+            unknown_people_forget(d->impostor_models[i].unknown_people, face);
 }

@@ -53,19 +53,19 @@ bool decider_denies(struct decider *d, const struct decider_model *model, const 
 /* A face that nobody knows is remembered: so strangers are known again, and the cohort has its faces. `stranger`: which
  * one it is, 0 when that is not known yet. Returns which one it is: the one who was nearest, or a new one, called by
  * the face's own id. */
-int64_t decider_meet(struct decider *d, const struct decider_model *model, int64_t face, int64_t unknown_person,
-                     const float *embedding);
+int64_t decider_assign_unknown(struct decider *d, const struct decider_model *model, int64_t face,
+                               int64_t unknown_person, const float *embedding);
 void decider_forget(struct decider *d, int64_t face);
 
-/* Brings cohort and calibration up to date, a slice at a time. True: there is more to do. `eased`, when it is done:
- * faces that had no name may have one now. */
-bool decider_refresh(struct decider *d, const struct decider_model *model, bool *eased);
+/* Brings cohort and calibration up to date, a slice at a time. True: there is more to do. `threshold_lowered`, when it
+ * is done: faces that had no name may have one now. */
+bool decider_refresh(struct decider *d, const struct decider_model *model, bool *threshold_lowered);
 
 struct decider_state { /* what is in force, for people and metrics */
     int people, cohort, unknown_people;
     bool calibrated;
-    double needed;    /* the score */
-    double threshold; /* that is used without a score */
+    double score_threshold; /* the score */
+    double threshold;       /* that is used without a score */
 };
 struct decider_state decider_state(const struct decider *d);
 

@@ -30,7 +30,7 @@ struct impostor_model { /* what is known of strangers, by one model's embeddings
 struct decider {
     struct decider_policy policy;
     struct gallery_index *index;
-    struct impostor_model backgrounds[MODELS_MAX], *asked_last;
+    struct impostor_model impostor_models[MODELS_MAX], *asked_last;
     uint64_t asks;
 };
 
@@ -40,7 +40,8 @@ struct template_set *decider_template_set(const struct decider *d, const struct 
 struct impostor_model *decider_impostor_model(struct decider *d, const struct decider_model *m);
 
 /* From where this probe is looked at: with the cohort, if scores count. */
-struct score_norm_view decider_view(const struct decider *d, const struct impostor_model *b,
-                                    const struct decider_model *m, struct template_set *people, const float *probe);
+struct score_norm_probe decider_prepare_probe(const struct decider *d, const struct impostor_model *b,
+                                              const struct decider_model *m, struct template_set *people,
+                                              const float *probe);
 
 #endif

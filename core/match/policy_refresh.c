@@ -18,7 +18,7 @@ static bool changed_enough(size_t now, size_t then)
 
 static bool begin_refresh(const struct decider *d, struct impostor_model *b, struct template_set *people)
 {
-    struct template_set *unknown_people = unknown_people_shelf(b->unknown_people);
+    struct template_set *unknown_people = unknown_people_templates(b->unknown_people);
     size_t have = people ? template_set_count(people) : 0;
 
     if (d->policy.threshold >= 0 || d->policy.rate <= 0 ||
@@ -32,7 +32,7 @@ static bool begin_refresh(const struct decider *d, struct impostor_model *b, str
     b->done = b->count = 0;
     if (!b->best)
         b->best = must(malloc(2 * PROBES_MAX * sizeof *b->best));
-    return b->running = b->state.cohort >= COHORT_LEAST && have > 0;
+    return b->running = b->state.cohort >= COHORT_MIN && have > 0;
 }
 
 /* The best score that this face, which is nobody's, or `own`'s, reaches among the others. */
@@ -42,13 +42,13 @@ static void measure_unknown_person(const struct decider *d, struct impostor_mode
     struct hit list[CANDIDATES_LOOKED_AT + 1], *hits = list;
     float *probe = must(malloc((size_t)m->dimension * sizeof(float)));
     const float *probes = memcpy(probe, embedding, (size_t)m->dimension * sizeof(float));
-    struct score_norm_view v = decider_view(d, b, m, people, probe);
+    struct score_norm_probe v = decider_prepare_probe(d, b, m, people, probe);
     double best = -INFINITY;
     int found;
 
     template_set_search(people, m->metric, &probes, 1, &hits, &found, CANDIDATES_LOOKED_AT + 1);
     for (int i = 0; v.measured && i < found; i++) {
-        struct score_norm like = score_norm_of(&v, &list[i], 0);
+        struct score_norm like = score_norm_person(&v, &list[i], 0);
 
         if (list[i].person != own && like.scored)
             best = fmax(best, like.score);
@@ -87,24 +87,24 @@ static bool end_refresh(const struct decider *d, struct impostor_model *b)
     double rate = d->policy.rate * fmin(1, (double)b->state.cohort / FULL);
 
     b->running = false;
-    b->state.calibrated = b->count >= COHORT_LEAST / 2;
+    b->state.calibrated = b->count >= COHORT_MIN / 2;
     if (!b->state.calibrated)
         return before.calibrated;
-    b->state.needed = calibrate_score(b->best, b->count, b->state.people, rate);
-    return !before.calibrated || b->state.needed < before.needed - 0.1;
+    b->state.score_threshold = calibrate_score(b->best, b->count, b->state.people, rate);
+    return !before.calibrated || b->state.score_threshold < before.score_threshold - 0.1;
 }
 
-bool decider_refresh(struct decider *d, const struct decider_model *m, bool *eased)
+bool decider_refresh(struct decider *d, const struct decider_model *m, bool *threshold_lowered)
 {
     struct template_set *people = decider_template_set(d, m, INDEX_TEMPLATES);
     struct impostor_model *b = decider_impostor_model(d, m);
 
-    *eased = false;
+    *threshold_lowered = false;
     if (!b->running && !begin_refresh(d, b, people))
         return false;
     for (int i = 0; i < SLICE; i++)
         if (!people || !measure_next(d, b, m, people)) {
-            *eased = end_refresh(d, b);
+            *threshold_lowered = end_refresh(d, b);
             return false;
         }
     return true;

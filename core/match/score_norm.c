@@ -10,9 +10,9 @@
  * enrolled under the wrong name, shall not pull. */
 enum { MEAN_OF = 4 };
 
-void score_norm_look(struct score_norm_view *v)
+void score_norm_prepare(struct score_norm_probe *v)
 {
-    v->measured = v->cohort && cohort_measure(v->cohort, v->probe, v->same * LIKENESS_SAME, &v->around);
+    v->measured = v->cohort && cohort_measure(v->cohort, v->probe, v->same * SCORE_NORM_SAME, &v->around);
 }
 
 struct nearest {
@@ -37,7 +37,7 @@ static void insert(struct nearest *n, size_t slot, double distance)
 }
 
 /* The mean of the person's templates around the one that was hit, into `mean`. */
-static void local_mean(const struct score_norm_view *v, const struct hit *hit, float *mean)
+static void local_mean(const struct score_norm_probe *v, const struct hit *hit, float *mean)
 {
     int dimension = template_set_dimension(v->people), used = 1;
     struct nearest n = {0};
@@ -64,7 +64,7 @@ static void local_mean(const struct score_norm_view *v, const struct hit *hit, f
     free(first);
 }
 
-struct score_norm score_norm_of(const struct score_norm_view *v, const struct hit *hit, double needed)
+struct score_norm score_norm_person(const struct score_norm_probe *v, const struct hit *hit, double score_threshold)
 {
     int dimension = template_set_dimension(v->people);
     struct score_norm like = {.distance = hit->distance};
@@ -75,12 +75,12 @@ struct score_norm score_norm_of(const struct score_norm_view *v, const struct hi
         abort();
     local_mean(v, hit, mean);
     like.to_mean = embedding_distance(v->metric, v->probe, mean, dimension);
-    if (v->measured && cohort_measure(v->cohort, mean, v->same * LIKENESS_SAME, &person)) {
+    if (v->measured && cohort_measure(v->cohort, mean, v->same * SCORE_NORM_SAME, &person)) {
         double a = 1 / v->around.deviation, b = 1 / person.deviation;
 
         like.scored = true;
         like.score = ((v->around.mean - like.to_mean) * a + (person.mean - like.to_mean) * b) / 2;
-        like.threshold = (v->around.mean * a + person.mean * b - 2 * needed) / (a + b);
+        like.threshold = (v->around.mean * a + person.mean * b - 2 * score_threshold) / (a + b);
     }
     free(mean);
     return like;

@@ -10,26 +10,26 @@ struct score_norm {
     double distance;  /* to the nearest template */
     double to_mean;   /* to the mean of the nearest templates that are alike: what the score is of */
     double score;     /* cohort.h; 0 without a cohort */
-    double threshold; /* the largest `to_mean` that would be enough for `needed` */
+    double threshold; /* the largest `to_mean` that would be enough for `score_threshold` */
     bool scored;
 };
 
-struct score_norm_view { /* from where it is looked at: a probe and what it is compared with */
+struct score_norm_probe { /* from where it is looked at: a probe and what it is compared with */
     uint32_t metric;
     double same; /* the recogniser's threshold: templates nearer than this to each other are alike */
     struct template_set *people;
     struct cohort *cohort; /* NULL: no score */
     const float *probe;
-    struct normal around; /* of the probe's, by score_norm_look */
+    struct normal around; /* of the probe's, by score_norm_prepare */
     bool measured;
 };
 
 /* A cohort's face nearer than this share of the threshold may be the same person. */
-#define LIKENESS_SAME 0.92
+#define SCORE_NORM_SAME 0.92
 
 /* Measures the probe; the view is then good for any number of people. */
-void score_norm_look(struct score_norm_view *v);
-/* Of the person of a hit. `needed`: the score that counts, for `threshold`. */
-struct score_norm score_norm_of(const struct score_norm_view *v, const struct hit *hit, double needed);
+void score_norm_prepare(struct score_norm_probe *v);
+/* Of the person of a hit. `score_threshold`: the score that counts, for `threshold`. */
+struct score_norm score_norm_person(const struct score_norm_probe *v, const struct hit *hit, double score_threshold);
 
 #endif

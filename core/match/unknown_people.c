@@ -35,7 +35,7 @@ void unknown_people_free(struct unknown_people *s)
     free(s);
 }
 
-struct template_set *unknown_people_shelf(struct unknown_people *s)
+struct template_set *unknown_people_templates(struct unknown_people *s)
 {
     return s->shelf;
 }
@@ -49,8 +49,8 @@ static int64_t nearest(struct unknown_people *s, double threshold, const float *
     return found && hit.distance <= threshold ? hit.person : 0;
 }
 
-int64_t unknown_people_meet(struct unknown_people *s, double threshold, int64_t face, int64_t unknown_person,
-                            const float *embedding)
+int64_t unknown_people_assign(struct unknown_people *s, double threshold, int64_t face, int64_t unknown_person,
+                              const float *embedding)
 {
     int64_t known = template_set_owner_of_id(s->shelf, face);
 

@@ -12,10 +12,10 @@ void unknown_people_free(struct unknown_people *s);
 
 /* Remembers a face; beyond the maximum the oldest is forgotten. `stranger`: whose it is, or 0: the nearest one's within
  * `threshold`, or a new one's, called by the face. Returns whose. A face that is there already stays whose it is. */
-int64_t unknown_people_meet(struct unknown_people *s, double threshold, int64_t face, int64_t unknown_person,
-                            const float *embedding);
+int64_t unknown_people_assign(struct unknown_people *s, double threshold, int64_t face, int64_t unknown_person,
+                              const float *embedding);
 void unknown_people_forget(struct unknown_people *s, int64_t face);
 
-struct template_set *unknown_people_shelf(struct unknown_people *s); /* “person”: the stranger */
+struct template_set *unknown_people_templates(struct unknown_people *s); /* “person”: the stranger */
 
 #endif
