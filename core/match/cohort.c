@@ -56,7 +56,7 @@ const float *cohort_face(const struct cohort *c, int i)
 
 /* One face of each person of a shelf, of all or of every so many-th. A person's is the slot that leads their circle:
  * the one with the smallest number, found without a list of people. */
-static void take(struct cohort *c, struct template_set *s)
+static void cohort_add_people(struct cohort *c, struct template_set *s)
 {
     size_t people = s ? template_set_people(s) : 0, room = (size_t)(c->max - c->count), seen = 0, taken = 0;
 
@@ -81,13 +81,13 @@ static void take(struct cohort *c, struct template_set *s)
 void cohort_fill(struct cohort *c, struct template_set *unknown_people, struct template_set *people)
 {
     c->count = 0;
-    take(c, unknown_people);
+    cohort_add_people(c, unknown_people);
     c->unknown_people = c->count;
-    take(c, people);
+    cohort_add_people(c, people);
 }
 
 /* Puts the k smallest to the front (Hoare's selection). */
-static void select_smallest(double *list, int count, int k)
+static void cohort_select_smallest(double *list, int count, int k)
 {
     int low = 0, high = count - 1;
 
@@ -130,7 +130,7 @@ bool cohort_measure(struct cohort *c, const float *probe, double same, struct no
     if (count < COHORT_MIN / 2)
         return false;
     nearest = count / 3 < COHORT_NEAREST ? count / 3 : COHORT_NEAREST;
-    select_smallest(c->distances, count, nearest);
+    cohort_select_smallest(c->distances, count, nearest);
     for (int i = 0; i < nearest; i++)
         sum += c->distances[i];
     out->mean = sum / nearest;

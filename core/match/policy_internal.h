@@ -8,8 +8,8 @@
 #include "core/match/unknown_people.h"
 
 enum {
-    CANDIDATES_LOOKED_AT = 5, /* who has the best score is not always who is nearest */
-    MODELS_MAX = 4            /* that are remembered at once: nodes of a cluster may differ for a while */
+    CANDIDATES_RATED = 5, /* who has the best score is not always who is nearest */
+    MODELS_MAX = 4        /* that are remembered at once: nodes of a cluster may differ for a while */
 };
 
 struct impostor_model { /* what is known of strangers, by one model's embeddings */

@@ -11,19 +11,19 @@ enum {
     SLICE = 16         /* probes between two looks at what else waits */
 };
 
-static bool changed_enough(size_t now, size_t then)
+static bool refresh_is_due(size_t now, size_t then)
 {
     return now > then ? now - then > then / 20 : then - now > then / 20;
 }
 
-static bool begin_refresh(const struct decider *d, struct impostor_model *b, struct template_set *people)
+static bool refresh_begin(const struct decider *d, struct impostor_model *b, struct template_set *people)
 {
     struct template_set *unknown_people = unknown_people_templates(b->unknown_people);
     size_t have = people ? template_set_count(people) : 0;
 
     if (d->policy.threshold >= 0 || d->policy.rate <= 0 ||
-        (!changed_enough(template_set_people(unknown_people), b->unknown_people_then) &&
-         !changed_enough(have, b->people_then)))
+        (!refresh_is_due(template_set_people(unknown_people), b->unknown_people_then) &&
+         !refresh_is_due(have, b->people_then)))
         return false;
     b->unknown_people_then = template_set_people(unknown_people);
     b->people_then = have;
@@ -36,22 +36,22 @@ static bool begin_refresh(const struct decider *d, struct impostor_model *b, str
 }
 
 /* The best score that this face, which is nobody's, or `own`'s, reaches among the others. */
-static void measure_unknown_person(const struct decider *d, struct impostor_model *b, const struct decider_model *m,
-                                   struct template_set *people, const float *embedding, int64_t own)
+static void refresh_measure_impostor(const struct decider *d, struct impostor_model *b, const struct decider_model *m,
+                                     struct template_set *people, const float *embedding, int64_t own)
 {
-    struct hit list[CANDIDATES_LOOKED_AT + 1], *hits = list;
+    struct hit list[CANDIDATES_RATED + 1], *hits = list;
     float *probe = must(malloc((size_t)m->dimension * sizeof(float)));
     const float *probes = memcpy(probe, embedding, (size_t)m->dimension * sizeof(float));
     struct score_norm_probe v = decider_prepare_probe(d, b, m, people, probe);
     double best = -INFINITY;
     int found;
 
-    template_set_search(people, m->metric, &probes, 1, &hits, &found, CANDIDATES_LOOKED_AT + 1);
+    template_set_search(people, m->metric, &probes, 1, &hits, &found, CANDIDATES_RATED + 1);
     for (int i = 0; v.measured && i < found; i++) {
-        struct score_norm like = score_norm_person(&v, &list[i], 0);
+        struct score_norm norm = score_norm_person(&v, &list[i], 0);
 
-        if (list[i].person != own && like.scored)
-            best = fmax(best, like.score);
+        if (list[i].person != own && norm.scored)
+            best = fmax(best, norm.score);
     }
     if (isfinite(best))
         b->best[b->count++] = best;
@@ -59,19 +59,19 @@ static void measure_unknown_person(const struct decider *d, struct impostor_mode
 }
 
 /* Probes are the cohort's strangers, then templates spread evenly over the gallery, each against all but its own. */
-static bool measure_next(const struct decider *d, struct impostor_model *b, const struct decider_model *m,
-                         struct template_set *people)
+static bool refresh_measure_next(const struct decider *d, struct impostor_model *b, const struct decider_model *m,
+                                 struct template_set *people)
 {
     int unknown_people = cohort_unknown_people(b->cohort) < PROBES_MAX ? cohort_unknown_people(b->cohort) : PROBES_MAX;
     size_t have = template_set_count(people), enrolled = have < PROBES_MAX ? have : PROBES_MAX;
 
     if (b->done < unknown_people) {
-        measure_unknown_person(d, b, m, people, cohort_face(b->cohort, b->done), 0);
+        refresh_measure_impostor(d, b, m, people, cohort_face(b->cohort, b->done), 0);
     } else if ((size_t)(b->done - unknown_people) < enrolled && b->state.people > 1) {
         size_t slot = (size_t)(b->done - unknown_people) * have / enrolled;
 
-        measure_unknown_person(d, b, m, people, template_set_embedding(people, slot),
-                               template_set_person(people, slot));
+        refresh_measure_impostor(d, b, m, people, template_set_embedding(people, slot),
+                                 template_set_person(people, slot));
     } else {
         return false;
     }
@@ -79,7 +79,7 @@ static bool measure_next(const struct decider *d, struct impostor_model *b, cons
     return true;
 }
 
-static bool end_refresh(const struct decider *d, struct impostor_model *b)
+static bool refresh_end(const struct decider *d, struct impostor_model *b)
 {
     enum { FULL = 1000 };
     struct decider_state before = b->state;
@@ -100,11 +100,11 @@ bool decider_refresh(struct decider *d, const struct decider_model *m, bool *thr
     struct impostor_model *b = decider_impostor_model(d, m);
 
     *threshold_lowered = false;
-    if (!b->running && !begin_refresh(d, b, people))
+    if (!b->running && !refresh_begin(d, b, people))
         return false;
     for (int i = 0; i < SLICE; i++)
-        if (!people || !measure_next(d, b, m, people)) {
-            *threshold_lowered = end_refresh(d, b);
+        if (!people || !refresh_measure_next(d, b, m, people)) {
+            *threshold_lowered = refresh_end(d, b);
             return false;
         }
     return true;

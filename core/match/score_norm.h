@@ -20,7 +20,7 @@ struct score_norm_probe { /* from where it is looked at: a probe and what it is 
     struct template_set *people;
     struct cohort *cohort; /* NULL: no score */
     const float *probe;
-    struct normal around; /* of the probe's, by score_norm_prepare */
+    struct normal probe_side; /* of the probe's, by score_norm_prepare */
     bool measured;
 };
 

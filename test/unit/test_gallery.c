@@ -283,7 +283,7 @@ static void test_codes_tell_how_near_at_least(void **state)
             rows[i][d] = noise() + (i % 50 == 1 && d == 0 ? 9 : 0);
         quantizer_add(c, rows[i]);
     }
-    quantizer_take_last(c, 51); /* one outside the range gives way to one inside */
+    quantizer_move_last(c, 51); /* one outside the range gives way to one inside */
     memcpy(rows[51], rows[TEMPLATES - 1], sizeof rows[51]);
     for (int i = 0; i < TEMPLATES - 1; i++) {
         struct quantizer_probe coded;
@@ -294,12 +294,12 @@ static void test_codes_tell_how_near_at_least(void **state)
             probe[d] = i % 2 ? noise() : rows[i][d] + noise() / 9; /* of strangers; of the same */
         truth = sqrtf(embedding_squared(probe, rows[i], DIMENSION));
         quantizer_prepare(c, probe, &coded);
-        assert_true(quantizer_near(c, &coded, block, truth, about) >> (i % SCAN_BLOCK) & 1);
-        least = quantizer_at_least(c, &coded, (size_t)i, about[i % SCAN_BLOCK]);
+        assert_true(quantizer_candidates(c, &coded, block, truth, about) >> (i % SCAN_BLOCK) & 1);
+        least = quantizer_lower_bound(c, &coded, (size_t)i, about[i % SCAN_BLOCK]);
         assert_true(least <= truth);
         close += i % 2 && least > 0.98f * truth;
         assert_true(i != 51 || least > 0.98f * truth);
-        quantizer_done(&coded);
+        quantizer_probe_free(&coded);
     }
     assert_in_range(close, TEMPLATES / 2 * 80 / 100, TEMPLATES / 2);
     quantizer_free(c);
@@ -386,7 +386,7 @@ static void test_owners_keep_who_has_what(void **state)
         } else {
             size_t to = (size_t)rand() % count;
 
-            slot_index_take_last(o, to);
+            slot_index_move_last(o, to);
             whose[to] = whose[--count];
         }
         for (size_t i = 0; i < count; i++) {

@@ -45,14 +45,14 @@ void embedding_store_free(struct embedding_store *r)
     free(r);
 }
 
-static size_t row_bytes(const struct embedding_store *r)
+static size_t embedding_store_row_bytes(const struct embedding_store *r)
 {
     return (size_t)r->floats * sizeof(float);
 }
 
-static size_t chunk_bytes(const struct embedding_store *r)
+static size_t embedding_store_chunk_bytes(const struct embedding_store *r)
 {
-    return CHUNK * row_bytes(r);
+    return CHUNK * embedding_store_row_bytes(r);
 }
 
 static int write_all(int fd, const void *data, size_t len, off_t at)
@@ -70,14 +70,16 @@ static int write_all(int fd, const void *data, size_t len, off_t at)
 }
 
 /* The oldest full chunk that is still in memory goes to the file. */
-static void move_out(struct embedding_store *r)
+static void embedding_store_spill(struct embedding_store *r)
 {
     size_t c = r->next_out;
     int status = 0;
 
     if (r->fd < 0)
         r->fd = open(r->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    status = r->fd < 0 ? -errno : write_all(r->fd, r->chunks[c], chunk_bytes(r), (off_t)(c * chunk_bytes(r)));
+    status = r->fd < 0 ? -errno
+                       : write_all(r->fd, r->chunks[c], embedding_store_chunk_bytes(r),
+                                   (off_t)(c * embedding_store_chunk_bytes(r)));
     if (status < 0) {
         log_event(LOG_WARN, "embeddings stay in memory", LOG_STR("folder", r->folder),
                   LOG_STR("reason", strerror(-status)));
@@ -86,7 +88,7 @@ static void move_out(struct embedding_store *r)
     }
     free(r->chunks[c]);
     r->chunks[c] = NULL;
-    r->resident -= chunk_bytes(r);
+    r->resident -= embedding_store_chunk_bytes(r);
     r->next_out++;
 }
 
@@ -98,10 +100,10 @@ void embedding_store_add(struct embedding_store *r, const float *row)
             r->chunks = must(realloc(r->chunks, r->chunk_capacity * sizeof(float *)));
         }
         /* Small galleries do not pay for a whole chunk: what was never touched takes no memory. */
-        r->chunks[r->chunk_count++] = must(malloc(chunk_bytes(r)));
-        r->resident += chunk_bytes(r);
+        r->chunks[r->chunk_count++] = must(malloc(embedding_store_chunk_bytes(r)));
+        r->resident += embedding_store_chunk_bytes(r);
         while (r->folder && !r->refused && r->resident > r->memory_max && r->next_out + 1 < r->chunk_count)
-            move_out(r);
+            embedding_store_spill(r);
     }
     embedding_store_set(r, r->count++, row);
 }
@@ -111,8 +113,8 @@ void embedding_store_set(struct embedding_store *r, size_t i, const float *row)
     float *chunk = r->chunks[i / CHUNK];
 
     if (chunk)
-        memcpy(chunk + i % CHUNK * (size_t)r->floats, row, row_bytes(r));
-    else if (write_all(r->fd, row, row_bytes(r), (off_t)(i * row_bytes(r))) < 0)
+        memcpy(chunk + i % CHUNK * (size_t)r->floats, row, embedding_store_row_bytes(r));
+    else if (write_all(r->fd, row, embedding_store_row_bytes(r), (off_t)(i * embedding_store_row_bytes(r))) < 0)
         abort(); /* these blocks are the file's already: the medium is broken */
 }
 
@@ -122,7 +124,7 @@ void embedding_store_drop_last(struct embedding_store *r)
 
     if (r->count % CHUNK)
         return;
-    r->resident -= r->chunks[c] ? chunk_bytes(r) : 0;
+    r->resident -= r->chunks[c] ? embedding_store_chunk_bytes(r) : 0;
     free(r->chunks[c]);
     r->chunk_count--;
     if (r->next_out > r->chunk_count)
@@ -136,8 +138,9 @@ const float *embedding_store_get(struct embedding_store *r, size_t i)
 
     if (chunk)
         return chunk + i % CHUNK * (size_t)r->floats;
-    while (done < row_bytes(r)) {
-        ssize_t n = pread(r->fd, (char *)r->row + done, row_bytes(r) - done, (off_t)(i * row_bytes(r) + done));
+    while (done < embedding_store_row_bytes(r)) {
+        ssize_t n = pread(r->fd, (char *)r->row + done, embedding_store_row_bytes(r) - done,
+                          (off_t)(i * embedding_store_row_bytes(r) + done));
 
         if (n < 0 && errno == EINTR)
             continue;

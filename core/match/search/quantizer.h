@@ -36,19 +36,19 @@ size_t quantizer_bytes(const struct quantizer *c);
 
 void quantizer_add(struct quantizer *c, const float *row);
 /* `to` becomes what the last one is, which goes. */
-void quantizer_take_last(struct quantizer *c, size_t to);
+void quantizer_move_last(struct quantizer *c, size_t to);
 
 void quantizer_prepare(const struct quantizer *c, const float *probe, struct quantizer_probe *out);
-void quantizer_done(struct quantizer_probe *probe);
+void quantizer_probe_free(struct quantizer_probe *probe);
 
 /* Of the templates 16 × block and the 15 after it: bit i is 0 when it is farther than `reach` for certain. `about` gets
  * how far each is, on a scale of the probe's own: those that are at most quantizer_limit() have their bit set. */
-uint32_t quantizer_near(const struct quantizer *c, const struct quantizer_probe *probe, size_t block, float reach,
-                        float about[SCAN_BLOCK]);
+uint32_t quantizer_candidates(const struct quantizer *c, const struct quantizer_probe *probe, size_t block, float reach,
+                              float about[SCAN_BLOCK]);
 float quantizer_limit(const struct quantizer *c, const struct quantizer_probe *probe, size_t block, float reach);
 /* It is looked at more closely soon. */
-void quantizer_fetch(const struct quantizer *c, size_t i);
-/* It is not nearer than this. `about`: of quantizer_near(). */
-float quantizer_at_least(const struct quantizer *c, const struct quantizer_probe *probe, size_t i, float about);
+void quantizer_prefetch(const struct quantizer *c, size_t i);
+/* It is not nearer than this. `about`: of quantizer_candidates(). */
+float quantizer_lower_bound(const struct quantizer *c, const struct quantizer_probe *probe, size_t i, float about);
 
 #endif

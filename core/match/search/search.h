@@ -13,17 +13,17 @@ struct quantizer;
 struct slot_index;
 struct embedding_store;
 
-struct search_among { /* the templates; borrowed */
-    struct embedding_store *rows;
-    struct quantizer *codes; /* NULL: every template is compared */
-    struct slot_index *owners;
+struct search_space { /* the templates; borrowed */
+    struct embedding_store *embeddings;
+    struct quantizer *quantizer; /* NULL: every template is compared */
+    struct slot_index *slots;
     size_t count;
     int dimension;
     uint32_t metric;
 };
 
 /* As template_set_search(). `forms`: the probes as the codes were made from, or NULL without codes. */
-void search_nearest(const struct search_among *a, const float *const *probes, const float *const *forms, int count,
+void search_nearest(const struct search_space *a, const float *const *probes, const float *const *forms, int count,
                     struct hit *const *hits, int *found, int max);
 
 #endif

@@ -15,7 +15,7 @@ void slot_index_free(struct slot_index *o);
 
 void slot_index_add(struct slot_index *o, int64_t person); /* of the next slot */
 /* The slot `to` becomes what the last one is, which goes. */
-void slot_index_take_last(struct slot_index *o, size_t to);
+void slot_index_move_last(struct slot_index *o, size_t to);
 
 int64_t slot_index_of(const struct slot_index *o, size_t slot);
 size_t slot_index_next(const struct slot_index *o, size_t slot);    /* of the same person; after the last the first */
