@@ -1,4 +1,4 @@
-/* The reasons of a decision as a short text: kept with each face, sent between nodes. */
+/* A decision as a short text: stored with each face, sent between nodes. */
 #include "core/match/face.h"
 
 #include <stdio.h>

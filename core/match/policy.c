@@ -57,8 +57,8 @@ struct template_set *decider_template_set(const struct decider *d, const struct 
     return gallery_index_template_set(d->index, kind, m->id, m->dimension);
 }
 
-/* The more people there are the more often one of them is near by chance: of ten times as many, from a tenth less far.
- * A rule of thumb for the time before anything is known; its figures are round on purpose. */
+/* The more people there are, the more often one is near by chance: ten times as many take a tenth off the threshold. A
+ * rule of thumb with round figures, without a source, for the time before there is a cohort to measure. */
 static double decider_fallback_threshold(const struct decider_model *m, double people)
 {
     double share = 0.9 - 0.1 * log10(fmax(1, people / 10));
@@ -71,7 +71,7 @@ static bool impostor_model_fits(const struct impostor_model *b, const struct dec
     return b->model && strcmp(b->model, m->id) == 0 && b->dimension == m->dimension && b->metric == m->metric;
 }
 
-/* That of the model, or a new one, in the place of the one that was not asked for the longest. */
+/* Returns the model's, or a new one in place of the least recently used. */
 static struct impostor_model *decider_find_impostor_model(struct decider *d, const struct decider_model *m)
 {
     struct impostor_model *oldest = &d->impostor_models[0];
@@ -125,7 +125,7 @@ struct score_norm_probe decider_prepare_probe(const struct decider *d, const str
 struct rated {
     struct candidate candidate;
     struct score_norm norm;
-    bool denied, within_threshold; /* near: within the recogniser's own threshold */
+    bool denied, within_threshold; /* within_threshold: the recogniser's own */
 };
 
 static bool decider_is_refuted(const struct decider *d, const struct decider_model *m, const float *probe,
@@ -144,7 +144,8 @@ static bool decider_is_refuted(const struct decider *d, const struct decider_mod
     return false;
 }
 
-/* The slope at which a score becomes a similarity: a genuine match is some six above the score threshold: 0.97. */
+/* Logistic function, 0.5 at the score threshold. The slope is chosen so that a usual genuine match, about 6 above it,
+ * is 0.97. */
 static double decider_score_similarity(double score, double score_threshold)
 {
     return 1 / (1 + exp(-0.6 * (score - score_threshold)));
@@ -164,7 +165,7 @@ static void decider_rate_candidate(const struct decider *d, const struct imposto
     out->within_threshold = hit->distance <= m->threshold || d->policy.threshold >= 0;
     out->candidate.similarity = out->norm.scored ? decider_score_similarity(out->norm.score, b->state.score_threshold)
                                                  : similarity_of(hit->distance, b->state.threshold);
-    if (out->denied || !out->within_threshold) /* 0.5 is the threshold, and it is not reached */
+    if (out->denied || !out->within_threshold) /* 0.5 is the threshold: stay below it */
         out->candidate.similarity = fmin(out->candidate.similarity, 0.4999);
 }
 
@@ -173,12 +174,12 @@ static int rated_compare(const void *a, const void *b)
     const struct rated *x = a, *y = b;
     double by = y->candidate.similarity - x->candidate.similarity;
 
-    if (by == 0) /* both are as good as certain, or as good as impossible */
+    if (by == 0) /* both are rounded to 0 or 1 */
         by = x->candidate.distance - y->candidate.distance;
     return by < 0 ? -1 : by > 0;
 }
 
-/* Of the rule, and what would have been enough for the best candidate. */
+/* Records the rule that was applied, and the threshold for the best candidate. */
 static void decider_explain(const struct decider *d, const struct impostor_model *b, const struct rated *best,
                             struct face *f)
 {
@@ -289,7 +290,7 @@ bool decider_denies(struct decider *d, const struct decider_model *m, const stru
     return decider_is_refuted(d, m, face->embedding, person, distance);
 }
 
-/* --- strangers --- */
+/* --- unknown people --- */
 
 int64_t decider_assign_unknown(struct decider *d, const struct decider_model *m, int64_t face, int64_t unknown_person,
                                const float *embedding)

@@ -1,4 +1,4 @@
-/* The cohort, and the score that a name takes: found anew when people or strangers have changed enough to matter. */
+/* Updates the cohort and the score threshold when the number of people or unknown people has changed by 5 %. */
 #include "core/base/must.h"
 #include "core/match/calibration.h"
 #include "core/match/policy_internal.h"
@@ -7,8 +7,8 @@
 #include <string.h>
 
 enum {
-    PROBES_MAX = 1000, /* of each kind, for a calibration */
-    SLICE = 16         /* probes between two looks at what else waits */
+    PROBES_MAX = 1000, /* unknown people, and templates, that are measured for a calibration */
+    SLICE = 16         /* probes measured in one call: other jobs of the thread wait so long */
 };
 
 static bool refresh_is_due(size_t now, size_t then)
@@ -35,7 +35,7 @@ static bool refresh_begin(const struct decider *d, struct impostor_model *b, str
     return b->running = b->state.cohort >= COHORT_MIN && have > 0;
 }
 
-/* The best score that this face, which is nobody's, or `own`'s, reaches among the others. */
+/* Adds the best score that this face reaches among all people but `own`; 0: the face is of an unknown person. */
 static void refresh_measure_impostor(const struct decider *d, struct impostor_model *b, const struct decider_model *m,
                                      struct template_set *people, const float *embedding, int64_t own)
 {
@@ -58,7 +58,8 @@ static void refresh_measure_impostor(const struct decider *d, struct impostor_mo
     free(probe);
 }
 
-/* Probes are the cohort's strangers, then templates spread evenly over the gallery, each against all but its own. */
+/* Measures one impostor: first the cohort's unknown people, then templates spread evenly over the gallery, each against
+ * all people but its own. False: all are measured. */
 static bool refresh_measure_next(const struct decider *d, struct impostor_model *b, const struct decider_model *m,
                                  struct template_set *people)
 {
@@ -83,7 +84,7 @@ static bool refresh_end(const struct decider *d, struct impostor_model *b)
 {
     enum { FULL = 1000 };
     struct decider_state before = b->state;
-    /* A small cohort is measured with less certainty: less is asked of it. */
+    /* A small cohort estimates the tail with less certainty, so it gets a stricter rate. */
     double rate = d->policy.rate * fmin(1, (double)b->state.cohort / FULL);
 
     b->running = false;

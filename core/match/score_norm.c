@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So many of a person's templates, the nearest to the probe, make the mean. Embeddings scatter around a person; the
- * mean of a few is nearer to what they have in common. Only of those that are alike: one taken twenty years ago, or
- * enrolled under the wrong name, shall not pull. */
+/* Templates in the mean, at most: the nearest to the probe. Embeddings scatter around a person, and the mean of a few
+ * has less of that noise. Outliers (an old photo, a wrong name) are excluded: templates farther than the recogniser's
+ * threshold from the nearest one. */
 enum { MEAN_OF = 4 };
 
 void score_norm_prepare(struct score_norm_probe *v)
@@ -36,7 +36,7 @@ static void nearest_insert(struct nearest *n, size_t slot, double distance)
     }
 }
 
-/* The mean of the person's templates around the one that was hit, into `mean`. */
+/* Writes the mean of the person's templates near the hit into `mean`, `dimension` floats. */
 static void score_norm_local_mean(const struct score_norm_probe *v, const struct hit *hit, float *mean)
 {
     int dimension = template_set_dimension(v->people), used = 1;

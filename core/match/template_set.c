@@ -13,21 +13,21 @@
 #include <string.h>
 
 enum {
-    QUANTIZE_FROM = 256,    /* fewer are compared one by one */
-    RETRAIN_BELOW = 1 << 18 /* a gallery of that size knows what range its numbers have */
+    QUANTIZE_FROM = 256,    /* templates; fewer are compared one by one */
+    RETRAIN_BELOW = 1 << 18 /* templates; in a larger set the range does not change any more */
 };
 
 struct template_set {
     char *model;
     int dimension;
     size_t count, capacity;
-    int64_t *ids, last_id; /* last_id: the largest: what is above it is new, without a look at the others */
+    int64_t *ids, last_id; /* last_id: the largest; a larger id is new without a search */
     struct slot_index *slots;
     struct embedding_store *embeddings;
-    struct quantizer *quantizer; /* NULL: none yet, or of no use for the metric */
-    size_t trained_on;           /* templates that the codes' range was made for */
-    uint32_t metric;             /* that the codes are for */
-    float *unit;                 /* one row, for the cosine */
+    struct quantizer *quantizer; /* NULL: too few templates, or not for this metric */
+    size_t trained_on;           /* templates that the quantizer's range was measured on */
+    uint32_t metric;             /* of the last search */
+    float *unit;                 /* scratch: one normalised embedding */
 };
 
 struct template_set *template_set_new(const char *model, int dimension, const char *folder, size_t memory_max)
@@ -99,9 +99,10 @@ size_t template_set_find(const struct template_set *s, int64_t person)
     return slot_index_find(s->slots, person);
 }
 
-/* --- codes --- */
+/* --- the quantizer --- */
 
-/* By the cosine only directions count, and for those |a - b|^2 = 2 (1 - cos). */
+/* Returns what the quantizer codes. The quantizer compares by L2; for unit vectors |a - b|^2 = 2 (1 - cos), so for the
+ * cosine distance embeddings are normalised. The result is `e` or scratch of the set. */
 static const float *template_set_normalize(struct template_set *s, const float *e)
 {
     float norm = 0;
@@ -116,8 +117,9 @@ static const float *template_set_normalize(struct template_set *s, const float *
     return s->unit;
 }
 
-/* Three and a bit standard deviations: 4 bits are worth the most then (the error of a uniform quantiser of 16 steps
- * for a normal distribution is smallest at ±2.7; more costs little and leaves fewer outside). */
+/* Returns 3.2 standard deviations of the numbers, and their mean in `centre`. A uniform quantizer of 16 steps has the
+ * smallest mean squared error for a normal distribution at about 2.7 standard deviations (J. Max, "Quantizing for
+ * minimum distortion", 1960); a little more costs little and clips fewer numbers. */
 static float template_set_measure_range(struct template_set *s, float *centre)
 {
     enum { SAMPLE = 4096 };
@@ -149,8 +151,8 @@ static void template_set_quantize(struct template_set *s)
         quantizer_add(s->quantizer, template_set_normalize(s, embedding_store_get(s->embeddings, i)));
 }
 
-/* Codes are made at the first search, which knows the metric, and made anew while a growing gallery still teaches what
- * range its numbers have. */
+/* The quantizer is made by the first search, which knows the metric, and again each time the set has quadrupled, up to
+ * RETRAIN_BELOW. */
 static void template_set_update_quantizer(struct template_set *s, uint32_t metric)
 {
     bool other = s->metric != metric;
@@ -183,7 +185,7 @@ int64_t template_set_owner_of_id(const struct template_set *s, int64_t id)
 
 bool template_set_add(struct template_set *s, int64_t id, int64_t person, const float *embedding)
 {
-    /* Ids mostly grow; one that another node took earlier and committed later comes below. */
+    /* Ids mostly grow; another node may commit a smaller one later. */
     if (id <= s->last_id && template_set_slot_of_id(s, id) != SIZE_MAX)
         return false;
     if (id > s->last_id)

@@ -7,7 +7,7 @@
 struct unknown_people {
     struct template_set *templates;
     uint32_t metric;
-    int64_t *faces; /* a ring: in the order in which they came */
+    int64_t *faces; /* ids: a ring buffer of `max`, oldest first */
     int max, first, count;
 };
 
@@ -58,10 +58,10 @@ int64_t unknown_people_assign(struct unknown_people *s, double threshold, int64_
         return known;
     if (!unknown_person && !(unknown_person = unknown_people_nearest(s, threshold, embedding)))
         unknown_person = face;
-    if (s->count == s->max && face < s->faces[s->first]) /* older than all that is remembered */
+    if (s->count == s->max && face < s->faces[s->first]) /* older than all that are kept */
         return unknown_person;
     if (s->count == s->max) {
-        template_set_remove(s->templates, s->faces[s->first]); /* it may be gone already */
+        template_set_remove(s->templates, s->faces[s->first]); /* unless unknown_people_forget() did */
         s->first = (s->first + 1) % s->max;
         s->count--;
     }
