@@ -27,7 +27,7 @@ static void blocks_add_piece(struct blocks *b)
     uint8_t *piece = must(aligned_alloc(LARGE_PAGE, rounded));
 
     if (b->piece_count > 0)
-        (void)madvise(piece, rounded, MADV_HUGEPAGE); /* not every kernel has them */
+        (void)madvise(piece, rounded, MADV_HUGEPAGE); /* a hint; not every kernel has huge pages */
     b->pieces = must(realloc(b->pieces, (b->piece_count + 1) * sizeof *b->pieces));
     b->pieces[b->piece_count++] = piece;
 }

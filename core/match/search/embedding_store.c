@@ -10,16 +10,16 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CHUNK = 1024 }; /* rows that go to the file together */
+enum { CHUNK = 1024 }; /* rows that are written to the file together */
 
 struct embedding_store {
     int floats, fd; /* fd -1: no file */
     const char *folder;
     size_t count, memory_max, resident; /* resident: bytes in memory */
-    float **chunks;                     /* NULL: in the file */
+    float **chunks;                     /* of CHUNK rows each; NULL: in the file */
     size_t chunk_count, chunk_capacity, next_out;
     bool refused; /* the file cannot be written */
-    float *row;   /* what was read last */
+    float *row;   /* scratch: the row that was read last */
 };
 
 struct embedding_store *embedding_store_new(int floats, const char *folder, size_t memory_max)
@@ -69,7 +69,7 @@ static int write_all(int fd, const void *data, size_t len, off_t at)
     return 0;
 }
 
-/* The oldest full chunk that is still in memory goes to the file. */
+/* Writes the oldest full chunk that is still in memory to the file. */
 static void embedding_store_spill(struct embedding_store *r)
 {
     size_t c = r->next_out;
@@ -99,7 +99,7 @@ void embedding_store_add(struct embedding_store *r, const float *row)
             r->chunk_capacity = r->chunk_capacity ? r->chunk_capacity * 2 : 16;
             r->chunks = must(realloc(r->chunks, r->chunk_capacity * sizeof(float *)));
         }
-        /* Small galleries do not pay for a whole chunk: what was never touched takes no memory. */
+        /* Untouched pages of a chunk take no memory. */
         r->chunks[r->chunk_count++] = must(malloc(embedding_store_chunk_bytes(r)));
         r->resident += embedding_store_chunk_bytes(r);
         while (r->folder && !r->refused && r->resident > r->memory_max && r->next_out + 1 < r->chunk_count)
@@ -115,7 +115,7 @@ void embedding_store_set(struct embedding_store *r, size_t i, const float *row)
     if (chunk)
         memcpy(chunk + i % CHUNK * (size_t)r->floats, row, embedding_store_row_bytes(r));
     else if (write_all(r->fd, row, embedding_store_row_bytes(r), (off_t)(i * embedding_store_row_bytes(r))) < 0)
-        abort(); /* these blocks are the file's already: the medium is broken */
+        abort(); /* the blocks are allocated: only a broken medium fails */
 }
 
 void embedding_store_drop_last(struct embedding_store *r)

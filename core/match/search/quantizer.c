@@ -13,12 +13,12 @@
 struct quantizer {
     int dimension;
     size_t count, capacity;   /* room: blocks that norms, upper_error and full_error have room for */
-    float range, step, slack; /* slack: more than the arithmetic of floats may be off by */
+    float range, step, slack; /* slack: bounds the rounding errors of the arithmetic */
     float *centre, *rotated;  /* what rows are taken relative to; one row, rotated */
     struct blocks blocks;
-    float *norms;       /* of each: |template|^2 */
-    float *upper_error; /* of each block: the largest error of the upper halves */
-    float *full_error;  /* of each: the error of the whole */
+    float *norms;       /* of each template: its squared length */
+    float *upper_error; /* of each block: the largest quantization error of the upper halves */
+    float *full_error;  /* of each template: the quantization error of the whole code */
     scan_fn scan;
     scan_row_fn scan_row;
 };
@@ -58,7 +58,7 @@ size_t quantizer_bytes(const struct quantizer *c)
     return c->blocks.count * 2 * blocks_half(&c->blocks) + c->capacity * (2 * SCAN_BLOCK + 1) * sizeof(float);
 }
 
-/* By a quarter: doubling a large gallery would take as much again. */
+/* Grows by a quarter: doubling would take too much memory for a large gallery. */
 static void quantizer_reserve(struct quantizer *c)
 {
     if (c->count < c->blocks.count * SCAN_BLOCK)
@@ -70,18 +70,18 @@ static void quantizer_reserve(struct quantizer *c)
         c->full_error = must(realloc(c->full_error, c->capacity * SCAN_BLOCK * sizeof(float)));
     }
     for (size_t i = 0; i < SCAN_BLOCK; i++)
-        c->norms[c->blocks.count * SCAN_BLOCK + i] = INFINITY; /* nobody: near to nothing */
+        c->norms[c->blocks.count * SCAN_BLOCK + i] = INFINITY; /* an unused entry is never a candidate */
     c->upper_error[c->blocks.count] = 0;
     blocks_add(&c->blocks);
 }
 
-/* Where a template's lower halves lie: 4 bytes for every 8 dimensions. */
+/* The lower halves of a template: 4 bytes for every 8 dimensions. */
 static uint8_t *quantizer_lower_row(const struct quantizer *c, size_t i)
 {
     return blocks_lower(&c->blocks, i / SCAN_BLOCK) + i % SCAN_BLOCK * 4 * c->blocks.groups;
 }
 
-/* Where a half byte of a dimension lies, as scan.h has them. */
+/* The half byte of one dimension, in the layout of scan.h. */
 struct nibble {
     uint8_t *byte;
     bool high;
@@ -116,7 +116,7 @@ static float quantizer_decode_upper(const struct quantizer *c, unsigned half)
     return -c->range + (float)(half * 16 + 8) * c->step;
 }
 
-/* Neither a shift nor a rotation changes a distance. */
+/* Shifts and rotates a row. Neither changes a distance. */
 static void quantizer_rotate(const struct quantizer *c, const float *row, float *out)
 {
     for (int d = 0; d < c->dimension; d++)

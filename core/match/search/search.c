@@ -12,8 +12,8 @@
 #include <stdlib.h>
 
 enum {
-    FIRST = 1024, /* blocks whose likely people are compared before all others */
-    TILE = 512,   /* blocks that several probes look at while they are in the cache */
+    FIRST = 1024, /* blocks that are scanned first, best candidates first */
+    TILE = 512,   /* blocks that all probes scan while they are in the cache */
     AHEAD = 8     /* blocks that are scanned before those that seem candidates are looked at */
 };
 
@@ -21,10 +21,11 @@ struct search {
     const float *probe;
     struct quantizer_probe coded;
     struct nearest found;
-    float reach; /* in the codes' space: who is farther is not among them */
+    float reach; /* L2 distance in the quantizer's space; templates beyond it are pruned */
 };
 
-/* By the cosine only directions count, and for those |a - b|^2 = 2 (1 - cos). */
+/* Compares the full embeddings, and updates `reach`. For unit vectors |a - b|^2 = 2 (1 - cos): the quantizer compares
+ * normalised embeddings by L2. */
 static void search_compare(const struct search_space *a, struct search *q, size_t slot)
 {
     double reach;
@@ -35,7 +36,7 @@ static void search_compare(const struct search_space *a, struct search *q, size_
     q->reach = (float)(a->metric == METRIC_COSINE ? sqrt(2 * fmax(reach, 0)) : reach) * 1.000001f;
 }
 
-/* Those of `n` blocks whose bits are set: what the closer look needs is on its way while others are scanned. */
+/* Compares the candidates of `n` blocks whose lower bound by the whole code is within reach. */
 static void search_refine(const struct search_space *a, struct search *q, size_t from, size_t n, uint32_t *candidates,
                           const float *scores)
 {
@@ -70,7 +71,7 @@ static void search_blocks(const struct search_space *a, struct search *q, size_t
     }
 }
 
-/* Compares those of the first blocks who seem the nearest. */
+/* Compares the LIKELY templates with the smallest scores of the first blocks. */
 static void search_compare_likely(const struct search_space *a, struct search *q, const float *values, size_t blocks)
 {
     enum { LIKELY = 8 };
@@ -85,7 +86,7 @@ static void search_compare_likely(const struct search_space *a, struct search *q
             int at;
 
             if (kept == LIKELY && values[i] >= values[slots[LIKELY - 1]])
-                continue; /* others of its block were nearer */
+                continue; /* the mask was made before others of the block were kept */
             at = kept < LIKELY ? kept++ : LIKELY - 1;
             for (; at > 0 && values[slots[at - 1]] > values[i]; at--)
                 slots[at] = slots[at - 1];
@@ -97,8 +98,8 @@ static void search_compare_likely(const struct search_space *a, struct search *q
             search_compare(a, q, slots[i]);
 }
 
-/* The first blocks: the likely first, so that who is farther than they are is left out from the beginning, and not only
- * once the search has come across them. `values` has room for them all. */
+/* Searches the first blocks, the best candidates first: a small `reach` from the start prunes more. `values` is scratch
+ * for SCAN_BLOCK floats a block. */
 static void search_first(const struct search_space *a, struct search *q, size_t blocks, float *values)
 {
     for (size_t b = 0; b < blocks; b++)

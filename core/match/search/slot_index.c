@@ -9,7 +9,7 @@
 
 struct slot_index {
     int64_t *persons;
-    uint32_t *next; /* circles */
+    uint32_t *next; /* of each slot: the next one of the same person */
     size_t count, capacity;
     uint32_t *table; /* open addressing: a slot of the person, or FREE; at most half full */
     size_t table_size, people;
@@ -48,13 +48,13 @@ size_t slot_index_bytes(const struct slot_index *o)
     return o->capacity * (sizeof *o->persons + sizeof *o->next) + o->table_size * sizeof *o->table;
 }
 
-/* Fibonacci hashing: ids that follow one another land far apart. */
+/* Fibonacci hashing: consecutive ids are spread over the table (Knuth, TAOCP 3, 6.4). */
 static size_t slot_index_hash(const struct slot_index *o, int64_t person)
 {
     return (size_t)(((uint64_t)person * 0x9e3779b97f4a7c15u) >> 20) & (o->table_size - 1);
 }
 
-/* The entry of that person, or the free one where it would be. */
+/* The entry of the person, or the free entry for them. */
 static size_t slot_index_entry(const struct slot_index *o, int64_t person)
 {
     size_t e = slot_index_hash(o, person);
@@ -90,7 +90,7 @@ void slot_index_add(struct slot_index *o, int64_t person)
     uint32_t slot = (uint32_t)o->count, *entry;
 
     if (o->count >= FREE)
-        abort(); /* four thousand million templates: on one node they do not fit anyway */
+        abort(); /* 2^32 templates do not fit into the memory of a node */
     if (o->count == o->capacity) {
         o->capacity += o->capacity / 4 + 64;
         o->persons = must(realloc(o->persons, o->capacity * sizeof *o->persons));
@@ -119,7 +119,7 @@ static uint32_t slot_index_previous(const struct slot_index *o, uint32_t slot)
     return at;
 }
 
-/* Those that came after it and were pushed on close the gap. */
+/* Frees an entry, and inserts the entries behind it again, so that no probe sequence is broken. */
 static void slot_index_free_entry(struct slot_index *o, size_t e)
 {
     size_t mask = o->table_size - 1;
@@ -158,7 +158,7 @@ void slot_index_move_last(struct slot_index *o, size_t to)
         if (o->next[last] != last)
             o->next[slot_index_previous(o, last)] = slot;
         o->persons[slot] = o->persons[last];
-        o->table[e] = slot; /* whichever it was: it is of that person */
+        o->table[e] = slot; /* any slot of the person will do */
     }
     o->count--;
 }
