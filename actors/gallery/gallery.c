@@ -7,8 +7,8 @@
  *
  * An arrow is a call. Lower files report back by callbacks, which are here.
  *
- * The index follows from the store's log of changes alone, whoever made them. It is read from the first entry at the
- * start and from the last entry read ever after: when somebody says that it has changed, every poll_ms where other
+ * The index follows from the store's log of changes alone, also of other nodes. It is read from the first entry at the
+ * start and from the last entry read ever after: after MSG_GALLERY_CHANGED, every poll_ms where other
  * nodes change it too, and there also before each match.
  *
  * An image may be compared before an enrolment and finished as unknown after the pass over the unknown faces. So

@@ -1,4 +1,4 @@
-/* The gallery actor: holds the enrolled templates in memory, compares faces with them, decides who a face shows. */
+/* The gallery actor: holds the enrolled templates in memory, compares faces with them, and names faces. */
 #ifndef KITH_ACTORS_GALLERY_GALLERY_H
 #define KITH_ACTORS_GALLERY_GALLERY_H
 

@@ -7,8 +7,8 @@
  *                      PASS_RETRY ◀── any step failed
  *
  * Requests during a pass are kept and served by one more pass. A pass over new faces only (those that no pass has read
- * yet) goes from PASS_IDLE to PASS_FACES directly. It assigns new unknown faces to unknown people, so that somebody who
- * comes back is known again; it begins NEW_FACES_MS after the request, so that a burst of images shares it.
+ * yet) goes from PASS_IDLE to PASS_FACES directly. It assigns new unknown faces to unknown people, which re-identifies
+ * them; it begins NEW_FACES_MS after the request, so that a burst of images shares it.
  *
  * A waiter is an ask that is answered with MSG_GALLERY_RESOLVED at the end of a pass that began after it was asked.
  * Loop thread.

@@ -3,7 +3,7 @@
  *                   run            page             end of the person's faces
  *   REVIEW_IDLE ────────▶ REVIEW_FACES ──────────────────────▶ next person
  *        ▲                     ▲    │ the queue is empty
- *        │                     │    ├─ nobody was deferred ──▶ REVIEW_IDLE
+ *        │                     │    ├─ none was deferred ───▶ REVIEW_IDLE
  *        │                     │    └─ some were ─▶ REVIEW_RESCAN: read their log entries again
  *        └──── failed ─────────┴─────────────────────────────┘
  *

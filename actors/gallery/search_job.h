@@ -26,7 +26,7 @@ struct msg_job {
     int kind;                  /* search_job_kind */
     struct decider *decider;   /* borrowed */
     const struct msg *source;  /* APPLY, RESOLVE, REVIEW: the store's reply; MATCH: the msg_match. One reference */
-    struct packet_hello model; /* whose embeddings are compared */
+    struct packet_hello model; /* of the embeddings that are compared */
     struct msg_job *next;      /* MATCH: the rest of the batch. One reference */
     /* MATCH */
     actor_token token;           /* answers the msg_match */

@@ -53,7 +53,7 @@ void decider_decide(struct decider *d, const struct decider_model *model, struct
  * farther from it than the person's nearest template. */
 bool decider_denies(struct decider *d, const struct decider_model *model, const struct face *face, int64_t person);
 
-/* Keeps the embedding of a face that nobody is recognised in, for re-identification and for the cohort. Returns the
+/* Keeps the embedding of an unknown face, for re-identification and for the cohort. Returns the
  * unknown person of the face: `unknown_person` if it is not 0, else the nearest one within the fallback threshold, else
  * a new one with the face's id. 0: the embedding cannot be used. */
 int64_t decider_assign_unknown(struct decider *d, const struct decider_model *model, int64_t face,

@@ -1,4 +1,4 @@
-/* Unknown people: the newest faces that nobody is recognised in, grouped by person. One thread at a time. */
+/* Unknown people: the newest unknown faces, grouped by person. One thread at a time. */
 #ifndef KITH_CORE_MATCH_UNKNOWN_PEOPLE_H
 #define KITH_CORE_MATCH_UNKNOWN_PEOPLE_H
 

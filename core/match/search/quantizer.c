@@ -14,7 +14,7 @@ struct quantizer {
     int dimension;
     size_t count, capacity;   /* room: blocks that norms, upper_error and full_error have room for */
     float range, step, slack; /* slack: bounds the rounding errors of the arithmetic */
-    float *centre, *rotated;  /* what rows are taken relative to; one row, rotated */
+    float *centre, *rotated;  /* `dimension` floats each: the origin; scratch, one rotated row */
     struct blocks blocks;
     float *norms;       /* of each template: its squared length */
     float *upper_error; /* of each block: the largest quantization error of the upper halves */

@@ -14,7 +14,7 @@
 enum {
     FIRST = 1024, /* blocks that are scanned first, best candidates first */
     TILE = 512,   /* blocks that all probes scan while they are in the cache */
-    AHEAD = 8     /* blocks that are scanned before those that seem candidates are looked at */
+    AHEAD = 8     /* blocks that are scanned before their candidates are refined */
 };
 
 struct search {
