@@ -3,6 +3,7 @@
 #include "core/base/must.h"
 #include "core/match/face.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
@@ -28,6 +29,7 @@ void gallery_names_remove(struct gallery_names *n, int64_t id)
 
     if (!e)
         return;
+    assert(n->by_id && n->by_text); /* every entry is in both tables */
     HASH_DELETE(hh, n->by_id, e);
     HASH_DELETE(by_text, n->by_text, e);
     free(e->text);

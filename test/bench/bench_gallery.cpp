@@ -3,7 +3,8 @@
  *   bench_gallery TEMPLATES PROBES FOLDER
  *
  * People are random points in 128 dimensions, three templates each; half of the probes are further embeddings of
- * them, half are of other people. Distances are those of face embeddings: about 0.4 between two of a person, 0.8 between people.
+ * them, half are of other people. Distances are those of face embeddings: about 0.4 between two of a person, 0.8
+ * between people.
  * `flat`: all dimensions have the same variance, the worst case for pruning; `faces`: the variance falls as that of real
  * embeddings. The results of all three are compared; every difference is an error.
  */
@@ -224,7 +225,7 @@ void run(bool flat, size_t count, size_t probes, const char *folder, const char 
 
     for (size_t i = 0; i < count; i++)
         template_set_add(s, static_cast<int64_t>(i) + 1, static_cast<int64_t>(i) + 1, &x.templates[i * DIMENSION]);
-    search_ours(s, {{}, {x.probes.begin(), x.probes.begin() + DIMENSION}}, 1, &one); // the first search makes the quantizer
+    search_ours(s, {{}, {x.probes.begin(), x.probes.begin() + DIMENSION}}, 1, &one); // makes the quantizer
     load = now_ms() - begun;
     const double memory = resident_mb() - before;
     const answers ours = search_ours(s, x, 1, &one), batched = search_ours(s, x, BATCH, &many);
