@@ -1,7 +1,8 @@
 /* Why a face has its name, or none: the rule, its numbers and a sentence for people. */
 #include "actors/api/reply.h"
 
-static const char *const rules[DECISION_RULES] = {"none", "fixed", "careful", "rate", "denied", "quality", "label"};
+static const char *const rules[DECISION_RULES] = {"none",    "fixed", "fallback_threshold", "rate", "denied",
+                                                  "quality", "label"};
 
 static const char *best_name(const struct face *f)
 {
@@ -18,7 +19,7 @@ static void sentence(struct buf *out, const struct face *f)
         break;
     case DECIDED_BY_FALLBACK:
         buf_printf(out,
-                   "%.3f to the nearest photo, of %s; the threshold is a careful %.3f until 200 different faces are "
+                   "%.3f to the nearest photo, of %s; the threshold is a lowered %.3f until 200 different faces are "
                    "known to tell unknown people by (%d are)",
                    d->mean, best_name(f), d->threshold, d->cohort);
         break;
@@ -28,7 +29,7 @@ static void sentence(struct buf *out, const struct face *f)
             "as like %s as %.2f, measured against %d faces of others; %.2f is needed for unknown people to be taken "
             "for one of %d people no more often than KITH_FPIR. For this face that is a distance of "
             "%.3f, and it is %.3f",
-            best_name(f), d->score, d->cohort, d->needed, d->people, d->threshold, d->mean);
+            best_name(f), d->score, d->cohort, d->score_threshold, d->people, d->threshold, d->mean);
         break;
     case DECIDED_BY_DENIAL:
         buf_printf(out, "nearer to a face of which somebody said that it is not person %lld", (long long)d->denied);
@@ -67,7 +68,7 @@ void json_decision(struct buf *out, const struct face *f)
         buf_str(out, ",\"score\":");
         buf_number(out, d->score, 3);
         buf_str(out, ",\"needed\":");
-        buf_number(out, d->needed, 3);
+        buf_number(out, d->score_threshold, 3);
     }
     if (d->denied)
         buf_printf(out, ",\"not\":%lld", (long long)d->denied);

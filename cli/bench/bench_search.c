@@ -98,7 +98,7 @@ static void measure_decisions(struct bench *b)
     struct face list[BATCH], *faces[BATCH];
     struct arena arenas[BATCH] = {{0}}, *each[BATCH];
     double begun, refresh, took = 0;
-    bool eased;
+    bool threshold_lowered;
     int done = 0;
 
     for (int i = 0; i < PEOPLE * VIEWS; i++) {
@@ -110,10 +110,10 @@ static void measure_decisions(struct bench *b)
     }
     for (int i = 0; i < UNKNOWN_PEOPLE; i++) {
         look((uint64_t)(PEOPLE + i), 1, rows[0]);
-        decider_meet(d, &model, i + 1, 0, rows[0]);
+        decider_assign_unknown(d, &model, i + 1, 0, rows[0]);
     }
     begun = bench_now_ms();
-    while (decider_refresh(d, &model, &eased))
+    while (decider_refresh(d, &model, &threshold_lowered))
         ;
     refresh = bench_now_ms() - begun;
     for (; took < (double)b->seconds * 200; done += BATCH) {

@@ -114,7 +114,7 @@ static void meet(struct open_set *o, struct decider *d, const struct portrait *p
 
     decider_decide(d, &o->model, &faces, &arenas, 1);
     if (f.person == PERSON_UNKNOWN)
-        decider_meet(d, &o->model, id, 0, p->embedding);
+        decider_assign_unknown(d, &o->model, id, 0, p->embedding);
     arena_free(&arena);
 }
 
@@ -178,14 +178,14 @@ static void run_once(struct open_set *o, int size, uint64_t *random)
     struct decider *d = decider_new(&o->policy);
     int unknown_people = o->group_count - size, half = size + unknown_people / 2;
     int64_t id = 1;
-    bool eased;
+    bool threshold_lowered;
 
     deal(o, random);
     enroll(o, d, size);
     for (int g = 0; g < half; g++)
         for (int k = g < size ? ENROLLED : 0; k < o->groups[g].count; k += g < size ? 2 : 1)
             meet(o, d, o->groups[g].photos[k], id++);
-    while (decider_refresh(d, &o->model, &eased))
+    while (decider_refresh(d, &o->model, &threshold_lowered))
         ;
     for (int g = 0; g < size; g++)
         for (int k = ENROLLED + 1; k < o->groups[g].count; k += 2)
@@ -267,8 +267,8 @@ static void print_size(struct open_set *o, int size, const struct figures *f, bo
             "\nWho is it, or nobody we know? Two photos enrolled of each.\n"
             "  gallery   impostors   known     named wrongly   rule             a fixed threshold that names as few\n"
             "  people    named       missed    of the known    in force         of the impostors misses\n");
-    printf("  %-7d   %6.2f %%    %6.2f %%  %6.2f %%        %-7s %4d     %6.2f %%   (at %.3f)\n", size, 100 * f->named,
-           100 * f->missed, 100 * f->wrong, o->state.calibrated ? "cohort" : "careful", o->state.cohort,
+    printf("  %-7d   %6.2f %%    %6.2f %%  %6.2f %%        %-8s %4d    %6.2f %%   (at %.3f)\n", size, 100 * f->named,
+           100 * f->missed, 100 * f->wrong, o->state.calibrated ? "cohort" : "fallback", o->state.cohort,
            100 * f->fixed_missed, f->fixed);
 }
 

@@ -11,7 +11,7 @@ struct cohort {
     uint32_t metric;
     int dimension, max, count, unknown_people;
     float *faces;
-    double *distances; /* room for a measurement */
+    double *distances; /* scratch of cohort_measure(): `max` distances */
 };
 
 struct cohort *cohort_new(uint32_t metric, int dimension, int max)
@@ -54,9 +54,9 @@ const float *cohort_face(const struct cohort *c, int i)
     return c->faces + (size_t)i * (size_t)c->dimension;
 }
 
-/* One face of each person of a shelf, of all or of every so many-th. A person's is the slot that leads their circle:
- * the one with the smallest number, found without a list of people. */
-static void take(struct cohort *c, struct template_set *s)
+/* Adds one face of each person of a set, or, if there is no capacity for all, of evenly spread ones. The face is the
+ * person's slot with the smallest number; that finds each person once without a list of people. */
+static void cohort_add_people(struct cohort *c, struct template_set *s)
 {
     size_t people = s ? template_set_people(s) : 0, room = (size_t)(c->max - c->count), seen = 0, taken = 0;
 
@@ -67,7 +67,7 @@ static void take(struct cohort *c, struct template_set *s)
         while (next > i)
             next = template_set_next_of(s, next);
         if (next != i)
-            continue; /* not the first of that person */
+            continue; /* not the person's smallest slot */
         seen++;
         if ((seen - 1) * room / people == seen * room / people)
             continue;
@@ -81,13 +81,13 @@ static void take(struct cohort *c, struct template_set *s)
 void cohort_fill(struct cohort *c, struct template_set *unknown_people, struct template_set *people)
 {
     c->count = 0;
-    take(c, unknown_people);
+    cohort_add_people(c, unknown_people);
     c->unknown_people = c->count;
-    take(c, people);
+    cohort_add_people(c, people);
 }
 
-/* Puts the k smallest to the front (Hoare's selection). */
-static void select_smallest(double *list, int count, int k)
+/* Moves the k smallest to the front (quickselect; C. A. R. Hoare, "Algorithm 65: FIND", 1961). */
+static void cohort_select_smallest(double *list, int count, int k)
 {
     int low = 0, high = count - 1;
 
@@ -127,10 +127,10 @@ bool cohort_measure(struct cohort *c, const float *probe, double same, struct no
         if (d >= same)
             c->distances[count++] = d;
     }
-    if (count < COHORT_LEAST / 2)
+    if (count < COHORT_MIN / 2)
         return false;
     nearest = count / 3 < COHORT_NEAREST ? count / 3 : COHORT_NEAREST;
-    select_smallest(c->distances, count, nearest);
+    cohort_select_smallest(c->distances, count, nearest);
     for (int i = 0; i < nearest; i++)
         sum += c->distances[i];
     out->mean = sum / nearest;

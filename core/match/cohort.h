@@ -1,15 +1,16 @@
-/* A cohort: faces of many different people, against whom a likeness is measured. One thread.
+/* The cohort: embeddings of many different people, against which a distance is normalised. One thread.
  *
- * How near a probe is to a person means little by itself: some faces are near to everybody. So the distance is compared
- * with those to the nearest of a cohort of strangers, from both sides (adaptive symmetric normalisation, s-norm;
- * Matejka et al., “Analysis of Score Normalization in Multilingual Speaker Verification”, Interspeech 2017):
+ * A distance means little by itself: some faces are near to every other. So it is compared with the distances to the
+ * nearest faces of a cohort of impostors, from the side of the probe and of the person (adaptive symmetric score
+ * normalisation, AS-norm; Matejka et al., "Analysis of Score Normalization in Multilingual Speaker Verification",
+ * Interspeech 2017):
  *
  *     score = ((m_probe - d) / s_probe + (m_person - d) / s_person) / 2
  *
- * where m and s are mean and standard deviation of the distances to the nearest 200 of the cohort, of a thousand. The
- * cohort is this installation's own: faces nobody knows, and the other people of the gallery. One of its faces that is
- * so near that it may be the same person says nothing about strangers and is left out; that also lets a member of the
- * cohort be measured as if it were not in it.
+ * d is the distance between the probe and the person's templates, m and s are mean and standard deviation of the
+ * distances to the nearest COHORT_NEAREST faces of the cohort, at most a third of it. The cohort holds this
+ * installation's own faces: unknown people and enrolled people. A cohort face that is nearer than `same` may show the
+ * same person and is left out; so a member of the cohort can be measured as if it were not in it.
  */
 #ifndef KITH_CORE_MATCH_COHORT_H
 #define KITH_CORE_MATCH_COHORT_H
@@ -21,25 +22,27 @@ struct cohort;
 struct template_set;
 
 enum {
-    COHORT_NEAREST = 200,
-    COHORT_LEAST = 200 /* of fewer faces no distribution can be told */
+    COHORT_NEAREST = 200, /* faces that mean and deviation are taken of */
+    COHORT_MIN = 200      /* faces; a smaller cohort gives no scores, and the fallback threshold is used */
 };
 
-struct normal { /* of the distances to the nearest of the cohort */
+struct normal { /* distances to the nearest faces of the cohort */
     double mean, deviation;
 };
 
+/* For embeddings of `dimension` floats; at most `max` faces. `metric`: enum match_metric. */
 struct cohort *cohort_new(uint32_t metric, int dimension, int max);
-void cohort_free(struct cohort *c);
-int cohort_count(const struct cohort *c);
-int cohort_unknown_people(const struct cohort *c); /* the first so many are of the strangers' shelf */
-const float *cohort_face(const struct cohort *c, int i);
+void cohort_free(struct cohort *c);                      /* NULL is fine */
+int cohort_count(const struct cohort *c);                /* faces */
+int cohort_unknown_people(const struct cohort *c);       /* the first so many faces show unknown people */
+const float *cohort_face(const struct cohort *c, int i); /* `dimension` floats, valid until the next cohort_fill() */
 
-/* Fills it anew: one face of each stranger (spread evenly over them), then, as far as there is room, one of each person
- * enrolled. Either shelf may be NULL. */
+/* Fills the cohort anew: one face of each unknown person, spread evenly over them if they are too many, then, as far as
+ * there is capacity, one of each enrolled person. Either set may be NULL. */
 void cohort_fill(struct cohort *c, struct template_set *unknown_people, struct template_set *people);
 
-/* False: there are too few, or they are all alike. `same`: one nearer than this may be the same person. */
+/* Measures the distances between `probe` and the cohort, without faces nearer than `same`. False: too few faces are
+ * left, or their distances do not differ. */
 bool cohort_measure(struct cohort *c, const float *probe, double same, struct normal *out);
 
 #endif

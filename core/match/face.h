@@ -1,4 +1,4 @@
-/* Faces, templates and candidates as values: what is matched, and what comes of it. Nothing here owns memory. */
+/* Faces, templates, candidates and decisions as plain values. Pointers are borrowed. */
 #ifndef KITH_CORE_MATCH_FACE_H
 #define KITH_CORE_MATCH_FACE_H
 
@@ -19,30 +19,30 @@ struct candidate {
     double distance, similarity;
 };
 
-/* By which rule a face has its name, or none; and what it went by. */
+/* The rule by which a face got its person, or none. */
 enum decision_rule {
-    DECIDED_BY_NONE, /* a person named it, or nothing is known of the reasons */
+    DECIDED_BY_NONE, /* named by hand, or the decision was not stored */
     DECIDED_BY_FIXED,
     DECIDED_BY_FALLBACK,
     DECIDED_BY_FPIR,
-    DECIDED_BY_DENIAL,  /* a counter-example is nearer */
-    DECIDED_BY_QUALITY, /* the picture of the face is too bad */
-    DECIDED_BY_LABEL,   /* the recogniser compared by itself */
+    DECIDED_BY_DENIAL,  /* a counter-example is not farther than the nearest template */
+    DECIDED_BY_QUALITY, /* the quality of the face is below the minimum */
+    DECIDED_BY_LABEL,   /* the recogniser returned a label */
     DECISION_RULES
 };
 
 struct decision {
     enum decision_rule rule;
-    double score, needed;   /* BY_RATE; 0 otherwise */
-    double mean, threshold; /* the distance that counted and the largest that would have been enough */
-    double quality;         /* the least that is asked for */
-    int64_t denied;         /* the person it is not, or 0 */
+    double score, score_threshold; /* DECIDED_BY_FPIR; else 0 */
+    double mean, threshold;        /* the distance that was compared, and the largest that is accepted */
+    double quality;                /* DECIDED_BY_QUALITY: the minimum */
+    int64_t denied;                /* the person that a counter-example refutes, or 0 */
     int cohort, people;
 };
 
 enum { DECISION_BYTES = 192 };
 void decision_write(const struct decision *d, char text[static DECISION_BYTES]);
-/* Of what decision_write() wrote; anything else is BY_NONE. */
+/* Parses what decision_write() wrote; anything else, and NULL, is DECIDED_BY_NONE. */
 struct decision decision_read(const char *text);
 
 struct face {
@@ -51,8 +51,8 @@ struct face {
     const float *landmarks;    /* pairs x, y */
     int landmark_count;        /* pairs */
     float quality;
-    int flaw;               /* enum quality_flaw; not kept: of a face that was just looked at */
-    const char *model;      /* the model id its embedding belongs to */
+    int flaw;               /* enum quality_flaw of a face that was just detected; not stored */
+    const char *model;      /* id of the model that made the embedding */
     const float *embedding; /* NULL when the recogniser gave a label */
     int dimension;
     int64_t person; /* PERSON_UNKNOWN */
@@ -60,7 +60,7 @@ struct face {
     double distance, similarity;
     const struct candidate *candidates; /* nearest first */
     int candidate_count;
-    int64_t unknown_person; /* which of the strangers, of a face nobody knows; 0: none, or not said yet */
+    int64_t unknown_person; /* of an unknown face; 0: none, or not assigned yet */
     struct decision decision;
 };
 

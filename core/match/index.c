@@ -6,14 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct place {
-    struct place *next;
+struct index_set {
+    struct index_set *next;
     enum index_kind kind;
-    struct template_set *shelf;
+    struct template_set *templates;
 };
 
 struct gallery_index {
-    struct place *places;
+    struct index_set *sets;
     const char *folder;
     size_t memory_max;
 };
@@ -31,12 +31,12 @@ struct gallery_index *gallery_index_new(const char *folder, size_t memory_max)
 
 void gallery_index_clear(struct gallery_index *g)
 {
-    for (struct place *p = g->places, *next; p; p = next) {
+    for (struct index_set *p = g->sets, *next; p; p = next) {
         next = p->next;
-        template_set_free(p->shelf);
+        template_set_free(p->templates);
         free(p);
     }
-    g->places = NULL;
+    g->sets = NULL;
 }
 
 void gallery_index_free(struct gallery_index *g)
@@ -49,50 +49,50 @@ void gallery_index_free(struct gallery_index *g)
 struct template_set *gallery_index_template_set(const struct gallery_index *g, enum index_kind kind, const char *model,
                                                 int dimension)
 {
-    for (struct place *p = g->places; p; p = p->next)
-        if (p->kind == kind && template_set_dimension(p->shelf) == dimension &&
-            strcmp(template_set_model(p->shelf), model) == 0)
-            return p->shelf;
+    for (struct index_set *p = g->sets; p; p = p->next)
+        if (p->kind == kind && template_set_dimension(p->templates) == dimension &&
+            strcmp(template_set_model(p->templates), model) == 0)
+            return p->templates;
     return NULL;
 }
 
 void gallery_index_add(struct gallery_index *g, enum index_kind kind, const struct template *t)
 {
-    struct template_set *shelf = gallery_index_template_set(g, kind, t->model, t->dimension);
-    struct place *p;
+    struct template_set *templates = gallery_index_template_set(g, kind, t->model, t->dimension);
+    struct index_set *p;
 
     if (!embedding_is_sane(0, t->embedding, t->dimension))
         return;
-    if (!shelf) {
+    if (!templates) {
         p = calloc(1, sizeof *p);
         if (!p)
             abort();
-        shelf = p->shelf = template_set_new(t->model, t->dimension, g->folder, g->memory_max);
+        templates = p->templates = template_set_new(t->model, t->dimension, g->folder, g->memory_max);
         p->kind = kind;
-        p->next = g->places;
-        g->places = p;
+        p->next = g->sets;
+        g->sets = p;
     }
-    template_set_add(shelf, t->id, t->person, t->embedding);
+    template_set_add(templates, t->id, t->person, t->embedding);
 }
 
 void gallery_index_remove_person(struct gallery_index *g, int64_t person)
 {
-    for (struct place *p = g->places; p; p = p->next)
-        template_set_remove_person(p->shelf, person);
+    for (struct index_set *p = g->sets; p; p = p->next)
+        template_set_remove_person(p->templates, person);
 }
 
 void gallery_index_remove_template(struct gallery_index *g, int64_t id)
 {
-    for (struct place *p = g->places; p; p = p->next)
-        template_set_remove(p->shelf, id);
+    for (struct index_set *p = g->sets; p; p = p->next)
+        template_set_remove(p->templates, id);
 }
 
 size_t gallery_index_size(const struct gallery_index *g)
 {
     size_t n = 0;
 
-    for (struct place *p = g->places; p; p = p->next)
-        n += p->kind == INDEX_TEMPLATES ? template_set_count(p->shelf) : 0;
+    for (struct index_set *p = g->sets; p; p = p->next)
+        n += p->kind == INDEX_TEMPLATES ? template_set_count(p->templates) : 0;
     return n;
 }
 
@@ -100,7 +100,7 @@ size_t gallery_index_memory(const struct gallery_index *g)
 {
     size_t n = 0;
 
-    for (struct place *p = g->places; p; p = p->next)
-        n += template_set_memory(p->shelf);
+    for (struct index_set *p = g->sets; p; p = p->next)
+        n += template_set_memory(p->templates);
     return n;
 }

@@ -37,7 +37,7 @@ void decider_free(struct decider *d)
 void decider_clear(struct decider *d)
 {
     for (int i = 0; i < MODELS_MAX; i++)
-        impostor_model_free(&d->backgrounds[i]);
+        impostor_model_free(&d->impostor_models[i]);
     d->asked_last = NULL;
     gallery_index_clear(d->index);
 }
@@ -57,30 +57,30 @@ struct template_set *decider_template_set(const struct decider *d, const struct 
     return gallery_index_template_set(d->index, kind, m->id, m->dimension);
 }
 
-/* The more people there are the more often one of them is near by chance: of ten times as many, from a tenth less far.
- * A rule of thumb for the time before anything is known; its figures are round on purpose. */
-static double fallback_threshold(const struct decider_model *m, double people)
+/* The more people there are, the more often one is near by chance: ten times as many take a tenth off the threshold. A
+ * rule of thumb with round figures, without a source, for the time before there is a cohort to measure. */
+static double decider_fallback_threshold(const struct decider_model *m, double people)
 {
     double share = 0.9 - 0.1 * log10(fmax(1, people / 10));
 
     return m->threshold * fmax(share, 0.65);
 }
 
-static bool is_of(const struct impostor_model *b, const struct decider_model *m)
+static bool impostor_model_fits(const struct impostor_model *b, const struct decider_model *m)
 {
     return b->model && strcmp(b->model, m->id) == 0 && b->dimension == m->dimension && b->metric == m->metric;
 }
 
-/* That of the model, or a new one, in the place of the one that was not asked for the longest. */
-static struct impostor_model *find_background(struct decider *d, const struct decider_model *m)
+/* Returns the model's, or a new one in place of the least recently used. */
+static struct impostor_model *decider_find_impostor_model(struct decider *d, const struct decider_model *m)
 {
-    struct impostor_model *oldest = &d->backgrounds[0];
+    struct impostor_model *oldest = &d->impostor_models[0];
 
     for (int i = 0; i < MODELS_MAX; i++) {
-        if (is_of(&d->backgrounds[i], m))
-            return &d->backgrounds[i];
-        if (d->backgrounds[i].asked < oldest->asked)
-            oldest = &d->backgrounds[i];
+        if (impostor_model_fits(&d->impostor_models[i], m))
+            return &d->impostor_models[i];
+        if (d->impostor_models[i].asked < oldest->asked)
+            oldest = &d->impostor_models[i];
     }
     impostor_model_free(oldest);
     oldest->model = must(strdup(m->id));
@@ -94,41 +94,42 @@ static struct impostor_model *find_background(struct decider *d, const struct de
 struct impostor_model *decider_impostor_model(struct decider *d, const struct decider_model *m)
 {
     struct template_set *people = decider_template_set(d, m, INDEX_TEMPLATES);
-    struct impostor_model *b = find_background(d, m);
+    struct impostor_model *b = decider_find_impostor_model(d, m);
 
     b->asked = ++d->asks;
     b->state.people = people ? (int)template_set_people(people) : 0;
-    b->state.unknown_people = (int)template_set_people(unknown_people_shelf(b->unknown_people));
+    b->state.unknown_people = (int)template_set_people(unknown_people_templates(b->unknown_people));
     b->state.threshold = d->policy.threshold >= 0 ? d->policy.threshold
-                         : d->policy.rate > 0     ? fallback_threshold(m, b->state.people)
+                         : d->policy.rate > 0     ? decider_fallback_threshold(m, b->state.people)
                                                   : m->threshold;
     return d->asked_last = b;
 }
 
-struct score_norm_view decider_view(const struct decider *d, const struct impostor_model *b,
-                                    const struct decider_model *m, struct template_set *people, const float *probe)
+struct score_norm_probe decider_prepare_probe(const struct decider *d, const struct impostor_model *b,
+                                              const struct decider_model *m, struct template_set *people,
+                                              const float *probe)
 {
-    bool by_score = d->policy.threshold < 0 && d->policy.rate > 0 && cohort_count(b->cohort) >= COHORT_LEAST;
-    struct score_norm_view v = {.metric = m->metric,
-                                .same = m->threshold,
-                                .people = people,
-                                .cohort = by_score ? b->cohort : NULL,
-                                .probe = probe};
+    bool by_score = d->policy.threshold < 0 && d->policy.rate > 0 && cohort_count(b->cohort) >= COHORT_MIN;
+    struct score_norm_probe v = {.metric = m->metric,
+                                 .same = m->threshold,
+                                 .people = people,
+                                 .cohort = by_score ? b->cohort : NULL,
+                                 .probe = probe};
 
-    score_norm_look(&v);
+    score_norm_prepare(&v);
     return v;
 }
 
 /* --- a decision --- */
 
-struct judged {
+struct rated {
     struct candidate candidate;
-    struct score_norm like;
-    bool denied, near; /* near: within the recogniser's own threshold */
+    struct score_norm norm;
+    bool denied, within_threshold; /* within_threshold: the recogniser's own */
 };
 
-static bool is_denied(const struct decider *d, const struct decider_model *m, const float *probe, int64_t person,
-                      double distance)
+static bool decider_is_refuted(const struct decider *d, const struct decider_model *m, const float *probe,
+                               int64_t person, double distance)
 {
     struct template_set *counters = decider_template_set(d, m, INDEX_COUNTERS);
     size_t first = counters ? template_set_find(counters, person) : SIZE_MAX, slot = first;
@@ -143,78 +144,81 @@ static bool is_denied(const struct decider *d, const struct decider_model *m, co
     return false;
 }
 
-/* The slope at which a score becomes a similarity: a genuine match is some six above what is needed: 0.97. */
-static double similarity_of_score(double score, double needed)
+/* Logistic function, 0.5 at the score threshold. The slope is chosen so that a usual genuine match, about 6 above it,
+ * is 0.97. */
+static double decider_score_similarity(double score, double score_threshold)
 {
-    return 1 / (1 + exp(-0.6 * (score - needed)));
+    return 1 / (1 + exp(-0.6 * (score - score_threshold)));
 }
 
-static void judge(const struct decider *d, const struct impostor_model *b, const struct decider_model *m,
-                  const struct score_norm_view *v, const struct hit *hit, struct judged *out)
+static void decider_rate_candidate(const struct decider *d, const struct impostor_model *b,
+                                   const struct decider_model *m, const struct score_norm_probe *v,
+                                   const struct hit *hit, struct rated *out)
 {
     bool by_score = v->measured && b->state.calibrated;
 
-    out->like = score_norm_of(v, hit, b->state.needed);
-    out->like.scored &= by_score;
+    out->norm = score_norm_person(v, hit, b->state.score_threshold);
+    out->norm.scored &= by_score;
     out->candidate.person = hit->person;
     out->candidate.distance = hit->distance;
-    out->denied = is_denied(d, m, v->probe, hit->person, hit->distance);
-    out->near = hit->distance <= m->threshold || d->policy.threshold >= 0;
-    out->candidate.similarity = out->like.scored ? similarity_of_score(out->like.score, b->state.needed)
+    out->denied = decider_is_refuted(d, m, v->probe, hit->person, hit->distance);
+    out->within_threshold = hit->distance <= m->threshold || d->policy.threshold >= 0;
+    out->candidate.similarity = out->norm.scored ? decider_score_similarity(out->norm.score, b->state.score_threshold)
                                                  : similarity_of(hit->distance, b->state.threshold);
-    if (out->denied || !out->near) /* 0.5 is the threshold, and it is not reached */
+    if (out->denied || !out->within_threshold) /* 0.5 is the threshold: stay below it */
         out->candidate.similarity = fmin(out->candidate.similarity, 0.4999);
 }
 
-static int most_similar_first(const void *a, const void *b)
+static int rated_compare(const void *a, const void *b)
 {
-    const struct judged *x = a, *y = b;
+    const struct rated *x = a, *y = b;
     double by = y->candidate.similarity - x->candidate.similarity;
 
-    if (by == 0) /* both are as good as certain, or as good as impossible */
+    if (by == 0) /* both are rounded to 0 or 1 */
         by = x->candidate.distance - y->candidate.distance;
     return by < 0 ? -1 : by > 0;
 }
 
-/* Of the rule, and what would have been enough for the best candidate. */
-static void explain(const struct decider *d, const struct impostor_model *b, const struct judged *best, struct face *f)
+/* Records the rule that was applied, and the threshold for the best candidate. */
+static void decider_explain(const struct decider *d, const struct impostor_model *b, const struct rated *best,
+                            struct face *f)
 {
     struct decision *why = &f->decision;
 
     *why = (struct decision){.people = b->state.people, .cohort = cohort_count(b->cohort)};
-    if (best && best->like.scored) {
+    if (best && best->norm.scored) {
         why->rule = DECIDED_BY_FPIR;
-        why->score = best->like.score;
-        why->needed = b->state.needed;
-        why->mean = best->like.to_mean;
-        why->threshold = best->like.threshold;
+        why->score = best->norm.score;
+        why->score_threshold = b->state.score_threshold;
+        why->mean = best->norm.to_mean;
+        why->threshold = best->norm.threshold;
     } else {
         why->rule = d->policy.threshold < 0 && d->policy.rate > 0 ? DECIDED_BY_FALLBACK : DECIDED_BY_FIXED;
-        why->mean = best ? best->like.distance : 0;
+        why->mean = best ? best->norm.distance : 0;
         why->threshold = b->state.threshold;
     }
 }
 
-static void decide_one(const struct decider *d, const struct impostor_model *b, const struct decider_model *m,
-                       struct template_set *people, const struct hit *hits, int count, struct face *f,
-                       struct arena *arena)
+static void decider_decide_face(const struct decider *d, const struct impostor_model *b, const struct decider_model *m,
+                                struct template_set *people, const struct hit *hits, int count, struct face *f,
+                                struct arena *arena)
 {
-    struct score_norm_view v = decider_view(d, b, m, people, f->embedding);
-    struct judged *list = must(calloc((size_t)count + 1, sizeof *list));
+    struct score_norm_probe v = decider_prepare_probe(d, b, m, people, f->embedding);
+    struct rated *list = must(calloc((size_t)count + 1, sizeof *list));
     struct candidate *candidates = arena_alloc(arena, (size_t)count * sizeof *candidates + 1);
     int64_t denied = 0;
 
     for (int i = 0; i < count; i++)
-        judge(d, b, m, &v, &hits[i], &list[i]);
-    qsort(list, (size_t)count, sizeof *list, most_similar_first);
+        decider_rate_candidate(d, b, m, &v, &hits[i], &list[i]);
+    qsort(list, (size_t)count, sizeof *list, rated_compare);
     f->candidates = candidates;
     f->candidate_count = count < d->policy.candidates ? count : d->policy.candidates;
     for (int i = 0; i < f->candidate_count; i++)
         candidates[i] = list[i].candidate;
     for (int i = 0; i < count && !denied; i++)
-        if (list[i].denied && list[i].near)
+        if (list[i].denied && list[i].within_threshold)
             denied = list[i].candidate.person;
-    explain(d, b, count ? &list[0] : NULL, f);
+    decider_explain(d, b, count ? &list[0] : NULL, f);
     f->decision.denied = denied;
     if (count) {
         f->distance = list[0].candidate.distance;
@@ -231,7 +235,7 @@ static void decide_one(const struct decider *d, const struct impostor_model *b, 
     free(list);
 }
 
-static bool is_ours(const struct decider_model *m, const struct face *f)
+static bool decider_accepts_face(const struct decider_model *m, const struct face *f)
 {
     return f->embedding && f->dimension == m->dimension && embedding_is_sane(m->metric, f->embedding, f->dimension) &&
            (!f->model || strcmp(f->model, m->id) == 0);
@@ -240,7 +244,7 @@ static bool is_ours(const struct decider_model *m, const struct face *f)
 void decider_decide(struct decider *d, const struct decider_model *m, struct face *const *faces,
                     struct arena *const *arenas, int count)
 {
-    int max = d->policy.candidates > CANDIDATES_LOOKED_AT ? d->policy.candidates : CANDIDATES_LOOKED_AT, n = 0;
+    int max = d->policy.candidates > CANDIDATES_RATED ? d->policy.candidates : CANDIDATES_RATED, n = 0;
     struct template_set *people = decider_template_set(d, m, INDEX_TEMPLATES);
     const float **probes = must(calloc((size_t)count + 1, sizeof *probes));
     struct hit *room = must(calloc((size_t)count * (size_t)max + 1, sizeof *room));
@@ -252,7 +256,7 @@ void decider_decide(struct decider *d, const struct decider_model *m, struct fac
         faces[i]->person = PERSON_UNKNOWN;
         faces[i]->candidates = NULL;
         faces[i]->candidate_count = 0;
-        if (!is_ours(m, faces[i]))
+        if (!decider_accepts_face(m, faces[i]))
             continue;
         hits[n] = room + (size_t)n * (size_t)max;
         probes[n++] = faces[i]->embedding;
@@ -260,8 +264,8 @@ void decider_decide(struct decider *d, const struct decider_model *m, struct fac
     if (people)
         template_set_search(people, m->metric, probes, n, hits, found, max);
     for (int i = 0; i < count; i++)
-        if (is_ours(m, faces[i])) {
-            decide_one(d, b, m, people, hits[at], found[at], faces[i], arenas[i]);
+        if (decider_accepts_face(m, faces[i])) {
+            decider_decide_face(d, b, m, people, hits[at], found[at], faces[i], arenas[i]);
             at++;
         }
     free(found);
@@ -273,36 +277,36 @@ void decider_decide(struct decider *d, const struct decider_model *m, struct fac
 bool decider_denies(struct decider *d, const struct decider_model *m, const struct face *face, int64_t person)
 {
     struct template_set *people = decider_template_set(d, m, INDEX_TEMPLATES);
-    size_t first = people && is_ours(m, face) ? template_set_find(people, person) : SIZE_MAX, slot = first;
+    size_t first = people && decider_accepts_face(m, face) ? template_set_find(people, person) : SIZE_MAX, slot = first;
     double distance = INFINITY;
 
-    if (!is_ours(m, face))
+    if (!decider_accepts_face(m, face))
         return false;
     for (bool more = first != SIZE_MAX; more; more = slot != first) {
         distance = fmin(distance, embedding_distance(m->metric, face->embedding, template_set_embedding(people, slot),
                                                      m->dimension));
         slot = template_set_next_of(people, slot);
     }
-    return is_denied(d, m, face->embedding, person, distance);
+    return decider_is_refuted(d, m, face->embedding, person, distance);
 }
 
-/* --- strangers --- */
+/* --- unknown people --- */
 
-int64_t decider_meet(struct decider *d, const struct decider_model *m, int64_t face, int64_t unknown_person,
-                     const float *embedding)
+int64_t decider_assign_unknown(struct decider *d, const struct decider_model *m, int64_t face, int64_t unknown_person,
+                               const float *embedding)
 {
     struct impostor_model *b;
 
     if (!embedding_is_sane(m->metric, embedding, m->dimension))
         return 0;
     b = decider_impostor_model(d, m);
-    return unknown_people_meet(b->unknown_people, fallback_threshold(m, b->state.unknown_people), face, unknown_person,
-                               embedding);
+    return unknown_people_assign(b->unknown_people, decider_fallback_threshold(m, b->state.unknown_people), face,
+                                 unknown_person, embedding);
 }
 
 void decider_forget(struct decider *d, int64_t face)
 {
     for (int i = 0; i < MODELS_MAX; i++)
-        if (d->backgrounds[i].unknown_people)
-            unknown_people_forget(d->backgrounds[i].unknown_people, face);
+        if (d->impostor_models[i].unknown_people)
+            unknown_people_forget(d->impostor_models[i].unknown_people, face);
 }

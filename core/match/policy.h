@@ -1,14 +1,14 @@
-/* Who is it, or nobody we know? The rules by which a face gets a name.
+/* The decision policy: whether a face gets a person's name. One of three rules is in force:
  *
- *   fixed     KITH_THRESHOLD is given: the nearest template decides.
- *   careful   too few faces are known to tell what strangers look like: a fixed threshold well below the
- *             recogniser's own, and lower the more people there are.
- *   rate      KITH_FPIR: the score among the cohort (cohort.h) must be above what the best of all people
- *             reaches for a stranger in all but that share of the cases (calibrate.h). It follows from faces of this
- *             installation alone, and rises as the gallery grows.
+ *   fixed     KITH_THRESHOLD is set: a person whose nearest template is within it is accepted.
+ *   fallback  the cohort is still smaller than COHORT_MIN: a fixed threshold below the recogniser's own, which falls
+ *             with the number of people.
+ *   FPIR      KITH_FPIR is the wanted false positive identification rate: the normalised score (score_norm.h) must
+ *             reach the calibrated score threshold (calibration.h). It is measured on this installation's own faces and
+ *             rises with the number of people.
  *
- * Under every rule a face that is nearer to a counter-example of a person than to the person is not that person, and
- * nobody is named beyond the recogniser's own threshold. One thread.
+ * Under every rule a counter-example that is not farther from the face than the person's nearest template refutes the
+ * person. Under fallback and FPIR no face beyond the recogniser's own threshold gets a name. One thread at a time.
  */
 #ifndef KITH_CORE_MATCH_POLICY_H
 #define KITH_CORE_MATCH_POLICY_H
@@ -21,51 +21,57 @@
 struct decider;
 
 struct decider_policy {
-    double threshold; /* below 0: none was given */
-    double rate;      /* of strangers that may get a name; 0: the recogniser's own threshold decides */
-    double quality;   /* faces below it get no name */
-    int candidates, cohort, unknown_people;
+    double threshold;   /* distance; below 0: not set */
+    double rate;        /* wanted false positive identification rate; 0: the recogniser's threshold decides */
+    double quality;     /* 0 to 1; faces below it get no name */
+    int candidates;     /* kept with each face */
+    int cohort;         /* faces, at most */
+    int unknown_people; /* faces of unknown people kept for re-identification, at most */
     const char *folder; /* as of gallery_index_new() */
-    size_t memory_max;
+    size_t memory_max;  /* bytes, as of gallery_index_new() */
 };
 
-struct decider_model { /* what the recogniser says of its embeddings */
+struct decider_model { /* the recogniser's embeddings; borrowed for the call */
     const char *id;
-    uint32_t metric;
-    int dimension;
-    double threshold;
+    uint32_t metric;  /* enum match_metric */
+    int dimension;    /* floats */
+    double threshold; /* distance */
 };
 
-struct decider *decider_new(const struct decider_policy *policy);
-void decider_free(struct decider *d);
-void decider_clear(struct decider *d); /* as new */
-struct gallery_index *decider_index(struct decider *d);
+struct decider *decider_new(const struct decider_policy *policy); /* copies `policy`, borrows its folder */
+void decider_free(struct decider *d);                             /* NULL is fine */
+void decider_clear(struct decider *d);                            /* forgets templates, unknown people, calibration */
+struct gallery_index *decider_index(struct decider *d);           /* borrowed */
 
-/* Fills person, distance, similarity, candidates (the most similar first) and the reasons of `count` faces that
- * already carry their embeddings; those without one, or of another model, stay nobody's. They are searched for
- * together. What faces[i] points to afterwards is of arenas[i]. */
+/* Decides `count` faces, in one search. Sets person, distance, similarity, candidates (most similar first) and decision
+ * of each. A face without a usable embedding of this model stays PERSON_UNKNOWN. The candidates of faces[i] are
+ * allocated in arenas[i]. */
 void decider_decide(struct decider *d, const struct decider_model *model, struct face *const *faces,
                     struct arena *const *arenas, int count);
 
-/* Somebody said that this face is not that person: whether what is known of both still speaks for the name. */
+/* Whether a counter-example refutes that this face shows the person: one of the person's counter-examples is not
+ * farther from it than the person's nearest template. */
 bool decider_denies(struct decider *d, const struct decider_model *model, const struct face *face, int64_t person);
 
-/* A face that nobody knows is remembered: so strangers are known again, and the cohort has its faces. `stranger`: which
- * one it is, 0 when that is not known yet. Returns which one it is: the one who was nearest, or a new one, called by
- * the face's own id. */
-int64_t decider_meet(struct decider *d, const struct decider_model *model, int64_t face, int64_t unknown_person,
-                     const float *embedding);
+/* Keeps the embedding of an unknown face, for re-identification and for the cohort. Returns the
+ * unknown person of the face: `unknown_person` if it is not 0, else the nearest one within the fallback threshold, else
+ * a new one with the face's id. 0: the embedding cannot be used. */
+int64_t decider_assign_unknown(struct decider *d, const struct decider_model *model, int64_t face,
+                               int64_t unknown_person, const float *embedding);
+/* Removes what decider_assign_unknown() kept of this face. */
 void decider_forget(struct decider *d, int64_t face);
 
-/* Brings cohort and calibration up to date, a slice at a time. True: there is more to do. `eased`, when it is done:
- * faces that had no name may have one now. */
-bool decider_refresh(struct decider *d, const struct decider_model *model, bool *eased);
+/* Does one slice of the update of cohort and calibration; does nothing while too little has changed. True: call again.
+ * `threshold_lowered` is set when the last slice is done: faces that had no name may get one now. */
+bool decider_refresh(struct decider *d, const struct decider_model *model, bool *threshold_lowered);
 
-struct decider_state { /* what is in force, for people and metrics */
-    int people, cohort, unknown_people;
-    bool calibrated;
-    double needed;    /* the score */
-    double threshold; /* that is used without a score */
+struct decider_state { /* of the model that was used last */
+    int people;        /* with a template */
+    int cohort;        /* faces */
+    int unknown_people;
+    bool calibrated;        /* the FPIR rule is in force */
+    double score_threshold; /* of the FPIR rule */
+    double threshold;       /* distance, of the fixed and the fallback rule */
 };
 struct decider_state decider_state(const struct decider *d);
 

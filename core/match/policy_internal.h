@@ -1,4 +1,4 @@
-/* What the files of the decision share: decide.c names faces, decide_refresh.c finds out what that takes. */
+/* Shared by policy.c, which decides faces, and policy_refresh.c, which calibrates. Not for other files. */
 #ifndef KITH_CORE_MATCH_POLICY_INTERNAL_H
 #define KITH_CORE_MATCH_POLICY_INTERNAL_H
 
@@ -8,19 +8,20 @@
 #include "core/match/unknown_people.h"
 
 enum {
-    CANDIDATES_LOOKED_AT = 5, /* who has the best score is not always who is nearest */
-    MODELS_MAX = 4            /* that are remembered at once: nodes of a cluster may differ for a while */
+    CANDIDATES_RATED = 5, /* at least; the best score is not always that of the nearest person */
+    MODELS_MAX = 4        /* kept at once: the nodes of a cluster differ during an upgrade */
 };
 
-struct impostor_model { /* what is known of strangers, by one model's embeddings */
-    char *model;        /* NULL: of none yet */
+struct impostor_model { /* the distribution of impostors' scores, for the embeddings of one model */
+    char *model;        /* id, owned; NULL: not in use */
     uint32_t metric;
     int dimension;
-    uint64_t asked; /* when it was asked for last */
+    uint64_t asked; /* value of decider.asks when it was last used */
     struct unknown_people *unknown_people;
     struct cohort *cohort;
     struct decider_state state;
-    /* The calibration under way, and what the last one was made of. */
+    /* The calibration under way: best scores of `count` impostors, of `done` probes; and, of the last one, the number
+     * of unknown people and of templates it was made with. */
     double *best;
     int done, count;
     bool running;
@@ -30,17 +31,19 @@ struct impostor_model { /* what is known of strangers, by one model's embeddings
 struct decider {
     struct decider_policy policy;
     struct gallery_index *index;
-    struct impostor_model backgrounds[MODELS_MAX], *asked_last;
+    struct impostor_model impostor_models[MODELS_MAX], *asked_last;
     uint64_t asks;
 };
 
 struct template_set *decider_template_set(const struct decider *d, const struct decider_model *m, enum index_kind kind);
 
-/* The model's, up to date with people and strangers; valid until another model is asked for. */
+/* Returns the impostor model of a recogniser's model, with its state up to date; made if there is none. Valid until it
+ * is asked for another model. */
 struct impostor_model *decider_impostor_model(struct decider *d, const struct decider_model *m);
 
-/* From where this probe is looked at: with the cohort, if scores count. */
-struct score_norm_view decider_view(const struct decider *d, const struct impostor_model *b,
-                                    const struct decider_model *m, struct template_set *people, const float *probe);
+/* Prepares a probe for scoring: with the cohort if the FPIR rule applies, else without scores. */
+struct score_norm_probe decider_prepare_probe(const struct decider *d, const struct impostor_model *b,
+                                              const struct decider_model *m, struct template_set *people,
+                                              const float *probe);
 
 #endif

@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So many of a person's templates, the nearest to the probe, make the mean. Embeddings scatter around a person; the
- * mean of a few is nearer to what they have in common. Only of those that are alike: one taken twenty years ago, or
- * enrolled under the wrong name, shall not pull. */
+/* Templates in the mean, at most: the nearest to the probe. Embeddings scatter around a person, and the mean of a few
+ * has less of that noise. Outliers (an old photo, a wrong name) are excluded: templates farther than the recogniser's
+ * threshold from the nearest one. */
 enum { MEAN_OF = 4 };
 
-void score_norm_look(struct score_norm_view *v)
+void score_norm_prepare(struct score_norm_probe *v)
 {
-    v->measured = v->cohort && cohort_measure(v->cohort, v->probe, v->same * LIKENESS_SAME, &v->around);
+    v->measured = v->cohort && cohort_measure(v->cohort, v->probe, v->same * SCORE_NORM_SAME, &v->probe_side);
 }
 
 struct nearest {
@@ -21,7 +21,7 @@ struct nearest {
     int count;
 };
 
-static void insert(struct nearest *n, size_t slot, double distance)
+static void nearest_insert(struct nearest *n, size_t slot, double distance)
 {
     int at = n->count < MEAN_OF ? n->count++ : MEAN_OF;
 
@@ -36,8 +36,8 @@ static void insert(struct nearest *n, size_t slot, double distance)
     }
 }
 
-/* The mean of the person's templates around the one that was hit, into `mean`. */
-static void local_mean(const struct score_norm_view *v, const struct hit *hit, float *mean)
+/* Writes the mean of the person's templates near the hit into `mean`, `dimension` floats. */
+static void score_norm_local_mean(const struct score_norm_probe *v, const struct hit *hit, float *mean)
 {
     int dimension = template_set_dimension(v->people), used = 1;
     struct nearest n = {0};
@@ -47,7 +47,8 @@ static void local_mean(const struct score_norm_view *v, const struct hit *hit, f
         abort();
     for (size_t slot = template_set_next_of(v->people, hit->slot); slot != hit->slot;
          slot = template_set_next_of(v->people, slot))
-        insert(&n, slot, embedding_distance(v->metric, v->probe, template_set_embedding(v->people, slot), dimension));
+        nearest_insert(&n, slot,
+                       embedding_distance(v->metric, v->probe, template_set_embedding(v->people, slot), dimension));
     memcpy(first, template_set_embedding(v->people, hit->slot), (size_t)dimension * sizeof(float));
     memcpy(mean, first, (size_t)dimension * sizeof(float));
     for (int i = 0; i < n.count && used < MEAN_OF; i++) {
@@ -64,24 +65,24 @@ static void local_mean(const struct score_norm_view *v, const struct hit *hit, f
     free(first);
 }
 
-struct score_norm score_norm_of(const struct score_norm_view *v, const struct hit *hit, double needed)
+struct score_norm score_norm_person(const struct score_norm_probe *v, const struct hit *hit, double score_threshold)
 {
     int dimension = template_set_dimension(v->people);
-    struct score_norm like = {.distance = hit->distance};
+    struct score_norm norm = {.distance = hit->distance};
     float *mean = malloc((size_t)dimension * sizeof(float));
     struct normal person;
 
     if (!mean)
         abort();
-    local_mean(v, hit, mean);
-    like.to_mean = embedding_distance(v->metric, v->probe, mean, dimension);
-    if (v->measured && cohort_measure(v->cohort, mean, v->same * LIKENESS_SAME, &person)) {
-        double a = 1 / v->around.deviation, b = 1 / person.deviation;
+    score_norm_local_mean(v, hit, mean);
+    norm.to_mean = embedding_distance(v->metric, v->probe, mean, dimension);
+    if (v->measured && cohort_measure(v->cohort, mean, v->same * SCORE_NORM_SAME, &person)) {
+        double a = 1 / v->probe_side.deviation, b = 1 / person.deviation;
 
-        like.scored = true;
-        like.score = ((v->around.mean - like.to_mean) * a + (person.mean - like.to_mean) * b) / 2;
-        like.threshold = (v->around.mean * a + person.mean * b - 2 * needed) / (a + b);
+        norm.scored = true;
+        norm.score = ((v->probe_side.mean - norm.to_mean) * a + (person.mean - norm.to_mean) * b) / 2;
+        norm.threshold = (v->probe_side.mean * a + person.mean * b - 2 * score_threshold) / (a + b);
     }
     free(mean);
-    return like;
+    return norm;
 }

@@ -1,5 +1,4 @@
-/* How like a person a probe is: the distance to what the person looks like, and the score among the cohort. One
- * thread. */
+/* The normalised score of a probe and a person: AS-norm over the cohort (cohort.h has the formula). One thread. */
 #ifndef KITH_CORE_MATCH_SCORE_NORM_H
 #define KITH_CORE_MATCH_SCORE_NORM_H
 
@@ -8,28 +7,29 @@
 
 struct score_norm {
     double distance;  /* to the nearest template */
-    double to_mean;   /* to the mean of the nearest templates that are alike: what the score is of */
-    double score;     /* cohort.h; 0 without a cohort */
-    double threshold; /* the largest `to_mean` that would be enough for `needed` */
+    double to_mean;   /* to the mean of the nearest consistent templates: the d of the formula */
+    double score;     /* 0 when not `scored` */
+    double threshold; /* the largest `to_mean` with which the score reaches the score threshold */
     bool scored;
 };
 
-struct score_norm_view { /* from where it is looked at: a probe and what it is compared with */
-    uint32_t metric;
-    double same; /* the recogniser's threshold: templates nearer than this to each other are alike */
+struct score_norm_probe { /* a probe, and what it is compared with; all borrowed */
+    uint32_t metric;      /* enum match_metric */
+    double same;          /* the recogniser's threshold: nearer embeddings are taken for one person's */
     struct template_set *people;
-    struct cohort *cohort; /* NULL: no score */
+    struct cohort *cohort; /* NULL: no scores */
     const float *probe;
-    struct normal around; /* of the probe's, by score_norm_look */
-    bool measured;
+    struct normal probe_side; /* the probe's distances to the cohort; set by score_norm_prepare() */
+    bool measured;            /* probe_side is valid */
 };
 
-/* A cohort's face nearer than this share of the threshold may be the same person. */
-#define LIKENESS_SAME 0.92
+/* A cohort face nearer than this share of the recogniser's threshold may show the same person and is left out. An
+ * empirical value. */
+#define SCORE_NORM_SAME 0.92
 
-/* Measures the probe; the view is then good for any number of people. */
-void score_norm_look(struct score_norm_view *v);
-/* Of the person of a hit. `needed`: the score that counts, for `threshold`. */
-struct score_norm score_norm_of(const struct score_norm_view *v, const struct hit *hit, double needed);
+/* Measures the probe against the cohort, once for any number of people. */
+void score_norm_prepare(struct score_norm_probe *v);
+/* Returns the score of the probe and the person of `hit`. `score_threshold`: for score_norm.threshold. */
+struct score_norm score_norm_person(const struct score_norm_probe *v, const struct hit *hit, double score_threshold);
 
 #endif

@@ -13,21 +13,21 @@
 #include <string.h>
 
 enum {
-    CODED_FROM = 256,      /* fewer are compared one by one */
-    REGRID_BELOW = 1 << 18 /* a gallery of that size knows what range its numbers have */
+    QUANTIZE_FROM = 256,    /* templates; fewer are compared one by one */
+    RETRAIN_BELOW = 1 << 18 /* templates; in a larger set the range does not change any more */
 };
 
 struct template_set {
     char *model;
     int dimension;
     size_t count, capacity;
-    int64_t *ids, last_id; /* last_id: the largest: what is above it is new, without a look at the others */
-    struct slot_index *owners;
-    struct embedding_store *rows;
-    struct quantizer *codes; /* NULL: none yet, or of no use for the metric */
-    size_t gridded;          /* templates that the codes' range was made for */
-    uint32_t metric;         /* that the codes are for */
-    float *unit;             /* one row, for the cosine */
+    int64_t *ids, last_id; /* last_id: the largest; a larger id is new without a search */
+    struct slot_index *slots;
+    struct embedding_store *embeddings;
+    struct quantizer *quantizer; /* NULL: too few templates, or not for this metric */
+    size_t trained_on;           /* templates that the quantizer's range was measured on */
+    uint32_t metric;             /* of the last search */
+    float *unit;                 /* scratch: one normalised embedding */
 };
 
 struct template_set *template_set_new(const char *model, int dimension, const char *folder, size_t memory_max)
@@ -36,17 +36,17 @@ struct template_set *template_set_new(const char *model, int dimension, const ch
 
     s->model = must(strdup(model));
     s->dimension = dimension;
-    s->owners = slot_index_new();
-    s->rows = embedding_store_new(dimension, folder, memory_max);
+    s->slots = slot_index_new();
+    s->embeddings = embedding_store_new(dimension, folder, memory_max);
     s->unit = must(malloc((size_t)dimension * sizeof(float)));
     return s;
 }
 
 void template_set_free(struct template_set *s)
 {
-    quantizer_free(s->codes);
-    embedding_store_free(s->rows);
-    slot_index_free(s->owners);
+    quantizer_free(s->quantizer);
+    embedding_store_free(s->embeddings);
+    slot_index_free(s->slots);
     free(s->ids);
     free(s->unit);
     free(s->model);
@@ -70,39 +70,40 @@ size_t template_set_count(const struct template_set *s)
 
 size_t template_set_people(const struct template_set *s)
 {
-    return slot_index_people(s->owners);
+    return slot_index_people(s->slots);
 }
 
 size_t template_set_memory(const struct template_set *s)
 {
-    return embedding_store_in_memory(s->rows) + slot_index_bytes(s->owners) + s->capacity * sizeof *s->ids +
-           (s->codes ? quantizer_bytes(s->codes) : 0);
+    return embedding_store_in_memory(s->embeddings) + slot_index_bytes(s->slots) + s->capacity * sizeof *s->ids +
+           (s->quantizer ? quantizer_bytes(s->quantizer) : 0);
 }
 
 const float *template_set_embedding(struct template_set *s, size_t slot)
 {
-    return embedding_store_get(s->rows, slot);
+    return embedding_store_get(s->embeddings, slot);
 }
 
 int64_t template_set_person(const struct template_set *s, size_t slot)
 {
-    return slot_index_of(s->owners, slot);
+    return slot_index_of(s->slots, slot);
 }
 
 size_t template_set_next_of(const struct template_set *s, size_t slot)
 {
-    return slot_index_next(s->owners, slot);
+    return slot_index_next(s->slots, slot);
 }
 
 size_t template_set_find(const struct template_set *s, int64_t person)
 {
-    return slot_index_find(s->owners, person);
+    return slot_index_find(s->slots, person);
 }
 
-/* --- codes --- */
+/* --- the quantizer --- */
 
-/* By the cosine only directions count, and for those |a - b|^2 = 2 (1 - cos). */
-static const float *coded_form(struct template_set *s, const float *e)
+/* Returns what the quantizer codes. The quantizer compares by L2; for unit vectors |a - b|^2 = 2 (1 - cos), so for the
+ * cosine distance embeddings are normalised. The result is `e` or scratch of the set. */
+static const float *template_set_normalize(struct template_set *s, const float *e)
 {
     float norm = 0;
 
@@ -116,55 +117,58 @@ static const float *coded_form(struct template_set *s, const float *e)
     return s->unit;
 }
 
-/* Three and a bit standard deviations: 4 bits are worth the most then (the error of a uniform quantiser of 16 steps
- * for a normal distribution is smallest at ±2.7; more costs little and leaves fewer outside). */
-static float range_of(struct template_set *s, float *centre)
+/* Returns 3.2 standard deviations of the numbers, and their mean in `centre`. A uniform quantizer of 16 steps has the
+ * smallest mean squared error for a normal distribution at about 2.7 standard deviations (J. Max, "Quantizing for
+ * minimum distortion", 1960); a little more costs little and clips fewer numbers. */
+static float template_set_measure_range(struct template_set *s, float *centre)
 {
     enum { SAMPLE = 4096 };
     const size_t step = s->count / SAMPLE + 1, n = (s->count + step - 1) / step;
     double sum = 0;
 
     for (size_t i = 0; i < s->count; i += step) {
-        const float *e = coded_form(s, embedding_store_get(s->rows, i));
+        const float *e = template_set_normalize(s, embedding_store_get(s->embeddings, i));
 
         for (int d = 0; d < s->dimension; d++)
             centre[d] += e[d] / (float)n;
     }
     for (size_t i = 0; i < s->count; i += step)
-        sum += (double)embedding_squared(coded_form(s, embedding_store_get(s->rows, i)), centre, s->dimension);
+        sum += (double)embedding_squared(template_set_normalize(s, embedding_store_get(s->embeddings, i)), centre,
+                                         s->dimension);
     return sum > 0 ? 3.2f * (float)sqrt(sum / (double)n / s->dimension) : 1;
 }
 
-static void encode_all(struct template_set *s)
+static void template_set_quantize(struct template_set *s)
 {
-    float *centre = must(calloc((size_t)s->dimension + 1, sizeof(float))), range = range_of(s, centre);
+    float *centre = must(calloc((size_t)s->dimension + 1, sizeof(float))),
+          range = template_set_measure_range(s, centre);
 
-    quantizer_free(s->codes);
-    s->codes = quantizer_new(s->dimension, centre, range);
+    quantizer_free(s->quantizer);
+    s->quantizer = quantizer_new(s->dimension, centre, range);
     free(centre);
-    s->gridded = s->count;
+    s->trained_on = s->count;
     for (size_t i = 0; i < s->count; i++)
-        quantizer_add(s->codes, coded_form(s, embedding_store_get(s->rows, i)));
+        quantizer_add(s->quantizer, template_set_normalize(s, embedding_store_get(s->embeddings, i)));
 }
 
-/* Codes are made at the first search, which knows the metric, and made anew while a growing gallery still teaches what
- * range its numbers have. */
-static void refresh_codes(struct template_set *s, uint32_t metric)
+/* The quantizer is made by the first search, which knows the metric, and again each time the set has quadrupled, up to
+ * RETRAIN_BELOW. */
+static void template_set_update_quantizer(struct template_set *s, uint32_t metric)
 {
     bool other = s->metric != metric;
 
     s->metric = metric;
-    if (metric == METRIC_CHI_SQUARE || s->count < CODED_FROM) {
-        quantizer_free(s->codes);
-        s->codes = NULL;
-    } else if (!s->codes || other || (s->count > 4 * s->gridded && s->gridded < REGRID_BELOW)) {
-        encode_all(s);
+    if (metric == METRIC_CHI_SQUARE || s->count < QUANTIZE_FROM) {
+        quantizer_free(s->quantizer);
+        s->quantizer = NULL;
+    } else if (!s->quantizer || other || (s->count > 4 * s->trained_on && s->trained_on < RETRAIN_BELOW)) {
+        template_set_quantize(s);
     }
 }
 
 /* --- changes --- */
 
-static size_t find_id(const struct template_set *s, int64_t id)
+static size_t template_set_slot_of_id(const struct template_set *s, int64_t id)
 {
     for (size_t i = 0; i < s->count; i++)
         if (s->ids[i] == id)
@@ -174,15 +178,15 @@ static size_t find_id(const struct template_set *s, int64_t id)
 
 int64_t template_set_owner_of_id(const struct template_set *s, int64_t id)
 {
-    size_t i = id <= s->last_id ? find_id(s, id) : SIZE_MAX;
+    size_t i = id <= s->last_id ? template_set_slot_of_id(s, id) : SIZE_MAX;
 
-    return i == SIZE_MAX ? 0 : slot_index_of(s->owners, i);
+    return i == SIZE_MAX ? 0 : slot_index_of(s->slots, i);
 }
 
 bool template_set_add(struct template_set *s, int64_t id, int64_t person, const float *embedding)
 {
-    /* Ids mostly grow; one that another node took earlier and committed later comes below. */
-    if (id <= s->last_id && find_id(s, id) != SIZE_MAX)
+    /* Ids mostly grow; another node may commit a smaller one later. */
+    if (id <= s->last_id && template_set_slot_of_id(s, id) != SIZE_MAX)
         return false;
     if (id > s->last_id)
         s->last_id = id;
@@ -191,38 +195,38 @@ bool template_set_add(struct template_set *s, int64_t id, int64_t person, const 
         s->ids = must(realloc(s->ids, s->capacity * sizeof *s->ids));
     }
     s->ids[s->count] = id;
-    slot_index_add(s->owners, person);
-    embedding_store_add(s->rows, embedding);
-    if (s->codes)
-        quantizer_add(s->codes, coded_form(s, embedding));
+    slot_index_add(s->slots, person);
+    embedding_store_add(s->embeddings, embedding);
+    if (s->quantizer)
+        quantizer_add(s->quantizer, template_set_normalize(s, embedding));
     s->count++;
     return true;
 }
 
-static void remove_slot(struct template_set *s, size_t i)
+static void template_set_remove_slot(struct template_set *s, size_t i)
 {
     size_t last = --s->count;
 
     s->ids[i] = s->ids[last];
-    slot_index_take_last(s->owners, i);
+    slot_index_move_last(s->slots, i);
     if (i != last) {
         float *copy = must(malloc((size_t)s->dimension * sizeof(float)));
 
-        memcpy(copy, embedding_store_get(s->rows, last), (size_t)s->dimension * sizeof(float));
-        embedding_store_set(s->rows, i, copy);
+        memcpy(copy, embedding_store_get(s->embeddings, last), (size_t)s->dimension * sizeof(float));
+        embedding_store_set(s->embeddings, i, copy);
         free(copy);
     }
-    embedding_store_drop_last(s->rows);
-    if (s->codes)
-        quantizer_take_last(s->codes, i);
+    embedding_store_drop_last(s->embeddings);
+    if (s->quantizer)
+        quantizer_move_last(s->quantizer, i);
 }
 
 bool template_set_remove(struct template_set *s, int64_t id)
 {
-    size_t i = find_id(s, id);
+    size_t i = template_set_slot_of_id(s, id);
 
     if (i != SIZE_MAX)
-        remove_slot(s, i);
+        template_set_remove_slot(s, i);
     return i != SIZE_MAX;
 }
 
@@ -230,8 +234,8 @@ void template_set_remove_person(struct template_set *s, int64_t person)
 {
     size_t i;
 
-    while ((i = slot_index_find(s->owners, person)) != SIZE_MAX)
-        remove_slot(s, i);
+    while ((i = slot_index_find(s->slots, person)) != SIZE_MAX)
+        template_set_remove_slot(s, i);
 }
 
 /* --- the search --- */
@@ -243,12 +247,13 @@ void template_set_search(struct template_set *s, uint32_t metric, const float *c
     float *room = must(malloc(((size_t)count * dimension + 1) * sizeof(float)));
     const float **forms = must(malloc(((size_t)count + 1) * sizeof *forms));
 
-    refresh_codes(s, metric);
+    template_set_update_quantizer(s, metric);
     for (int i = 0; i < count; i++)
-        forms[i] = memcpy(room + (size_t)i * dimension, coded_form(s, probes[i]), dimension * sizeof(float));
-    search_nearest(&(struct search_among){.rows = s->rows,
-                                          .codes = s->codes,
-                                          .owners = s->owners,
+        forms[i] =
+            memcpy(room + (size_t)i * dimension, template_set_normalize(s, probes[i]), dimension * sizeof(float));
+    search_nearest(&(struct search_space){.embeddings = s->embeddings,
+                                          .quantizer = s->quantizer,
+                                          .slots = s->slots,
                                           .count = s->count,
                                           .dimension = s->dimension,
                                           .metric = metric},

@@ -1,4 +1,4 @@
-/* Faces nobody knows, the newest of them: which of them are the same stranger. One thread. */
+/* Unknown people: the newest unknown faces, grouped by person. One thread at a time. */
 #ifndef KITH_CORE_MATCH_UNKNOWN_PEOPLE_H
 #define KITH_CORE_MATCH_UNKNOWN_PEOPLE_H
 
@@ -7,15 +7,18 @@
 struct template_set;
 struct unknown_people;
 
+/* Keeps at most `max` faces with embeddings of `dimension` floats. `metric`: enum match_metric. */
 struct unknown_people *unknown_people_new(const char *model, uint32_t metric, int dimension, int max);
-void unknown_people_free(struct unknown_people *s);
+void unknown_people_free(struct unknown_people *s); /* NULL is fine */
 
-/* Remembers a face; beyond the maximum the oldest is forgotten. `stranger`: whose it is, or 0: the nearest one's within
- * `threshold`, or a new one's, called by the face. Returns whose. A face that is there already stays whose it is. */
-int64_t unknown_people_meet(struct unknown_people *s, double threshold, int64_t face, int64_t unknown_person,
-                            const float *embedding);
+/* Keeps a face, and drops the oldest one beyond the maximum. A face older than all that are kept is not kept. Returns
+ * the unknown person of the face: the one it has already, else `unknown_person` if it is not 0, else the nearest one
+ * within `threshold` (a distance), else a new one with the face's id. */
+int64_t unknown_people_assign(struct unknown_people *s, double threshold, int64_t face, int64_t unknown_person,
+                              const float *embedding);
 void unknown_people_forget(struct unknown_people *s, int64_t face);
 
-struct template_set *unknown_people_shelf(struct unknown_people *s); /* “person”: the stranger */
+/* The faces as templates; hit.person is the unknown person. Borrowed. */
+struct template_set *unknown_people_templates(struct unknown_people *s);
 
 #endif

@@ -1,11 +1,12 @@
-/* The gallery's search beside a plain one and FAISS's flat index, one thread each, as JSON for run.py.
+/* Compares template_set_search() with a plain loop and with FAISS's flat index, one thread each; JSON for run.py.
  *
  *   bench_gallery TEMPLATES PROBES FOLDER
  *
- * People are random points in 128 dimensions, three templates each; half of the probes are further views of them,
- * half are strangers'. Distances are those of face embeddings: about 0.4 between two of a person, 0.8 between people.
- * `flat`: all dimensions alike, the hardest there is for a search that leaves out; `faces`: they fall off as those of
- * real embeddings do. The answers of all three are compared: every difference is an error.
+ * People are random points in 128 dimensions, three templates each; half of the probes are further embeddings of
+ * them, half are of other people. Distances are those of face embeddings: about 0.4 between two of a person, 0.8
+ * between people.
+ * `flat`: all dimensions have the same variance, the worst case for pruning; `faces`: the variance falls as that of real
+ * embeddings. The results of all three are compared; every difference is an error.
  */
 extern "C" {
 #include "core/match/template_set.h"
@@ -38,7 +39,7 @@ double now_ms()
     return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) / 1e6;
 }
 
-double resident_mb() // without pages of files, which the kernel takes back when it likes
+double resident_mb() // without pages of files, which the kernel can drop at any time
 {
     std::ifstream status("/proc/self/status");
     std::string line;
@@ -110,7 +111,7 @@ double median(std::vector<double> v)
     return v[v.size() / 2];
 }
 
-// A template is its own person here: so all three answer the same question.
+// Every template is a person of its own, so that all three give the same result.
 answers search_ours(struct template_set *s, const samples &x, size_t batch, double *ms)
 {
     const size_t probes = x.probes.size() / DIMENSION;
@@ -163,7 +164,7 @@ answers search_faiss(const faiss::IndexFlatL2 &index, const samples &x, size_t b
     return out;
 }
 
-// What a compiler makes of the plain loop, for this processor.
+// The plain loop, vectorised by the compiler for this CPU.
 __attribute__((target_clones("avx2", "default"), optimize("O3", "fast-math"))) float square(const float *a,
                                                                                             const float *b)
 {
@@ -224,7 +225,7 @@ void run(bool flat, size_t count, size_t probes, const char *folder, const char 
 
     for (size_t i = 0; i < count; i++)
         template_set_add(s, static_cast<int64_t>(i) + 1, static_cast<int64_t>(i) + 1, &x.templates[i * DIMENSION]);
-    search_ours(s, {{}, {x.probes.begin(), x.probes.begin() + DIMENSION}}, 1, &one); // the first makes the codes
+    search_ours(s, {{}, {x.probes.begin(), x.probes.begin() + DIMENSION}}, 1, &one); // makes the quantizer
     load = now_ms() - begun;
     const double memory = resident_mb() - before;
     const answers ours = search_ours(s, x, 1, &one), batched = search_ours(s, x, BATCH, &many);

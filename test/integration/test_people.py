@@ -187,7 +187,7 @@ def test_an_answer_says_why(kith):
     kith.finished(number)
     assert 'explain' not in kith.image(number)['faces'][0]
     why = kith.get(f'/v1/images/{number}?explain=1').json['faces'][0]['explain']
-    assert why['rule'] in ('careful', 'fixed') and why['people'] == 1 and why['distance'] <= why['threshold']
+    assert why['rule'] in ('fallback_threshold', 'fixed') and why['people'] == 1 and why['distance'] <= why['threshold']
     assert 'Red' in why['why']
     assert kith.get(f'/v1/images/{number}?explain=2').status == 400
 
@@ -214,7 +214,7 @@ def test_names_follow_the_rate_once_enough_strangers_are_known(make, tmp_path):
         assert kith.post(f'/v1/people/{person}/photos', data, content_type='image/png').status == 201
     number, = kith.submit(tmp_path / 'person0.png')
     kith.finished(number)
-    assert kith.get(f'/v1/images/{number}?explain=1').json['faces'][0]['explain']['rule'] == 'careful'
+    assert kith.get(f'/v1/images/{number}?explain=1').json['faces'][0]['explain']['rule'] == 'fallback_threshold'
     numbers = kith.submit(*[patches(tmp_path, f'stranger{n}.png', n) for n in range(300)])
     assert all(kith.finished(n)['verdict'] == 'unknown' for n in numbers)
     until(lambda: kith.metric('kith_gallery_calibrated') == 1, 'the calibration')

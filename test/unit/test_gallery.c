@@ -1,4 +1,4 @@
-/* The search among templates: exact, whatever is added and removed meanwhile, by every kind of instructions. */
+/* The search for the nearest people: exact after any additions and removals, at every level of vector instructions. */
 #include "core/match/index.h"
 #include "core/match/search/distance.h"
 #include "core/match/search/quantizer.h"
@@ -32,7 +32,7 @@ static int nearest(struct gallery_index *g, const char *model, const float *prob
     return found;
 }
 
-static void test_nearest_person_first_each_once(void **state)
+static void test_search_returns_each_person_once_nearest_first(void **state)
 {
     struct gallery_index *g = gallery_index_new(NULL, 0);
     struct hit c[5] = {{0}};
@@ -41,7 +41,7 @@ static void test_nearest_person_first_each_once(void **state)
     (void)state;
     add(g, 1, 10, "m", 3, 4);  /* 5 */
     add(g, 2, 20, "m", 1, 0);  /* 1 */
-    add(g, 3, 10, "m", 0, 2);  /* 2: person 10 is nearer by this one */
+    add(g, 3, 10, "m", 0, 2);  /* 2: the nearest template of person 10 */
     add(g, 4, 30, "m", 6, 8);  /* 10 */
     add(g, 5, 20, "m", 9, 12); /* 15 */
     assert_int_equal(nearest(g, "m", probe, 2, c, 5), 3);
@@ -67,7 +67,7 @@ static void test_models_are_never_compared(void **state)
     gallery_index_free(g);
 }
 
-static void test_what_is_no_number_is_not_taken(void **state)
+static void test_embeddings_with_nan_are_ignored(void **state)
 {
     struct gallery_index *g = gallery_index_new(NULL, 0);
 
@@ -75,13 +75,13 @@ static void test_what_is_no_number_is_not_taken(void **state)
     add(g, 1, 10, "m", NAN, 0);
     add(g, 2, 10, "m", INFINITY, 0);
     assert_int_equal(gallery_index_size(g), 0);
-    add(g, 3, 10, "m", 0, 0); /* zero is a place like others, but no direction */
+    add(g, 3, 10, "m", 0, 0); /* zero is usable for L2, but not for the cosine */
     assert_int_equal(gallery_index_size(g), 1);
     assert_false(embedding_is_sane(KITH_METRIC_COSINE, (float[2]){0, 0}, 2));
     gallery_index_free(g);
 }
 
-static void test_a_template_that_comes_late_is_taken_and_one_that_is_there_is_not(void **state)
+static void test_a_smaller_id_is_added_later_and_an_existing_id_is_ignored(void **state)
 {
     struct gallery_index *g = gallery_index_new(NULL, 0);
     struct hit c[5] = {{0}};
@@ -98,7 +98,7 @@ static void test_a_template_that_comes_late_is_taken_and_one_that_is_there_is_no
     gallery_index_free(g);
 }
 
-static void test_removed_ones_are_not_found(void **state)
+static void test_removed_templates_are_not_found(void **state)
 {
     struct gallery_index *g = gallery_index_new(NULL, 0);
     struct hit c[5] = {{0}};
@@ -107,23 +107,23 @@ static void test_removed_ones_are_not_found(void **state)
     (void)state;
     for (int i = 1; i <= 100; i++)
         add(g, i, i % 10 + 1, "m", (float)i, 0);
-    gallery_index_remove_person(g, 2); /* template 1, the nearest, is person 2's */
+    gallery_index_remove_person(g, 2); /* person 2 has template 1, the nearest */
     assert_int_equal(gallery_index_size(g), 90);
     nearest(g, "m", probe, 2, c, 5);
     assert_int_equal(c[0].person, 3);
     gallery_index_remove_template(g, 2);
     nearest(g, "m", probe, 2, c, 5);
     assert_int_equal(c[0].person, 4);
-    add(g, 50, 77, "m", 0, 0); /* an id seen before: not taken twice */
+    add(g, 50, 77, "m", 0, 0); /* the id exists: it is ignored */
     assert_int_equal(gallery_index_size(g), 89);
     gallery_index_free(g);
 }
 
-/* --- against a comparison with everybody --- */
+/* --- against an exhaustive comparison --- */
 
 enum { MOST = 3000, DIMENSION = 44, ALL_PEOPLE = 200, K = 5 };
 
-static struct world { /* what should be on the shelf */
+static struct world { /* what the template set must hold */
     float rows[MOST][DIMENSION];
     int64_t persons[MOST], ids[MOST];
     int count;
@@ -144,7 +144,8 @@ static void world_add(struct template_set *s, bool positive)
     float *row = world.rows[world.count];
 
     for (int d = 0; d < DIMENSION; d++)
-        row[d] = positive ? fabsf(noise()) : noise() + (rand() % 500 == 0 ? 40 : 0); /* now and then one outside */
+        row[d] = positive ? fabsf(noise())
+                          : noise() + (rand() % 500 == 0 ? 40 : 0); /* some numbers are outside the quantizer's range */
     world.persons[world.count] = rand() % ALL_PEOPLE + 1;
     world.ids[world.count] = ++world.next_id;
     assert_true(template_set_add(s, world.next_id, world.persons[world.count], row));
@@ -174,15 +175,15 @@ static void check_one(struct template_set *s, uint32_t metric, const float *prob
     assert_int_equal(found, people < K ? people : K);
     assert_int_equal(template_set_people(s), people);
     for (int k = 0; k < found; k++) {
-        int nearer = 0, as_near = 0;
+        int nearer = 0, equal = 0;
 
         assert_true(hits[k].distance == best[hits[k].person]);
         assert_int_equal(template_set_person(s, hits[k].slot), hits[k].person);
         for (int p = 1; p <= ALL_PEOPLE; p++) {
             nearer += best[p] < hits[k].distance;
-            as_near += best[p] == hits[k].distance;
+            equal += best[p] == hits[k].distance;
         }
-        assert_in_range(k, nearer, nearer + as_near - 1);
+        assert_in_range(k, nearer, nearer + equal - 1);
         for (int j = 0; j < k; j++)
             assert_int_not_equal(hits[j].person, hits[k].person);
     }
@@ -197,7 +198,7 @@ static void check_all(struct template_set *s, uint32_t metric)
     int found[PROBES];
 
     for (int i = 0; i < PROBES; i++) {
-        for (int d = 0; d < DIMENSION; d++) /* some anywhere, some where a template is */
+        for (int d = 0; d < DIMENSION; d++) /* some at random, some near a template */
             probes[i][d] = metric == KITH_METRIC_CHI_SQUARE ? fabsf(noise()) : noise();
         if (i % 2 && world.count)
             memcpy(probes[i], world.rows[rand() % world.count], sizeof probes[i]);
@@ -240,7 +241,7 @@ static void live(struct template_set *s, uint32_t metric)
     assert_int_equal(template_set_count(s), 0);
 }
 
-static void test_finds_what_a_comparison_with_everybody_finds(void **state)
+static void test_search_equals_an_exhaustive_comparison(void **state)
 {
     static const uint32_t metrics[] = {KITH_METRIC_L2, KITH_METRIC_COSINE, KITH_METRIC_CHI_SQUARE};
 
@@ -253,27 +254,26 @@ static void test_finds_what_a_comparison_with_everybody_finds(void **state)
     }
 }
 
-static void test_embeddings_that_lie_in_a_file_are_found_as_well(void **state)
+static void test_search_reads_embeddings_from_the_file(void **state)
 {
     struct template_set *s = template_set_new("m", DIMENSION, "/tmp", 1),
                         *refused = template_set_new("m", DIMENSION, "/nowhere", 1);
 
     (void)state;
     live(s, KITH_METRIC_L2);
-    live(refused, KITH_METRIC_L2); /* it cannot be written: they stay in memory */
+    live(refused, KITH_METRIC_L2); /* the file cannot be written: rows stay in memory */
     assert_true(template_set_memory(refused) > 0);
     template_set_free(s);
     template_set_free(refused);
 }
 
-/* Nothing is said to be farther than it is, and what is inside the range hardly nearer: else everybody were compared.
- */
-static void test_codes_tell_how_near_at_least(void **state)
+/* The bound never exceeds the distance, and inside the range it is close to it: a loose bound would prune nothing. */
+static void test_quantizer_gives_a_tight_lower_bound(void **state)
 {
     enum { TEMPLATES = 1000 };
     static float rows[TEMPLATES][DIMENSION];
     float centre[DIMENSION] = {0}, probe[DIMENSION], about[SCAN_BLOCK];
-    struct quantizer *c = quantizer_new(DIMENSION, centre, 1.6f); /* numbers of noise() are hardly ever larger */
+    struct quantizer *c = quantizer_new(DIMENSION, centre, 1.6f); /* numbers of noise() are rarely larger */
     int close = 0;
 
     (void)state;
@@ -283,7 +283,7 @@ static void test_codes_tell_how_near_at_least(void **state)
             rows[i][d] = noise() + (i % 50 == 1 && d == 0 ? 9 : 0);
         quantizer_add(c, rows[i]);
     }
-    quantizer_take_last(c, 51); /* one outside the range gives way to one inside */
+    quantizer_move_last(c, 51); /* a template inside the range replaces one outside */
     memcpy(rows[51], rows[TEMPLATES - 1], sizeof rows[51]);
     for (int i = 0; i < TEMPLATES - 1; i++) {
         struct quantizer_probe coded;
@@ -291,21 +291,21 @@ static void test_codes_tell_how_near_at_least(void **state)
         size_t block = (size_t)i / SCAN_BLOCK;
 
         for (int d = 0; d < DIMENSION; d++)
-            probe[d] = i % 2 ? noise() : rows[i][d] + noise() / 9; /* of strangers; of the same */
+            probe[d] = i % 2 ? noise() : rows[i][d] + noise() / 9; /* another person's; the same person's */
         truth = sqrtf(embedding_squared(probe, rows[i], DIMENSION));
         quantizer_prepare(c, probe, &coded);
-        assert_true(quantizer_near(c, &coded, block, truth, about) >> (i % SCAN_BLOCK) & 1);
-        least = quantizer_at_least(c, &coded, (size_t)i, about[i % SCAN_BLOCK]);
+        assert_true(quantizer_candidates(c, &coded, block, truth, about) >> (i % SCAN_BLOCK) & 1);
+        least = quantizer_lower_bound(c, &coded, (size_t)i, about[i % SCAN_BLOCK]);
         assert_true(least <= truth);
         close += i % 2 && least > 0.98f * truth;
         assert_true(i != 51 || least > 0.98f * truth);
-        quantizer_done(&coded);
+        quantizer_probe_free(&coded);
     }
     assert_in_range(close, TEMPLATES / 2 * 80 / 100, TEMPLATES / 2);
     quantizer_free(c);
 }
 
-/* Codes lie in pieces: with that many dimensions there are three. */
+/* With this many dimensions the codes take three pieces of memory. */
 static void test_a_gallery_of_several_pieces(void **state)
 {
     enum { MANY = 9000, LONG = 1024 };
@@ -326,7 +326,7 @@ static void test_a_gallery_of_several_pieces(void **state)
         const float *probes = probe;
         int found, nearer = 0;
 
-        for (int d = 0; d < LONG; d++) /* between two of them */
+        for (int d = 0; d < LONG; d++) /* between two templates */
             probe[d] = 0.7f * rows[i * LONG + d] + 0.3f * rows[(MANY - 1 - i) * LONG + d];
         template_set_search(s, KITH_METRIC_L2, &probes, 1, &list, &found, K);
         assert_int_equal(found, K);
@@ -341,7 +341,7 @@ static void test_a_gallery_of_several_pieces(void **state)
     free(rows);
 }
 
-static void test_a_rotation_keeps_distances_and_shares_them_out(void **state)
+static void test_rotation_keeps_distances_and_spreads_variance(void **state)
 {
     static const int dimensions[] = {1, 2, 3, 44, 128, 300};
 
@@ -359,7 +359,7 @@ static void test_a_rotation_keeps_distances_and_shares_them_out(void **state)
         rotate(b, dimensions[n]);
         assert_true(fabsf(embedding_squared(a, b, dimensions[n]) - before) <= 1e-5f * before);
         memset(a, 0, sizeof a);
-        a[0] = 1; /* all in one: afterwards a little in each */
+        a[0] = 1; /* all variance in one dimension: the rotation must spread it */
         rotate(a, dimensions[n]);
         for (int d = 0; d < dimensions[n]; d++)
             largest = fmaxf(largest, fabsf(a[d]));
@@ -367,11 +367,11 @@ static void test_a_rotation_keeps_distances_and_shares_them_out(void **state)
     }
 }
 
-static void test_owners_keep_who_has_what(void **state)
+static void test_slot_index_equals_a_plain_list(void **state)
 {
     enum { SLOTS = 400, PERSONS = 37 };
     struct slot_index *o = slot_index_new();
-    int64_t whose[SLOTS];
+    int64_t person_of[SLOTS];
     size_t count = 0;
 
     (void)state;
@@ -382,21 +382,21 @@ static void test_owners_keep_who_has_what(void **state)
 
         if (count < SLOTS && (count == 0 || rand() % 5 < 3)) {
             slot_index_add(o, person);
-            whose[count++] = person;
+            person_of[count++] = person;
         } else {
             size_t to = (size_t)rand() % count;
 
-            slot_index_take_last(o, to);
-            whose[to] = whose[--count];
+            slot_index_move_last(o, to);
+            person_of[to] = person_of[--count];
         }
         for (size_t i = 0; i < count; i++) {
-            there += whose[i] == person;
-            assert_int_equal(slot_index_of(o, i), whose[i]);
+            there += person_of[i] == person;
+            assert_int_equal(slot_index_of(o, i), person_of[i]);
         }
         first = slot_index_find(o, person);
         if (first != SIZE_MAX)
             for (size_t slot = first; circle == 0 || slot != first; slot = slot_index_next(o, slot)) {
-                assert_int_equal(whose[slot], person);
+                assert_int_equal(person_of[slot], person);
                 circle++;
             }
         assert_int_equal(circle, there);
@@ -428,17 +428,17 @@ static void test_similarity_is_half_at_the_threshold(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nearest_person_first_each_once),
+        cmocka_unit_test(test_search_returns_each_person_once_nearest_first),
         cmocka_unit_test(test_models_are_never_compared),
-        cmocka_unit_test(test_what_is_no_number_is_not_taken),
-        cmocka_unit_test(test_a_template_that_comes_late_is_taken_and_one_that_is_there_is_not),
-        cmocka_unit_test(test_removed_ones_are_not_found),
-        cmocka_unit_test(test_finds_what_a_comparison_with_everybody_finds),
-        cmocka_unit_test(test_embeddings_that_lie_in_a_file_are_found_as_well),
-        cmocka_unit_test(test_codes_tell_how_near_at_least),
+        cmocka_unit_test(test_embeddings_with_nan_are_ignored),
+        cmocka_unit_test(test_a_smaller_id_is_added_later_and_an_existing_id_is_ignored),
+        cmocka_unit_test(test_removed_templates_are_not_found),
+        cmocka_unit_test(test_search_equals_an_exhaustive_comparison),
+        cmocka_unit_test(test_search_reads_embeddings_from_the_file),
+        cmocka_unit_test(test_quantizer_gives_a_tight_lower_bound),
         cmocka_unit_test(test_a_gallery_of_several_pieces),
-        cmocka_unit_test(test_a_rotation_keeps_distances_and_shares_them_out),
-        cmocka_unit_test(test_owners_keep_who_has_what),
+        cmocka_unit_test(test_rotation_keeps_distances_and_spreads_variance),
+        cmocka_unit_test(test_slot_index_equals_a_plain_list),
         cmocka_unit_test(test_distances),
         cmocka_unit_test(test_similarity_is_half_at_the_threshold),
     };

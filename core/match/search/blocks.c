@@ -21,13 +21,13 @@ void blocks_free(struct blocks *b)
     free(b->pieces);
 }
 
-static void add_piece(struct blocks *b)
+static void blocks_add_piece(struct blocks *b)
 {
     size_t bytes = 2 * (blocks_half(b) << b->shift), rounded = (bytes + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
     uint8_t *piece = must(aligned_alloc(LARGE_PAGE, rounded));
 
     if (b->piece_count > 0)
-        (void)madvise(piece, rounded, MADV_HUGEPAGE); /* not every kernel has them */
+        (void)madvise(piece, rounded, MADV_HUGEPAGE); /* a hint; not every kernel has huge pages */
     b->pieces = must(realloc(b->pieces, (b->piece_count + 1) * sizeof *b->pieces));
     b->pieces[b->piece_count++] = piece;
 }
@@ -35,7 +35,7 @@ static void add_piece(struct blocks *b)
 void blocks_add(struct blocks *b)
 {
     if (b->count == b->piece_count << b->shift)
-        add_piece(b);
+        blocks_add_piece(b);
     memset(blocks_upper(b, b->count), 0, blocks_half(b));
     memset(blocks_lower(b, b->count), 0, blocks_half(b));
     b->count++;

@@ -178,6 +178,6 @@ bool embedding_is_sane(uint32_t metric, const float *e, int dimension)
     double sum = 0;
 
     for (int i = 0; i < dimension; i++)
-        sum += (double)e[i] * (double)e[i]; /* one that is not finite makes the sum so */
+        sum += (double)e[i] * (double)e[i]; /* a NaN or an infinity makes the sum not finite */
     return dimension > 0 && isfinite(sum) && (metric != METRIC_COSINE || sum > 0);
 }

@@ -1,11 +1,12 @@
-/* Embeddings: their distances, by this CPU's widest instructions. Pure functions; any thread. */
+/* Distances between embeddings, with the widest vector instructions of the CPU. Pure functions; any thread. */
 #ifndef KITH_CORE_MATCH_SEARCH_DISTANCE_H
 #define KITH_CORE_MATCH_SEARCH_DISTANCE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The distance of two embeddings; `metric` is one of enum match_metric. L2: sqrt(sum (a-b)^2); cosine: 1 - a·b /
+/* The distance of two embeddings of `dimension` floats; `metric` is one of enum match_metric. L2: sqrt(sum (a-b)^2);
+ * cosine: 1 - a·b /
  * (|a| |b|), 1 when one of them is zero; chi-square: sum 2 (a-b)^2 / (a+b) over the parts where a+b > 0 (OpenCV's
  * HISTCMP_CHISQR_ALT). */
 double embedding_distance(uint32_t metric, const float *a, const float *b, int dimension);
@@ -13,11 +14,11 @@ double embedding_distance(uint32_t metric, const float *a, const float *b, int d
 /* sum (a-b)^2 */
 float embedding_squared(const float *a, const float *b, int dimension);
 
-/* A distance on a scale that is the same for every recogniser: 1 / (1 + exp(8 (d / t - 1))); 0.5 at the threshold t,
- * 0.9997 at 0, 0.018 at 1.5 t. */
+/* Maps a distance to a similarity in 0 to 1, the same scale for every recogniser: 1 / (1 + exp(8 (d / t - 1))); 0.5 at
+ * the threshold t, 0.9997 at 0, 0.018 at 1.5 t. */
 double similarity_of(double distance, double threshold);
 
-/* Whether it can be compared at all: numbers all of them, and by its direction only if it has one. */
+/* Whether an embedding can be compared: all numbers are finite, and, for the cosine, it is not zero. */
 bool embedding_is_sane(uint32_t metric, const float *e, int dimension);
 
 #endif

@@ -10,16 +10,16 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CHUNK = 1024 }; /* rows that go to the file together */
+enum { CHUNK = 1024 }; /* rows that are written to the file together */
 
 struct embedding_store {
     int floats, fd; /* fd -1: no file */
     const char *folder;
     size_t count, memory_max, resident; /* resident: bytes in memory */
-    float **chunks;                     /* NULL: in the file */
+    float **chunks;                     /* of CHUNK rows each; NULL: in the file */
     size_t chunk_count, chunk_capacity, next_out;
     bool refused; /* the file cannot be written */
-    float *row;   /* what was read last */
+    float *row;   /* scratch: the row that was read last */
 };
 
 struct embedding_store *embedding_store_new(int floats, const char *folder, size_t memory_max)
@@ -45,14 +45,14 @@ void embedding_store_free(struct embedding_store *r)
     free(r);
 }
 
-static size_t row_bytes(const struct embedding_store *r)
+static size_t embedding_store_row_bytes(const struct embedding_store *r)
 {
     return (size_t)r->floats * sizeof(float);
 }
 
-static size_t chunk_bytes(const struct embedding_store *r)
+static size_t embedding_store_chunk_bytes(const struct embedding_store *r)
 {
-    return CHUNK * row_bytes(r);
+    return CHUNK * embedding_store_row_bytes(r);
 }
 
 static int write_all(int fd, const void *data, size_t len, off_t at)
@@ -69,15 +69,17 @@ static int write_all(int fd, const void *data, size_t len, off_t at)
     return 0;
 }
 
-/* The oldest full chunk that is still in memory goes to the file. */
-static void move_out(struct embedding_store *r)
+/* Writes the oldest full chunk that is still in memory to the file. */
+static void embedding_store_spill(struct embedding_store *r)
 {
     size_t c = r->next_out;
     int status = 0;
 
     if (r->fd < 0)
         r->fd = open(r->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    status = r->fd < 0 ? -errno : write_all(r->fd, r->chunks[c], chunk_bytes(r), (off_t)(c * chunk_bytes(r)));
+    status = r->fd < 0 ? -errno
+                       : write_all(r->fd, r->chunks[c], embedding_store_chunk_bytes(r),
+                                   (off_t)(c * embedding_store_chunk_bytes(r)));
     if (status < 0) {
         log_event(LOG_WARN, "embeddings stay in memory", LOG_STR("folder", r->folder),
                   LOG_STR("reason", strerror(-status)));
@@ -86,7 +88,7 @@ static void move_out(struct embedding_store *r)
     }
     free(r->chunks[c]);
     r->chunks[c] = NULL;
-    r->resident -= chunk_bytes(r);
+    r->resident -= embedding_store_chunk_bytes(r);
     r->next_out++;
 }
 
@@ -97,11 +99,11 @@ void embedding_store_add(struct embedding_store *r, const float *row)
             r->chunk_capacity = r->chunk_capacity ? r->chunk_capacity * 2 : 16;
             r->chunks = must(realloc(r->chunks, r->chunk_capacity * sizeof(float *)));
         }
-        /* Small galleries do not pay for a whole chunk: what was never touched takes no memory. */
-        r->chunks[r->chunk_count++] = must(malloc(chunk_bytes(r)));
-        r->resident += chunk_bytes(r);
+        /* Untouched pages of a chunk take no memory. */
+        r->chunks[r->chunk_count++] = must(malloc(embedding_store_chunk_bytes(r)));
+        r->resident += embedding_store_chunk_bytes(r);
         while (r->folder && !r->refused && r->resident > r->memory_max && r->next_out + 1 < r->chunk_count)
-            move_out(r);
+            embedding_store_spill(r);
     }
     embedding_store_set(r, r->count++, row);
 }
@@ -111,9 +113,9 @@ void embedding_store_set(struct embedding_store *r, size_t i, const float *row)
     float *chunk = r->chunks[i / CHUNK];
 
     if (chunk)
-        memcpy(chunk + i % CHUNK * (size_t)r->floats, row, row_bytes(r));
-    else if (write_all(r->fd, row, row_bytes(r), (off_t)(i * row_bytes(r))) < 0)
-        abort(); /* these blocks are the file's already: the medium is broken */
+        memcpy(chunk + i % CHUNK * (size_t)r->floats, row, embedding_store_row_bytes(r));
+    else if (write_all(r->fd, row, embedding_store_row_bytes(r), (off_t)(i * embedding_store_row_bytes(r))) < 0)
+        abort(); /* the blocks are allocated: only a broken medium fails */
 }
 
 void embedding_store_drop_last(struct embedding_store *r)
@@ -122,7 +124,7 @@ void embedding_store_drop_last(struct embedding_store *r)
 
     if (r->count % CHUNK)
         return;
-    r->resident -= r->chunks[c] ? chunk_bytes(r) : 0;
+    r->resident -= r->chunks[c] ? embedding_store_chunk_bytes(r) : 0;
     free(r->chunks[c]);
     r->chunk_count--;
     if (r->next_out > r->chunk_count)
@@ -136,8 +138,9 @@ const float *embedding_store_get(struct embedding_store *r, size_t i)
 
     if (chunk)
         return chunk + i % CHUNK * (size_t)r->floats;
-    while (done < row_bytes(r)) {
-        ssize_t n = pread(r->fd, (char *)r->row + done, row_bytes(r) - done, (off_t)(i * row_bytes(r) + done));
+    while (done < embedding_store_row_bytes(r)) {
+        ssize_t n = pread(r->fd, (char *)r->row + done, embedding_store_row_bytes(r) - done,
+                          (off_t)(i * embedding_store_row_bytes(r) + done));
 
         if (n < 0 && errno == EINTR)
             continue;

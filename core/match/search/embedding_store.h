@@ -1,7 +1,7 @@
-/* The full embeddings behind a search: rows of floats, the oldest in a file when they are too many for memory.
+/* The full embeddings: rows of floats, the oldest in a file when they exceed the memory limit. One thread at a time.
  *
- * Only the few rows that a search cannot decide by their codes are read. The file has no name (it is gone with the
- * process) and lies in the data folder; where it cannot be written the rows stay in memory. One thread.
+ * A search reads only the few rows that the quantizer's lower bound does not prune. The file is an unnamed temporary
+ * file in `folder` (O_TMPFILE), so it ends with the process. If it cannot be written, the rows stay in memory.
  */
 #ifndef KITH_CORE_MATCH_SEARCH_EMBEDDING_STORE_H
 #define KITH_CORE_MATCH_SEARCH_EMBEDDING_STORE_H
@@ -10,15 +10,15 @@
 
 struct embedding_store;
 
-/* Rows of `floats` numbers. `folder`: NULL, all stay in memory. */
+/* Rows of `floats` numbers. `folder`: borrowed; NULL: all rows stay in memory. `memory_max`: bytes. */
 struct embedding_store *embedding_store_new(int floats, const char *folder, size_t memory_max);
 void embedding_store_free(struct embedding_store *r);
 
 void embedding_store_add(struct embedding_store *r, const float *row);
 void embedding_store_set(struct embedding_store *r, size_t i, const float *row);
 void embedding_store_drop_last(struct embedding_store *r);
-/* Row `i`; valid until the next call. Never fails: a row that cannot be read again ends the program, for what is left
- * would name the wrong people. */
+/* Returns row `i`, valid until the next call. A read error aborts the process: without the row, searches would name the
+ * wrong people. */
 const float *embedding_store_get(struct embedding_store *r, size_t i);
 size_t embedding_store_in_memory(const struct embedding_store *r); /* bytes */
 

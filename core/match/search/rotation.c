@@ -5,7 +5,7 @@
 
 enum { ROUNDS = 3 };
 
-/* Of n numbers, a power of two; keeps their length. */
+/* The normalised Walsh-Hadamard transform of n numbers, n a power of two. */
 static void hadamard(float *x, int n)
 {
     const float shrink = 1 / sqrtf((float)n);
@@ -22,7 +22,7 @@ static void hadamard(float *x, int n)
         x[i] *= shrink;
 }
 
-/* The same signs always: an xorshift of fixed seed. */
+/* Flips signs by a xorshift generator (Marsaglia 2003) of a fixed seed, the same in every call. */
 static void flip(float *x, int n, uint32_t *state)
 {
     for (int i = 0; i < n; i++) {
@@ -46,6 +46,6 @@ void rotate(float *x, int dimension)
         if (power == dimension)
             continue;
         flip(x, dimension, &state);
-        hadamard(x + dimension - power, power); /* the rest, with as many of the others as make a power of two */
+        hadamard(x + dimension - power, power); /* the last `power` numbers; overlaps the first transform */
     }
 }

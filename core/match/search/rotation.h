@@ -1,14 +1,14 @@
-/* A rotation after which all dimensions count alike.
+/* A fixed random rotation, after which all dimensions have about the same variance. Pure function; any thread.
  *
- * Real embeddings lie mostly in a few dimensions. Steps that are alike for all of them (codes.h) would be too coarse
- * for some and too fine for the rest; turned by a matrix that has nothing to do with them, every dimension gets its
- * share of every other. Signs are flipped and Walsh-Hadamard transforms applied, three times (Ailon and Chazelle 2006;
- * as fast as n log n); lengths and distances stay what they are. Pure functions; any thread.
+ * Most of the variance of real embeddings is in a few dimensions. Equal steps for all dimensions (quantizer.h) would be
+ * too large for some and too small for others. A random rotation spreads the variance evenly. It is made of three
+ * rounds of random sign flips and Walsh-Hadamard transforms (Ailon and Chazelle, "Approximate nearest neighbors and the
+ * fast Johnson-Lindenstrauss transform", STOC 2006), in O(n log n). Lengths and distances do not change.
  */
 #ifndef KITH_CORE_MATCH_SEARCH_ROTATION_H
 #define KITH_CORE_MATCH_SEARCH_ROTATION_H
 
-/* `x` in place. */
+/* Rotates `x`, `dimension` floats, in place. */
 void rotate(float *x, int dimension);
 
 #endif

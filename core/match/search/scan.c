@@ -30,7 +30,7 @@ static int32_t row_plain(const uint8_t *row, size_t bytes, const int8_t *probe)
 #ifdef __x86_64__
 #include <immintrin.h>
 
-enum { AHEAD = 4096 }; /* bytes: the processor does not look beyond a page by itself */
+enum { AHEAD = 4096 }; /* bytes; the hardware prefetcher stops at the end of a page */
 
 /* 8 templates × 8 dimensions, summed in pairs. */
 __attribute__((target("avx2"))) static __m256i pairs_avx2(__m256i codes, __m256i first, __m256i second)

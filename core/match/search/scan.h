@@ -1,8 +1,8 @@
-/* The innermost loop of the search: 16 templates' 4-bit codes against a probe.
+/* The innermost loop of the search: dot products of a probe and the 4-bit codes of 16 templates. Any thread.
  *
- * Codes lie in blocks of 16 templates, so that one instruction works on all of them: for every 8 dimensions 64 bytes,
- * 4 for each template; the low halves of those bytes are dimensions 0 to 3, the high halves 4 to 7. A probe is 8-bit
- * numbers, dimensions in their order, padded with zeros to a multiple of 8.
+ * A block holds 16 templates, so that one instruction works on all of them. It has 64 bytes for every 8 dimensions, 4
+ * for each template; the low halves of those bytes are dimensions 0 to 3, the high halves 4 to 7. A probe has 8-bit
+ * numbers, in the order of the dimensions, padded with zeros to a multiple of 8.
  */
 #ifndef KITH_CORE_MATCH_SEARCH_SCAN_H
 #define KITH_CORE_MATCH_SEARCH_SCAN_H
@@ -17,12 +17,12 @@
 
 enum { SCAN_BLOCK = 16 };
 
-/* Measures a block's 16 templates: out[i] = norms[i] - factor × sum(code × probe). Returns which of them may be near:
- * bit i is set when out[i] <= limit. `groups`: dimensions / 8. */
+/* Sets out[i] = norms[i] - factor × sum(code × probe) for the 16 templates of a block. Returns a mask: bit i is set
+ * when out[i] <= limit. `groups`: dimensions / 8. */
 typedef uint32_t (*scan_fn)(const uint8_t *block, const int8_t *probe, size_t groups, const float norms[SCAN_BLOCK],
                             float factor, float limit, float out[SCAN_BLOCK]);
 
-/* Which are at most `limit`: bit i is set when values[i] is. */
+/* Returns a mask: bit i is set when values[i] <= limit. */
 static inline uint32_t scan_below(const float values[SCAN_BLOCK], float limit)
 {
     uint32_t below = 0;
@@ -37,11 +37,11 @@ static inline uint32_t scan_below(const float values[SCAN_BLOCK], float limit)
     return below;
 }
 
-/* The closer look, at one template's row of half bytes: the sum of code × probe. The low half of byte i is dimension i,
+/* Returns sum(code × probe) of one template's row of half bytes. The low half of byte i is dimension i,
  * the high half dimension bytes + i. */
 typedef int32_t (*scan_row_fn)(const uint8_t *row, size_t bytes, const int8_t *probe);
 
-/* The fastest at that level of instructions, which the CPU must have. All levels give the same bits. */
+/* The fastest kernel for a level of instructions, which the CPU must have. All levels give the same bits. */
 scan_fn scan_for(enum cpu_level level);
 scan_row_fn scan_row_for(enum cpu_level level);
 

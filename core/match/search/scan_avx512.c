@@ -8,7 +8,7 @@
 #endif
 
 #ifdef AVX512
-enum { AHEAD = 4096 }; /* bytes: the processor does not prefetch beyond a page by itself */
+enum { AHEAD = 4096 }; /* bytes; the hardware prefetcher stops at the end of a page */
 
 AVX512 uint32_t scan_avx512(const uint8_t *block, const int8_t *probe, size_t groups, const float norms[SCAN_BLOCK],
                             float factor, float limit, float out[SCAN_BLOCK])

@@ -12,66 +12,67 @@
 #include <stdlib.h>
 
 enum {
-    FIRST = 1024, /* blocks whose likely people are compared before all others */
-    TILE = 512,   /* blocks that several probes look at while they are in the cache */
-    AHEAD = 8     /* blocks that are scanned before those that seem near are looked at */
+    FIRST = 1024, /* blocks that are scanned first, best candidates first */
+    TILE = 512,   /* blocks that all probes scan while they are in the cache */
+    AHEAD = 8     /* blocks that are scanned before their candidates are refined */
 };
 
 struct search {
     const float *probe;
     struct quantizer_probe coded;
     struct nearest found;
-    float reach; /* in the codes' space: who is farther is not among them */
+    float reach; /* L2 distance in the quantizer's space; templates beyond it are pruned */
 };
 
-/* By the cosine only directions count, and for those |a - b|^2 = 2 (1 - cos). */
-static void compare(const struct search_among *a, struct search *q, size_t slot)
+/* Compares the full embeddings, and updates `reach`. For unit vectors |a - b|^2 = 2 (1 - cos): the quantizer compares
+ * normalised embeddings by L2. */
+static void search_compare(const struct search_space *a, struct search *q, size_t slot)
 {
     double reach;
 
-    nearest_keep(&q->found, slot_index_of(a->owners, slot), slot,
-                 embedding_distance(a->metric, q->probe, embedding_store_get(a->rows, slot), a->dimension));
+    nearest_keep(&q->found, slot_index_of(a->slots, slot), slot,
+                 embedding_distance(a->metric, q->probe, embedding_store_get(a->embeddings, slot), a->dimension));
     reach = nearest_reach(&q->found);
     q->reach = (float)(a->metric == METRIC_COSINE ? sqrt(2 * fmax(reach, 0)) : reach) * 1.000001f;
 }
 
-/* Those of `n` blocks whose bits are set: what the closer look needs is on its way while others are scanned. */
-static void look_closer(const struct search_among *a, struct search *q, size_t from, size_t n, uint32_t *near,
-                        const float *about)
+/* Compares the candidates of `n` blocks whose lower bound by the whole code is within reach. */
+static void search_refine(const struct search_space *a, struct search *q, size_t from, size_t n, uint32_t *candidates,
+                          const float *scores)
 {
     for (size_t b = 0; b < n; b++)
-        for (; near[b]; near[b] &= near[b] - 1) {
-            size_t k = b * SCAN_BLOCK + (size_t)__builtin_ctz(near[b]), i = from * SCAN_BLOCK + k;
+        for (; candidates[b]; candidates[b] &= candidates[b] - 1) {
+            size_t k = b * SCAN_BLOCK + (size_t)__builtin_ctz(candidates[b]), i = from * SCAN_BLOCK + k;
 
-            if (i < a->count && quantizer_at_least(a->codes, &q->coded, i, about[k]) <= q->reach)
-                compare(a, q, i);
+            if (i < a->count && quantizer_lower_bound(a->quantizer, &q->coded, i, scores[k]) <= q->reach)
+                search_compare(a, q, i);
         }
 }
 
-static void fetch(const struct search_among *a, size_t block, uint32_t near)
+static void search_prefetch(const struct search_space *a, size_t block, uint32_t candidates)
 {
-    for (; near; near &= near - 1)
-        quantizer_fetch(a->codes, block * SCAN_BLOCK + (size_t)__builtin_ctz(near));
+    for (; candidates; candidates &= candidates - 1)
+        quantizer_prefetch(a->quantizer, block * SCAN_BLOCK + (size_t)__builtin_ctz(candidates));
 }
 
-static void search_blocks(const struct search_among *a, struct search *q, size_t from, size_t to)
+static void search_blocks(const struct search_space *a, struct search *q, size_t from, size_t to)
 {
-    float about[AHEAD * SCAN_BLOCK];
-    uint32_t near[AHEAD];
+    float scores[AHEAD * SCAN_BLOCK];
+    uint32_t candidates[AHEAD];
 
     for (; from < to; from += AHEAD) {
         size_t n = to - from < AHEAD ? to - from : AHEAD;
 
         for (size_t b = 0; b < n; b++) {
-            near[b] = quantizer_near(a->codes, &q->coded, from + b, q->reach, about + b * SCAN_BLOCK);
-            fetch(a, from + b, near[b]);
+            candidates[b] = quantizer_candidates(a->quantizer, &q->coded, from + b, q->reach, scores + b * SCAN_BLOCK);
+            search_prefetch(a, from + b, candidates[b]);
         }
-        look_closer(a, q, from, n, near, about);
+        search_refine(a, q, from, n, candidates, scores);
     }
 }
 
-/* Compares those of the first blocks who seem the nearest. */
-static void compare_likely(const struct search_among *a, struct search *q, const float *values, size_t blocks)
+/* Compares the LIKELY templates with the smallest scores of the first blocks. */
+static void search_compare_likely(const struct search_space *a, struct search *q, const float *values, size_t blocks)
 {
     enum { LIKELY = 8 };
     size_t slots[LIKELY];
@@ -85,7 +86,7 @@ static void compare_likely(const struct search_among *a, struct search *q, const
             int at;
 
             if (kept == LIKELY && values[i] >= values[slots[LIKELY - 1]])
-                continue; /* others of its block were nearer */
+                continue; /* the mask was made before others of the block were kept */
             at = kept < LIKELY ? kept++ : LIKELY - 1;
             for (; at > 0 && values[slots[at - 1]] > values[i]; at--)
                 slots[at] = slots[at - 1];
@@ -94,30 +95,30 @@ static void compare_likely(const struct search_among *a, struct search *q, const
     }
     for (int i = 0; i < kept; i++)
         if (slots[i] < a->count)
-            compare(a, q, slots[i]);
+            search_compare(a, q, slots[i]);
 }
 
-/* The first blocks: the likely first, so that who is farther than they are is left out from the beginning, and not only
- * once the search has come across them. `values` has room for them all. */
-static void search_first(const struct search_among *a, struct search *q, size_t blocks, float *values)
+/* Searches the first blocks, the best candidates first: a small `reach` from the start prunes more. `values` is scratch
+ * for SCAN_BLOCK floats a block. */
+static void search_first(const struct search_space *a, struct search *q, size_t blocks, float *values)
 {
     for (size_t b = 0; b < blocks; b++)
-        quantizer_near(a->codes, &q->coded, b, INFINITY, values + b * SCAN_BLOCK);
-    compare_likely(a, q, values, blocks);
+        quantizer_candidates(a->quantizer, &q->coded, b, INFINITY, values + b * SCAN_BLOCK);
+    search_compare_likely(a, q, values, blocks);
     for (size_t from = 0; from < blocks; from += AHEAD) {
         size_t n = blocks - from < AHEAD ? blocks - from : AHEAD;
-        uint32_t near[AHEAD];
+        uint32_t candidates[AHEAD];
 
         for (size_t b = 0; b < n; b++) {
-            near[b] =
-                scan_below(values + (from + b) * SCAN_BLOCK, quantizer_limit(a->codes, &q->coded, from + b, q->reach));
-            fetch(a, from + b, near[b]);
+            candidates[b] = scan_below(values + (from + b) * SCAN_BLOCK,
+                                       quantizer_limit(a->quantizer, &q->coded, from + b, q->reach));
+            search_prefetch(a, from + b, candidates[b]);
         }
-        look_closer(a, q, from, n, near, values + from * SCAN_BLOCK);
+        search_refine(a, q, from, n, candidates, values + from * SCAN_BLOCK);
     }
 }
 
-static void search_codes(const struct search_among *a, struct search *list, int count)
+static void search_codes(const struct search_space *a, struct search *list, int count)
 {
     size_t blocks = (a->count + SCAN_BLOCK - 1) / SCAN_BLOCK, first = blocks < FIRST ? blocks : FIRST;
     float *values = must(malloc(first * SCAN_BLOCK * sizeof *values));
@@ -130,26 +131,26 @@ static void search_codes(const struct search_among *a, struct search *list, int 
     free(values);
 }
 
-static void search_all(const struct search_among *a, struct search *q)
+static void search_all(const struct search_space *a, struct search *q)
 {
     for (size_t slot = 0; slot < a->count; slot++)
-        compare(a, q, slot);
+        search_compare(a, q, slot);
 }
 
-void search_nearest(const struct search_among *a, const float *const *probes, const float *const *forms, int count,
+void search_nearest(const struct search_space *a, const float *const *probes, const float *const *forms, int count,
                     struct hit *const *hits, int *found, int max)
 {
     struct search *list = must(calloc((size_t)count + 1, sizeof *list));
 
     for (int i = 0; i < count; i++)
         list[i] = (struct search){.probe = probes[i], .found = {.hits = hits[i], .max = max}, .reach = INFINITY};
-    for (int i = 0; a->codes && i < count; i++)
-        quantizer_prepare(a->codes, forms[i], &list[i].coded);
-    if (a->codes)
+    for (int i = 0; a->quantizer && i < count; i++)
+        quantizer_prepare(a->quantizer, forms[i], &list[i].coded);
+    if (a->quantizer)
         search_codes(a, list, count);
     for (int i = 0; i < count; i++) {
-        if (a->codes)
-            quantizer_done(&list[i].coded);
+        if (a->quantizer)
+            quantizer_probe_free(&list[i].coded);
         else
             search_all(a, &list[i]);
         found[i] = list[i].found.count;

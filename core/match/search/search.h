@@ -1,8 +1,7 @@
-/* The exact search for the nearest people among templates.
+/* The exact search for the nearest people among the templates of a set. One thread at a time.
  *
- * Codes tell of each template how near it is at least (codes.h): who is farther than the nearest people found so far is
- * left out. Only the few that are left are compared by their embeddings, which may have to be read from a file. One
- * thread.
+ * The quantizer gives a lower bound of the distance of each template. It prunes templates that cannot be in the top k.
+ * Only the few that remain are compared by their full embeddings, which may have to be read from a file.
  */
 #ifndef KITH_CORE_MATCH_SEARCH_SEARCH_H
 #define KITH_CORE_MATCH_SEARCH_SEARCH_H
@@ -13,17 +12,17 @@ struct quantizer;
 struct slot_index;
 struct embedding_store;
 
-struct search_among { /* the templates; borrowed */
-    struct embedding_store *rows;
-    struct quantizer *codes; /* NULL: every template is compared */
-    struct slot_index *owners;
+struct search_space { /* the templates that are searched; borrowed */
+    struct embedding_store *embeddings;
+    struct quantizer *quantizer; /* NULL: every template is compared by its embedding */
+    struct slot_index *slots;
     size_t count;
     int dimension;
     uint32_t metric;
 };
 
-/* As template_set_search(). `forms`: the probes as the codes were made from, or NULL without codes. */
-void search_nearest(const struct search_among *a, const float *const *probes, const float *const *forms, int count,
+/* As template_set_search(). `forms`: the probes in the form that the quantizer codes; not read without a quantizer. */
+void search_nearest(const struct search_space *a, const float *const *probes, const float *const *forms, int count,
                     struct hit *const *hits, int *found, int max);
 
 #endif

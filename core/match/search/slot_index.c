@@ -9,7 +9,7 @@
 
 struct slot_index {
     int64_t *persons;
-    uint32_t *next; /* circles */
+    uint32_t *next; /* of each slot: the next one of the same person */
     size_t count, capacity;
     uint32_t *table; /* open addressing: a slot of the person, or FREE; at most half full */
     size_t table_size, people;
@@ -48,16 +48,16 @@ size_t slot_index_bytes(const struct slot_index *o)
     return o->capacity * (sizeof *o->persons + sizeof *o->next) + o->table_size * sizeof *o->table;
 }
 
-/* Fibonacci hashing: ids that follow one another land far apart. */
-static size_t home_of(const struct slot_index *o, int64_t person)
+/* Fibonacci hashing: consecutive ids are spread over the table (Knuth, TAOCP 3, 6.4). */
+static size_t slot_index_hash(const struct slot_index *o, int64_t person)
 {
     return (size_t)(((uint64_t)person * 0x9e3779b97f4a7c15u) >> 20) & (o->table_size - 1);
 }
 
-/* The entry of that person, or the free one where it would be. */
-static size_t entry_of(const struct slot_index *o, int64_t person)
+/* The entry of the person, or the free entry for them. */
+static size_t slot_index_entry(const struct slot_index *o, int64_t person)
 {
-    size_t e = home_of(o, person);
+    size_t e = slot_index_hash(o, person);
 
     while (o->table[e] != FREE && o->persons[o->table[e]] != person)
         e = (e + 1) & (o->table_size - 1);
@@ -66,12 +66,12 @@ static size_t entry_of(const struct slot_index *o, int64_t person)
 
 size_t slot_index_find(const struct slot_index *o, int64_t person)
 {
-    uint32_t slot = o->table_size ? o->table[entry_of(o, person)] : FREE;
+    uint32_t slot = o->table_size ? o->table[slot_index_entry(o, person)] : FREE;
 
     return slot == FREE ? SIZE_MAX : slot;
 }
 
-static void grow_table(struct slot_index *o)
+static void slot_index_grow(struct slot_index *o)
 {
     uint32_t *before = o->table;
     size_t size = o->table_size;
@@ -81,7 +81,7 @@ static void grow_table(struct slot_index *o)
     memset(o->table, 0xff, o->table_size * sizeof *o->table);
     for (size_t i = 0; i < size; i++)
         if (before[i] != FREE)
-            o->table[entry_of(o, o->persons[before[i]])] = before[i];
+            o->table[slot_index_entry(o, o->persons[before[i]])] = before[i];
     free(before);
 }
 
@@ -90,16 +90,16 @@ void slot_index_add(struct slot_index *o, int64_t person)
     uint32_t slot = (uint32_t)o->count, *entry;
 
     if (o->count >= FREE)
-        abort(); /* four thousand million templates: on one node they do not fit anyway */
+        abort(); /* 2^32 templates do not fit into the memory of a node */
     if (o->count == o->capacity) {
         o->capacity += o->capacity / 4 + 64;
         o->persons = must(realloc(o->persons, o->capacity * sizeof *o->persons));
         o->next = must(realloc(o->next, o->capacity * sizeof *o->next));
     }
     if (o->people * 2 >= o->table_size)
-        grow_table(o);
+        slot_index_grow(o);
     o->persons[o->count++] = person;
-    entry = &o->table[entry_of(o, person)];
+    entry = &o->table[slot_index_entry(o, person)];
     if (*entry == FREE) {
         o->people++;
         o->next[slot] = slot;
@@ -110,7 +110,7 @@ void slot_index_add(struct slot_index *o, int64_t person)
     }
 }
 
-static uint32_t before(const struct slot_index *o, uint32_t slot)
+static uint32_t slot_index_previous(const struct slot_index *o, uint32_t slot)
 {
     uint32_t at = slot;
 
@@ -119,8 +119,8 @@ static uint32_t before(const struct slot_index *o, uint32_t slot)
     return at;
 }
 
-/* Those that came after it and were pushed on close the gap. */
-static void free_entry(struct slot_index *o, size_t e)
+/* Frees an entry, and inserts the entries behind it again, so that no probe sequence is broken. */
+static void slot_index_free_entry(struct slot_index *o, size_t e)
 {
     size_t mask = o->table_size - 1;
 
@@ -129,36 +129,36 @@ static void free_entry(struct slot_index *o, size_t e)
         uint32_t slot = o->table[i];
 
         o->table[i] = FREE;
-        o->table[entry_of(o, o->persons[slot])] = slot;
+        o->table[slot_index_entry(o, o->persons[slot])] = slot;
     }
 }
 
-static void leave_circle(struct slot_index *o, uint32_t slot)
+static void slot_index_unlink(struct slot_index *o, uint32_t slot)
 {
-    size_t e = entry_of(o, o->persons[slot]);
+    size_t e = slot_index_entry(o, o->persons[slot]);
 
     if (o->next[slot] == slot) {
-        free_entry(o, e);
+        slot_index_free_entry(o, e);
         o->people--;
         return;
     }
     o->table[e] = o->next[slot];
-    o->next[before(o, slot)] = o->next[slot];
+    o->next[slot_index_previous(o, slot)] = o->next[slot];
 }
 
-void slot_index_take_last(struct slot_index *o, size_t to)
+void slot_index_move_last(struct slot_index *o, size_t to)
 {
     uint32_t slot = (uint32_t)to, last = (uint32_t)o->count - 1;
 
-    leave_circle(o, slot);
+    slot_index_unlink(o, slot);
     if (slot != last) {
-        size_t e = entry_of(o, o->persons[last]);
+        size_t e = slot_index_entry(o, o->persons[last]);
 
         o->next[slot] = o->next[last] == last ? slot : o->next[last];
         if (o->next[last] != last)
-            o->next[before(o, last)] = slot;
+            o->next[slot_index_previous(o, last)] = slot;
         o->persons[slot] = o->persons[last];
-        o->table[e] = slot; /* whichever it was: it is of that person */
+        o->table[e] = slot; /* any slot of the person will do */
     }
     o->count--;
 }
