@@ -106,6 +106,12 @@ static int misbehave(struct instance *me, const uint8_t *pixel, struct kith_resu
     case 0xfdfdfd: /* says the image is to blame */
         snprintf(error, size, "do not like it");
         return KITH_BAD_IMAGE;
+    case 0xfbfbfb: /* a reason that is not UTF-8 */
+        snprintf(error, size, "caf\xc3");
+        return KITH_BAD_IMAGE;
+    case 0xfafafa: /* a reason that its buffer cuts within a character */
+        snprintf(error, size, "%*s\u00e9", (int)size - 2, "");
+        return KITH_BAD_IMAGE;
     case 0xfcfcfc: /* ends the process */
         _exit(3);
     }
