@@ -5,7 +5,7 @@
 
 enum { SIDE = 64, SIDE_LEAST = 8 };
 
-/* 0 at `none`, 1 at `all`, along a line between. */
+/* Linear from 0 at `none` to 1 at `all`, clamped. */
 static double ramp(double value, double none, double all)
 {
     double r = (value - none) / (all - none);
@@ -71,7 +71,8 @@ static struct point mean(const float *landmarks, int first, int count)
     return m;
 }
 
-/* dlib's five: two corners of each eye, then below the nose. iBUG's 68: eyes 36 and 42, six points each; nose 33. */
+/* From landmarks. dlib's 5: two corners of each eye, base of the nose. iBUG's 68: eyes from 36 and 42, six points each;
+ * nose 33. */
 static double pose(const struct kith_face *f)
 {
     const int all = f->landmark_count == 68;
@@ -88,7 +89,7 @@ static double pose(const struct kith_face *f)
     apart = hypot(dx, dy);
     if (!(apart > 0))
         return 0;
-    /* Along the line of the eyes, so that a tilted head is not a turned one. */
+    /* Offset along the line of the eyes: in-plane rotation does not count. */
     return ramp(fabs((nose.x - (left.x + right.x) / 2) * dx + (nose.y - (left.y + right.y) / 2) * dy) / (apart * apart),
                 0.6, 0.15);
 }
