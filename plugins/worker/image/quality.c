@@ -37,7 +37,7 @@ static void variances(const float *grey, uint32_t w, uint32_t h, double *of_valu
     *of_laplacian = squares_l / n_l - (sum_l / n_l) * (sum_l / n_l);
 }
 
-static void look_at(const struct pixels *p, const struct kith_face *f, double factors[FLAWS])
+static void measure_pixels(const struct pixels *p, const struct kith_face *f, double factors[FLAWS])
 {
     float grey[SIDE * SIDE] = {0};
     struct pixels face;
@@ -60,7 +60,7 @@ struct point {
     double x, y;
 };
 
-static struct point mean(const float *landmarks, int first, int count)
+static struct point mean_point(const float *landmarks, int first, int count)
 {
     struct point m = {0};
 
@@ -73,7 +73,7 @@ static struct point mean(const float *landmarks, int first, int count)
 
 /* From landmarks. dlib's 5: two corners of each eye, base of the nose. iBUG's 68: eyes from 36 and 42, six points each;
  * nose 33. */
-static double pose(const struct kith_face *f)
+static double pose_factor(const struct kith_face *f)
 {
     const int all = f->landmark_count == 68;
     struct point left, right, nose;
@@ -81,9 +81,9 @@ static double pose(const struct kith_face *f)
 
     if (f->landmark_count != 5 && !all)
         return 1;
-    left = mean(f->landmarks, all ? 36 : 0, all ? 6 : 2);
-    right = mean(f->landmarks, all ? 42 : 2, all ? 6 : 2);
-    nose = mean(f->landmarks, all ? 33 : 4, 1);
+    left = mean_point(f->landmarks, all ? 36 : 0, all ? 6 : 2);
+    right = mean_point(f->landmarks, all ? 42 : 2, all ? 6 : 2);
+    nose = mean_point(f->landmarks, all ? 33 : 4, 1);
     dx = right.x - left.x;
     dy = right.y - left.y;
     apart = hypot(dx, dy);
@@ -101,8 +101,8 @@ float quality_of(const struct pixels *p, const struct kith_face *f, enum quality
     factors[FLAW_DETECTOR] = ramp((double)f->quality, 0, 1);
     if (p->rgb && f->width > 0 && f->height > 0) {
         factors[FLAW_SIZE] = ramp(log((double)f->width), log(24), log(100));
-        factors[FLAW_POSE] = pose(f);
-        look_at(p, f, factors);
+        factors[FLAW_POSE] = pose_factor(f);
+        measure_pixels(p, f, factors);
     }
     *flaw = FLAW_SIZE;
     for (int i = 0; i < FLAWS; i++) {
