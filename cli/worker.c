@@ -18,6 +18,6 @@ int cli_worker(void)
     /* What a library of the parent has opened without close-on-exec (connections to a database, to a bus) is not ours:
      * a plug-in could speak through it, and its peer would never see it end. */
     close_range(WORKER_FD + 1, ~0U, 0);
-    code = serve_run(WORKER_FD);
+    code = worker_main(WORKER_FD);
     _exit(code); /* no destructors of other people's libraries */
 }

@@ -19,6 +19,7 @@ MAY = {
     'core/store/': ['core/base/', 'core/image/', 'core/match/', 'core/actor/'],
     'plugins/host/': ['core/base/', 'core/image/', 'core/match/', 'core/actor/', 'core/store/', 'plugins/recognizer.h',
                       'plugins/worker/worker_main.h'],
+    'plugins/common/': ['plugins/recognizer.h'],
     'plugins/worker/': ['core/base/', 'core/image/', 'plugins/recognizer.h', 'plugins/host/loader.h',
                         'plugins/host/protocol.h'],
     'actors/api/': CORE + ['actors/messages.h', 'actors/access/auth.h', 'plugins/host/protocol.h'],

@@ -1,5 +1,5 @@
-// The chip of a face: turned upright, the face at its place, 150×150: the pixels of dlib's extract_image_chip, to the
-// last bit, in a third of the time. Any thread.
+// Aligns a face: computes dlib's similarity transform from its landmarks and samples a chip of 150×150 pixels, the same
+// to the last bit as dlib's extract_image_chip in a third of the time (plugins/common/chip.h). Any thread.
 #ifndef KITH_PLUGINS_DLIB_CHIP_H
 #define KITH_PLUGINS_DLIB_CHIP_H
 
@@ -9,6 +9,6 @@
 
 namespace dlib_recognizer
 {
-picture chip_of(const picture &from, const dlib::full_object_detection &face);
+rgb_image extract_chip(const rgb_image &from, const dlib::full_object_detection &face);
 } // namespace dlib_recognizer
 #endif

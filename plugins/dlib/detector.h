@@ -1,9 +1,9 @@
-// Finds faces: dlib's frontal HOG detector, its CNN, or the CNN too where HOG sees nobody or only small faces
-// (KITH_DETECTOR).
+// Detects faces with dlib's frontal HOG detector, with its CNN, or with HOG and then the CNN where HOG finds no face or
+// only small ones (KITH_DETECTOR=hog, cnn or hard). One thread at a time.
 //
-// HOG sees faces of 80 pixels and more. It looks at grey pixels, at the size at which the smallest face asked for has
-// 80 of them: a picture is made smaller where faces may be larger, and twice as large, once, when nobody was found and
-// smaller ones are asked for. Grey costs 0.1 of its margin (measured: 0.11 on press photos), which is given back.
+// HOG detects faces of at least 80 pixels. The image is converted to grey and scaled so that the smallest requested
+// face has 80 pixels: down when that face is larger; up by two, once, when it is smaller and the first pass found none.
+// The conversion to grey lowers the score by 0.1 (measured: 0.11 on press photos), which is added back.
 #ifndef KITH_PLUGINS_DLIB_DETECTOR_H
 #define KITH_PLUGINS_DLIB_DETECTOR_H
 
@@ -14,24 +14,24 @@
 
 namespace dlib_recognizer
 {
-enum class eyes { HOG, CNN, HARD };
+enum class detector_kind { HOG, CNN, HOG_THEN_CNN };
 
 class detector
 {
   public:
-    // `folder` of the model files: only the CNN has one. Throws std::runtime_error.
-    detector(eyes way, const std::string &folder);
+    // `folder` holds the model file of the CNN; HOG has none. Throws std::runtime_error.
+    detector(detector_kind kind, const std::string &folder);
     ~detector();
 
-    // Faces at least `least` pixels wide, in no order.
-    std::vector<found> find(const picture &pixels, double least);
+    // Faces at least `min_width` pixels wide, in no order.
+    std::vector<detection> find(const rgb_image &image, double min_width);
 
   private:
-    struct plain;
-    struct cnn;
+    struct hog_detector;
+    struct cnn_detector;
 
-    std::unique_ptr<plain> quick;
-    std::unique_ptr<cnn> deep;
+    std::unique_ptr<hog_detector> hog;
+    std::unique_ptr<cnn_detector> cnn;
 };
 } // namespace dlib_recognizer
 #endif

@@ -1,10 +1,11 @@
-// The dlib recogniser: frontal HOG detector, alignment by five landmarks, ResNet embedding of 128 numbers, L2.
+// The dlib recogniser: HOG or CNN detector, alignment by five landmarks, ResNet embedding of 128 floats compared by L2
+// distance.
 //
-// The network is dlib's dnn_face_recognition_ex (public domain example), trained for a threshold of 0.6.
+// The network is that of dlib's example dnn_face_recognition_ex (public domain), trained for a threshold of 0.6.
 //
 //   detector.h (boxes) ─▶ landmarks.h (five points) ─▶ chip.h (150×150) ─▶ embedder.h (embeddings) ─▶ network.h
+#include "plugins/common/cpu.h"
 #include "plugins/dlib/chip.h"
-#include "plugins/dlib/cpu.h"
 #include "plugins/dlib/detector.h"
 #include "plugins/dlib/embedder.h"
 #include "plugins/dlib/landmarks.h"
@@ -26,23 +27,23 @@ namespace
 {
 using namespace dlib_recognizer;
 
-constexpr unsigned FACE_SIDE = 100; // of a chip's 150 pixels: more of a picture are thrown away
+constexpr unsigned FACE_SIDE = 100; // pixels of a face within a chip of 150: more resolution is not used
 
 struct instance {
-    std::unique_ptr<detector> see;
+    std::unique_ptr<detector> faces_detector;
     std::unique_ptr<embedder> net;
-    landmarks points_of;
+    landmarks shape_predictor;
     double min_face = 40;
-    picture pixels;
-    // What the last call returned.
+    rgb_image pixels;
+    // The result of the last call.
     std::vector<kith_face> faces;
     std::vector<embedding> embeddings;
-    std::vector<std::vector<float>> points;
+    std::vector<std::vector<float>> landmark_points;
 };
 
-void say(char *error, size_t size, const std::string &words)
+void set_error(char *error, size_t size, const std::string &text)
 {
-    std::snprintf(error, size, "%s", words.c_str());
+    std::snprintf(error, size, "%s", text.c_str());
 }
 
 const char *setting(const kith_settings *settings, const char *name, const char *otherwise)
@@ -53,9 +54,9 @@ const char *setting(const kith_settings *settings, const char *name, const char 
     return otherwise;
 }
 
-eyes eyes_of(const std::string &name)
+detector_kind parse_detector(const std::string &name)
 {
-    return name == "cnn" ? eyes::CNN : name == "hard" ? eyes::HARD : eyes::HOG;
+    return name == "cnn" ? detector_kind::CNN : name == "hard" ? detector_kind::HOG_THEN_CNN : detector_kind::HOG;
 }
 
 void *open_instance(const kith_settings *settings, char *error, size_t error_size)
@@ -68,20 +69,20 @@ void *open_instance(const kith_settings *settings, char *error, size_t error_siz
         cpu::limit(setting(settings, "instructions", "auto"));
         options.mirror = std::strcmp(setting(settings, "flip_augment", "on"), "on") == 0;
         options.reference = std::strcmp(setting(settings, "inference", "onednn"), "dlib") == 0;
-        load(me->points_of, folder + "/shape_predictor_5_face_landmarks.dat");
+        load(me->shape_predictor, folder + "/shape_predictor_5_face_landmarks.dat");
         me->net = std::make_unique<embedder>(folder + "/dlib_face_recognition_resnet_model_v1.dat", options);
-        me->see = std::make_unique<detector>(eyes_of(setting(settings, "detector", "hog")), folder);
+        me->faces_detector = std::make_unique<detector>(parse_detector(setting(settings, "detector", "hog")), folder);
         me->min_face = std::atof(setting(settings, "min_face", "40"));
         return me.release();
     } catch (const std::exception &e) {
-        say(error, error_size, e.what());
+        set_error(error, error_size, e.what());
     } catch (...) {
-        say(error, error_size, "dlib threw something unknown");
+        set_error(error, error_size, "dlib threw an unknown exception");
     }
     return nullptr;
 }
 
-void copy(const kith_image &image, picture &out)
+void copy_image(const kith_image &image, rgb_image &out)
 {
     out.set_size(image.height, image.width);
     for (uint32_t y = 0; y < image.height; y++)
@@ -89,39 +90,41 @@ void copy(const kith_image &image, picture &out)
                     static_cast<size_t>(image.width) * 3);
 }
 
-void keep_largest(std::vector<found> &seen, size_t most)
+void keep_largest(std::vector<detection> &found, size_t max)
 {
-    if (seen.size() <= most)
+    if (found.size() <= max)
         return;
-    std::sort(seen.begin(), seen.end(), [](const found &a, const found &b) { return a.box.area() > b.box.area(); });
-    seen.resize(most);
+    std::sort(found.begin(), found.end(),
+              [](const detection &a, const detection &b) { return a.box.area() > b.box.area(); });
+    found.resize(max);
 }
 
-std::vector<picture> align(instance &me, const std::vector<found> &seen)
+// Finds the landmarks of each face and cuts its chip.
+std::vector<rgb_image> align(instance &me, const std::vector<detection> &found)
 {
-    std::vector<picture> chips(seen.size());
+    std::vector<rgb_image> chips(found.size());
 
-    me.points.assign(seen.size(), {});
-    for (size_t i = 0; i < seen.size(); i++) {
-        const auto shape = me.points_of.find(me.pixels, seen[i].box);
+    me.landmark_points.assign(found.size(), {});
+    for (size_t i = 0; i < found.size(); i++) {
+        const auto shape = me.shape_predictor.find(me.pixels, found[i].box);
 
-        chips[i] = chip_of(me.pixels, shape);
+        chips[i] = extract_chip(me.pixels, shape);
         for (unsigned long p = 0; p < shape.num_parts(); p++) {
-            me.points[i].push_back(static_cast<float>(shape.part(p).x()));
-            me.points[i].push_back(static_cast<float>(shape.part(p).y()));
+            me.landmark_points[i].push_back(static_cast<float>(shape.part(p).x()));
+            me.landmark_points[i].push_back(static_cast<float>(shape.part(p).y()));
         }
     }
     return chips;
 }
 
-// The mean over `count` views of each chip, moved, turned and scaled a little (dlib's jitter_image; its random numbers
-// begin anew for each picture, so that the same photo always gives the same template).
-void embed_jittered(instance &me, const std::vector<picture> &chips, uint32_t count)
+// The mean embedding of `count` views of each chip, shifted, rotated and scaled at random (dlib's jitter_image). The
+// random numbers restart for each chip, so that the same photo always gives the same template.
+void embed_jittered(instance &me, const std::vector<rgb_image> &chips, uint32_t count)
 {
     me.embeddings.assign(chips.size(), embedding{});
     for (size_t i = 0; i < chips.size(); i++) {
         dlib::rand random;
-        std::vector<picture> views;
+        std::vector<rgb_image> views;
 
         for (uint32_t n = 0; n < count; n++)
             views.push_back(dlib::jitter_image(chips[i], random));
@@ -131,28 +134,28 @@ void embed_jittered(instance &me, const std::vector<picture> &chips, uint32_t co
     }
 }
 
-void describe(instance &me, const std::vector<found> &seen)
+void fill_faces(instance &me, const std::vector<detection> &found)
 {
-    me.faces.assign(seen.size(), kith_face{});
-    for (size_t i = 0; i < seen.size(); i++) {
+    me.faces.assign(found.size(), kith_face{});
+    for (size_t i = 0; i < found.size(); i++) {
         kith_face &f = me.faces[i];
 
         f.size = sizeof f;
-        f.x = static_cast<float>(seen[i].box.left());
-        f.y = static_cast<float>(seen[i].box.top());
-        f.width = static_cast<float>(seen[i].box.width());
-        f.height = static_cast<float>(seen[i].box.height());
-        f.quality = static_cast<float>(1 / (1 + std::exp(-2 * seen[i].score))); // the detector's margin, squashed
-        f.landmarks = me.points[i].data();
-        f.landmark_count = static_cast<uint32_t>(me.points[i].size() / 2);
+        f.x = static_cast<float>(found[i].box.left());
+        f.y = static_cast<float>(found[i].box.top());
+        f.width = static_cast<float>(found[i].box.width());
+        f.height = static_cast<float>(found[i].box.height());
+        f.quality = static_cast<float>(1 / (1 + std::exp(-2 * found[i].score))); // logistic of the margin
+        f.landmarks = me.landmark_points[i].data();
+        f.landmark_count = static_cast<uint32_t>(me.landmark_points[i].size() / 2);
         f.embedding = me.embeddings[i].data();
     }
 }
 
-class stages // how long each took
+class stage_timer // writes the duration of each stage to a result
 {
   public:
-    explicit stages(kith_result *to) : result(to)
+    explicit stage_timer(kith_result *to) : result(to)
     {
     }
     void end(kith_stage stage)
@@ -174,27 +177,27 @@ int recognize(void *self, const kith_image *image, kith_result *result, char *er
 {
     try {
         instance &me = *static_cast<instance *>(self);
-        stages watch(result);
+        stage_timer timer(result);
 
-        copy(*image, me.pixels);
-        auto seen = me.see->find(me.pixels, me.min_face * image->scale);
-        keep_largest(seen, image->max_faces);
-        watch.end(KITH_DETECT);
-        const auto chips = align(me, seen);
-        watch.end(KITH_ALIGN);
+        copy_image(*image, me.pixels);
+        auto found = me.faces_detector->find(me.pixels, me.min_face * image->scale);
+        keep_largest(found, image->max_faces);
+        timer.end(KITH_DETECT);
+        const auto chips = align(me, found);
+        timer.end(KITH_ALIGN);
         if (image->jitters > 0)
             embed_jittered(me, chips, image->jitters);
         else
             me.embeddings = me.net->embed(chips);
-        watch.end(KITH_EMBED);
-        describe(me, seen);
+        timer.end(KITH_EMBED);
+        fill_faces(me, found);
         result->faces = me.faces.data();
         result->face_count = static_cast<uint32_t>(me.faces.size());
         return KITH_OK;
     } catch (const std::exception &e) {
-        say(error, error_size, e.what());
+        set_error(error, error_size, e.what());
     } catch (...) {
-        say(error, error_size, "dlib threw something unknown");
+        set_error(error, error_size, "dlib threw an unknown exception");
     }
     return KITH_FAILED;
 }
@@ -203,19 +206,19 @@ int health(void *self, char *error, size_t error_size)
 {
     try {
         instance &me = *static_cast<instance *>(self);
-        picture grey(CHIP_SIDE, CHIP_SIDE);
+        rgb_image grey(CHIP_SIDE, CHIP_SIDE);
 
         dlib::assign_all_pixels(grey, 128);
         const embedding e = me.net->embed({grey})[0];
         if (!std::all_of(e.begin(), e.end(), [](float v) { return std::isfinite(v); })) {
-            say(error, error_size, "the network's answer is no number");
+            set_error(error, error_size, "the network returned a number that is not finite");
             return KITH_FAILED;
         }
         return KITH_OK;
     } catch (const std::exception &e) {
-        say(error, error_size, e.what());
+        set_error(error, error_size, e.what());
     } catch (...) {
-        say(error, error_size, "dlib threw something unknown");
+        set_error(error, error_size, "dlib threw an unknown exception");
     }
     return KITH_FAILED;
 }

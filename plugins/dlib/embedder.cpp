@@ -11,7 +11,7 @@ namespace dlib_recognizer
 {
 namespace
 {
-constexpr int BATCH = 8; // chips at a time: one thread gains no more from larger ones, and they cost memory
+constexpr int BATCH = 8; // chips: larger batches use more memory and are not faster on one thread
 
 // dlib's example dnn_face_recognition_ex (public domain).
 template <template <int, template <typename> class, int, typename> class block, int N, template <typename> class BN,
@@ -35,11 +35,11 @@ using network = dlib::loss_metric<dlib::fc_no_bias<
                    3, 3, 2, 2,
                    dlib::relu<dlib::affine<dlib::con<32, 7, 7, 2, 2, dlib::input_rgb_image_sized<CHIP_SIDE>>>>>>>>>>>>>;
 
-// Gathers the weights of dlib's network, which visits its layers from the end to the beginning.
-class gatherer
+// Collects the weights of dlib's network, whose visitor runs from the last layer to the first.
+class weight_collector
 {
   public:
-    std::vector<fast::convolution> convolutions; // the last first
+    std::vector<dlib_network::convolution> convolutions; // in reverse order
     std::vector<float> last;
 
     template <typename any> void operator()(size_t, any &)
@@ -50,13 +50,13 @@ class gatherer
     {
         const float *p = layer.get_layer_params().host();
         const auto size = layer.get_layer_params().size(), outputs = static_cast<size_t>(layer.num_filters());
-        fast::convolution k{};
+        dlib_network::convolution k{};
 
         k.outputs = static_cast<int>(outputs);
         k.size = rows;
         k.stride = stride_y;
         k.padding = static_cast<int>(layer.padding_y());
-        const size_t biases = layer.bias_is_disabled() ? 0 : outputs; // they stand behind the weights
+        const size_t biases = layer.bias_is_disabled() ? 0 : outputs; // stored after the weights
 
         k.weights.assign(p, p + (size - biases));
         k.bias.assign(outputs, 0.0f);
@@ -77,16 +77,16 @@ class gatherer
     }
 
   private:
-    dlib::affine_ *affine = nullptr; // the layer after the next convolution
+    dlib::affine_ *affine = nullptr; // applied to the output of the next convolution visited
 
-    // y = gamma (w x + b) + beta; the layer tells beta of zeros and gamma + beta of ones, and no more.
-    void fold(fast::convolution &k)
+    // y = gamma (w x + b) + beta. dlib exposes neither: the layer's output is beta for 0 and gamma + beta for 1.
+    void fold(dlib_network::convolution &k)
     {
         const auto outputs = static_cast<size_t>(k.outputs), each = k.weights.size() / outputs;
         dlib::resizable_tensor zero(1, k.outputs, 1, 1), one(1, k.outputs, 1, 1);
 
         if (!affine)
-            throw std::runtime_error("the model file holds another network");
+            throw std::runtime_error("the model file does not hold dlib_face_recognition_resnet_model_v1");
         zero = 0;
         one = 1;
         affine->forward_inplace(zero, zero);
@@ -102,13 +102,13 @@ class gatherer
     }
 };
 
-std::unique_ptr<fast::network> plan_of(network &net, int pair)
+std::unique_ptr<dlib_network::network> make_network(network &net, int pair)
 {
-    gatherer g;
+    weight_collector g;
 
     dlib::visit_computational_layers(net, [&](size_t i, auto &layer) { g(i, layer); });
     std::reverse(g.convolutions.begin(), g.convolutions.end());
-    return std::make_unique<fast::network>(g.convolutions, g.last, std::vector<int>{BATCH, pair});
+    return std::make_unique<dlib_network::network>(g.convolutions, g.last, std::vector<int>{BATCH, pair});
 }
 
 void add_half(const float *from, embedding &to)
@@ -120,11 +120,11 @@ void add_half(const float *from, embedding &to)
 
 struct embedder::state {
     std::unique_ptr<network> reference;
-    std::unique_ptr<fast::network> net;
-    std::vector<fast::view> chips;
+    std::unique_ptr<dlib_network::network> net;
+    std::vector<dlib_network::chip_view> chips;
     std::vector<float> out;
 
-    void run_reference(const picture &chip, embedding &to)
+    void run_reference(const rgb_image &chip, embedding &to)
     {
         const dlib::matrix<float, 0, 1> e = (*reference)(chip);
 
@@ -140,13 +140,13 @@ embedder::embedder(const std::string &file, const embedder_options &the_options)
     load(*net, file);
     if (options.reference)
         me->reference = std::move(net);
-    else // what dlib holds of it is let go
-        me->net = plan_of(*net, options.mirror ? 2 : 1);
+    else // dlib's own network is freed
+        me->net = make_network(*net, options.mirror ? 2 : 1);
 }
 
 embedder::~embedder() = default;
 
-std::vector<embedding> embedder::embed(const std::vector<picture> &chips)
+std::vector<embedding> embedder::embed(const std::vector<rgb_image> &chips)
 {
     const size_t views = options.mirror ? 2 : 1, count = chips.size() * views;
     std::vector<embedding> to(chips.size(), embedding{});
@@ -155,14 +155,14 @@ std::vector<embedding> embedder::embed(const std::vector<picture> &chips)
         for (size_t i = 0; i < chips.size(); i++) {
             me->run_reference(chips[i], to[i]);
             if (options.mirror)
-                me->run_reference(picture(dlib::fliplr(chips[i])), to[i]);
+                me->run_reference(rgb_image(dlib::fliplr(chips[i])), to[i]);
             else
                 for (float &value : to[i])
-                    value *= 2; // it was halved
+                    value *= 2; // undoes the half
         }
         return to;
     }
-    for (size_t done = 0; done < count;) { // a batch at a time: many faces' chips are not all held at once
+    for (size_t done = 0; done < count;) { // one batch at a time: bounds memory for many faces
         const size_t now = count - done >= BATCH ? BATCH : views;
 
         me->chips.clear();

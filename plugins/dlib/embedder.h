@@ -1,4 +1,5 @@
-// From aligned faces to embeddings: dlib's network on oneDNN (network.h), or dlib's own.
+// Computes embeddings of chips with dlib's network, on oneDNN (network.h) or with dlib's own implementation. One thread
+// at a time.
 #ifndef KITH_PLUGINS_DLIB_EMBEDDER_H
 #define KITH_PLUGINS_DLIB_EMBEDDER_H
 
@@ -10,9 +11,8 @@
 namespace dlib_recognizer
 {
 struct embedder_options {
-    bool mirror = true;     // the mean of a face's and its mirror image's: both show the same person, and what differs
-                            // between them is noise
-    bool reference = false; // dlib's own network: slower
+    bool mirror = true;     // average the embeddings of a chip and its mirror image, which reduces noise
+    bool reference = false; // use dlib's own implementation, which is slower
 };
 
 class embedder
@@ -22,8 +22,8 @@ class embedder
     embedder(const std::string &file, const embedder_options &options);
     ~embedder();
 
-    // One for each chip, CHIP_SIDE × CHIP_SIDE.
-    std::vector<embedding> embed(const std::vector<picture> &chips);
+    // One embedding for each chip of CHIP_SIDE × CHIP_SIDE pixels.
+    std::vector<embedding> embed(const std::vector<rgb_image> &chips);
 
   private:
     struct state;

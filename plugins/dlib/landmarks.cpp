@@ -9,7 +9,7 @@ namespace
 {
 using forest = std::vector<dlib::impl::regression_tree>;
 
-size_t fours(long numbers) // so many, filled up
+size_t round_up_to_4(long numbers)
 {
     return static_cast<size_t>(numbers + 3) / 4 * 4;
 }
@@ -17,49 +17,49 @@ size_t fours(long numbers) // so many, filled up
 void require(bool fits)
 {
     if (!fits)
-        throw dlib::serialization_error("it is not a shape predictor's");
+        throw dlib::serialization_error("the file holds no valid shape predictor");
 }
 } // namespace
 
-// Each tree goes its own way down, none waits for another.
+// The trees are independent: the CPU evaluates several at once.
 void landmarks::find_leaves(const cascade &c)
 {
-    const size_t inner = leaves - 1, row = fours(initial.size());
+    const size_t inner = leaves - 1, row = round_up_to_4(initial.size());
 
-    reached.resize(c.trees);
+    reached_leaves.resize(c.trees);
     for (size_t t = 0; t < c.trees; t++) {
         const split *tree = &c.splits[t * inner];
         size_t at = 0;
 
         while (at < inner)
-            at = 2 * at + (pixels[tree[at].one] - pixels[tree[at].other] > tree[at].more ? 1 : 2);
-        reached[t] = static_cast<uint16_t>(at - inner);
-        __builtin_prefetch(&c.values[(t * leaves + reached[t]) * row]);
+            at = 2 * at + (pixels[tree[at].first] - pixels[tree[at].second] > tree[at].threshold ? 1 : 2);
+        reached_leaves[t] = static_cast<uint16_t>(at - inner);
+        __builtin_prefetch(&c.values[(t * leaves + reached_leaves[t]) * row]);
     }
 }
 
-// Four numbers at a time, each the sum over the trees in their order.
+// Four coordinates at a time, each the sum over the trees in their order.
 void landmarks::add_leaves(const cascade &c, std::vector<float> &shape) const
 {
-    typedef float four __attribute__((vector_size(16)));
+    typedef float v4 __attribute__((vector_size(16)));
 
     for (size_t i = 0; i < shape.size(); i += 4) {
-        four sum, value;
+        v4 sum, value;
 
         std::memcpy(&sum, &shape[i], sizeof sum);
         for (size_t t = 0; t < c.trees; t++) {
-            std::memcpy(&value, &c.values[(t * leaves + reached[t]) * shape.size() + i], sizeof value);
+            std::memcpy(&value, &c.values[(t * leaves + reached_leaves[t]) * shape.size() + i], sizeof value);
             sum += value;
         }
         std::memcpy(&shape[i], &sum, sizeof sum);
     }
 }
 
-dlib::full_object_detection landmarks::find(const picture &from, const dlib::rectangle &box)
+dlib::full_object_detection landmarks::find(const rgb_image &from, const dlib::rectangle &box)
 {
     const auto to_picture = dlib::impl::unnormalizing_tform(box);
     dlib::matrix<float, 0, 1> shape = initial;
-    std::vector<float> numbers(fours(initial.size()));
+    std::vector<float> numbers(round_up_to_4(initial.size()));
     std::vector<dlib::point> points;
 
     std::copy(initial.begin(), initial.end(), numbers.begin());
@@ -84,7 +84,7 @@ void landmarks::add_tree(cascade &to, const dlib::impl::regression_tree &tree) c
     for (const auto &leaf : tree.leaf_values) {
         require(leaf.size() == initial.size());
         to.values.insert(to.values.end(), leaf.begin(), leaf.end());
-        to.values.resize(fours(static_cast<long>(to.values.size())));
+        to.values.resize(round_up_to_4(static_cast<long>(to.values.size())));
     }
 }
 
@@ -121,7 +121,7 @@ void deserialize(landmarks &to, std::istream &in)
             to.add_tree(c, tree);
         c.splits.shrink_to_fit();
         c.values.shrink_to_fit();
-        forest().swap(forests[i]); // both are not held at once
+        forest().swap(forests[i]); // frees it before the next cascade is converted
         to.cascades.push_back(std::move(c));
     }
 }

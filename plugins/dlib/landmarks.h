@@ -1,6 +1,7 @@
-// dlib's shape predictor (one millisecond face alignment by trees, Kazemi and Sullivan 2014), its model and its
-// answers: the same to the last bit, in half the time. A model has thousands of small trees; here those of a
-// cascade lie together, all first find their leaves, and then the leaves are added up in dlib's order.
+// dlib's shape predictor (Kazemi and Sullivan 2014, One Millisecond Face Alignment with an Ensemble of Regression
+// Trees): the same model and, to the last bit, the same landmarks in half the time. A model has thousands of small
+// trees. The trees of a cascade are stored together; all leaves are found first and then added in dlib's order. An
+// object keeps buffers between faces: one thread at a time.
 #ifndef KITH_PLUGINS_DLIB_LANDMARKS_H
 #define KITH_PLUGINS_DLIB_LANDMARKS_H
 
@@ -18,30 +19,30 @@ namespace dlib_recognizer
 class landmarks
 {
   public:
-    // The points of the face in `box`, in pixels of `from`.
-    dlib::full_object_detection find(const picture &from, const dlib::rectangle &box);
+    // The landmarks of the face in `box`, in pixels of `from`.
+    dlib::full_object_detection find(const rgb_image &from, const dlib::rectangle &box);
 
-    // Reads what dlib wrote of a shape_predictor. Throws dlib::serialization_error when it is something else.
+    // Reads a serialized dlib::shape_predictor. Throws dlib::serialization_error when it is invalid.
     friend void deserialize(landmarks &to, std::istream &in);
 
   private:
-    struct split { // whether pixel `one` is brighter than `other` by more
-        uint16_t one, other;
-        float more;
+    struct split { // goes left when pixel `first` exceeds pixel `second` by more than the threshold
+        uint16_t first, second;
+        float threshold;
     };
     struct cascade {
-        std::vector<unsigned long> anchors; // of each pixel that is looked at: the point it is near to
-        std::vector<dlib::vector<float, 2>> deltas;
+        std::vector<unsigned long> anchors;         // for each sampled pixel: its nearest landmark
+        std::vector<dlib::vector<float, 2>> deltas; // and the offset from it
         size_t trees = 0;
         std::vector<split> splits; // [trees][leaves - 1]
-        std::vector<float> values; // [trees][leaves][2 × points, filled up to fours]
+        std::vector<float> values; // [trees][leaves][2 × landmarks, padded to a multiple of 4]
     };
-    dlib::matrix<float, 0, 1> initial; // x, y of each point within the box, from 0 to 1
+    dlib::matrix<float, 0, 1> initial; // mean shape: x, y of each landmark relative to the box, 0 to 1
     std::vector<cascade> cascades;
-    size_t leaves = 0; // of each tree: a power of two
-    // What is kept between faces.
+    size_t leaves = 0; // of a tree: a power of two
+    // Buffers, kept between faces.
     std::vector<float> pixels;
-    std::vector<uint16_t> reached;
+    std::vector<uint16_t> reached_leaves;
 
     void add_tree(cascade &to, const dlib::impl::regression_tree &tree) const;
     void find_leaves(const cascade &c);

@@ -1,4 +1,4 @@
-// What the parts of the dlib recogniser hand each other.
+// Types shared by the parts of the dlib recogniser.
 #ifndef KITH_PLUGINS_DLIB_TYPES_H
 #define KITH_PLUGINS_DLIB_TYPES_H
 
@@ -15,15 +15,15 @@ namespace dlib_recognizer
 {
 constexpr unsigned CHIP_SIDE = 150, DIMENSION = 128;
 
-using picture = dlib::matrix<dlib::rgb_pixel>;
+using rgb_image = dlib::matrix<dlib::rgb_pixel>;
 using embedding = std::array<float, DIMENSION>;
 
-struct found {
-    dlib::rectangle box; // pixels of the picture it was found in
-    double score;        // the detector's margin; 0 is its threshold
+struct detection {
+    dlib::rectangle box; // in pixels of the scanned image
+    double score;        // margin above the detector's threshold
 };
 
-// Throws std::runtime_error with the file's name when it cannot be read as such a model.
+// Loads a model. Throws std::runtime_error with the name of the file when it cannot be read as such a model.
 template <typename model> void load(model &m, const std::string &file)
 {
     try {

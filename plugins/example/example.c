@@ -1,7 +1,7 @@
-/* A worked example of a recogniser: it takes the whole picture for one face and its colours for the person.
+/* A worked example of a recogniser. It treats the whole picture as one face; the embedding is a colour histogram of
+ * 4 × 4 × 4 bins.
  *
- * Good for nothing but showing the ABI (and testing the host): a picture's embedding is the histogram of its colours,
- * 4 × 4 × 4 of them, so a picture finds the pictures that look like it. Copy this folder to start your own:
+ * It demonstrates the ABI and serves the tests of the host. Copy this folder to start a plug-in:
  *
  *   cc -shared -fPIC -fvisibility=hidden -I. -o mine.so plugins/mine/mine.c
  *   kith plugin check ./mine.so
@@ -14,7 +14,7 @@
 
 enum { LEVELS = 4, BINS = LEVELS * LEVELS * LEVELS };
 
-struct instance { /* what recognize() returns stays valid until its next call: it lives here */
+struct instance { /* holds the result of recognize(), which stays valid until the next call */
     float embedding[BINS];
     struct kith_face face;
 };
@@ -23,9 +23,9 @@ static void *example_open(const struct kith_settings *settings, char *error, siz
 {
     struct instance *me = calloc(1, sizeof *me);
 
-    (void)settings; /* a real one reads settings->list: where its model files lie, … */
+    (void)settings; /* a real plug-in reads settings->list, for example the folder of its models */
     if (!me)
-        snprintf(error, error_size, "no memory");
+        snprintf(error, error_size, "out of memory");
     return me;
 }
 
@@ -56,8 +56,8 @@ static int example_recognize(void *self, const struct kith_image *image, struct 
 {
     struct instance *me = self;
 
-    if (image->width < 2 || image->height < 2) { /* the image is to blame, not the recogniser */
-        snprintf(error, error_size, "a picture of %u×%u shows nobody", image->width, image->height);
+    if (image->width < 2 || image->height < 2) { /* an error of the image, not of the recogniser */
+        snprintf(error, error_size, "a picture of %u×%u pixels is too small", image->width, image->height);
         return KITH_BAD_IMAGE;
     }
     count_colours(image, me->embedding);

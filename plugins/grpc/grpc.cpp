@@ -1,15 +1,15 @@
-/* The remote recogniser: any service that speaks the original face.proto.
+/* The remote recogniser: a gRPC service that implements proto/face.proto.
  *
- * It is sent the path of an image, as the client gave it, and answers with the name of the known photo that the face
- * in it looks like, or `not_found`. Where the face is, and how near it came, it does not say.
+ * The request is the path of an image, as the client sent it. The answer is the name of the matching known photo, or
+ * `not_found`; it has no box and no distance.
  *
- *   KITH_GRPC_ADDRESS   host:port (dns:///… and other gRPC targets work as well)
+ *   KITH_GRPC_ADDRESS   host:port, or another gRPC target such as dns:///…
  *   KITH_GRPC_TIMEOUT   the deadline of a call
- *   KITH_GRPC_CA        authorities to trust: the connection is TLS
+ *   KITH_GRPC_CA        file of trusted certificate authorities: enables TLS
  *
- * The connection is made when it is first needed and again whenever it breaks; open() succeeds without it, so that
- * kith starts before the service does. Whatever gRPC reports is the recogniser's failure (the breaker counts it) but
- * for INVALID_ARGUMENT and NOT_FOUND, which are about the image.
+ * gRPC connects at the first call and reconnects when the connection breaks; open() succeeds without a connection, so
+ * that kith may start before the service. A gRPC error is a failure of the recogniser, which the circuit breaker
+ * counts, except INVALID_ARGUMENT and NOT_FOUND, which are failures of the image.
  */
 #include "plugins/recognizer.h"
 
@@ -31,12 +31,12 @@ namespace
 
 const char NOT_FOUND[] = "not_found";
 
-struct Instance {
+struct instance {
     std::string address;
     std::chrono::milliseconds timeout{10000};
     std::unique_ptr<facerecog::Identify::Stub> identify;
     std::unique_ptr<facerecog::HealthCheck::Stub> check;
-    std::string label; /* what recognize() returns stays valid until its next call */
+    std::string label; /* part of the result: valid until the next call */
     kith_face face{};
 };
 
@@ -48,8 +48,8 @@ const char *setting(const kith_settings *settings, const char *name)
     return "";
 }
 
-/* A duration as kith writes it: a number and ms, s, m or h. */
-std::chrono::milliseconds duration(const char *text)
+/* A duration in kith's format: a number and ms, s, m or h. */
+std::chrono::milliseconds parse_duration(const char *text)
 {
     char *unit = nullptr;
     const double n = std::strtod(text, &unit);
@@ -61,8 +61,7 @@ std::chrono::milliseconds duration(const char *text)
     return std::chrono::milliseconds(static_cast<long long>(n * ms));
 }
 
-/* As soon as the service is back it is found again: the wait between attempts is bounded by a second, not by two
- * minutes. */
+/* Limits the reconnect back-off to a second; gRPC's default is two minutes. */
 std::shared_ptr<grpc::Channel> connect(const std::string &address, const std::string &ca)
 {
     grpc::ChannelArguments arguments;
@@ -86,9 +85,9 @@ bool read_file(const char *path, std::string &text)
     return file.good() || file.eof();
 }
 
-void *open_it(const kith_settings *settings, char *error, size_t error_size)
+void *open_instance(const kith_settings *settings, char *error, size_t error_size)
 {
-    auto me = std::make_unique<Instance>();
+    auto me = std::make_unique<instance>();
     const char *ca_file = setting(settings, "grpc_ca");
     std::string ca;
 
@@ -101,14 +100,14 @@ void *open_it(const kith_settings *settings, char *error, size_t error_size)
         std::snprintf(error, error_size, "KITH_GRPC_CA: there is no certificate in %s", ca_file);
         return nullptr;
     }
-    me->timeout = duration(setting(settings, "grpc_timeout"));
+    me->timeout = parse_duration(setting(settings, "grpc_timeout"));
     const std::shared_ptr<grpc::Channel> channel = connect(me->address, ca);
     me->identify = facerecog::Identify::NewStub(channel);
     me->check = facerecog::HealthCheck::NewStub(channel);
     return me.release();
 }
 
-int failed(const Instance *me, const grpc::Status &status, char *error, size_t error_size)
+int set_call_error(const instance *me, const grpc::Status &status, char *error, size_t error_size)
 {
     if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED)
         std::snprintf(error, error_size, "the remote recogniser %s did not answer in %lld ms (KITH_GRPC_TIMEOUT)",
@@ -119,7 +118,7 @@ int failed(const Instance *me, const grpc::Status &status, char *error, size_t e
     return KITH_FAILED;
 }
 
-int health_of(Instance *me, char *error, size_t error_size)
+int call_health(instance *me, char *error, size_t error_size)
 {
     grpc::ClientContext context;
     facerecog::HealthCheckResponse answer;
@@ -127,21 +126,21 @@ int health_of(Instance *me, char *error, size_t error_size)
     context.set_deadline(std::chrono::system_clock::now() + me->timeout);
     const grpc::Status status = me->check->HealthCheck(&context, facerecog::Empty(), &answer);
     if (!status.ok())
-        return failed(me, status, error, error_size);
+        return set_call_error(me, status, error, error_size);
     if (answer.ready())
         return KITH_OK;
-    std::snprintf(error, error_size, "the remote recogniser %s says that it is not ready", me->address.c_str());
+    std::snprintf(error, error_size, "the remote recogniser %s reports that it is not ready", me->address.c_str());
     return KITH_FAILED;
 }
 
-int ask(Instance *me, const kith_image *image, kith_result *result, char *error, size_t error_size)
+int call_identify(instance *me, const kith_image *image, kith_result *result, char *error, size_t error_size)
 {
     grpc::ClientContext context;
     facerecog::IdentifyRequest request;
     facerecog::IdentifyResponse answer;
 
     result->face_count = 0;
-    if (!image->path || !image->path[0]) /* it came as bytes: nothing can be asked */
+    if (!image->path || !image->path[0]) /* an upload has no path to send */
         return KITH_OK;
     request.set_image_path(image->path);
     if (image->size >= offsetof(kith_image, trace) + sizeof image->trace && image->trace[0])
@@ -154,14 +153,13 @@ int ask(Instance *me, const kith_image *image, kith_result *result, char *error,
         return KITH_BAD_IMAGE;
     }
     if (!status.ok())
-        return failed(me, status, error, error_size);
+        return set_call_error(me, status, error, error_size);
     if (answer.image_name().empty()) {
-        std::snprintf(error, error_size, "the remote recogniser %s gave no name, not even not_found",
-                      me->address.c_str());
+        std::snprintf(error, error_size, "the remote recogniser %s returned an empty name", me->address.c_str());
         return KITH_FAILED;
     }
     if (answer.image_name().size() > 255) {
-        std::snprintf(error, error_size, "the remote recogniser %s gave a name of %zu bytes; the limit is 255",
+        std::snprintf(error, error_size, "the remote recogniser %s returned a name of %zu bytes; the limit is 255",
                       me->address.c_str(), answer.image_name().size());
         return KITH_FAILED;
     }
@@ -174,12 +172,12 @@ int ask(Instance *me, const kith_image *image, kith_result *result, char *error,
     return KITH_OK;
 }
 
-/* --- the ABI: no exception leaves --- */
+/* --- ABI functions: they catch all exceptions --- */
 
 void *plugin_open(const kith_settings *settings, char *error, size_t error_size)
 {
     try {
-        return open_it(settings, error, error_size);
+        return open_instance(settings, error, error_size);
     } catch (const std::exception &e) {
         std::snprintf(error, error_size, "%s", e.what());
     } catch (...) {
@@ -188,10 +186,10 @@ void *plugin_open(const kith_settings *settings, char *error, size_t error_size)
     return nullptr;
 }
 
-int plugin_health(void *instance, char *error, size_t error_size)
+int plugin_health(void *self, char *error, size_t error_size)
 {
     try {
-        return health_of(static_cast<Instance *>(instance), error, error_size);
+        return call_health(static_cast<instance *>(self), error, error_size);
     } catch (const std::exception &e) {
         std::snprintf(error, error_size, "%s", e.what());
     } catch (...) {
@@ -200,10 +198,10 @@ int plugin_health(void *instance, char *error, size_t error_size)
     return KITH_FAILED;
 }
 
-int plugin_recognize(void *instance, const kith_image *image, kith_result *result, char *error, size_t error_size)
+int plugin_recognize(void *self, const kith_image *image, kith_result *result, char *error, size_t error_size)
 {
     try {
-        return ask(static_cast<Instance *>(instance), image, result, error, error_size);
+        return call_identify(static_cast<instance *>(self), image, result, error, error_size);
     } catch (const std::exception &e) {
         std::snprintf(error, error_size, "%s", e.what());
     } catch (...) {
@@ -212,11 +210,11 @@ int plugin_recognize(void *instance, const kith_image *image, kith_result *resul
     return KITH_FAILED;
 }
 
-void plugin_close(void *instance)
+void plugin_close(void *self)
 {
     try {
-        delete static_cast<Instance *>(instance);
-    } catch (...) { /* nobody to tell */
+        delete static_cast<instance *>(self);
+    } catch (...) { /* there is no error to return */
     }
 }
 
@@ -230,7 +228,7 @@ const kith_recognizer descriptor = {
     "remote",
     KITH_METRIC_L2,
     0,
-    1, /* the distance it does not give is 0: what it names is named */
+    1, /* labels have distance 0, so every label is accepted */
     0,
     plugin_open,
     plugin_health,

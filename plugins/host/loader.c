@@ -12,7 +12,7 @@
 #define KITH_PLUGIN_FOLDER "lib/kith"
 #endif
 
-/* A reply must carry one embedding in one packet (protocol.h). */
+/* An embedding must fit into one packet (protocol.h). */
 enum { DIMENSION_MAX = 32768 };
 
 int loader_check(const struct kith_recognizer *r, struct error *error)

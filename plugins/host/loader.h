@@ -1,5 +1,5 @@
-/* Loads a plug-in and checks that it speaks our ABI. Never unloads: C++ libraries do not survive dlclose
- * (thread-local destructors, unique symbols); a plug-in is replaced by replacing its process. Any thread, once each. */
+/* Loads a plug-in and checks its ABI. It is never unloaded: C++ libraries do not support dlclose(3) (thread-local
+ * destructors, unique symbols); a new process loads a new plug-in. Any thread. */
 #ifndef KITH_PLUGINS_HOST_LOADER_H
 #define KITH_PLUGINS_HOST_LOADER_H
 
@@ -11,15 +11,15 @@
 /* The descriptor in the shared object `file`, valid for the life of the process, or NULL with `error`. */
 const struct kith_recognizer *loader_open(const char *file, struct error *error);
 
-/* Checks a descriptor's members: 0, or -EINVAL with words that name what does not fit. */
+/* Checks the members of a descriptor: 0, or -EINVAL with `error`. */
 int loader_check(const struct kith_recognizer *r, struct error *error);
 
-/* The file that a setting means: a name ("dlib") in `folder` (empty: plugins/ beside the program, then the installed
- * one), or a path. Writes it to `file`; 0, or -ENOENT with `error` when there is none. */
+/* Resolves KITH_RECOGNIZER to a file: a path, or a name ("dlib") in `folder`; an empty `folder` means plugins/ beside
+ * the program, then the installed one. Writes it to `file`; 0, or -ENOENT with `error`. */
 int loader_find(const char *recognizer, const char *folder, char *file, size_t file_size, struct error *error);
 
-/* Whether that recogniser's workers may connect to others: our own `grpc` always, one of somebody else's when the
- * setting (KITH_PLUGIN_ALLOW_NET) says "on". */
+/* Whether the workers of a recogniser may use the network: `grpc` always, others when `setting`
+ * (KITH_PLUGIN_ALLOW_NET) is "on". */
 bool loader_has_network(const char *recognizer, const char *setting);
 
 #endif

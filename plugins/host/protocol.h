@@ -1,9 +1,9 @@
-/* What the two ends of a worker's socket (SOCK_SEQPACKET) say to each other. Both are the same binary, so structs
- * travel as they are; but the parent trusts nothing that comes from a worker and checks every number.
+/* The protocol between parent and worker, on a SOCK_SEQPACKET socket. Both are the same binary, so structs are sent as
+ * they are in memory; the parent does not trust a worker and checks every number.
  *
  *   parent                          worker
  *   CONFIG  ──────────────────────▶ loads the plug-in
- *           ◀────────────────────── HELLO, or REFUSED with words, and it ends
+ *           ◀────────────────────── HELLO; or REFUSED with a reason, then it exits
  *   QUARANTINE (a set of hashes) ─▶
  *   JOB + descriptor of the image ▶ reads it whole
  *           ◀────────────────────── SEEN (its hash), FACE …, PICTURE …, DONE
@@ -35,7 +35,7 @@ enum packet_kind {
 };
 
 struct packet {
-    uint32_t kind, len; /* len: of what follows */
+    uint32_t kind, len; /* len: bytes that follow */
     uint64_t serial;    /* of the job */
 };
 
@@ -54,7 +54,7 @@ struct packet_hello {
     uint32_t needs; /* enum kith_needs */
 };
 
-/* Whether it works from an image's name alone: the file may be out of our reach. */
+/* Whether the recogniser needs only the path of an image; kith may be unable to read the file. */
 static inline int hello_by_path(const struct packet_hello *h)
 {
     return h->needs && !(h->needs & (KITH_NEEDS_PIXELS | KITH_NEEDS_BYTES));
@@ -62,34 +62,34 @@ static inline int hello_by_path(const struct packet_hello *h)
 
 enum job_kind {
     JOB_RECOGNIZE = 1,
-    JOB_HEALTH, /* the plug-in's own check, then like RECOGNIZE */
-    JOB_PICTURE /* the whole picture, or a part, as a small JPEG */
+    JOB_HEALTH, /* calls health(), then as JOB_RECOGNIZE */
+    JOB_PICTURE /* the picture or a part of it, scaled down, as JPEG */
 };
 
 struct packet_job { /* followed by the path, ended by a NUL */
     uint32_t kind, side;
     double x, y, width, height; /* JOB_PICTURE: the part; width 0: all */
-    uint32_t enrol;             /* the face becomes a template: it may cost more */
+    uint32_t enrol;             /* the face becomes a template: `jitters` applies */
     char trace[64];             /* "": none */
 };
 
 struct packet_face { /* followed by the landmarks, the embedding, the label with its NUL */
     float x, y, width, height, quality, label_distance;
     uint32_t landmark_count, dimension, label_bytes;
-    uint32_t flaw; /* enum quality_flaw: what its quality lacks most */
+    uint32_t flaw; /* enum quality_flaw: the factor that lowers its quality most */
 };
 
 enum work_status {
     WORK_OK = 0,
-    WORK_BAD_IMAGE,   /* the image is to blame */
-    WORK_QUARANTINED, /* these bytes are refused for a while */
-    WORK_FAILED       /* the recogniser is to blame */
+    WORK_BAD_IMAGE,   /* the image cannot be processed */
+    WORK_QUARANTINED, /* the image is in quarantine (KITH_QUARANTINE) */
+    WORK_FAILED       /* the recogniser failed */
 };
 
 struct packet_done {
     uint32_t status, face_count, width, height;
     uint64_t cpu_us, rss_bytes;
-    float decode_ms, stage_ms[KITH_STAGES]; /* how long each took; 0: it does not say */
+    float decode_ms, stage_ms[KITH_STAGES]; /* durations; 0: unknown */
     char sha256[SHA256_HEX_BYTES];
     char reason[REASON_BYTES];
 };

@@ -1,9 +1,8 @@
 // The OpenCV recogniser: cascade detector, and local binary pattern histograms of an 8×8 grid compared by chi-square.
 //
-// These are the histograms of cv::face::LBPHFaceRecognizer (radius 1, 8 neighbours, grid 8×8, 256 bins), taken out of
-// the recogniser after training it with one face, so that kith's gallery can hold them like any embedding. Distances
-// are histograms' differences, not probabilities: lighting moves them, and the threshold is right for pictures taken
-// alike. It is fast and needs no model file; where it matters who it is, use dlib.
+// The embedding is the histogram of cv::face::LBPHFaceRecognizer (radius 1, 8 neighbours, grid 8×8, 256 bins), read
+// from a recogniser that is trained with one face. Distances depend on lighting; the threshold suits pictures taken
+// under the same conditions. It is fast and needs no model file, but much less accurate than dlib.
 #include "plugins/recognizer.h"
 
 #include <opencv2/core.hpp>
@@ -31,9 +30,9 @@ struct instance {
     std::vector<cv::Mat> histograms;
 };
 
-void say(char *error, size_t size, const char *words)
+void set_error(char *error, size_t size, const char *text)
 {
-    std::snprintf(error, size, "%s", words);
+    std::snprintf(error, size, "%s", text);
 }
 
 const char *setting(const kith_settings *settings, const char *name, const char *otherwise)
@@ -52,20 +51,20 @@ void *open_instance(const kith_settings *settings, char *error, size_t error_siz
 
         cv::setNumThreads(1);
         if (!me->cascade.load(file)) {
-            say(error, error_size, ("cannot read the cascade " + file + " (KITH_LBPH_CASCADE)").c_str());
+            set_error(error, error_size, ("cannot read the cascade " + file + " (KITH_LBPH_CASCADE)").c_str());
             return nullptr;
         }
         me->min_face = std::atof(setting(settings, "min_face", "40"));
         return me.release();
     } catch (const std::exception &e) {
-        say(error, error_size, e.what());
+        set_error(error, error_size, e.what());
     } catch (...) {
-        say(error, error_size, "OpenCV threw something unknown");
+        set_error(error, error_size, "OpenCV threw an unknown exception");
     }
     return nullptr;
 }
 
-cv::Mat histogram_of(const cv::Mat &grey, const cv::Rect &box)
+cv::Mat compute_histogram(const cv::Mat &grey, const cv::Rect &box)
 {
     cv::Mat face;
     auto recognizer = cv::face::LBPHFaceRecognizer::create(1, 8, GRID, GRID);
@@ -82,18 +81,18 @@ int recognize(void *self, const kith_image *image, kith_result *result, char *er
         instance &me = *static_cast<instance *>(self);
         const cv::Mat rgb(static_cast<int>(image->height), static_cast<int>(image->width), CV_8UC3,
                           const_cast<uint8_t *>(image->rgb), image->stride);
-        const int least = std::max(20, static_cast<int>(me.min_face * image->scale));
+        const int min_side = std::max(20, static_cast<int>(me.min_face * image->scale));
         std::vector<cv::Rect> boxes;
         std::vector<int> levels;
         std::vector<double> weights;
         cv::Mat grey;
 
         cv::cvtColor(rgb, grey, cv::COLOR_RGB2GRAY);
-        me.cascade.detectMultiScale(grey, boxes, levels, weights, 1.1, 4, 0, {least, least}, {}, true);
+        me.cascade.detectMultiScale(grey, boxes, levels, weights, 1.1, 4, 0, {min_side, min_side}, {}, true);
         me.faces.clear();
         me.histograms.clear();
         for (size_t i = 0; i < boxes.size() && i < image->max_faces; i++)
-            me.histograms.push_back(histogram_of(grey, boxes[i]));
+            me.histograms.push_back(compute_histogram(grey, boxes[i]));
         for (size_t i = 0; i < me.histograms.size(); i++) {
             kith_face f{};
 
@@ -102,7 +101,7 @@ int recognize(void *self, const kith_image *image, kith_result *result, char *er
             f.y = static_cast<float>(boxes[i].y);
             f.width = static_cast<float>(boxes[i].width);
             f.height = static_cast<float>(boxes[i].height);
-            f.quality = static_cast<float>(std::clamp(weights[i] / 10, 0.0, 1.0)); // weight of the last stage
+            f.quality = static_cast<float>(std::clamp(weights[i] / 10, 0.0, 1.0)); // confidence of the last stage
             f.embedding = me.histograms[i].ptr<float>();
             me.faces.push_back(f);
         }
@@ -110,9 +109,9 @@ int recognize(void *self, const kith_image *image, kith_result *result, char *er
         result->face_count = static_cast<uint32_t>(me.faces.size());
         return KITH_OK;
     } catch (const std::exception &e) {
-        say(error, error_size, e.what());
+        set_error(error, error_size, e.what());
     } catch (...) {
-        say(error, error_size, "OpenCV threw something unknown");
+        set_error(error, error_size, "OpenCV threw an unknown exception");
     }
     return KITH_FAILED;
 }
@@ -121,7 +120,7 @@ int health(void *self, char *error, size_t error_size)
 {
     if (!static_cast<instance *>(self)->cascade.empty())
         return KITH_OK;
-    say(error, error_size, "the cascade is empty");
+    set_error(error, error_size, "the cascade is empty");
     return KITH_FAILED;
 }
 

@@ -1,5 +1,5 @@
-/* Two seccomp filters, one upon the other: before the plug-in is loaded it already has no network and no exec; after
- * that, a list of what computing needs, and EPERM for all else. */
+/* Two seccomp filters. The first is loaded before the plug-in and denies network and exec; the second is loaded after
+ * it and allows only the system calls that computation needs. Denied calls fail with EPERM. */
 #include "plugins/worker/sandbox.h"
 
 #include <errno.h>
@@ -179,7 +179,7 @@ static int load_filter(scmp_filter_ctx filter, int result, const char *which, st
                        : error_set(error, result, "cannot load the %s seccomp filter: %s", which, strerror(-result));
 }
 
-/* Threads may be made, processes not. clone3 hides its flags from a filter: ENOSYS makes libc use clone. */
+/* Allows threads, denies processes. A filter cannot read the flags of clone3: ENOSYS makes libc fall back to clone. */
 static int only_threads(scmp_filter_ctx filter)
 {
     int result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
@@ -213,11 +213,11 @@ int sandbox_enter(uint64_t max_memory, uint32_t parent, bool network, struct err
 {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return error_set(error, -errno, "prctl: %s", strerror(errno));
-    if ((uint32_t)getppid() != parent) /* it died before we asked to die with it */
+    if ((uint32_t)getppid() != parent) /* it ended before PR_SET_PDEATHSIG took effect */
         return error_set(error, -ESRCH, "the parent is gone");
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_NOFILE, 64);
-#ifndef KITH_SANITIZED /* shadow memory needs terabytes of addresses; reports are written to files */
+#ifndef KITH_SANITIZED /* sanitizers reserve terabytes of addresses and write reports to files */
     if (max_memory)
         limit(RLIMIT_AS, max_memory);
     limit(RLIMIT_FSIZE, 0);
@@ -225,12 +225,12 @@ int sandbox_enter(uint64_t max_memory, uint32_t parent, bool network, struct err
 #else
     (void)max_memory;
 #endif
-    signal(SIGXFSZ, SIG_IGN);        /* a word to a log that is a file is lost, not deadly */
-    setpriority(PRIO_PROCESS, 0, 5); /* answering comes before recognising */
+    signal(SIGXFSZ, SIG_IGN);        /* RLIMIT_FSIZE: a write to a log file fails instead */
+    setpriority(PRIO_PROCESS, 0, 5); /* requests have priority over recognition */
     return forbid(network, error);
 }
 
-/* Reading only: what may create or write is refused by the flags. */
+/* Denies opening a file with flags that create or write. */
 static int allow_talking(scmp_filter_ctx filter)
 {
     const scmp_datum_t writing = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
@@ -245,7 +245,7 @@ static int allow_talking(scmp_filter_ctx filter)
 
 int sandbox_close(bool network, struct error *error)
 {
-#ifdef KITH_SANITIZED /* the sanitizers' runtimes read /proc and more when they report */
+#ifdef KITH_SANITIZED /* sanitizer runtimes read /proc when they report */
     (void)error;
     (void)network;
     (void)computing;

@@ -1,4 +1,4 @@
-/* The walls around a worker. Called by the worker itself, on its only thread. */
+/* The sandbox of a worker process. The worker enters it itself, on its only thread. */
 #ifndef KITH_PLUGINS_WORKER_SANDBOX_H
 #define KITH_PLUGINS_WORKER_SANDBOX_H
 
@@ -7,16 +7,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* First of all: dies with its parent, gains no privileges, leaves no core, writes no file, has bounded memory, and
- * reaches no other process, no other program and, unless it is allowed, no network. 0 or negative errno with `error`.
- */
+/* Before the plug-in is loaded: the process dies with its parent, gains no privileges, dumps no core, writes no files,
+ * has bounded memory (bytes; 0: no limit), cannot start programs or signal processes, and has no network unless
+ * `network`. 0, or negative errno with `error`. */
 int sandbox_enter(uint64_t max_memory, uint32_t parent, bool network, struct error *error);
 
-/* When the models are loaded: opens nothing any more; only computing, memory and the socket it has are left. With
- * the network also connections to others, and files that are only read: names are looked up by them. */
+/* After the plug-in has loaded its models: allows only computation, memory and the open socket. With `network` also
+ * sockets, and opening files for reading, which name resolution needs. 0, or negative errno with `error`. */
 int sandbox_close(bool network, struct error *error);
 
-/* What this job may use of the CPU from now on; beyond it the kernel kills the process. */
+/* Sets the CPU time of the next job; beyond it the kernel kills the process. */
 void sandbox_allow_cpu(uint32_t seconds);
 
 #endif

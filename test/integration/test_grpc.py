@@ -205,7 +205,7 @@ def test_a_service_that_is_not_ready_keeps_the_breaker_open(kith_of, server):
     kith = kith_of(tries=20)
     server.order(ready=False, error='UNAVAILABLE')
     number, = kith.submit(kith.picture('a.png', 1, 1, 1))
-    until(lambda: 'says that it is not ready' in kith.log(), 'the check to fail')
+    until(lambda: 'reports that it is not ready' in kith.log(), 'the check to fail')
     server.order(ready=True, error=None)
     assert kith.finished(number)['verdict'] == 'unknown'
 
@@ -222,7 +222,7 @@ def test_slow(kith_of, server):
     assert kith.finished(number)['verdict'] == 'unknown'
 
 
-@pytest.mark.parametrize('answer,words', [('', 'no name'), ('x' * 300, 'limit is 255')])
+@pytest.mark.parametrize('answer,words', [('', 'empty name'), ('x' * 300, 'limit is 255')])
 def test_wrong_answers(kith_of, server, answer, words):
     server.start()
     kith = kith_of(tries=2, breaker_failures=100)

@@ -81,7 +81,7 @@ def test_a_worker_is_replaced_after_its_images(moody):
     assert kith.metric('kith_worker_recycled_total') == 3
 
 
-@pytest.mark.parametrize('colour, words', [(NONSENSE, 'cannot be'), (MANY, 'cannot be'), (FAILS, 'out of sorts'),
+@pytest.mark.parametrize('colour, words', [(NONSENSE, 'invalid face'), (MANY, 'invalid number of faces'), (FAILS, 'out of sorts'),
                                            (LEAVES, 'code 3')])
 def test_nonsense_and_failures_are_the_recognisers_fault(moody, colour, words):
     kith = moody(tries=2, breaker_failures=100, poison_crashes=100)
@@ -97,6 +97,12 @@ def test_no_face_and_a_disliked_image_are_the_images_fault(moody):
     for n in range(10):
         assert kith.finished(submit(kith, f'd{n}.png', (250, n, 2)))['status'] == 'failed'
     assert kith.get('/v1/stats').json['breaker']['state'] == 'closed'
+
+
+def test_a_reason_is_stored_as_utf8(moody):
+    kith = moody()
+    assert kith.finished(submit(kith, 'a.png', (251,) * 3))['reason'] == 'caf\ufffd'
+    assert kith.finished(submit(kith, 'b.png', (250,) * 3))['reason'].strip() == ''
 
 
 @pytest.mark.skipif(SANITIZED, reason='the second seccomp filter is not loaded under sanitizers')

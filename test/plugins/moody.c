@@ -1,7 +1,7 @@
-/* A recogniser that behaves as the first pixel of the picture tells it: how the host's tests make it crash, hang, leak,
- * lie and try what a plug-in must not be able to do. Any other colour is its own embedding.
+/* A recogniser for tests of the host: the colour of the first pixel selects a fault (crash, hang, leak, invalid result,
+ * attempt to leave the sandbox). Any other colour is its own embedding.
  *
- * With KITH_LBPH_CASCADE=refuse (any setting would do) it refuses to open.
+ * With KITH_LBPH_CASCADE=refuse, a setting that it does not use otherwise, it refuses to open.
  */
 #include "plugins/recognizer.h"
 
@@ -88,23 +88,29 @@ static int misbehave(struct instance *me, const uint8_t *pixel, struct kith_resu
         for (size_t i = 0; leak && i < 64 << 20; i += 4096)
             leak[i] = 1;
         break;
-    case 0xffff00: /* answers nonsense */
+    case 0xffff00: /* returns an embedding that is not finite */
         me->face.embedding = me->embedding;
         me->embedding[0] = NAN;
         result->faces = &me->face;
         result->face_count = 1;
         return KITH_OK;
-    case 0xff00ff: /* answers a number of faces that cannot be */
+    case 0xff00ff: /* returns an invalid number of faces */
         result->faces = &me->face;
         result->face_count = 0x7fffffff;
         return KITH_OK;
     case 0x00ffff:
         return try_to_escape(error, size);
-    case 0xfefefe: /* says it failed */
+    case 0xfefefe: /* reports its own failure */
         snprintf(error, size, "out of sorts");
         return KITH_FAILED;
-    case 0xfdfdfd: /* says the image is to blame */
+    case 0xfdfdfd: /* reports an error of the image */
         snprintf(error, size, "do not like it");
+        return KITH_BAD_IMAGE;
+    case 0xfbfbfb: /* a reason that is not UTF-8 */
+        snprintf(error, size, "caf\xc3");
+        return KITH_BAD_IMAGE;
+    case 0xfafafa: /* a reason that its buffer cuts within a character */
+        snprintf(error, size, "%*s\u00e9", (int)size - 2, "");
         return KITH_BAD_IMAGE;
     case 0xfcfcfc: /* ends the process */
         _exit(3);

@@ -1,4 +1,4 @@
-// A recogniser that lets an exception leave it, against the rules: what ends is its process, not kith.
+// A recogniser that violates the ABI: an exception leaves it. Only its worker process must end.
 #include "plugins/recognizer.h"
 
 #include <stdexcept>

@@ -1,4 +1,4 @@
-/* Prints a digest of what must not depend on the CPU: distances, the search, decoded pictures, quality.
+/* Prints digests of results that must not depend on the CPU: distances, search, decoded images, quality.
  * test/emulated.sh runs it on several CPUs and compares the lines.
  *
  *   kernel_digest [FOLDER of photos]

@@ -1,7 +1,7 @@
-// Points and chips beside dlib's own, which they must equal to the last bit: of boxes all over a made picture, and of
-// the faces dlib finds on the sample photos. Exits with 77 when the model is not there, with 1 at a difference.
+// Compares landmarks and chips with dlib's own, to the last bit: for boxes all over a synthetic image and for the faces
+// that dlib detects on the sample photos. Exits with 77 without the model, with 1 at a difference.
+#include "plugins/common/cpu.h"
 #include "plugins/dlib/chip.h"
-#include "plugins/dlib/cpu.h"
 #include "plugins/dlib/landmarks.h"
 extern "C" {
 #include "plugins/worker/image/decode.h"
@@ -21,23 +21,23 @@ extern "C" {
 
 namespace
 {
-using dlib_recognizer::picture;
+using dlib_recognizer::rgb_image;
 
-struct pair {
+struct both_predictors {
     dlib::shape_predictor theirs;
     dlib_recognizer::landmarks ours;
     int compared = 0, wrong = 0;
 
-    void compare(const picture &from, const dlib::rectangle &box)
+    void compare(const rgb_image &from, const dlib::rectangle &box)
     {
         const auto expected = theirs(from, box), found = ours.find(from, box);
-        picture chip;
+        rgb_image chip;
         bool same = found.num_parts() == expected.num_parts();
 
         for (unsigned long i = 0; same && i < expected.num_parts(); i++)
             same = found.part(i) == expected.part(i);
         dlib::extract_image_chip(from, dlib::get_face_chip_details(expected, 150, 0.25), chip);
-        const picture mine = dlib_recognizer::chip_of(from, expected);
+        const rgb_image mine = dlib_recognizer::extract_chip(from, expected);
         for (long i = 0; i < chip.size(); i++) {
             const dlib::rgb_pixel a = (&chip(0, 0))[i], b = (&mine(0, 0))[i];
 
@@ -48,9 +48,9 @@ struct pair {
     }
 };
 
-void compare_made(pair &both)
+void compare_made(both_predictors &both)
 {
-    picture made(500, 400);
+    rgb_image made(500, 400);
 
     for (long y = 0; y < made.nr(); y++)
         for (long x = 0; x < made.nc(); x++)
@@ -63,7 +63,7 @@ void compare_made(pair &both)
     }
 }
 
-void compare_photos(pair &both, const char *folder)
+void compare_photos(both_predictors &both, const char *folder)
 {
     dlib::frontal_face_detector detector = dlib::get_frontal_face_detector();
 
@@ -77,7 +77,7 @@ void compare_photos(pair &both, const char *folder)
 
         if (decode(reinterpret_cast<const uint8_t *>(data.data()), data.size(), 50000000, 0, 1, &p, &e) < 0)
             continue;
-        picture photo(static_cast<long>(p.height), static_cast<long>(p.width));
+        rgb_image photo(static_cast<long>(p.height), static_cast<long>(p.width));
 
         std::copy_n(p.rgb, photo.size() * 3, &photo(0, 0).red);
         pixels_free(&p);
@@ -86,8 +86,8 @@ void compare_photos(pair &both, const char *folder)
     }
 }
 
-// A model cut short, and one of another kind, are refused.
-int accepted(const std::string &file)
+// Truncated models must be refused. Returns how many are accepted.
+int count_accepted(const std::string &file)
 {
     std::ifstream in(file, std::ios::binary);
     const std::string all((std::istreambuf_iterator<char>(in)), {});
@@ -111,7 +111,7 @@ int accepted(const std::string &file)
 int main(int argc, char **argv)
 {
     const std::string model = std::string(argc > 2 ? argv[2] : "models") + "/shape_predictor_5_face_landmarks.dat";
-    pair both;
+    both_predictors both;
 
     if (!std::filesystem::exists(model)) {
         std::printf("skipped: there is no %s (deploy/models.sh fetches it)\n", model.c_str());
@@ -125,5 +125,5 @@ int main(int argc, char **argv)
         compare_photos(both, argc > 1 ? argv[1] : "samples");
     }
     std::printf("%d faces compared, %d differ\n", both.compared, both.wrong);
-    return both.wrong + accepted(model) > 0;
+    return both.wrong + count_accepted(model) > 0;
 }

@@ -1,4 +1,4 @@
-/* Headers and decoders: made pictures, turned eight ways, cut short, lying. */
+/* Headers and decoders: synthetic images in all orientations, truncated files, contradictory headers. */
 #include "plugins/worker/image/decode.h"
 #include "test/unit/test.h"
 
@@ -10,7 +10,7 @@
 
 enum { WIDTH = 96, HEIGHT = 64, MAX_PIXELS = 50000000 };
 
-/* Four quarters: red, green / blue, white. */
+/* An image of four quarters: red, green / blue, white. */
 static struct pixels quarters(void)
 {
     static const uint8_t colours[4][3] = {{220, 20, 20}, {20, 200, 20}, {20, 20, 220}, {240, 240, 240}};
@@ -51,7 +51,7 @@ static uint8_t *jpeg(size_t *len)
     return data;
 }
 
-/* The JPEG with an EXIF segment behind its start marker. */
+/* Inserts an EXIF segment after the start marker of a JPEG. */
 static uint8_t *with_exif(const uint8_t *data, size_t len, int orientation, bool big, size_t *out_len)
 {
     uint8_t exif[] = {0xff,
@@ -228,7 +228,7 @@ static void test_a_header_that_lies_about_the_size_is_refused(void **state)
     free(data);
 }
 
-/* Every prefix and a flip of every byte: an answer, never a crash (the sanitizers watch). */
+/* Decodes every prefix and a bit flip in every byte; sanitizer builds detect invalid accesses. */
 static void test_mutations_never_crash(void **state)
 {
     struct pixels from = quarters();
@@ -248,7 +248,7 @@ static void test_mutations_never_crash(void **state)
     WebPFree(webp);
     for (int f = 0; f < 3; f++) {
         for (size_t i = 0; i < lens[f]; i++) {
-            uint8_t *copy = malloc(lens[f]); /* of exact size, so that a read beyond it is seen */
+            uint8_t *copy = malloc(lens[f]); /* exact size: a sanitizer detects a read beyond it */
             struct pixels p;
 
             memcpy(copy, files[f], lens[f]);

@@ -1,5 +1,6 @@
-// The detector beside dlib's own: features of made pictures, faces of the sample photos. Exits with 1 at a difference.
-#include "plugins/dlib/cpu.h"
+// Compares the HOG detector with dlib's own: features of synthetic images and faces of the sample photos. Exits with 1
+// at a difference.
+#include "plugins/common/cpu.h"
 #include "plugins/dlib/frontal/frontal.h"
 extern "C" {
 #include "plugins/worker/image/decode.h"
@@ -18,7 +19,7 @@ extern "C" {
 
 namespace
 {
-using dlib_recognizer::grey_picture;
+using dlib_recognizer::grey_image;
 
 int wrong;
 
@@ -33,22 +34,22 @@ void check(bool right, const char *what, long rows, long columns)
 void compare_features(int rows, int columns, std::mt19937 &random)
 {
     using hog::WINDOW;
-    grey_picture grey(rows, columns);
+    grey_image grey(rows, columns);
     dlib::array<dlib::array2d<float>> theirs;
     hog::features ours;
     double worst = 0;
 
-    for (int y = 0; y < rows; y++) // noise on waves: edges of every direction
+    for (int y = 0; y < rows; y++) // waves with noise: edges of every orientation
         for (int x = 0; x < columns; x++)
             grey(y, x) = static_cast<unsigned char>(100 + 60 * std::sin(x * 0.3) * std::cos(y * 0.2) + random() % 40);
     dlib::extract_fhog_features(grey, theirs, hog::CELL, WINDOW, WINDOW);
     hog::extract(&grey(0, 0), rows, columns, ours);
     if (theirs[0].size() == 0 || ours.height == 0) {
-        check(theirs[0].size() == 0 && ours.height == 0, "one has features, the other none", rows, columns);
+        check(theirs[0].size() == 0 && ours.height == 0, "only one of both has features", rows, columns);
         return;
     }
-    check(theirs[0].nr() == ours.height + WINDOW - 1 && theirs[0].nc() == ours.width + WINDOW - 1, "another size", rows,
-          columns);
+    check(theirs[0].nr() == ours.height + WINDOW - 1 && theirs[0].nc() == ours.width + WINDOW - 1,
+          "the size of the features differs", rows, columns);
     for (unsigned long p = 0; p < theirs.size(); p++)
         for (long y = 0; y < theirs[p].nr(); y++)
             for (long x = 0; x < theirs[p].nc(); x++)
@@ -57,18 +58,18 @@ void compare_features(int rows, int columns, std::mt19937 &random)
                     std::abs(static_cast<double>(
                         theirs[p][y][x] -
                         ours.values[p * ours.plane + static_cast<size_t>(y) * ours.stride + static_cast<size_t>(x)])));
-    check(worst < 1e-4, "other features", rows, columns);
+    check(worst < 1e-4, "features differ", rows, columns);
 }
 
-// Windows slid over made features, beside the plain sum.
+// Compares the filter bank with the definition, on synthetic features.
 void compare_filters(int height, int width, std::mt19937 &random)
 {
     using hog::WINDOW;
     const auto number = [&] { return static_cast<float>(random() % 2001) / 1000 - 1; };
     hog::features f;
-    hog::filters windows;
-    hog::fits fits;
-    std::vector<std::pair<int, hog::thin>> parts;
+    hog::filter_bank bank;
+    hog::score_map scores;
+    std::vector<std::pair<int, hog::separable_filter>> parts;
     double worst = 0;
 
     f.height = height;
@@ -78,15 +79,15 @@ void compare_filters(int height, int width, std::mt19937 &random)
     f.values.resize(f.plane * hog::PLANES);
     for (float &v : f.values)
         v = number();
-    for (int i = 0; i < 40; i++) { // some planes with many parts, some with none
+    for (int i = 0; i < 40; i++) { // some planes with many filters, some with none
         parts.push_back({i % 4 ? 2 : i % 31, {i % 3, {}, {}}});
         for (int k = 0; k < WINDOW; k++) {
-            parts.back().second.down[k] = number();
-            parts.back().second.across[k] = number();
+            parts.back().second.column[k] = number();
+            parts.back().second.row[k] = number();
         }
-        windows.add(parts.back().first, parts.back().second);
+        bank.add(parts.back().first, parts.back().second);
     }
-    windows.slide(f, fits);
+    bank.evaluate(f, scores);
     for (int d = 0; d < 3; d++)
         for (int i = 0; i < height * width; i++) {
             const auto y = static_cast<size_t>(i / width), x = static_cast<size_t>(i % width);
@@ -94,46 +95,47 @@ void compare_filters(int height, int width, std::mt19937 &random)
 
             for (const auto &[plane, part] : parts)
                 for (size_t k = 0; part.detector == d && k < WINDOW * WINDOW; k++)
-                    sum += static_cast<double>(part.down[k / WINDOW]) * static_cast<double>(part.across[k % WINDOW]) *
+                    sum += static_cast<double>(part.column[k / WINDOW]) * static_cast<double>(part.row[k % WINDOW]) *
                            static_cast<double>(f.values[static_cast<size_t>(plane) * f.plane +
                                                         (y + k / WINDOW) * f.stride + x + k % WINDOW]);
             worst = std::max(
-                worst, std::abs(sum - static_cast<double>(
-                                          fits.values[static_cast<size_t>(d) * fits.plane + y * fits.stride + x])));
+                worst,
+                std::abs(sum - static_cast<double>(
+                                   scores.values[static_cast<size_t>(d) * scores.plane + y * scores.stride + x])));
         }
-    check(worst < 1e-3, "other scores", height, width);
+    check(worst < 1e-3, "scores differ", height, width);
 }
 
-// The next level of the pyramid: the same pixels.
+// Compares the pixels of a pyramid level.
 void compare_levels(int rows, int columns, std::mt19937 &random)
 {
-    grey_picture grey(rows, columns), theirs, ours;
-    dlib_recognizer::shrinker smaller;
+    grey_image grey(rows, columns), theirs, ours;
+    dlib_recognizer::pyramid_reducer reduce;
 
     for (int i = 0; i < rows * columns; i++)
         (&grey(0, 0))[i] = static_cast<unsigned char>(random());
     dlib::pyramid_down<6>()(grey, theirs);
-    smaller(grey, ours);
+    reduce(grey, ours);
     check(theirs.nr() == ours.nr() && theirs.nc() == ours.nc() && (theirs.size() == 0 || theirs == ours),
-          "another level", rows, columns);
+          "pyramid levels differ", rows, columns);
 }
 
-void compare_faces(const grey_picture &grey, dlib::frontal_face_detector &theirs, dlib_recognizer::frontal &ours)
+void compare_faces(const grey_image &grey, dlib::frontal_face_detector &theirs, dlib_recognizer::frontal_detector &ours)
 {
     std::vector<dlib::rect_detection> expected;
     const auto found = ours.find(grey, -0.3);
 
     theirs(grey, expected, -0.3);
-    check(found.size() == expected.size(), "another number of faces", grey.nr(), grey.nc());
+    check(found.size() == expected.size(), "the number of faces differs", grey.nr(), grey.nc());
     for (size_t i = 0; i < found.size() && i < expected.size(); i++)
         check(found[i].box == expected[i].rect && std::abs(found[i].score - expected[i].detection_confidence) < 1e-3,
-              "another face", grey.nr(), grey.nc());
+              "a face differs", grey.nr(), grey.nc());
 }
 
 int compare_photos(const char *folder)
 {
     dlib::frontal_face_detector theirs = dlib::get_frontal_face_detector();
-    dlib_recognizer::frontal ours;
+    dlib_recognizer::frontal_detector ours;
     int photos = 0;
 
     if (!std::filesystem::is_directory(folder))
@@ -144,10 +146,10 @@ int compare_photos(const char *folder)
         pixels p;
         error e{};
 
-        for (unsigned side : {0u, 413u, 97u}) { // sizes that are no multiples of anything
+        for (unsigned side : {0u, 413u, 97u}) { // sizes that are not multiples of a vector or a cell
             if (decode(reinterpret_cast<const uint8_t *>(data.data()), data.size(), 50000000, side, 1, &p, &e) < 0)
                 break;
-            grey_picture grey(static_cast<long>(p.height), static_cast<long>(p.width));
+            grey_image grey(static_cast<long>(p.height), static_cast<long>(p.width));
 
             for (long i = 0; i < grey.size(); i++)
                 (&grey(0, 0))[i] = p.rgb[i * 3 + 1];
@@ -158,7 +160,7 @@ int compare_photos(const char *folder)
     }
     return photos;
 }
-// Everything at one level of instructions. Returns how many photos were compared.
+// Runs all comparisons at one instruction level. Returns the number of photos compared.
 int compare_all(const char *folder)
 {
     std::mt19937 random(5);

@@ -1,4 +1,4 @@
-/* The quality of a face's picture: what takes it away, and which of it is said. */
+/* The quality of a face: what lowers it, and which factor is reported. */
 #include "plugins/worker/image/quality.h"
 #include "test/unit/test.h"
 
@@ -13,7 +13,7 @@ static float value(float x, float y)
     return 128 + 40 * sinf(x * 0.5f) * cosf(y * 0.45f) + 30 * sinf(x * 0.11f + y * 0.07f);
 }
 
-/* Waves, fine and coarse; `blur`: the mean of so many pixels on each side; `contrast`: a share of it. */
+/* A pattern of fine and coarse waves. `blur`: radius of a box filter; `contrast`: factor. */
 static struct pixels waves(int blur, float contrast)
 {
     struct pixels p = {.rgb = malloc((size_t)SIDE * SIDE * 3), .width = SIDE, .height = SIDE, .scale = 1};

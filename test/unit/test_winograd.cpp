@@ -1,5 +1,5 @@
-// Winograd's convolutions, and those without tiles, beside the plain sum: every tile, every set of instructions this
-// CPU has, both layouts.
+// Compares the convolutions of winograd.h with the definition: every tile size, the matrix product, every instruction
+// set of this CPU, both layouts.
 #include "plugins/dlib/network/winograd.h"
 
 #include <cmath>
@@ -8,8 +8,8 @@
 #include <cstring>
 #include <vector>
 
-using fast::convolution;
-using fast::instructions;
+using dlib_network::convolution;
+using dlib_network::instructions;
 
 namespace
 {
@@ -42,7 +42,7 @@ struct pictures { // [count][groups][side][side][lanes]
     }
 };
 
-double plain(const convolution &k, pictures &p, int n, int o, int y, int x)
+double definition(const convolution &k, pictures &p, int n, int o, int y, int x)
 {
     double sum = k.bias[static_cast<size_t>(o)];
 
@@ -70,20 +70,21 @@ convolution make(int outputs, int inputs, int size, int stride, int padding)
     return k;
 }
 
-double expected(double sum, float before, fast::ending end)
+double expected(double sum, float before, dlib_network::epilogue end)
 {
-    if (end == fast::SUM_RELU)
+    if (end == dlib_network::ADD_RELU)
         sum += static_cast<double>(before);
-    return end == fast::NOTHING || sum > 0 ? sum : 0;
+    return end == dlib_network::LINEAR || sum > 0 ? sum : 0;
 }
 
-void compare(const convolution &k, int side, int count, int lanes, instructions with, fast::ending end)
+void compare(const convolution &k, int side, int count, int lanes, instructions with, dlib_network::epilogue end)
 {
     const bool half = k.size == 7;
-    const fast::winograd way(half ? fast::halved(k) : k, half ? side / 2 : side, lanes, with);
+    const dlib_network::winograd tested(half ? dlib_network::space_to_depth(k) : k, half ? side / 2 : side, lanes,
+                                        with);
     pictures from(count, k.inputs, side, lanes), folded(count, 4 * k.inputs, side / 2, lanes);
-    pictures before(count, k.outputs, way.output_side(), lanes);
-    std::vector<float> scratch(way.scratch(count), NAN);
+    pictures before(count, k.outputs, tested.output_side(), lanes);
+    std::vector<float> scratch(tested.scratch(count), NAN);
     double worst = 0, largest = 0;
 
     for (int n = 0; n < count; n++)
@@ -97,13 +98,13 @@ void compare(const convolution &k, int side, int count, int lanes, instructions 
     for (float &value : before.data)
         value = random_value();
     pictures to = before;
-    to.data.push_back(42); // nothing is written behind the last
-    way.run((half ? folded : from).data.data(), to.data.data(), count, end, scratch.data());
+    to.data.push_back(42); // must not be written
+    tested.run((half ? folded : from).data.data(), to.data.data(), count, end, scratch.data());
     for (int n = 0; n < count; n++)
         for (int o = 0; o < k.outputs; o++)
             for (int y = 0; y < to.side; y++)
                 for (int x = 0; x < to.side; x++) {
-                    const double sum = expected(plain(k, from, n, o, y, x), before.at(n, o, y, x), end);
+                    const double sum = expected(definition(k, from, n, o, y, x), before.at(n, o, y, x), end);
                     const double difference = std::fabs(sum - static_cast<double>(to.at(n, o, y, x)));
 
                     worst = std::isfinite(difference) ? std::fmax(worst, difference) : INFINITY;
@@ -112,15 +113,15 @@ void compare(const convolution &k, int side, int count, int lanes, instructions 
     largest_error = std::fmax(largest_error, worst / largest);
     if (worst > 1.5e-3 * largest || // weights have 16 bits
         to.data.back() != 42.0f) {
-        printf("%d×%d of %d→%d, side %d, %d pictures, lanes %d, instructions %d, ending %d: off by %g of %g\n", k.size,
-               k.size, k.inputs, k.outputs, side, count, lanes, static_cast<int>(with), static_cast<int>(end), worst,
-               largest);
+        printf("%d×%d of %d→%d, side %d, %d pictures, lanes %d, instructions %d, epilogue %d: off by %g of %g\n",
+               k.size, k.size, k.inputs, k.outputs, side, count, lanes, static_cast<int>(with), static_cast<int>(end),
+               worst, largest);
         failures++;
     }
 }
 } // namespace
 
-// quick: fewer sizes, for an emulator.
+// The argument `quick`: fewer sizes, for an emulator.
 int main(int argc, char **argv)
 {
     const bool quick = argc > 1 && std::strcmp(argv[1], "quick") == 0;
@@ -131,24 +132,25 @@ int main(int argc, char **argv)
 
     for (int lanes : {8, 16})
         for (int fastest = 0; fastest < 2; fastest++) {
-            const instructions with = fastest ? fast::instructions_for(lanes) : instructions::PLAIN;
+            const instructions with = fastest ? dlib_network::instructions_for(lanes) : instructions::PLAIN;
 
             if (fastest && with == instructions::PLAIN)
-                printf("lanes %d: this CPU has no instructions of its own for them, skipped\n", lanes);
+                printf("lanes %d: this CPU has no vector instructions for them, skipped\n", lanes);
             else
                 for (int side : sides)
                     for (int count : counts) {
                         compare(make(32, side < 10 ? 48 : 16, 3, 1, 1), side, count, lanes, with,
-                                static_cast<fast::ending>(side % 3));
-                        compare(make(32, 3, 7, 2, 0), 2 * side + 8, count, lanes, with, fast::RELU);
+                                static_cast<dlib_network::epilogue>(side % 3));
+                        compare(make(32, 3, 7, 2, 0), 2 * side + 8, count, lanes, with, dlib_network::RELU);
                         compare(make(32, 48, 3, 2, 0), side + 2, count, lanes, with, // without tiles
-                                static_cast<fast::ending>(count % 3));
-                        compare(make(64, 16, 1, 1, 0), side, count, lanes, with, fast::NOTHING);
+                                static_cast<dlib_network::epilogue>(count % 3));
+                        compare(make(64, 16, 1, 1, 0), side, count, lanes, with, dlib_network::LINEAR);
                         compared += 4;
                     }
         }
     if (!quick)
-        compare(make(64, 256, 3, 1, 1), 24, 3, 8, fast::instructions_for(8), fast::SUM_RELU); // in several rounds
+        compare(make(64, 256, 3, 1, 1), 24, 3, 8, dlib_network::instructions_for(8),
+                dlib_network::ADD_RELU); // in several rounds
     printf("%d convolutions compared, by %.1e of the largest output at most, %d differ\n", compared + !quick,
            largest_error, failures);
     return failures > 0;

@@ -1,6 +1,6 @@
 #include "plugins/dlib/frontal/filters.h"
 
-#include "plugins/dlib/frontal/eight.h"
+#include "plugins/dlib/frontal/vector8.h"
 
 #include <algorithm>
 
@@ -8,24 +8,24 @@ namespace hog
 {
 namespace
 {
-constexpr int BAND = 64;   // rows of scores at a time: their lines share a second-level cache with them
-constexpr int MOST = 4;    // vectors side by side at a time
-constexpr int MORE = 8;    // rows that are computed for nothing, at most: where the last few are fewer than a column's
-constexpr int BESIDE = 12; // sums that fit into the registers beside what they are made of
+constexpr int BAND = 64;         // rows of scores at a time: scores and row sums fit into the second-level cache
+constexpr int VECTORS_MAX = 4;   // vectors side by side at a time
+constexpr int ROW_PADDING = 8;   // the last block of rows is computed whole: at most so many rows are unused
+constexpr int ACCUMULATORS = 12; // vectors of sums that fit into the registers beside their operands
 
-// Columns of scores, 8 × V of them, and what they are computed from.
+// A block of scores, 8 × V columns, with its inputs and buffers.
 struct task {
     const float *from; // the features of one plane
     size_t stride;
     int rows; // of scores
-    float *lines;
-    size_t each; // floats of a part's lines: rows of 8 × V
-    float *to;   // the first detector's scores
+    float *row_sums;
+    size_t row_sums_size; // floats for one filter: rows of 8 × V
+    float *to;            // scores of the first detector
     size_t to_stride, to_plane;
 };
 
-// The rows of N parts: N × V sums at a time, of V vectors that all of them read.
-template <int N, int V> INLINE void cross(const task &t, const thin *parts, float *lines)
+// Row sums of N filters: N × V accumulators share V input vectors.
+template <int N, int V> INLINE void sum_rows(const task &t, const separable_filter *parts, float *lines)
 {
     for (int y = 0; y < t.rows + WINDOW - 1; y++) {
         const float *row = t.from + static_cast<size_t>(y) * t.stride;
@@ -36,49 +36,50 @@ template <int N, int V> INLINE void cross(const task &t, const thin *parts, floa
                 const v8 value = load(row + k + 8 * v);
 
                 for (int n = 0; n < N; n++)
-                    sums[n][v] += value * parts[n].across[k];
+                    sums[n][v] += value * parts[n].row[k];
             }
         for (int n = 0; n < N; n++)
             for (int v = 0; v < V; v++)
-                store(lines + static_cast<size_t>(n) * t.each + static_cast<size_t>((y * V + v) * 8), sums[n][v]);
+                store(lines + static_cast<size_t>(n) * t.row_sums_size + static_cast<size_t>((y * V + v) * 8),
+                      sums[n][v]);
     }
 }
 
-template <int N, int V> INLINE void cross_some(int n, const task &t, const thin *parts, float *lines)
+template <int N, int V> INLINE void sum_some_rows(int n, const task &t, const separable_filter *parts, float *lines)
 {
     if constexpr (N > 1)
         if (n < N) {
-            cross_some<N - 1, V>(n, t, parts, lines);
+            sum_some_rows<N - 1, V>(n, t, parts, lines);
             return;
         }
-    cross<N, V>(t, parts, lines);
+    sum_rows<N, V>(t, parts, lines);
 }
 
-template <int V> INLINE void cross_all(const task &t, const std::vector<thin> &parts)
+template <int V> INLINE void sum_all_rows(const task &t, const std::vector<separable_filter> &parts)
 {
-    constexpr int TOGETHER = std::min(BESIDE / V, 6);
-    const int count = static_cast<int>(parts.size()), groups = (count + TOGETHER - 1) / TOGETHER;
+    constexpr int FILTERS_AT_ONCE = std::min(ACCUMULATORS / V, 6);
+    const int count = static_cast<int>(parts.size()), groups = (count + FILTERS_AT_ONCE - 1) / FILTERS_AT_ONCE;
 
-    for (int g = 0, first = 0; g < groups; g++) { // groups that differ by one at most
+    for (int g = 0, first = 0; g < groups; g++) { // groups whose sizes differ by at most one
         const int n = (count + g) / groups;
 
-        cross_some<TOGETHER, V>(n, t, &parts[static_cast<size_t>(first)],
-                                t.lines + static_cast<size_t>(first) * t.each);
+        sum_some_rows<FILTERS_AT_ONCE, V>(n, t, &parts[static_cast<size_t>(first)],
+                                          t.row_sums + static_cast<size_t>(first) * t.row_sums_size);
         first += n;
     }
 }
 
-// A part's column: R rows of scores at a time, each line read once for all of them.
-template <int V, int R> INLINE void drop(const task &t, const float *down, const float *lines, float *to)
+// The column of a filter: R rows of scores at a time, so that each row of sums is loaded once for all of them.
+template <int V, int R> INLINE void add_columns(const task &t, const float *column, const float *row_sums, float *to)
 {
     for (int y = 0; y < t.rows; y += R) {
         v8 sums[R][V];
-        const auto add = [&](int line, int first, int end) { // what the rows `first` to `end` have of a line
+        const auto add = [&](int line, int first, int end) { // the terms of rows `first` to `end` from one line
             for (int v = 0; v < V; v++) {
-                const v8 value = load(lines + static_cast<size_t>(((y + line) * V + v) * 8));
+                const v8 value = load(row_sums + static_cast<size_t>(((y + line) * V + v) * 8));
 
                 for (int r = first; r < end; r++)
-                    sums[r][v] += value * down[line - r];
+                    sums[r][v] += value * column[line - r];
             }
         };
 
@@ -97,75 +98,75 @@ template <int V, int R> INLINE void drop(const task &t, const float *down, const
     }
 }
 
-template <int V> INLINE void slide_columns(const task &t, const std::vector<thin> &parts)
+template <int V> INLINE void evaluate_columns(const task &t, const std::vector<separable_filter> &parts)
 {
-    cross_all<V>(t, parts);
+    sum_all_rows<V>(t, parts);
     for (size_t p = 0; p < parts.size(); p++)
-        drop<V, V == 1   ? 8
-                : V == 4 ? 2
-                         : 4>(t, parts[p].down, t.lines + p * t.each,
-                              t.to + static_cast<size_t>(parts[p].detector) * t.to_plane);
+        add_columns<V, V == 1   ? 8
+                       : V == 4 ? 2
+                                : 4>(t, parts[p].column, t.row_sums + p * t.row_sums_size,
+                                     t.to + static_cast<size_t>(parts[p].detector) * t.to_plane);
 }
 
-INLINE void slide_all(int vectors, const task &t, const std::vector<thin> &parts)
+INLINE void evaluate_block(int vectors, const task &t, const std::vector<separable_filter> &parts)
 {
     switch (vectors) {
     case 1:
-        return slide_columns<1>(t, parts);
+        return evaluate_columns<1>(t, parts);
     case 2:
-        return slide_columns<2>(t, parts);
+        return evaluate_columns<2>(t, parts);
     case 3:
-        return slide_columns<3>(t, parts);
+        return evaluate_columns<3>(t, parts);
     default:
-        return slide_columns<MOST>(t, parts);
+        return evaluate_columns<VECTORS_MAX>(t, parts);
     }
 }
 
-void slide_plain(int vectors, const task &t, const std::vector<thin> &parts)
+void evaluate_plain(int vectors, const task &t, const std::vector<separable_filter> &parts)
 {
-    slide_all(vectors, t, parts);
+    evaluate_block(vectors, t, parts);
 }
 
 #ifdef __x86_64__
-WIDE void slide_wide(int vectors, const task &t, const std::vector<thin> &parts)
+TARGET_AVX2 void evaluate_avx2(int vectors, const task &t, const std::vector<separable_filter> &parts)
 {
-    slide_all(vectors, t, parts);
+    evaluate_block(vectors, t, parts);
 }
 #endif
 } // namespace
 
-void filters::add(int plane, const thin &part)
+void filter_bank::add(int plane, const separable_filter &filter)
 {
-    parts[plane].push_back(part);
-    detectors = std::max(detectors, part.detector + 1);
+    filters[plane].push_back(filter);
+    detectors = std::max(detectors, filter.detector + 1);
 }
 
-void filters::slide(const features &f, fits &out)
+void filter_bank::evaluate(const features &f, score_map &out)
 {
-    auto *way = slide_plain;
-    size_t most = 0;
+    auto *evaluate_task = evaluate_plain;
+    size_t most_filters = 0;
 
 #ifdef __x86_64__
-    if (is_wide())
-        way = slide_wide;
+    if (has_avx2())
+        evaluate_task = evaluate_avx2;
 #endif
-    for (const auto &of_plane : parts)
-        most = std::max(most, of_plane.size());
-    lines.resize(most * (BAND + WINDOW + MORE) * MOST * 8);
+    for (const auto &of_plane : filters)
+        most_filters = std::max(most_filters, of_plane.size());
+    row_sums.resize(most_filters * (BAND + WINDOW + ROW_PADDING) * VECTORS_MAX * 8);
     out.stride = f.stride;
-    out.plane = f.stride * static_cast<size_t>((f.height + MORE - 1) / MORE * MORE);
+    out.plane = f.stride * static_cast<size_t>((f.height + ROW_PADDING - 1) / ROW_PADDING * ROW_PADDING);
     out.values.assign(out.plane * static_cast<size_t>(detectors), 0.0f);
-    for (int x = 0; x < f.width; x += MOST * 8)
+    for (int x = 0; x < f.width; x += VECTORS_MAX * 8)
         for (int y = 0; y < f.height; y += BAND) {
-            const int vectors = std::min((f.width - x + 7) / 8, MOST);
+            const int vectors = std::min((f.width - x + 7) / 8, VECTORS_MAX);
             const size_t at = static_cast<size_t>(y) * f.stride + static_cast<size_t>(x);
 
             for (int p = 0; p < PLANES; p++)
-                way(vectors,
-                    {&f.values[static_cast<size_t>(p) * f.plane + at], f.stride, std::min(f.height - y, BAND),
-                     lines.data(), static_cast<size_t>((BAND + WINDOW + MORE) * vectors * 8), &out.values[at],
-                     out.stride, out.plane},
-                    parts[p]);
+                evaluate_task(vectors,
+                              {&f.values[static_cast<size_t>(p) * f.plane + at], f.stride, std::min(f.height - y, BAND),
+                               row_sums.data(), static_cast<size_t>((BAND + WINDOW + ROW_PADDING) * vectors * 8),
+                               &out.values[at], out.stride, out.plane},
+                              filters[p]);
         }
 }
 } // namespace hog

@@ -1,12 +1,12 @@
-// A detector's windows slid over the features of hog.h, taken apart into sums of thin filters.
+// Evaluates the linear filters of a sliding-window detector on the features of hog.h, as sums of separable filters.
 //
-// A window's weights on one plane are a matrix of 10×10. Those of dlib's frontal face detector are of low rank, having
-// been trained to be: on average the sum of two products of a column and a row, so 20 multiplications do what 100
-// would.
+// The weights of a window on one feature plane are a 10×10 matrix. Those of dlib's frontal face detector have a low
+// rank, for which it was trained: on average they are the sum of two products of a column and a row, each of which
+// takes 20 multiplications instead of the 100 of the matrix.
 //
-//   features of a plane ─ each row of a product ─▶ lines ─ its column ─▶ added to the scores of its detector
+//   features of a plane ─ row of a separable filter ─▶ row sums ─ its column ─▶ added to the scores of its detector
 //
-// Pure functions but for what is kept between pictures; one thread at a time.
+// An object keeps buffers between images: one thread at a time.
 #ifndef KITH_PLUGINS_DLIB_FRONTAL_FILTERS_H
 #define KITH_PLUGINS_DLIB_FRONTAL_FILTERS_H
 
@@ -17,26 +17,27 @@
 
 namespace hog
 {
-struct thin { // adds down[y] × across[x] to a detector's weights on one plane
+struct separable_filter { // adds column[y] × row[x] to the weights of a detector on one plane
     int detector;
-    float down[WINDOW], across[WINDOW];
+    float column[WINDOW], row[WINDOW];
 };
 
-struct fits { // how well each window fits where its first cell is (y, x): values[detector × plane + y × stride + x]
+// Scores of all windows: values[detector × plane + y × stride + x] for the window whose first cell is (y, x).
+struct score_map {
     size_t stride = 0, plane = 0;
     std::vector<float> values;
 };
 
-class filters
+class filter_bank
 {
   public:
-    void add(int plane, const thin &part);
-    void slide(const features &f, fits &out);
+    void add(int plane, const separable_filter &filter);
+    void evaluate(const features &f, score_map &out);
 
   private:
-    std::vector<thin> parts[PLANES];
+    std::vector<separable_filter> filters[PLANES];
     int detectors = 0;
-    std::vector<float> lines; // kept between pictures
+    std::vector<float> row_sums; // buffer, kept between images
 };
 } // namespace hog
 #endif

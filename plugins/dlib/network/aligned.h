@@ -1,4 +1,4 @@
-// Vectors that begin with a cache line: an instruction that reads or writes a whole one touches no second.
+// Vectors aligned to cache lines: a load or store of a whole vector register touches one line.
 #ifndef KITH_PLUGINS_DLIB_NETWORK_ALIGNED_H
 #define KITH_PLUGINS_DLIB_NETWORK_ALIGNED_H
 
@@ -6,7 +6,7 @@
 #include <new>
 #include <vector>
 
-namespace fast
+namespace dlib_network
 {
 template <typename type> struct aligned_allocator {
     using value_type = type;
@@ -35,5 +35,5 @@ template <typename type> struct aligned_allocator {
 };
 
 template <typename type> using aligned_vector = std::vector<type, aligned_allocator<type>>;
-} // namespace fast
+} // namespace dlib_network
 #endif

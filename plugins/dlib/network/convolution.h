@@ -1,17 +1,17 @@
-// A convolution as the plug-in holds it, between dlib's network and the ways to compute it.
+// A convolution layer, independent of dlib and oneDNN.
 #ifndef KITH_PLUGINS_DLIB_NETWORK_CONVOLUTION_H
 #define KITH_PLUGINS_DLIB_NETWORK_CONVOLUTION_H
 
 #include <vector>
 
-namespace fast
+namespace dlib_network
 {
-struct convolution { // its affine layer is folded in
+struct convolution { // with its affine layer folded in
     int outputs, inputs, size, stride, padding;
     std::vector<float> weights; // [outputs][inputs][size][size]
     std::vector<float> bias;    // [outputs]
 };
 
-enum ending { RELU, NOTHING, SUM_RELU }; // SUM_RELU adds to what the output holds already
-} // namespace fast
+enum epilogue { RELU, LINEAR, ADD_RELU }; // ADD_RELU adds the previous content of the output, then applies ReLU
+} // namespace dlib_network
 #endif

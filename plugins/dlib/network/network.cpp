@@ -1,19 +1,19 @@
 #include "plugins/dlib/network/network.h"
 
-#include "plugins/dlib/cpu.h"
+#include "plugins/common/cpu.h"
 #include "plugins/dlib/network/plan.h"
 
 #include <algorithm>
 #include <stdexcept>
 #include <utility>
 
-namespace fast
+namespace dlib_network
 {
 namespace
 {
 constexpr int BLOCKS = 14;
 
-// That it is this network, not another one with layers of the same kind.
+// Throws unless the layers have the structure of this network.
 void check(const std::vector<convolution> &all, const std::vector<float> &last)
 {
     int channels = 32;
@@ -28,39 +28,39 @@ void check(const std::vector<convolution> &all, const std::vector<float> &last)
         channels = k.outputs;
     }
     if (!fits || last.size() != static_cast<size_t>(channels) * DIMENSION)
-        throw std::runtime_error("the model file holds another network");
+        throw std::runtime_error("the model file does not hold dlib_face_recognition_resnet_model_v1");
     for (const convolution &k : all)
         if (k.bias.size() != static_cast<size_t>(k.outputs) ||
             k.weights.size() != static_cast<size_t>(k.outputs * k.inputs * k.size * k.size))
             throw std::runtime_error("the model file has too few weights");
 }
 
-// oneDNN chooses its kernels when the first primitive is made: it is told before.
-std::unique_ptr<shelf> make_shelf()
+// The instruction limit of oneDNN must be set before the first primitive is created.
+std::unique_ptr<shared_weights> make_shared_weights()
 {
     if (cpu::available() == cpu::level::AVX2)
         dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx2);
     if (cpu::available() == cpu::level::PLAIN)
         dnnl::set_max_cpu_isa(dnnl::cpu_isa::sse41);
-    return std::make_unique<shelf>();
+    return std::make_unique<shared_weights>();
 }
 } // namespace
 
 network::network(const std::vector<convolution> &convolutions, std::vector<float> the_last,
                  const std::vector<int> &batches)
-    : last(std::move(the_last)), common(make_shelf())
+    : last(std::move(the_last)), shared(make_shared_weights())
 {
     check(convolutions, last);
     for (int chips : batches)
-        plans.push_back(std::make_unique<plan>(*common, convolutions, chips));
-    common->weights.clear(); // the plans hold what they use
-    common->tiles.clear();
-    common->remade.clear();
+        plans.push_back(std::make_unique<plan>(*shared, convolutions, chips));
+    shared->weights.clear(); // the plans hold references to the weights they use
+    shared->winograds.clear();
+    shared->derived.clear();
 }
 
 network::~network() = default;
 
-void network::run(const std::vector<view> &chips, float *out)
+void network::run(const std::vector<chip_view> &chips, float *out)
 {
     const int count = static_cast<int>(chips.size());
     plan &p = **std::find_if(plans.begin(), plans.end(), [&](const auto &one) { return one->count == count; });
@@ -70,7 +70,7 @@ void network::run(const std::vector<view> &chips, float *out)
     p.run(chips);
     std::fill(out, out + count * DIMENSION, 0.0f);
     for (int n = 0; n < count; n++)
-        for (int c = 0; c < x.c; c++) { // the mean of each channel, times its row
+        for (int c = 0; c < x.c; c++) { // mean of the channel × its row of the last layer
             const float *from =
                 x.at() +
                 (static_cast<size_t>(n) * static_cast<size_t>(x.c / p.lanes) + static_cast<size_t>(c / p.lanes)) *
@@ -86,4 +86,4 @@ void network::run(const std::vector<view> &chips, float *out)
                 out[n * DIMENSION + d] += mean * row[d];
         }
 }
-} // namespace fast
+} // namespace dlib_network

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-namespace fast
+namespace dlib_network
 {
 namespace
 {
@@ -12,8 +12,8 @@ using dnnl::memory;
 using tag = memory::format_tag;
 using arguments = std::unordered_map<int, memory>;
 constexpr int COLOURS = 3;
-constexpr int HALVED_ROOM = 16; // for 4 × 3 channels, in whole groups
-constexpr int FEW = 9;          // outputs of a channel for which weights of 16 bits are read sooner than oneDNN's of 32
+constexpr int DEPTH_CHANNELS = 16; // 4 × 3 channels, padded to whole groups
+constexpr int FEW_OUTPUTS = 9;     // up to so many per channel, reading weights dominates: 16 bits beat oneDNN's 32
 
 memory::desc describe(int n, int c, int h, int w, tag layout)
 {
@@ -21,8 +21,8 @@ memory::desc describe(int n, int c, int h, int w, tag layout)
 }
 } // namespace
 
-// In the order of the library's choice; made once for all plans that want the same.
-memory shelf::weights_as(const convolution &k, const memory::desc &wanted)
+// The weights reordered to `wanted`, the layout that oneDNN selected; shared by plans that use the same layout.
+memory shared_weights::weights_as(const convolution &k, const memory::desc &wanted)
 {
     for (const memory &m : weights[&k])
         if (m.get_desc() == wanted)
@@ -37,10 +37,10 @@ memory shelf::weights_as(const convolution &k, const memory::desc &wanted)
     return ordered;
 }
 
-// One for all plans, which are of the same layers.
-std::shared_ptr<winograd> shelf::tiles_of(const convolution &k, int side, int lanes, int count)
+// Plans of different batch sizes share it.
+std::shared_ptr<winograd> shared_weights::winograd_for(const convolution &k, int side, int lanes, int count)
 {
-    std::shared_ptr<winograd> &one = tiles[&k];
+    std::shared_ptr<winograd> &one = winograds[&k];
 
     if (!one)
         one = std::make_shared<winograd>(k, side, lanes, instructions_for(lanes));
@@ -48,27 +48,27 @@ std::shared_ptr<winograd> shelf::tiles_of(const convolution &k, int side, int la
     return one;
 }
 
-// Another one that does the same.
-const convolution &shelf::made(const convolution &k, convolution (*how)(const convolution &))
+// The result of `how` for a convolution, an equivalent one of another shape; made once.
+const convolution &shared_weights::derived_convolution(const convolution &k, convolution (*how)(const convolution &))
 {
-    const auto found = remade.find(&k);
+    const auto found = derived.find(&k);
 
-    return found != remade.end() ? found->second : remade.emplace(&k, how(k)).first->second;
+    return found != derived.end() ? found->second : derived.emplace(&k, how(k)).first->second;
 }
 
-tensor plan::make(int c, int h, int w)
+tensor plan::make_tensor(int c, int h, int w)
 {
     return {memory(describe(count, c, h, w, layout), engine), count, c, h, w};
 }
 
-// What lies between a block's convolutions is read once: the next block of the same size writes to the same place.
-tensor plan::room_between(int c, int h, int w)
+// The tensor between the convolutions of a block; blocks of the same size reuse it.
+tensor plan::temporary(int c, int h, int w)
 {
-    for (const tensor &t : rooms)
+    for (const tensor &t : temporaries)
         if (t.c == c && t.h == h && t.w == w)
             return t;
-    rooms.push_back(make(c, h, w));
-    return rooms.back();
+    temporaries.push_back(make_tensor(c, h, w));
+    return temporaries.back();
 }
 
 void plan::add_call(const dnnl::primitive &primitive, const arguments &args)
@@ -76,7 +76,7 @@ void plan::add_call(const dnnl::primitive &primitive, const arguments &args)
     steps.emplace_back([this, primitive, args] { primitive.execute(stream, args); });
 }
 
-// The widest layout for which the library has instructions made for this CPU; the whole network keeps to it.
+// Selects the widest layout for which oneDNN has a JIT kernel on this CPU; the whole network uses it.
 void plan::choose_layout(const convolution &k)
 {
     const memory::desc weights({k.outputs, k.inputs, k.size, k.size}, memory::data_type::f32, tag::any);
@@ -91,23 +91,23 @@ void plan::choose_layout(const convolution &k)
         if (pd && std::strncmp(pd.impl_info_str(), "jit", 3) == 0) {
             layout = candidate;
             lanes = width;
-            tiled = instructions_for(width) != instructions::PLAIN;
+            use_winograd = instructions_for(width) != instructions::PLAIN;
             return;
         }
     }
 }
 
-void plan::add_tiles(const convolution &k, const tensor &from, const tensor &to, ending end)
+void plan::add_winograd(const convolution &k, const tensor &from, const tensor &to, epilogue end)
 {
-    const std::shared_ptr<winograd> way = common.tiles_of(k, from.h, lanes, count);
+    const std::shared_ptr<winograd> convolution = common.winograd_for(k, from.h, lanes, count);
 
-    steps.emplace_back([this, way, from, to, end] {
+    steps.emplace_back([this, convolution, from, to, end] {
         stream.wait();
-        way->run(from.at(), to.at(), count, end, common.scratch.data());
+        convolution->run(from.at(), to.at(), count, end, common.scratch.data());
     });
 }
 
-void plan::add_direct(const convolution &k, const tensor &from, const tensor &to, ending end)
+void plan::add_direct(const convolution &k, const tensor &from, const tensor &to, epilogue end)
 {
     dnnl::primitive_attr attributes;
     dnnl::post_ops after;
@@ -115,9 +115,9 @@ void plan::add_direct(const convolution &k, const tensor &from, const tensor &to
     const memory::desc any_weights({k.outputs, k.inputs, k.size, k.size}, memory::data_type::f32, tag::any);
     const memory::desc bias_desc({k.outputs}, memory::data_type::f32, tag::x);
 
-    if (end == SUM_RELU)
+    if (end == ADD_RELU)
         after.append_sum();
-    if (end != NOTHING)
+    if (end != LINEAR)
         after.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0, 0);
     attributes.set_post_ops(after);
     const dnnl::convolution_forward::primitive_desc pd(
@@ -132,7 +132,7 @@ void plan::add_direct(const convolution &k, const tensor &from, const tensor &to
              {{DNNL_ARG_SRC, from.data}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_BIAS, bias}, {DNNL_ARG_DST, to.data}});
 }
 
-// Of a picture of one pixel, with zeros around it: the middle of a filter of 3×3.
+// On an image of one pixel with zero padding only the centre of a 3×3 filter has an effect.
 convolution centre(const convolution &k)
 {
     convolution one{k.outputs, k.inputs, 1, 1, 0, {}, k.bias};
@@ -142,19 +142,19 @@ convolution centre(const convolution &k)
     return one;
 }
 
-void plan::add_convolution(const convolution &k, const tensor &from, const tensor &to, ending end)
+void plan::add_convolution(const convolution &k, const tensor &from, const tensor &to, epilogue end)
 {
-    const convolution &same = k.stride == 1 && from.h == 1 ? common.made(k, centre) : k;
+    const convolution &same = k.stride == 1 && from.h == 1 ? common.derived_convolution(k, centre) : k;
 
-    if (tiled && (k.stride == 1 || to.h * to.w <= FEW))
-        add_tiles(same, from, to, end);
+    if (use_winograd && (k.stride == 1 || to.h * to.w <= FEW_OUTPUTS))
+        add_winograd(same, from, to, end);
     else
         add_direct(same, from, to, end);
 }
 
 tensor plan::add_pool(const tensor &from, dnnl::algorithm how, int size, int stride)
 {
-    tensor to = make(from.c, (from.h - size) / stride + 1, (from.w - size) / stride + 1);
+    tensor to = make_tensor(from.c, (from.h - size) / stride + 1, (from.w - size) / stride + 1);
     const dnnl::pooling_forward::desc d(dnnl::prop_kind::forward_inference, how, from.data.get_desc(),
                                         to.data.get_desc(), {stride, stride}, {size, size}, {0, 0}, {0, 0});
 
@@ -165,22 +165,22 @@ tensor plan::add_pool(const tensor &from, dnnl::algorithm how, int size, int str
 
 tensor plan::add_block(const convolution &a, const convolution &b, const tensor &x)
 {
-    const tensor between = room_between(a.outputs, x.h, x.w);
+    const tensor between = temporary(a.outputs, x.h, x.w);
 
     add_convolution(a, x, between, RELU);
-    add_convolution(b, between, x, SUM_RELU); // X has been read by then: it takes the sum
+    add_convolution(b, between, x, ADD_RELU); // in place: X has been read
     return x;
 }
 
 tensor plan::add_block_down(const convolution &a, const convolution &b, const tensor &x)
 {
     const int h = (x.h - a.size) / a.stride + 1, w = (x.w - a.size) / a.stride + 1;
-    const tensor between = room_between(a.outputs, h, w), block = make(b.outputs, h, w);
+    const tensor between = temporary(a.outputs, h, w), block = make_tensor(b.outputs, h, w);
 
     add_convolution(a, x, between, RELU);
-    add_convolution(b, between, block, NOTHING);
+    add_convolution(b, between, block, LINEAR);
     const tensor mean = add_pool(x, dnnl::algorithm::pooling_avg_exclude_padding, 2, 2);
-    const tensor out = make(std::max(block.c, mean.c), std::max(h, mean.h), std::max(w, mean.w));
+    const tensor out = make_tensor(std::max(block.c, mean.c), std::max(h, mean.h), std::max(w, mean.w));
 
     steps.emplace_back([this, block, mean, out] {
         stream.wait();
@@ -189,7 +189,7 @@ tensor plan::add_block_down(const convolution &a, const convolution &b, const te
     return out;
 }
 
-// out ← ReLU(block + mean), each as far as it goes. Channels lie together in groups of `lanes`.
+// out ← ReLU(block + mean), the smaller operand padded with zeros. Channels are stored in groups of `lanes`.
 void plan::combine(const tensor &block, const tensor &mean, const tensor &out) const
 {
     const int groups = out.c / lanes;
@@ -214,11 +214,11 @@ void plan::combine(const tensor &block, const tensor &mean, const tensor &out) c
     }
 }
 
-// As dlib's input_rgb_image_sized does it: (value - mean of its colour) / 256.
-struct scale {
+// The input scaling of dlib's input_rgb_image_sized: (value - mean of the colour) / 256.
+struct input_scale {
     float of[COLOURS][256];
 
-    scale()
+    input_scale()
     {
         const float means[COLOURS] = {122.782f, 117.001f, 104.298f};
 
@@ -227,14 +227,14 @@ struct scale {
                 of[c][value] = (static_cast<float>(value) - means[c]) / 256;
     }
 };
-const scale scaled;
+const input_scale scaled;
 
-const unsigned char *pixel_of(const view &chip, int y, int x)
+const unsigned char *pixel_of(const chip_view &chip, int y, int x)
 {
     return chip.rgb + (y * SIDE + (chip.mirrored ? SIDE - 1 - x : x)) * COLOURS;
 }
 
-void plan::put_planes(int n, const view &chip)
+void plan::put_planes(int n, const chip_view &chip)
 {
     float *to = input.at() + n * COLOURS * SIDE * SIDE;
 
@@ -244,39 +244,40 @@ void plan::put_planes(int n, const view &chip)
                 to[(c * SIDE + y) * SIDE + x] = scaled.of[c][pixel_of(chip, y, x)[c]];
 }
 
-// In the order of `halved`: each pixel holds four. Those that fill the last group stay zero.
-void plan::put_halved(int n, const view &chip)
+// In the order of space_to_depth(): each pixel holds four source pixels; padding channels stay zero.
+void plan::put_space_to_depth(int n, const chip_view &chip)
 {
     float *to = input.at() + n * input.c * input.h * input.w;
 
     for (int y = 0; y < input.h; y++)
         for (int x = 0; x < input.w; x++) {
-            float all[HALVED_ROOM] = {};
+            float all[DEPTH_CHANNELS] = {};
             const auto place = [&](int group) { return to + ((group * input.h + y) * input.w + x) * lanes; };
 
             for (int quarter = 0; quarter < 4; quarter++)
                 for (int c = 0; c < COLOURS; c++)
                     all[quarter * COLOURS + c] =
                         scaled.of[c][pixel_of(chip, 2 * y + quarter / 2, 2 * x + quarter % 2)[c]];
-            if (lanes == HALVED_ROOM) {
+            if (lanes == DEPTH_CHANNELS) {
                 std::memcpy(place(0), all, sizeof all);
             } else { // two groups of eight
                 std::memcpy(place(0), all, sizeof all / 2);
-                std::memcpy(place(1), all + HALVED_ROOM / 2, sizeof all / 2);
+                std::memcpy(place(1), all + DEPTH_CHANNELS / 2, sizeof all / 2);
             }
         }
 }
 
-plan::plan(shelf &the_common, const std::vector<convolution> &all, int chips) : count(chips), common(the_common)
+plan::plan(shared_weights &the_common, const std::vector<convolution> &all, int chips)
+    : count(chips), common(the_common)
 {
     choose_layout(all[1]);
     const int half = (SIDE - all[0].size) / all[0].stride + 1;
-    tensor x = make(all[0].outputs, half, half);
+    tensor x = make_tensor(all[0].outputs, half, half);
 
-    if (tiled) {
-        input = make(HALVED_ROOM, SIDE / 2, SIDE / 2);
-        std::fill_n(input.at(), count * HALVED_ROOM * (SIDE / 2) * (SIDE / 2), 0.0f);
-        add_tiles(common.made(all[0], halved), input, x, RELU);
+    if (use_winograd) {
+        input = make_tensor(DEPTH_CHANNELS, SIDE / 2, SIDE / 2);
+        std::fill_n(input.at(), count * DEPTH_CHANNELS * (SIDE / 2) * (SIDE / 2), 0.0f);
+        add_winograd(common.derived_convolution(all[0], space_to_depth), input, x, RELU);
     } else {
         input = {memory(describe(count, COLOURS, SIDE, SIDE, tag::nchw), engine), count, COLOURS, SIDE, SIDE};
         add_direct(all[0], input, x, RELU);
@@ -287,15 +288,15 @@ plan::plan(shelf &the_common, const std::vector<convolution> &all, int chips) : 
     output = x;
 }
 
-void plan::run(const std::vector<view> &chips)
+void plan::run(const std::vector<chip_view> &chips)
 {
     for (int n = 0; n < count; n++)
-        if (tiled)
-            put_halved(n, chips[static_cast<size_t>(n)]);
+        if (use_winograd)
+            put_space_to_depth(n, chips[static_cast<size_t>(n)]);
         else
             put_planes(n, chips[static_cast<size_t>(n)]);
     for (const auto &step : steps)
         step();
     stream.wait();
 }
-} // namespace fast
+} // namespace dlib_network

@@ -1,5 +1,5 @@
-// How the network of network.h is computed for so many chips at a time: a list of steps, made once. Each is a call of
-// oneDNN or, where the CPU has instructions for it, of winograd.h; pools and sums are the rest.
+// The network of network.h compiled for one batch size: a list of steps, made once. A step is a oneDNN primitive, a
+// convolution of winograd.h where the CPU has the instructions, or a sum. One thread.
 #ifndef KITH_PLUGINS_DLIB_NETWORK_PLAN_H
 #define KITH_PLUGINS_DLIB_NETWORK_PLAN_H
 
@@ -13,7 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
-namespace fast
+namespace dlib_network
 {
 struct tensor { // an activation: [n][c / lanes][h][w][lanes]
     dnnl::memory data;
@@ -25,53 +25,53 @@ struct tensor { // an activation: [n][c / lanes][h][w][lanes]
     }
 };
 
-// What all plans have in common.
-struct shelf {
+// State that all plans share. Keys are addresses of convolutions: valid during construction only.
+struct shared_weights {
     dnnl::engine engine{dnnl::engine::kind::cpu, 0};
     dnnl::stream stream{engine};
-    std::unordered_map<const convolution *, std::vector<dnnl::memory>> weights; // in each layout that was asked for
-    std::unordered_map<const convolution *, std::shared_ptr<winograd>> tiles;
-    std::unordered_map<const convolution *, convolution> remade;
-    aligned_vector<float> scratch;
+    std::unordered_map<const convolution *, std::vector<dnnl::memory>> weights; // in each requested layout
+    std::unordered_map<const convolution *, std::shared_ptr<winograd>> winograds;
+    std::unordered_map<const convolution *, convolution> derived;
+    aligned_vector<float> scratch; // working memory of winograd::run
 
     dnnl::memory weights_as(const convolution &k, const dnnl::memory::desc &wanted);
-    std::shared_ptr<winograd> tiles_of(const convolution &k, int side, int lanes, int count);
-    const convolution &made(const convolution &k, convolution (*how)(const convolution &));
+    std::shared_ptr<winograd> winograd_for(const convolution &k, int side, int lanes, int count);
+    const convolution &derived_convolution(const convolution &k, convolution (*how)(const convolution &));
 };
 
 class plan
 {
   public:
-    int count, lanes = 1; // lanes: channels that lie together
+    int count, lanes = 1; // count: chips; lanes: channels stored next to each other
     tensor output;
 
-    plan(shelf &common, const std::vector<convolution> &all, int chips);
-    void run(const std::vector<view> &chips); // what comes out is in `output`
+    plan(shared_weights &common, const std::vector<convolution> &all, int chips);
+    void run(const std::vector<chip_view> &chips); // writes `output`
 
   private:
-    shelf &common;
+    shared_weights &common;
     dnnl::engine &engine = common.engine;
     dnnl::stream &stream = common.stream;
     dnnl::memory::format_tag layout = dnnl::memory::format_tag::nchw;
-    bool tiled = false; // the layers Winograd's way can do are done that way
+    bool use_winograd = false; // for the layers it supports
     std::vector<std::function<void()>> steps;
-    tensor input;              // planes of colours, or (tiled) pictures of half the side as winograd.h has it
-    std::vector<tensor> rooms; // see room_between
+    tensor input;                    // colour planes, or (use_winograd) the output of space_to_depth
+    std::vector<tensor> temporaries; // reused by blocks of the same size
 
     void choose_layout(const convolution &typical);
-    tensor make(int c, int h, int w);
-    tensor room_between(int c, int h, int w);
+    tensor make_tensor(int c, int h, int w);
+    tensor temporary(int c, int h, int w);
     void add_call(const dnnl::primitive &primitive, const std::unordered_map<int, dnnl::memory> &args);
-    void add_convolution(const convolution &k, const tensor &from, const tensor &to, ending end);
-    void add_tiles(const convolution &k, const tensor &from, const tensor &to, ending end);
-    void add_direct(const convolution &k, const tensor &from, const tensor &to, ending end);
+    void add_convolution(const convolution &k, const tensor &from, const tensor &to, epilogue end);
+    void add_winograd(const convolution &k, const tensor &from, const tensor &to, epilogue end);
+    void add_direct(const convolution &k, const tensor &from, const tensor &to, epilogue end);
     tensor add_pool(const tensor &from, dnnl::algorithm how, int size, int stride);
     tensor add_block(const convolution &a, const convolution &b, const tensor &x);
     tensor add_block_down(const convolution &a, const convolution &b, const tensor &x);
     void combine(const tensor &block, const tensor &mean, const tensor &out) const;
-    void put_planes(int n, const view &chip);
-    void put_halved(int n, const view &chip);
+    void put_planes(int n, const chip_view &chip);
+    void put_space_to_depth(int n, const chip_view &chip);
 };
 
-} // namespace fast
+} // namespace dlib_network
 #endif

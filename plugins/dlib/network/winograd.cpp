@@ -1,6 +1,6 @@
 #include "plugins/dlib/network/winograd.h"
 
-#include "plugins/dlib/cpu.h"
+#include "plugins/common/cpu.h"
 
 #include <algorithm>
 #include <cmath>
@@ -11,24 +11,24 @@
 
 #define INLINE inline __attribute__((always_inline))
 
-namespace fast
+namespace dlib_network
 {
 namespace
 {
 constexpr size_t CACHE =
-    256UL << 10;            // bytes of tiles at a time: they, their products and the weights share a second-level cache
-constexpr int LINE = 16;    // floats of a cache line
-constexpr int READING = 3;  // products that reading a weight counts as: reckoned from 88 GFLOP/s and 60 GB/s
-constexpr int AHEAD = 4096; // bytes at least between weights that are asked for and those that are used
+    256UL << 10;         // bytes of tiles at a time: they, their products and the weights share a second-level cache
+constexpr int LINE = 16; // floats of a cache line
+constexpr int READ_COST = 3;         // of a weight, in multiplications: estimated from 88 GFLOP/s and 60 GB/s
+constexpr int PREFETCH_BYTES = 4096; // least distance between prefetched and used weights
 
-struct layer { // what the arithmetic knows of it
+struct layer { // parameters of the kernels
     int inputs, outputs, in, out, padding;
-    int channels, filter, stride; // without tiles, inputs are all channels of all of a filter's pixels
+    int channels, filter, stride; // as a matrix product, inputs = channels × filter²
     const int32_t *weights;
-    const float *measures, *bias;
+    const float *scales, *bias;
 };
 
-// So many floats in an odd number of cache lines: the points of a tile, that far apart, do not meet in one set.
+// Rounds up to an odd number of cache lines: the points of a tile, so far apart, map to different cache sets.
 INLINE size_t odd_lines(int floats)
 {
     return static_cast<size_t>(((floats + LINE - 1) / LINE) | 1) * LINE;
@@ -36,66 +36,66 @@ INLINE size_t odd_lines(int floats)
 
 namespace plain8
 {
-#define LANES    8
-#define TOGETHER 3
+#define LANES         8
+#define TILES_AT_ONCE 3
 #include "plugins/dlib/network/winograd_tiles.h"
 #undef LANES
-#undef TOGETHER
+#undef TILES_AT_ONCE
 } // namespace plain8
-namespace plain16 // as AVX-512 does it, also to test that where there is none
+namespace plain16 // the layout of AVX-512 for tests on other CPUs
 {
-#define LANES    16
-#define TOGETHER 12
+#define LANES         16
+#define TILES_AT_ONCE 12
 #include "plugins/dlib/network/winograd_tiles.h"
 #undef LANES
-#undef TOGETHER
+#undef TILES_AT_ONCE
 } // namespace plain16
 #ifdef __x86_64__
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
 namespace avx2
 {
-#define LANES    8
-#define TOGETHER 6
+#define LANES         8
+#define TILES_AT_ONCE 6
 #include "plugins/dlib/network/winograd_tiles.h"
 #undef LANES
-#undef TOGETHER
+#undef TILES_AT_ONCE
 } // namespace avx2
 #pragma GCC pop_options
 #pragma GCC push_options
 #pragma GCC target("avx512f")
 namespace avx512
 {
-#define LANES    16
-#define TOGETHER 12
+#define LANES         16
+#define TILES_AT_ONCE 12
 #include "plugins/dlib/network/winograd_tiles.h"
 #undef LANES
-#undef TOGETHER
+#undef TILES_AT_ONCE
 } // namespace avx512
 #pragma GCC pop_options
 #endif
 
-// Tiles of how many outputs in one direction cost least: products and weights read, of one picture.
+// The tile size with the least cost, in multiplications and weight reads for one image.
 int best_tile(int filter, int side)
 {
-    int best = 0, least = 0;
+    int best = 0, best_cost = 0;
 
     if (filter == 4)
         return 5;
     for (int tile : {2, 3, 4, 6}) {
         const int across = (side + tile - 1) / tile, points = tile + 2;
-        const int cost = points * points * (across * across + READING);
+        const int cost = points * points * (across * across + READ_COST);
 
-        if (best == 0 || cost < least) {
+        if (best == 0 || cost < best_cost) {
             best = tile;
-            least = cost;
+            best_cost = cost;
         }
     }
     return best;
 }
 
-// G: row i is (1, p, p², …) of point i, by a factor that makes up for the whole numbers in Bᵀ; of ∞ the last alone.
-void fill(double (&g)[8][4], int points, int filter)
+// The matrix G: row i is (1, p, p², …) of point i, scaled so that Bᵀ has integer entries; the row of ∞ is (0, …, 0, 1).
+void make_filter_matrix(double (&g)[8][4], int points, int filter)
 {
     static const double at[] = {0, 1, -1, 2, -2, 0.5, -0.5};
     static const double factors[4][7] = {{1, 0.5, 0.5},
@@ -112,7 +112,7 @@ void fill(double (&g)[8][4], int points, int filter)
 }
 
 // G w Gᵀ of one filter: to[points²].
-void transform(const float *w, const double (&g)[8][4], int filter, int points, double *to)
+void transform_filter(const float *w, const double (&g)[8][4], int filter, int points, double *to)
 {
     double half[8][4] = {};
 
@@ -145,60 +145,60 @@ winograd::winograd(const convolution &k, int input_side, int the_lanes, instruct
       with(the_instructions), bias(k.bias.begin(), k.bias.end())
 {
     if (channels % 4 != 0 || outputs % (2 * lanes) != 0 || (lanes != 8 && lanes != 16))
-        throw std::runtime_error("no Winograd for this convolution");
+        throw std::runtime_error("this convolution is not supported");
     if (k.stride == 1 && (k.size == 3 || k.size == 4))
-        make_tiles(k);
+        prepare_tiles(k);
     else if (k.padding == 0 && channels % lanes == 0)
-        make_products(k);
+        prepare_products(k);
     else
-        throw std::runtime_error("no Winograd for this convolution");
+        throw std::runtime_error("this convolution is not supported");
 }
 
-void winograd::make_room()
+void winograd::allocate()
 {
     weights.resize(static_cast<size_t>(points * points) * static_cast<size_t>(inputs * outputs / 2));
-    measures.resize(static_cast<size_t>(points * points * outputs));
+    scales.resize(static_cast<size_t>(points * points * outputs));
 }
 
-// A filter's pixels one after another, all channels of each.
-void winograd::make_products(const convolution &k)
+// The order of gather_inputs(): filter pixels, all channels of each.
+void winograd::prepare_products(const convolution &k)
 {
     const int pixels = k.size * k.size;
 
     inputs = channels * pixels;
-    make_room();
+    allocate();
     for (int o = 0; o < outputs; o++) {
         std::vector<double> u(static_cast<size_t>(inputs));
 
         for (int i = 0; i < inputs; i++)
             u[static_cast<size_t>(i)] = static_cast<double>(
                 k.weights[static_cast<size_t>((o * channels + i % channels) * pixels + i / channels)]);
-        keep(o, u);
+        quantize_output(o, u);
     }
 }
 
-void winograd::make_tiles(const convolution &k)
+void winograd::prepare_tiles(const convolution &k)
 {
     double g[8][4] = {};
 
     tile = best_tile(k.size, out);
     points = tile + k.size - 1;
-    fill(g, points, k.size);
-    make_room();
+    make_filter_matrix(g, points, k.size);
+    allocate();
     for (int o = 0; o < outputs; o++) {
         std::vector<double> u(static_cast<size_t>(inputs * points * points));
 
         for (int i = 0; i < inputs; i++)
-            transform(&k.weights[static_cast<size_t>((o * inputs + i) * k.size * k.size)], g, k.size, points,
-                      &u[static_cast<size_t>(i * points * points)]);
-        keep(o, u);
+            transform_filter(&k.weights[static_cast<size_t>((o * inputs + i) * k.size * k.size)], g, k.size, points,
+                             &u[static_cast<size_t>(i * points * points)]);
+        quantize_output(o, u);
     }
 }
 
-// The weights of output `o`, u: [inputs][points²]: numbers of 32 bits, of which 16 are kept. Of one point and output
-// all have one measure. Those of the first `lanes` outputs of each 2 × lanes are the lower halves of the words, and are
-// put in first: what they add to the upper ones is taken off those.
-void winograd::keep(int o, const std::vector<double> &u)
+// Quantizes u, [inputs][points²], the weights of output `o`, to 16 bits; the weights of one point and output share a
+// scale. Outputs of the first `lanes` of each 2 × lanes are the lower halves of the words and are stored first: the
+// upper halves are rounded so that they make up for what the lower ones add to the word.
+void winograd::quantize_output(int o, const std::vector<double> &u)
 {
     const int squared = points * points, row = o % lanes;
     const bool upper = o / lanes % 2 == 1;
@@ -209,12 +209,12 @@ void winograd::keep(int o, const std::vector<double> &u)
 
         for (int i = 0; i < inputs; i++)
             largest = std::max(largest, std::fabs(u[static_cast<size_t>(i * squared + p)]));
-        const double measure = largest > 0 ? largest / (32766.0 * 65536.0) : 1;
+        const double scale = largest > 0 ? largest / (32766.0 * 65536.0) : 1;
 
-        measures[static_cast<size_t>(place * 2 * lanes + o % (2 * lanes))] = static_cast<float>(measure);
+        scales[static_cast<size_t>(place * 2 * lanes + o % (2 * lanes))] = static_cast<float>(scale);
         for (int i = 0; i < inputs; i++) {
             int32_t &word = weights[static_cast<size_t>((place * inputs + i) * lanes + row)];
-            const double number = u[static_cast<size_t>(i * squared + p)] / measure;
+            const double number = u[static_cast<size_t>(i * squared + p)] / scale;
 
             if (upper)
                 word += static_cast<int32_t>(std::lround((number - word) / 65536)) * 65536;
@@ -234,29 +234,30 @@ int winograd::tiles_at_a_time(int count) const
 
 size_t winograd::scratch(int count) const
 {
-    const int most = tiles_at_a_time(count), room = (inputs + lanes - 1) / lanes * lanes;
+    const int max_tiles = tiles_at_a_time(count), channels_padded = (inputs + lanes - 1) / lanes * lanes;
 
     if (points == 1)
         return static_cast<size_t>(count * out * out) * static_cast<size_t>(inputs + 2 * lanes);
-    return static_cast<size_t>(points * points) * (odd_lines(most * room) + odd_lines(most * 2 * lanes));
+    return static_cast<size_t>(points * points) *
+           (odd_lines(max_tiles * channels_padded) + odd_lines(max_tiles * 2 * lanes));
 }
 
-void winograd::run(const float *from, float *to, int count, ending end, float *scratch) const
+void winograd::run(const float *from, float *to, int count, epilogue end, float *scratch) const
 {
-    const layer l{inputs,         outputs,         in,         out, padding, channels, filter, stride,
-                  weights.data(), measures.data(), bias.data()};
-    auto *way = lanes == 8 ? plain8::run : plain16::run;
+    const layer l{inputs,         outputs,       in,         out, padding, channels, filter, stride,
+                  weights.data(), scales.data(), bias.data()};
+    auto *kernel = lanes == 8 ? plain8::run : plain16::run;
 
 #ifdef __x86_64__
     if (with == instructions::AVX2 && lanes == 8)
-        way = avx2::run;
+        kernel = avx2::run;
     if (with == instructions::AVX512 && lanes == 16)
-        way = avx512::run;
+        kernel = avx512::run;
 #endif
-    way(l, tile, points, from, to, count, end, tiles_at_a_time(count), scratch);
+    kernel(l, tile, points, from, to, count, end, tiles_at_a_time(count), scratch);
 }
 
-convolution halved(const convolution &k)
+convolution space_to_depth(const convolution &k)
 {
     const int size = (k.size + 1) / 2;
     convolution half{k.outputs, 4 * k.inputs, size, 1, 0, {}, k.bias};
@@ -273,4 +274,4 @@ convolution halved(const convolution &k)
                 }
     return half;
 }
-} // namespace fast
+} // namespace dlib_network

@@ -1,9 +1,9 @@
-// The arithmetic of winograd.h for one set of instructions. winograd.cpp includes it once for each, in a namespace of
-// its own, with LANES (floats in a vector) and TOGETHER (tiles multiplied at a time: as many as leave a register for
-// the two vectors of weights and the value of each, with two sums a tile).
+// The kernels of winograd.h for one instruction set. winograd.cpp includes it once for each, in a namespace of
+// its own, with LANES (floats in a vector) and TILES_AT_ONCE (tiles multiplied at a time: as many as leave a register
+// for the two vectors of weights and the value of each, with two sums a tile).
 
 typedef float vec __attribute__((vector_size(LANES * 4)));
-typedef int32_t words __attribute__((vector_size(LANES * 4)));
+typedef int32_t ints __attribute__((vector_size(LANES * 4)));
 
 INLINE vec load(const float *p)
 {
@@ -18,9 +18,9 @@ INLINE void store(float *p, vec v)
     std::memcpy(p, &v, sizeof v);
 }
 
-// --- Bᵀ d, for the points 0, ±1, ∞; with 2; with ±2; with ±2 and ±½ ---
+// --- Bᵀ d, for the points 0, ±1, ∞; also 2; also ±2; also ±2 and ±½ ---
 
-INLINE void spread(const vec (&d)[4], vec (&to)[4])
+INLINE void input_transform(const vec (&d)[4], vec (&to)[4])
 {
     to[0] = d[0] - d[2];
     to[1] = d[1] + d[2];
@@ -28,7 +28,7 @@ INLINE void spread(const vec (&d)[4], vec (&to)[4])
     to[3] = d[3] - d[1];
 }
 
-INLINE void spread(const vec (&d)[5], vec (&to)[5])
+INLINE void input_transform(const vec (&d)[5], vec (&to)[5])
 {
     const vec odd = d[3] - d[1];
 
@@ -39,7 +39,7 @@ INLINE void spread(const vec (&d)[5], vec (&to)[5])
     to[4] = d[4] - d[2] - 2 * odd;
 }
 
-INLINE void spread(const vec (&d)[6], vec (&to)[6])
+INLINE void input_transform(const vec (&d)[6], vec (&to)[6])
 {
     const vec even1 = d[4] - 4 * d[2], odd1 = d[3] - 4 * d[1], even2 = d[4] - d[2], odd2 = 2 * (d[3] - d[1]);
 
@@ -51,7 +51,7 @@ INLINE void spread(const vec (&d)[6], vec (&to)[6])
     to[5] = 4 * d[1] - 5 * d[3] + d[5];
 }
 
-INLINE void spread(const vec (&d)[8], vec (&to)[8])
+INLINE void input_transform(const vec (&d)[8], vec (&to)[8])
 {
     const vec even1 = d[2] + d[6] - 4.25f * d[4], odd1 = d[1] + d[5] - 4.25f * d[3];
     const vec even2 = d[6] + 0.25f * d[2] - 1.25f * d[4], odd2 = 0.5f * d[1] - 2.5f * d[3] + 2 * d[5];
@@ -67,8 +67,8 @@ INLINE void spread(const vec (&d)[8], vec (&to)[8])
     to[7] = d[7] - d[1] + 5.25f * (d[3] - d[5]);
 }
 
-// Aᵀ m: output k is the sum of each point's value times the point to the power of k; ∞ counts for the last one.
-template <int TILE, int POINTS> INLINE void gather(const vec (&m)[POINTS], vec (&to)[TILE])
+// Aᵀ m: output k is the sum of m[i] × (point i)^k; ∞ contributes to the last output only.
+template <int TILE, int POINTS> INLINE void output_transform(const vec (&m)[POINTS], vec (&to)[TILE])
 {
     for (int k = 0; k < TILE; k++) {
         const auto pair = [&](int i) { return k % 2 ? m[i] - m[i + 1] : m[i] + m[i + 1]; };
@@ -90,127 +90,130 @@ template <int TILE, int POINTS> INLINE void gather(const vec (&m)[POINTS], vec (
 
 // --- tiles ---
 
-struct part { // of a tile: what lies within the picture
+struct tile_bounds { // the part of a tile within the image
     int top, bottom, left, right;
 };
 
-// One column of a tile, of what lies within the picture.
+// Loads one column of a tile; zeros outside the image.
 template <int POINTS>
-INLINE void column_in(const float *from, int row, const part &there, bool whole, vec (&column)[POINTS])
+INLINE void load_column(const float *from, int row, const tile_bounds &inside, bool whole, vec (&column)[POINTS])
 {
     if (whole)
         for (int y = 0; y < POINTS; y++)
             column[y] = load(from + y * row * LANES);
     else
         for (int y = 0; y < POINTS; y++)
-            column[y] = y >= there.top && y < there.bottom ? load(from + y * row * LANES) : vec{};
+            column[y] = y >= inside.top && y < inside.bottom ? load(from + y * row * LANES) : vec{};
 }
 
-// V ← Bᵀ d B of one tile of one group of channels; outside the picture there are zeros. `from` points at the tile's
+// V ← Bᵀ d B of one tile of one group of channels; zeros outside the image. `from` points at the tile's
 // corner, `row` and `step` are pixels from row to row and floats from point to point.
-template <int POINTS> INLINE void tile_in(const float *from, int row, const part &there, float *to, size_t step)
+template <int POINTS>
+INLINE void transform_input_tile(const float *from, int row, const tile_bounds &inside, float *to, size_t step)
 {
-    const bool whole = there.top == 0 && there.bottom == POINTS;
+    const bool whole = inside.top == 0 && inside.bottom == POINTS;
     vec half[POINTS][POINTS];
 
     for (int x = 0; x < POINTS; x++) {
-        vec column[POINTS], spreaded[POINTS] = {};
+        vec column[POINTS], transformed[POINTS] = {};
 
-        if (x >= there.left && x < there.right) {
-            column_in(from + x * LANES, row, there, whole, column);
-            spread(column, spreaded);
+        if (x >= inside.left && x < inside.right) {
+            load_column(from + x * LANES, row, inside, whole, column);
+            input_transform(column, transformed);
         }
         for (int y = 0; y < POINTS; y++)
-            half[y][x] = spreaded[y];
+            half[y][x] = transformed[y];
     }
     for (int y = 0; y < POINTS; y++) {
-        vec spreaded[POINTS];
+        vec transformed[POINTS];
 
-        spread(half[y], spreaded);
+        input_transform(half[y], transformed);
         for (int x = 0; x < POINTS; x++)
-            store(to + static_cast<size_t>(y * POINTS + x) * step, spreaded[x]);
+            store(to + static_cast<size_t>(y * POINTS + x) * step, transformed[x]);
     }
 }
 
-INLINE void finish(vec sum, ending end, float *place)
+INLINE void store_output(vec sum, epilogue end, float *place)
 {
-    if (end == SUM_RELU)
+    if (end == ADD_RELU)
         sum += load(place);
-    store(place, end == NOTHING || sum > 0 ? sum : vec{});
+    store(place, end == LINEAR || sum > 0 ? sum : vec{});
 }
 
-// outputs ← Aᵀ M A, the bias, and how it ends; what lies outside the picture is not written.
+// outputs ← epilogue(Aᵀ M A + bias); outputs outside the image are not written.
 template <int TILE, int POINTS>
-INLINE void tile_out(const float *m, size_t step, vec bias, ending end, float *to, int row, const part &there)
+INLINE void transform_output_tile(const float *m, size_t step, vec bias, epilogue end, float *to, int row,
+                                  const tile_bounds &inside)
 {
     vec half[TILE][POINTS];
 
     for (int x = 0; x < POINTS; x++) {
-        vec column[POINTS], gathered[TILE];
+        vec column[POINTS], transformed[TILE];
 
         for (int y = 0; y < POINTS; y++)
             column[y] = load(m + static_cast<size_t>(y * POINTS + x) * step);
-        gather<TILE>(column, gathered);
+        output_transform<TILE>(column, transformed);
         for (int y = 0; y < TILE; y++)
-            half[y][x] = gathered[y];
+            half[y][x] = transformed[y];
     }
-    for (int y = 0; y < there.bottom; y++) {
-        vec gathered[TILE];
+    for (int y = 0; y < inside.bottom; y++) {
+        vec transformed[TILE];
 
-        gather<TILE>(half[y], gathered);
+        output_transform<TILE>(half[y], transformed);
         for (int x = 0; x < TILE; x++) {
-            if (x >= there.right)
+            if (x >= inside.right)
                 break;
             float *place = to + (y * row + x) * LANES;
 
-            finish(gathered[x] + bias, end, place);
+            store_output(transformed[x] + bias, end, place);
         }
     }
 }
 
 // --- products ---
 
-// M ← V U of one point: N tiles, two vectors of outputs.
+// Operands of M ← V U for one point: N tiles, two vectors of outputs.
 struct factors {
-    int inputs, room;     // channels, and with what fills the last group
-    const int32_t *u;     // [inputs][LANES], two weights a word
-    const float *measure; // [2 LANES]: what one of U is worth
-    // Where the weights of later points begin that are asked for meanwhile, and how many bytes of them with each input:
-    // as many as there are of this point, spread over all groups of tiles.
-    const char *ahead;
-    int step;
+    int inputs, stride; // channels, without and with the padding of the last group
+    const int32_t *u;   // [inputs][LANES], two weights in each word
+    const float *scale; // [2 LANES]: value of one unit of a weight
+    // Weights of later points to prefetch, and bytes for each input: as many as this point has, spread over all groups
+    // of tiles.
+    const char *prefetch;
+    int prefetch_step;
 };
 
-// `v`: [N][room], `m`: [N][2 LANES]. One or two tiles alone would wait for each addition: inputs take turns.
+// `v`: [N][room], `m`: [N][2 LANES]. With one or two tiles, additions would wait for each other: inputs
+// alternate between several accumulators.
 template <int N> INLINE void multiply(const factors &f, const float *v, float *m)
 {
-    constexpr int TURNS = N > 2 ? 1 : 4 / N;
+    constexpr int COPIES = N > 2 ? 1 : 4 / N;
     const int32_t *u = f.u;
-    const char *ahead = f.ahead;
-    vec sum[TURNS][N][2] = {};
+    const char *prefetch = f.prefetch;
+    vec sum[COPIES][N][2] = {};
 
-    for (int i = 0; i < f.inputs; i += TURNS)
-        for (int turn = 0; turn < TURNS; turn++) {
-            words two;
+    for (int i = 0; i < f.inputs; i += COPIES)
+        for (int copy = 0; copy < COPIES; copy++) {
+            ints two;
 
             std::memcpy(&two, u, sizeof two);
             const vec u0 = __builtin_convertvector(two << 16, vec), u1 = __builtin_convertvector(two, vec);
 
-            __builtin_prefetch(ahead);
-            ahead += f.step;
+            __builtin_prefetch(prefetch);
+            prefetch += f.prefetch_step;
             u += LANES;
             for (int t = 0; t < N; t++) {
-                sum[turn][t][0] += u0 * v[t * f.room + i + turn];
-                sum[turn][t][1] += u1 * v[t * f.room + i + turn];
+                sum[copy][t][0] += u0 * v[t * f.stride + i + copy];
+                sum[copy][t][1] += u1 * v[t * f.stride + i + copy];
             }
         }
     for (int t = 0; t < N; t++)
         for (int half = 0; half < 2; half++) {
             vec all = sum[0][t][half];
 
-            for (int turn = 1; turn < TURNS; turn++)
-                all += sum[turn][t][half];
-            store(m + (t * 2 + half) * LANES, all * load(f.measure + half * LANES));
+            for (int copy = 1; copy < COPIES; copy++)
+                all += sum[copy][t][half];
+            store(m + (t * 2 + half) * LANES, all * load(f.scale + half * LANES));
         }
 }
 
@@ -224,37 +227,38 @@ template <int N> INLINE void multiply_some(int tiles, const factors &f, const fl
     multiply<N>(f, v, m);
 }
 
-// Any number of tiles, in groups that differ by one at most.
+// Any number of tiles, in groups whose sizes differ by at most one.
 INLINE void multiply_all(int tiles, factors f, const float *v, float *m)
 {
-    const int groups = (tiles + TOGETHER - 1) / TOGETHER, bytes = f.inputs * LANES * static_cast<int>(sizeof *f.u);
+    const int groups = (tiles + TILES_AT_ONCE - 1) / TILES_AT_ONCE,
+              bytes = f.inputs * LANES * static_cast<int>(sizeof *f.u);
 
-    f.ahead = reinterpret_cast<const char *>(f.u) + std::max(AHEAD, bytes);
-    f.step = bytes / groups / f.inputs;
+    f.prefetch = reinterpret_cast<const char *>(f.u) + std::max(PREFETCH_BYTES, bytes);
+    f.prefetch_step = bytes / groups / f.inputs;
 
     for (int g = 0; g < groups; g++) {
         const int n = (tiles + g) / groups;
 
-        multiply_some<TOGETHER>(n, f, v, m);
-        f.ahead += f.inputs * f.step;
-        v += n * f.room;
+        multiply_some<TILES_AT_ONCE>(n, f, v, m);
+        f.prefetch += f.inputs * f.prefetch_step;
+        v += n * f.stride;
         m += n * 2 * LANES;
     }
 }
 
-// --- pictures ---
+// --- images ---
 
 template <int TILE, int POINTS> struct tiles {
     const layer &l;
     const float *from;
     float *to;
-    ending end;
+    epilogue end;
     int across, groups; // tiles in one direction; groups of input channels
 
-    // Where tile t of all pictures' begins, and what of its `size` lies within pictures of `side`.
+    // Image and corner of tile t, and the part of its `size` within images of `side`.
     struct place {
         int image, y, x;
-        part there;
+        tile_bounds inside;
     };
     INLINE place find(int t, int padding, int size, int side) const
     {
@@ -270,28 +274,29 @@ template <int TILE, int POINTS> struct tiles {
         return ((static_cast<ptrdiff_t>(p.image) * all_groups + group) * side * side + p.y * side + p.x) * LANES;
     }
 
-    INLINE void all_in(int first, int n, float *v, size_t step) const
+    INLINE void transform_inputs(int first, int n, float *v, size_t step) const
     {
         for (int i = 0; i < n; i++) {
             const place p = find(first + i, l.padding, POINTS, l.in);
 
             for (int g = 0; g < groups; g++)
-                tile_in<POINTS>(from + offset(p, g, groups, l.in), l.in, p.there, v + (i * groups + g) * LANES, step);
+                transform_input_tile<POINTS>(from + offset(p, g, groups, l.in), l.in, p.inside,
+                                             v + (i * groups + g) * LANES, step);
         }
     }
 
-    INLINE void all_out(int first, int n, int two, const float *m, size_t step) const
+    INLINE void transform_outputs(int first, int n, int two, const float *m, size_t step) const
     {
         for (int i = 0; i < n; i++) {
             const place p = find(first + i, 0, TILE, l.out);
 
             for (int g = 2 * two; g < 2 * two + 2; g++)
-                tile_out<TILE, POINTS>(m + (i * 2 + g % 2) * LANES, step, load(l.bias + g * LANES), end,
-                                       to + offset(p, g, l.outputs / LANES, l.out), l.out, p.there);
+                transform_output_tile<TILE, POINTS>(m + (i * 2 + g % 2) * LANES, step, load(l.bias + g * LANES), end,
+                                                    to + offset(p, g, l.outputs / LANES, l.out), l.out, p.inside);
         }
     }
 
-    // As many tiles at a time as fit into the cache, as equal in number as can be.
+    // Rounds of at most `most` tiles, which fit into the cache; their sizes differ by at most one.
     INLINE void run(int count, int most, float *v, float *m) const
     {
         const int all = across * across * count, rounds = (all + most - 1) / most, room = groups * LANES;
@@ -300,16 +305,16 @@ template <int TILE, int POINTS> struct tiles {
             const int n = (all + round) / rounds;
             const size_t step_v = odd_lines(n * room), step_m = odd_lines(n * 2 * LANES);
 
-            all_in(first, n, v, step_v);
+            transform_inputs(first, n, v, step_v);
             for (int two = 0; two < l.outputs / (2 * LANES); two++) {
                 for (int p = 0; p < POINTS * POINTS; p++) {
                     const ptrdiff_t at = static_cast<ptrdiff_t>(two) * POINTS * POINTS + p;
 
                     multiply_all(
-                        n, {l.inputs, room, l.weights + at * l.inputs * LANES, l.measures + at * 2 * LANES, nullptr, 0},
+                        n, {l.inputs, room, l.weights + at * l.inputs * LANES, l.scales + at * 2 * LANES, nullptr, 0},
                         v + static_cast<size_t>(p) * step_v, m + static_cast<size_t>(p) * step_m);
                 }
-                all_out(first, n, two, m, step_m);
+                transform_outputs(first, n, two, m, step_m);
             }
             first += n;
         }
@@ -317,7 +322,7 @@ template <int TILE, int POINTS> struct tiles {
 };
 
 template <int TILE, int POINTS>
-void run_tiles(const layer &l, const float *from, float *to, int count, ending end, int most, float *scratch)
+void run_tiles(const layer &l, const float *from, float *to, int count, epilogue end, int most, float *scratch)
 {
     const int across = (l.out + TILE - 1) / TILE, groups = (l.inputs + LANES - 1) / LANES;
     const tiles<TILE, POINTS> all{l, from, to, end, across, groups};
@@ -325,9 +330,9 @@ void run_tiles(const layer &l, const float *from, float *to, int count, ending e
     all.run(count, most, scratch, scratch + POINTS * POINTS * odd_lines(most * groups * LANES));
 }
 
-// --- without tiles ---
+// --- matrix product ---
 
-// What an output is made of, for all outputs: [images × out²][filter²][channels].
+// im2col: the inputs of each output, [images × out²][filter²][channels].
 INLINE void gather_inputs(const layer &l, const float *from, int count, float *to)
 {
     const int groups = l.channels / LANES;
@@ -343,7 +348,7 @@ INLINE void gather_inputs(const layer &l, const float *from, int count, float *t
                     }
 }
 
-void run_products(const layer &l, const float *from, float *to, int count, ending end, float *scratch)
+void run_products(const layer &l, const float *from, float *to, int count, epilogue end, float *scratch)
 {
     const int pixels = l.out * l.out, all = count * pixels;
     float *const m = scratch + static_cast<size_t>(all * l.inputs);
@@ -352,18 +357,18 @@ void run_products(const layer &l, const float *from, float *to, int count, endin
     for (int two = 0; two < l.outputs / (2 * LANES); two++) {
         multiply_all(all,
                      {l.inputs, l.inputs, l.weights + static_cast<ptrdiff_t>(two) * l.inputs * LANES,
-                      l.measures + two * 2 * LANES, nullptr, 0},
+                      l.scales + two * 2 * LANES, nullptr, 0},
                      scratch, m);
         for (int i = 0; i < 2 * all; i++) {
             const int group = 2 * two + i % 2, image = i / 2 / pixels, pixel = i / 2 % pixels;
 
-            finish(load(m + i * LANES) + load(l.bias + group * LANES), end,
-                   to + ((image * (l.outputs / LANES) + group) * pixels + pixel) * LANES);
+            store_output(load(m + i * LANES) + load(l.bias + group * LANES), end,
+                         to + ((image * (l.outputs / LANES) + group) * pixels + pixel) * LANES);
         }
     }
 }
 
-void run(const layer &l, int tile, int points, const float *from, float *to, int count, ending end, int most,
+void run(const layer &l, int tile, int points, const float *from, float *to, int count, epilogue end, int most,
          float *scratch)
 {
     if (points == 1)

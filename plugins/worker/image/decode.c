@@ -21,7 +21,7 @@ int decode_check(const uint8_t *data, size_t len, uint64_t max_pixels, struct im
     return 0;
 }
 
-/* What the longer side must have at least: 0: all of it. */
+/* The least length of the longer side after decoding; 0: full size. */
 static uint32_t least_side(const struct image_header *header, uint32_t wanted_side, double scale)
 {
     uint32_t longer = header->width > header->height ? header->width : header->height;

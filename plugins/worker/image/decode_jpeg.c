@@ -1,4 +1,4 @@
-/* JPEG by libjpeg-turbo, at an eighth, a quarter, … of the size when that is enough. */
+/* JPEG with libjpeg-turbo, at a reduced DCT scale (1/8, 1/4, …) when that is large enough. */
 #include "plugins/worker/image/decode.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@ static void choose_size(int full_width, int full_height, uint32_t wanted, int *w
     }
 }
 
-/* Printers' JPEGs hold inverted CMYK (Adobe's way, the only one seen in practice). In place: 4 bytes become 3. */
+/* CMYK JPEGs store inverted values (Adobe's convention, the only one in practice). In place: 4 bytes become 3. */
 static void cmyk_to_rgb(uint8_t *data, size_t pixels)
 {
     for (size_t i = 0; i < pixels; i++) {
@@ -59,7 +59,7 @@ static int decompress(tjhandle handle, const uint8_t *data, size_t len, uint32_t
 
         if (strstr(words, "Premature end"))
             return error_set(error, -EINVAL, "the JPEG is cut short");
-        /* Warnings about small blemishes come with a whole picture. */
+        /* After a warning the picture is complete. */
         if (tjGetErrorCode(handle) != TJERR_WARNING)
             return error_set(error, -EINVAL, "damaged JPEG: %s", words);
     }

@@ -1,4 +1,4 @@
-/* PNG by libpng's simplified interface; transparent parts become white. */
+/* PNG with libpng's simplified API, composed on white. */
 #include "plugins/worker/image/decode.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* WebP by libwebp; transparent parts become white. */
+/* WebP with libwebp, composed on white. */
 #include "plugins/worker/image/decode.h"
 
 #include <errno.h>

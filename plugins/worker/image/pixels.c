@@ -1,10 +1,10 @@
-/* Turning and shrinking pictures. */
+/* Rotates and scales pictures. */
 #include "plugins/worker/image/decode.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Where pixel (x, y) of the upright picture lies in the stored one of w × h. EXIF 2.3, tag 0x0112. */
+/* Offset of pixel (x, y) of the upright picture in the stored one of w × h. EXIF 2.3, tag 0x0112. */
 static size_t source_of(int orientation, uint32_t x, uint32_t y, uint32_t w, uint32_t h)
 {
     uint32_t sx = x, sy = y;
@@ -13,26 +13,26 @@ static size_t source_of(int orientation, uint32_t x, uint32_t y, uint32_t w, uin
     case 2: /* mirrored */
         sx = w - 1 - x;
         break;
-    case 3: /* half a turn */
+    case 3: /* rotated by 180° */
         sx = w - 1 - x;
         sy = h - 1 - y;
         break;
-    case 4: /* mirrored upside down */
+    case 4: /* mirrored vertically */
         sy = h - 1 - y;
         break;
-    case 5: /* mirrored along the main diagonal */
+    case 5: /* transposed */
         sx = y;
         sy = x;
         break;
-    case 6: /* to be turned clockwise */
+    case 6: /* rotate clockwise */
         sx = y;
         sy = h - 1 - x;
         break;
-    case 7: /* mirrored along the other diagonal */
+    case 7: /* transposed along the other diagonal */
         sx = w - 1 - y;
         sy = h - 1 - x;
         break;
-    case 8: /* to be turned anticlockwise */
+    case 8: /* rotate anticlockwise */
         sx = w - 1 - y;
         sy = x;
         break;
@@ -68,7 +68,7 @@ void pixels_orient(struct pixels *p, int orientation)
     p->rgb = upright;
 }
 
-/* The same parts of `length` pixels for `count` boxes, none of them empty. */
+/* Divides `length` pixels into `count` non-empty intervals of almost equal length. */
 static uint32_t *edges_of(uint32_t from, uint32_t length, uint32_t count)
 {
     uint32_t *edges = malloc(((size_t)count + 1) * sizeof *edges);
@@ -86,12 +86,13 @@ static void add_row(const uint8_t *row, size_t count, uint32_t *restrict sums)
         sums[i] += row[i];
 }
 
-/* Every pixel of `out` is the mean of its box of the part at x, y of width × height, which is not smaller. */
+/* Each pixel of `out` is the mean of its box in the part at x, y of width × height, which is at least as large. */
 static void average(const struct pixels *p, uint32_t x, uint32_t y, uint32_t width, uint32_t height,
                     const struct pixels *out)
 {
     uint32_t *across = edges_of(x, width, out->width), *down = edges_of(y, height, out->height);
-    uint32_t *sums = malloc(((size_t)width * 3 + 1) * sizeof *sums); /* of a box's rows: max_pixels is below 2^30 */
+    uint32_t *sums =
+        malloc(((size_t)width * 3 + 1) * sizeof *sums); /* of the rows of a box; no overflow: max_pixels < 2^30 */
     uint8_t *to = out->rgb;
 
     if (!sums)

@@ -5,7 +5,7 @@
 
 enum { SIDE = 64, SIDE_LEAST = 8 };
 
-/* 0 at `none`, 1 at `all`, along a line between. */
+/* Linear from 0 at `none` to 1 at `all`, clamped. */
 static double ramp(double value, double none, double all)
 {
     double r = (value - none) / (all - none);
@@ -37,7 +37,7 @@ static void variances(const float *grey, uint32_t w, uint32_t h, double *of_valu
     *of_laplacian = squares_l / n_l - (sum_l / n_l) * (sum_l / n_l);
 }
 
-static void look_at(const struct pixels *p, const struct kith_face *f, double factors[FLAWS])
+static void measure_pixels(const struct pixels *p, const struct kith_face *f, double factors[FLAWS])
 {
     float grey[SIDE * SIDE] = {0};
     struct pixels face;
@@ -60,7 +60,7 @@ struct point {
     double x, y;
 };
 
-static struct point mean(const float *landmarks, int first, int count)
+static struct point mean_point(const float *landmarks, int first, int count)
 {
     struct point m = {0};
 
@@ -71,8 +71,9 @@ static struct point mean(const float *landmarks, int first, int count)
     return m;
 }
 
-/* dlib's five: two corners of each eye, then below the nose. iBUG's 68: eyes 36 and 42, six points each; nose 33. */
-static double pose(const struct kith_face *f)
+/* From landmarks. dlib's 5: two corners of each eye, base of the nose. iBUG's 68: eyes from 36 and 42, six points each;
+ * nose 33. */
+static double pose_factor(const struct kith_face *f)
 {
     const int all = f->landmark_count == 68;
     struct point left, right, nose;
@@ -80,15 +81,15 @@ static double pose(const struct kith_face *f)
 
     if (f->landmark_count != 5 && !all)
         return 1;
-    left = mean(f->landmarks, all ? 36 : 0, all ? 6 : 2);
-    right = mean(f->landmarks, all ? 42 : 2, all ? 6 : 2);
-    nose = mean(f->landmarks, all ? 33 : 4, 1);
+    left = mean_point(f->landmarks, all ? 36 : 0, all ? 6 : 2);
+    right = mean_point(f->landmarks, all ? 42 : 2, all ? 6 : 2);
+    nose = mean_point(f->landmarks, all ? 33 : 4, 1);
     dx = right.x - left.x;
     dy = right.y - left.y;
     apart = hypot(dx, dy);
     if (!(apart > 0))
         return 0;
-    /* Along the line of the eyes, so that a tilted head is not a turned one. */
+    /* Offset along the line of the eyes: in-plane rotation does not count. */
     return ramp(fabs((nose.x - (left.x + right.x) / 2) * dx + (nose.y - (left.y + right.y) / 2) * dy) / (apart * apart),
                 0.6, 0.15);
 }
@@ -100,8 +101,8 @@ float quality_of(const struct pixels *p, const struct kith_face *f, enum quality
     factors[FLAW_DETECTOR] = ramp((double)f->quality, 0, 1);
     if (p->rgb && f->width > 0 && f->height > 0) {
         factors[FLAW_SIZE] = ramp(log((double)f->width), log(24), log(100));
-        factors[FLAW_POSE] = pose(f);
-        look_at(p, f, factors);
+        factors[FLAW_POSE] = pose_factor(f);
+        measure_pixels(p, f, factors);
     }
     *flaw = FLAW_SIZE;
     for (int i = 0; i < FLAWS; i++) {

@@ -1,4 +1,4 @@
-#include "plugins/dlib/cpu.h"
+#include "plugins/common/cpu.h"
 
 #include <algorithm>
 #include <atomic>
@@ -22,7 +22,7 @@ level level_of(const std::string &name)
     return name == "plain" ? level::PLAIN : name == "avx2" ? level::AVX2 : level::AVX512;
 }
 
-std::atomic<level> &most()
+std::atomic<level> &highest_allowed()
 {
     static std::atomic<level> value{[] {
         const char *name = std::getenv("KITH_INSTRUCTIONS");
@@ -36,9 +36,9 @@ std::atomic<level> &most()
 
 level available()
 {
-    static const level has = detect();
+    static const level detected = detect();
 
-    return std::min(has, most().load());
+    return std::min(detected, highest_allowed().load());
 }
 
 void limit(const std::string &name)
@@ -46,8 +46,8 @@ void limit(const std::string &name)
     limit(level_of(name));
 }
 
-void limit(level value)
+void limit(level highest)
 {
-    most().store(value);
+    highest_allowed().store(highest);
 }
 } // namespace cpu

@@ -1,0 +1,136 @@
+#include "plugins/worker/worker_internal.h"
+
+#include "plugins/worker/image/quality.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+int reply_packet(const struct child *c, uint32_t kind, uint64_t serial, const void *a, size_t a_len, const void *b,
+                 size_t b_len)
+{
+    struct packet head = {.kind = kind, .len = (uint32_t)(a_len + b_len), .serial = serial};
+    struct iovec parts[] = {{&head, sizeof head}, {(void *)(uintptr_t)a, a_len}, {(void *)(uintptr_t)b, b_len}};
+    struct msghdr m = {.msg_iov = parts, .msg_iovlen = 3};
+    ssize_t n;
+
+    do
+        n = sendmsg(c->fd, &m, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : 0;
+}
+
+int reply_refused(const struct child *c, const char *reason)
+{
+    reply_packet(c, PACKET_REFUSED, 0, reason, strlen(reason) + 1, NULL, 0);
+    return 1;
+}
+
+int reply_hello(const struct child *c)
+{
+    const struct kith_recognizer *r = c->plugin;
+    struct packet_hello h = {
+        .metric = r->metric, .dimension = r->dimension, .threshold = r->threshold, .needs = r->needs};
+
+    snprintf(h.name, sizeof h.name, "%s", r->name);
+    snprintf(h.version, sizeof h.version, "%s", r->version);
+    snprintf(h.model, sizeof h.model, "%s", r->model_id);
+    return reply_packet(c, PACKET_HELLO, 0, &h, sizeof h, NULL, 0) < 0 ? 1 : 0;
+}
+
+void reply_set_failure(struct child_job *job, enum work_status status, const char *reason)
+{
+    job->done.status = (uint32_t)status;
+    snprintf(job->done.reason, sizeof job->done.reason, "%s", reason);
+}
+
+void reply_picture(const struct child *c, const struct child_job *job, const uint8_t *jpeg, size_t len)
+{
+    for (size_t at = 0; at < len; at += PICTURE_PART)
+        reply_packet(c, PACKET_PICTURE, job->serial, jpeg + at, len - at < PICTURE_PART ? len - at : PICTURE_PART, NULL,
+                     0);
+}
+
+static bool face_is_valid(const struct child *c, const struct kith_face *f)
+{
+    const float limit = 1e9f; /* above the side of any picture; an int32_t holds it */
+    bool has_box = f->width > 0 && f->height > 0 && f->width < limit && f->height < limit;
+    bool only_label = f->label && f->width == 0 && f->height == 0;
+
+    if (f->size < sizeof *f || !(fabsf(f->x) < limit) || !(fabsf(f->y) < limit) || !isfinite(f->quality) ||
+        (!has_box && !only_label) || f->landmark_count > KITH_LANDMARKS_MAX || (f->landmark_count && !f->landmarks) ||
+        (!f->embedding && !f->label))
+        return false;
+    for (uint32_t i = 0; f->embedding && i < c->plugin->dimension; i++)
+        if (!isfinite(f->embedding[i]))
+            return false;
+    return true;
+}
+
+/* Converts from pixels of the decoded image to pixels of the full picture. */
+static int reply_face(struct child *c, const struct child_job *job, const struct kith_face *f,
+                      const struct pixels *pixels)
+{
+    enum quality_flaw flaw = FLAW_DETECTOR;
+    const double scale = pixels->scale;
+    const float quality = c->plugin->needs & KITH_NEEDS_QUALITY ? quality_of(pixels, f, &flaw) : f->quality;
+    struct packet_face p = {.x = (float)(f->x / scale),
+                            .y = (float)(f->y / scale),
+                            .width = (float)(f->width / scale),
+                            .height = (float)(f->height / scale),
+                            .quality = quality,
+                            .flaw = flaw,
+                            .label_distance = f->label ? f->label_distance : 0,
+                            .landmark_count = f->landmark_count,
+                            .dimension = f->embedding ? c->plugin->dimension : 0,
+                            .label_bytes = f->label ? (uint32_t)strnlen(f->label, 255) + 1 : 0};
+
+    c->out.len = 0;
+    for (uint32_t i = 0; i < f->landmark_count * 2; i++) {
+        float v = (float)(f->landmarks[i] / scale);
+
+        buf_add(&c->out, &v, sizeof v);
+    }
+    if (f->embedding)
+        buf_add(&c->out, f->embedding, p.dimension * sizeof(float));
+    if (f->label) {
+        buf_add(&c->out, f->label, p.label_bytes - 1);
+        buf_add(&c->out, "", 1);
+    }
+    return reply_packet(c, PACKET_FACE, job->serial, &p, sizeof p, c->out.data, c->out.len);
+}
+
+static int compare_area_descending(const void *a, const void *b)
+{
+    const struct kith_face *f = a, *g = b;
+    float d = g->width * g->height - f->width * f->height;
+
+    return d > 0 ? 1 : d < 0 ? -1 : 0;
+}
+
+void reply_faces(struct child *c, struct child_job *job, const struct kith_result *result, const struct pixels *pixels)
+{
+    uint32_t count = result->face_count;
+    struct kith_face *faces = calloc((size_t)count + 1, sizeof *faces);
+
+    if (!faces)
+        abort();
+    for (uint32_t i = 0; i < count; i++) {
+        if (!face_is_valid(c, &result->faces[i])) {
+            reply_set_failure(job, WORK_FAILED, "the recogniser returned an invalid face");
+            goto out;
+        }
+        faces[i] = result->faces[i];
+    }
+    qsort(faces, count, sizeof *faces, compare_area_descending);
+    if (count > c->config.max_faces)
+        count = c->config.max_faces;
+    for (uint32_t i = 0; i < count; i++)
+        reply_face(c, job, &faces[i], pixels);
+    job->done.face_count = count;
+out:
+    free(faces);
+}

@@ -1,0 +1,258 @@
+/* The parent's side of a worker, against a worker that the test controls: it runs as a thread, in place of the real
+ * worker_main(). And the text that a plug-in may return. */
+#include "core/actor/driver_uv.h"
+#include "plugins/host/worker_internal.h"
+#include "plugins/host/worker_text.h"
+#include "plugins/worker/worker_main.h"
+#include "test/unit/test.h"
+
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { HASHES = 1000, JOBS_MAX = 100, DEADLINE_S = 60 };
+
+/* What the worker does next, each after a sem_post of `command`. */
+enum step { ANSWER_WITHOUT_READING, READ_ALL };
+
+static struct {
+    sem_t command, ended;
+    atomic_int step;
+    atomic_int jobs_read, quarantines_read;
+    char first_hash; /* of the latest list */
+} fake;
+
+static void fake_send(int fd, uint32_t kind, uint64_t serial, const void *body, size_t len)
+{
+    char data[4096];
+    struct packet head = {.kind = kind, .len = (uint32_t)len, .serial = serial};
+
+    memcpy(data, &head, sizeof head);
+    memcpy(data + sizeof head, body, len);
+    assert_int_equal(send(fd, data, sizeof head + len, MSG_NOSIGNAL), sizeof head + len);
+}
+
+static void fake_read_all(int fd, char *in, uint64_t answered)
+{
+    const struct packet_done done = {.status = WORK_OK};
+    const struct packet *head = (const struct packet *)(const void *)in;
+
+    while (recv(fd, in, PACKET_MAX, 0) > 0) {
+        if (head->kind == PACKET_QUARANTINE) {
+            fake.quarantines_read++;
+            fake.first_hash = in[sizeof *head];
+        } else {
+            fake.jobs_read++;
+            if (head->serial > answered)
+                fake_send(fd, PACKET_DONE, head->serial, &done, sizeof done);
+        }
+    }
+}
+
+int worker_main(int fd)
+{
+    const struct packet_hello hello = {.name = "fake"};
+    const struct packet_done done = {.status = WORK_OK};
+    char *in = malloc(PACKET_MAX);
+    uint64_t answered = 0;
+
+    recv(fd, in, PACKET_MAX, 0); /* CONFIG */
+    fake_send(fd, PACKET_HELLO, 0, &hello, sizeof hello);
+    while (sem_wait(&fake.command) == 0 && fake.step == ANSWER_WITHOUT_READING)
+        fake_send(fd, PACKET_DONE, ++answered, &done, sizeof done);
+    fake_read_all(fd, in, answered);
+    free(in);
+    close(fd);
+    sem_post(&fake.ended);
+    return 0;
+}
+
+struct host {
+    uv_loop_t loop;
+    struct driver_uv *driver;
+    struct worker *worker;
+    uint64_t serial;
+    int ready, done, gone;
+};
+
+static void host_receive(struct actor *self, const struct msg *m)
+{
+    struct host *h = (struct host *)(uintptr_t)actor_config(self);
+
+    h->ready += m->type == WORKER_READY;
+    h->done += m->type == WORKER_DONE;
+    h->gone += m->type == WORKER_GONE;
+}
+
+static const struct actor_ops host_actor = {.name = "host", .receive = host_receive};
+
+static void host_wait(struct host *h, const int *counter, int expected)
+{
+    while (*counter < expected)
+        uv_run(&h->loop, UV_RUN_ONCE);
+    assert_int_equal(*counter, expected);
+}
+
+static void host_open(struct host *h)
+{
+    static const struct kith_setting no_settings[] = {{NULL, NULL}};
+    struct actor_system_options options = {0};
+    struct worker_options w = {.plugin_file = "none", .settings = no_settings, .max_faces = 1, .thread = 1};
+    struct error error;
+
+    memset(h, 0, sizeof *h);
+    fake.jobs_read = fake.quarantines_read = 0;
+    sem_init(&fake.command, 0, 0);
+    sem_init(&fake.ended, 0, 0);
+    uv_loop_init(&h->loop);
+    h->driver = driver_uv_new(&h->loop, &options);
+    w.loop = &h->loop;
+    w.system = driver_uv_system(h->driver);
+    w.actor = actor_spawn(w.system, &(struct actor_spec){.name = "host", .ops = &host_actor, .config = h});
+    h->worker = worker_start(&w, 1, &error);
+    assert_non_null(h->worker);
+    host_wait(h, &h->ready, 1);
+}
+
+static void host_close(struct host *h)
+{
+    worker_free(h->worker);
+    driver_uv_free(h->driver);
+    while (uv_run(&h->loop, UV_RUN_ONCE))
+        ;
+    assert_int_equal(uv_loop_close(&h->loop), 0);
+    sem_wait(&fake.ended);
+}
+
+static void host_send_job(struct host *h)
+{
+    const struct packet_job job = {.kind = JOB_RECOGNIZE};
+
+    assert_int_equal(worker_send(h->worker, ++h->serial, &job, "a.png", -1), 0);
+}
+
+static void host_quarantine(struct host *h, char digit)
+{
+    static char hashes[HASHES * SHA256_HEX_BYTES];
+
+    memset(hashes, digit, sizeof hashes);
+    worker_quarantine(h->worker, hashes, HASHES);
+}
+
+static void fake_do(enum step step)
+{
+    fake.step = (int)step;
+    sem_post(&fake.command);
+}
+
+static void test_a_busy_worker_gets_the_latest_quarantine_with_its_next_job(void **state)
+{
+    struct host h;
+
+    (void)state;
+    host_open(&h);
+    host_send_job(&h);
+    for (char digit = '0'; digit <= '9'; digit++)
+        host_quarantine(&h, digit);
+    fake_do(READ_ALL);
+    host_wait(&h, &h.done, 1);
+    assert_int_equal(fake.quarantines_read, 0);
+    host_send_job(&h);
+    host_wait(&h, &h.done, 2);
+    assert_int_equal(fake.quarantines_read, 1);
+    assert_int_equal(fake.first_hash, '9');
+    host_quarantine(&h, '9'); /* unchanged: not sent again */
+    host_send_job(&h);
+    host_wait(&h, &h.done, 3);
+    assert_int_equal(fake.quarantines_read, 1);
+    host_close(&h);
+}
+
+static void test_a_job_waits_until_the_socket_is_writable(void **state)
+{
+    struct host h;
+
+    (void)state;
+    host_open(&h);
+    for (int i = 0; i < JOBS_MAX && !h.worker->pending.waiting; i++) {
+        host_quarantine(&h, i % 2 ? 'a' : 'b');
+        host_send_job(&h);
+        if (!h.worker->pending.waiting) {
+            fake_do(ANSWER_WITHOUT_READING);
+            host_wait(&h, &h.done, (int)h.serial);
+        }
+    }
+    assert_true(h.worker->pending.waiting);
+    fake_do(READ_ALL);
+    host_wait(&h, &h.done, (int)h.serial);
+    assert_int_equal(fake.jobs_read, h.serial);
+    assert_int_equal(h.gone, 0);
+    host_close(&h);
+}
+
+static void test_a_worker_that_is_freed_while_a_job_waits_leaks_nothing(void **state)
+{
+    struct host h;
+
+    (void)state;
+    host_open(&h);
+    while (!h.worker->pending.waiting) {
+        host_quarantine(&h, h.serial % 2 ? 'a' : 'b');
+        host_send_job(&h);
+        if (!h.worker->pending.waiting) {
+            fake_do(ANSWER_WITHOUT_READING);
+            host_wait(&h, &h.done, (int)h.serial);
+        }
+    }
+    fake_do(READ_ALL);
+    host_close(&h);
+}
+
+static void test_text_of_a_plugin_becomes_utf8(void **state)
+{
+    static const struct {
+        const char *from, *expected;
+        size_t size, limit;
+    } cases[] = {
+        {"no face", "no face", 32, 0},
+        {"café", "café", 32, 0},
+        {"caf\xc3", "caf\xef\xbf\xbd", 32, 0},
+        {"caf\xc3", "caf", 32, 5}, /* the sender's buffer of 5 bytes cut the é */
+        {"caf\xc3", "caf\xef\xbf\xbd", 32, 6},
+        {"café", "caf", 5, 0}, /* does not fit */
+        {"café", "café", 6, 0},
+        {"\xff\xfe", "\xef\xbf\xbd\xef\xbf\xbd", 32, 0},
+        {"a\xc0\xaf", "a\xef\xbf\xbd\xef\xbf\xbd", 32, 0},                               /* overlong */
+        {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", 32, 0},                 /* a surrogate */
+        {"\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", 32, 0}, /* above U+10FFFF */
+        {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80", 32, 0},
+        {"\xe2\x82 x", "\xef\xbf\xbd\xef\xbf\xbd x", 32, 0},
+        {"", "", 1, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char to[32];
+
+        memset(to, 'x', sizeof to);
+        worker_text_copy(to, cases[i].size, cases[i].from, strlen(cases[i].from), cases[i].limit);
+        assert_string_equal(to, cases[i].expected);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_busy_worker_gets_the_latest_quarantine_with_its_next_job),
+        cmocka_unit_test(test_a_job_waits_until_the_socket_is_writable),
+        cmocka_unit_test(test_a_worker_that_is_freed_while_a_job_waits_leaks_nothing),
+        cmocka_unit_test(test_text_of_a_plugin_becomes_utf8),
+    };
+
+    alarm(DEADLINE_S); /* a test that waits for ever ends by SIGALRM */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
