@@ -119,7 +119,7 @@ static void on_label(struct actor *self, void *context, int status, const struct
     f->person = r->id ? r->id : gallery_person_named(g, label);
     f->person_name = r->id ? arena_text(&m->arena, r->texts[0]) : arena_text(&m->arena, gallery_name_of(g, f->person));
     if (f->person == PERSON_UNKNOWN)
-        snprintf(m->nobody, sizeof m->nobody, "%s", label);
+        snprintf(m->unmatched_label, sizeof m->unmatched_label, "%s", label);
     next_label(self, job);
 }
 

@@ -138,8 +138,10 @@ static void test_who_it_is(void **state)
     m->face_count = 1;
     m->generation = 42;
     m->threshold = 0.6;
+    strcpy(m->unmatched_label, "Cleo");
     back = (struct msg_matched *)through(&m->head);
     assert_int_equal(back->generation, 42);
+    assert_string_equal(back->unmatched_label, "Cleo");
     assert_int_equal(back->faces[0].person, 7);
     assert_string_equal(back->faces[0].person_name, "Ann");
     assert_int_equal(back->faces[0].candidate_count, 2);
@@ -199,7 +201,7 @@ static void test_rubbish_is_a_message_or_none(void **state)
 /* Every message type of the program, as an ask and as a tell, to every actor: only the listed ones pass. */
 static void test_a_peer_reaches_only_listed_messages(void **state)
 {
-    static const char *const actors[] = {"store",    "hints",        "processor", "breaker",  "recognizer", "gallery",
+    static const char *const actors[] = {"store",    "work_queue",   "processor", "breaker",  "recognizer", "gallery",
                                          "enroller", "known-people", "receiver",  "identify", "people",     "faces",
                                          "frontend", "events",       "pictures",  "keys",     "redeemer",   "cluster",
                                          "",         "breaker@node", "GALLERY",   "nobody",   NULL};
