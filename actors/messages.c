@@ -98,17 +98,17 @@ void msg_tell_gallery(struct actor *self)
     actor_tell_control(self, "gallery", msg_new(MSG_GALLERY_CHANGED, sizeof(struct msg)));
 }
 
-static void destroy_hints(struct msg *m)
+static void destroy_work_items(struct msg *m)
 {
-    arena_free(&((struct msg_hints *)m)->arena);
+    arena_free(&((struct msg_work_items *)m)->arena);
 }
 
 void msg_tell_waiting(struct actor *self, const char *to, const struct image *images, int count)
 {
-    struct msg_hints *m = (struct msg_hints *)msg_new(MSG_HINTS, sizeof *m);
+    struct msg_work_items *m = (struct msg_work_items *)msg_new(MSG_WORK_ITEMS, sizeof *m);
     int64_t *ids = arena_alloc(&m->arena, (size_t)count * sizeof *ids + 1);
 
-    m->head.destroy = destroy_hints;
+    m->head.destroy = destroy_work_items;
     m->ids = ids;
     for (int i = 0; i < count; i++)
         if (images[i].status == IMAGE_PENDING && !images[i].existing)

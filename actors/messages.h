@@ -27,19 +27,19 @@ enum actor_message {
     MSG_GALLERY_RESOLVED, /* msg_count: images that got a name by it */
     MSG_FOUND_UNKNOWN,    /* msg_count, told to gallery: an image was finished as unknown by that generation */
     MSG_NUDGE,            /* msg, told to processor: there may be work */
-    MSG_HINTS,            /* msg_hints, told to hints: these images wait */
-    MSG_WORK_ITEM,        /* msg_hint, asked of processor: this image waits; answered once its claim is in or refused */
-    MSG_ROOM,             /* msg_count, told to hints: so many images the processor can take */
-    MSG_CAPACITY,         /* msg_capacity, told to processor and frontend */
-    MSG_MODEL,            /* msg_model, told to gallery */
-    MSG_BREAKER,          /* msg_breaker, told to processor, frontend and events */
-    MSG_QUARANTINE,       /* msg, told to recognizer: the store has put more bytes there */
-    MSG_STOPPING,         /* msg, told to processor: claim no more; answered when nothing is in flight */
-    MSG_STOPPED,          /* msg */
-    MSG_SEND_STATE,       /* msg, told to recognizer, breaker and cluster by an actor that starts: tell your capacity,
-                             model or state again */
-    MSG_ENROL,            /* msg_enrol, asked of enroller (actors/people/enroller.h) */
-    MSG_ENROLLED,         /* msg_enrolled */
+    MSG_WORK_ITEMS,       /* msg_work_items, told to work_queue: these images wait */
+    MSG_WORK_ITEM, /* msg_work_item, asked of processor: this image waits; answered once its claim is in or refused */
+    MSG_CAPACITY_LEFT, /* msg_count, told to work_queue: how many more images the processor can take */
+    MSG_CAPACITY,      /* msg_capacity, told to processor and frontend */
+    MSG_MODEL,         /* msg_model, told to gallery */
+    MSG_BREAKER,       /* msg_breaker, told to processor, frontend and events */
+    MSG_QUARANTINE,    /* msg, told to recognizer: the store has put more bytes there */
+    MSG_STOPPING,      /* msg, told to processor: claim no more; answered when nothing is in flight */
+    MSG_STOPPED,       /* msg */
+    MSG_SEND_STATE,    /* msg, told to recognizer, breaker and cluster by an actor that starts: tell your capacity,
+                          model or state again */
+    MSG_ENROL,         /* msg_enrol, asked of enroller (actors/people/enroller.h) */
+    MSG_ENROLLED,      /* msg_enrolled */
     /* Private: from an actor's own jobs and callbacks to itself. No other actor and no node sends them. */
     MSG_KEYS_FILE_READ = 0x2100,
     MSG_EVENTS_STREAM_READY,
@@ -118,8 +118,8 @@ struct msg_matched { /* faces with person, distance, similarity, candidates; nam
     const struct worker_event *event;
     struct face *faces;
     int face_count;
-    uint64_t generation; /* of the gallery that was asked */
-    char nobody[256];    /* the last label that is no photo's and nobody's name; "": there was none */
+    uint64_t generation;       /* of the gallery that was asked */
+    char unmatched_label[256]; /* the last label that names neither a photo nor a person; "": none */
     double threshold;
 };
 
@@ -128,14 +128,14 @@ struct msg_count {
     int64_t count;
 };
 
-struct msg_hints {
+struct msg_work_items {
     struct msg head;
     struct arena arena;
     const int64_t *ids;
     int count;
 };
 
-struct msg_hint {
+struct msg_work_item {
     struct msg head;
     int64_t id;
 };
@@ -170,7 +170,7 @@ struct msg_matched *msg_matched_new(const struct worker_event *event);
 /* Tells `to` that something has happened; a full mailbox or nobody of that name is fine: it looks by itself, later. */
 void msg_tell(struct actor *self, const char *to, uint32_t type);
 void msg_tell_gallery(struct actor *self);
-/* Says that images wait: to `to`, which is "hints" in a cluster (whoever has room looks) or "processor". */
+/* Says that images wait: to `to`, which is "work_queue" in a cluster (whoever has room looks) or "processor". */
 void msg_tell_waiting(struct actor *self, const char *to, const struct image *images, int count);
 
 #endif

@@ -25,6 +25,7 @@ struct peer_node {
 
 struct remote_ask { /* an ask of ours that a peer has */
     uint64_t ask;
+    uint32_t type; /* of the message that was asked: it decides which answers are accepted */
     char node[NODE_BYTES];
     UT_hash_handle hh;
 };
@@ -37,8 +38,10 @@ struct cluster {
     uint64_t next_id;
     uint32_t turn; /* round robin among those that have an actor */
     bool bus_known, connected, leaving;
-    uint64_t started_ms; /* wall clock */
-    int told_ready;      /* what the processor was last told of others' recognisers */
+    uint64_t refusal_logged_ms; /* when a refused message was last logged; 0: never */
+    uint64_t refusals_unlogged; /* since then */
+    uint64_t started_ms;        /* wall clock */
+    int told_ready;             /* what the processor was last told of others' recognisers */
     int told_workers;
 };
 

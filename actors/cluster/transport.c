@@ -9,6 +9,7 @@
  */
 #include "actors/cluster/peers.h"
 
+#include "actors/cluster/peer_messages.h"
 #include "actors/cluster/wire.h"
 #include "core/base/log.h"
 #include "core/base/metrics.h"
@@ -17,10 +18,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORMAT = 1, PARTS_MAX = 4096, PEERS_MAX = 1024 };
+enum { FORMAT = 1, PARTS_MAX = 4096, PEERS_MAX = 1024, REFUSAL_LOG_MS = 10000 };
 
 static struct metric unknown_types = {.name = "kith_cluster_undecodable_total",
                                       .help = "Messages of nodes that this version does not understand."};
+static struct metric refused = {.name = "kith_cluster_refused_total",
+                                .help = "Messages of peers that no peer may send to that actor, or answer with."};
 static struct metric duplicates = {.name = "kith_cluster_duplicates_total", .help = "Messages that came twice."};
 
 struct foreign { /* an ask of another node, under way here */
@@ -103,13 +106,14 @@ static int send_to_node(struct actor *self, const char *node, const char *from, 
     return status;
 }
 
-static void remember_ask(struct cluster *c, uint64_t ask, const char *node)
+static void remember_ask(struct cluster *c, uint64_t ask, uint32_t type, const char *node)
 {
     struct remote_ask *r = calloc(1, sizeof *r);
 
     if (!r)
         abort();
     r->ask = ask;
+    r->type = type;
     snprintf(r->node, sizeof r->node, "%s", node);
     HASH_ADD(hh, c->asks, ask, sizeof r->ask, r);
 }
@@ -164,7 +168,7 @@ static int send_to_one(struct actor *self, struct actor *sender, const char *nod
     HASH_FIND_STR(c->peers, node, peer);
     status = peer ? send_to_node(self, node, actor_name(sender), name, m, ask, timeout_ms) : ACTOR_GONE;
     if (status == ACTOR_OK && ask)
-        remember_ask(c, ask, node);
+        remember_ask(c, ask, m->type, node);
     msg_unref(m);
     return status;
 }
@@ -231,6 +235,23 @@ static void on_local_reply(struct actor *self, void *context, int status, const 
     answer(self, context, status, reply);
 }
 
+/* Counts a message that peer_messages.c does not list. Logs at most one line in REFUSAL_LOG_MS. */
+static void transport_refuse(struct actor *self, const char *actor, const Kith__V1__Envelope *e)
+{
+    struct cluster *c = actor_state(self);
+    uint64_t now = actor_now_ms(self);
+
+    metric_add(&refused, 1);
+    if (c->refusal_logged_ms && now - c->refusal_logged_ms < REFUSAL_LOG_MS) {
+        c->refusals_unlogged++;
+        return;
+    }
+    log_event(LOG_WARN, "message refused", LOG_STR("actor", actor), LOG_INT("type", e->type), LOG_STR("node", e->node),
+              LOG_INT("unlogged", (int64_t)c->refusals_unlogged));
+    c->refusal_logged_ms = now ? now : 1;
+    c->refusals_unlogged = 0;
+}
+
 static void on_ask_or_tell(struct actor *self, const Kith__V1__Envelope *e, const void *body, size_t len)
 {
     struct msg *m = wire_decode(e->type, body, len);
@@ -250,6 +271,11 @@ static void on_ask_or_tell(struct actor *self, const Kith__V1__Envelope *e, cons
         msg_unref(m);
         if (f)
             answer(self, f, ACTOR_FAILED, NULL);
+    } else if (!peer_message_allowed(e->to, m->type, f != NULL)) {
+        transport_refuse(self, e->to, e);
+        msg_unref(m);
+        if (f)
+            answer(self, f, ACTOR_REFUSED, NULL);
     } else if (f) {
         actor_ask(self, e->to, m, e->budget_ms, on_local_reply, f);
     } else {
@@ -268,6 +294,11 @@ static void on_answer(struct actor *self, const Kith__V1__Envelope *e, const voi
     if (!r || strcmp(r->node, e->node) != 0) { /* ended meanwhile, or not asked of that one */
         msg_unref(m);
         return;
+    }
+    if (m && !peer_reply_allowed(r->type, m->type)) {
+        transport_refuse(self, "", e);
+        msg_unref(m);
+        m = NULL;
     }
     HASH_DEL(c->asks, r);
     free(r);
@@ -381,6 +412,7 @@ void cluster_link_start(void)
 {
     metric_register(&unknown_types);
     metric_register(&duplicates);
+    metric_register(&refused);
 }
 
 void cluster_receive(struct actor *self, const struct msg_bus *m)

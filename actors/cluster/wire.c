@@ -147,6 +147,7 @@ static void put_matched(struct buf *body, const struct msg_matched *m, struct ar
     to.found = put_found(a, m->event, m->faces, m->face_count, true);
     to.generation = m->generation;
     to.threshold = m->threshold;
+    to.unmatched_label = text(m->unmatched_label);
     pack(body, &to.base);
 }
 
@@ -368,6 +369,7 @@ static struct msg *take_matched(const void *body, size_t len)
     if (m) {
         m->generation = from->generation;
         m->threshold = from->threshold;
+        snprintf(m->unmatched_label, sizeof m->unmatched_label, "%s", from->unmatched_label);
         if (!take_faces(&m->arena, from->found, e->hello.model, &m->faces, &m->face_count, true)) {
             msg_unref(&m->head);
             m = NULL;

@@ -34,7 +34,7 @@ static void match_answer_on_label(struct actor *self, void *context, int status,
     f->person = r->id ? r->id : gallery_names_find(a->names, label);
     f->person_name = arena_text(&m->arena, r->id ? r->texts[0] : gallery_names_get(a->names, f->person));
     if (f->person == PERSON_UNKNOWN)
-        snprintf(m->nobody, sizeof m->nobody, "%s", label);
+        snprintf(m->unmatched_label, sizeof m->unmatched_label, "%s", label);
     match_answer_next_label(a, job);
 }
 

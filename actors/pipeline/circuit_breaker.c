@@ -39,8 +39,12 @@ struct call { /* one that was let through */
 };
 
 static struct metric opened = {.name = "kith_breaker_opened_total", .help = "Times the breaker opened."};
-static struct metric state_gauge = {
-    .name = "kith_breaker_state", .help = "0 closed, 1 open, 2 probing.", .kind = METRIC_GAUGE};
+#define BREAKER_STATE(s)                                                                                               \
+    {                                                                                                                  \
+        .name = "kith_breaker_state", .labels = "state=\"" s "\"", .kind = METRIC_GAUGE,                               \
+        .help = "1 for the state that the circuit breaker is in, 0 for the others."                                    \
+    }
+static struct metric state_gauges[] = {BREAKER_STATE("closed"), BREAKER_STATE("open"), BREAKER_STATE("probing")};
 static struct metric refused = {.name = "kith_breaker_refused_total", .help = "Calls refused while it was not closed."};
 
 static void breaker_tell_state(struct actor *self)
@@ -65,7 +69,8 @@ static void enter(struct actor *self, enum breaker_state next)
     b->state = next;
     b->generation++;
     b->failures = 0;
-    metric_set(&state_gauge, next);
+    for (int state = BREAKER_CLOSED; state <= BREAKER_PROBING; state++)
+        metric_set(&state_gauges[state], state == (int)next);
     log_event(next == BREAKER_OPEN ? LOG_WARN : LOG_INFO, "breaker", LOG_STR("state", breaker_state_name(next)),
               LOG_INT("wait_ms", next == BREAKER_OPEN ? b->wait_ms : 0), LOG_STR("reason", b->reason));
     breaker_tell_state(self);
@@ -179,7 +184,8 @@ static int breaker_start(struct actor *self)
     if (config->failures == 0 || config->open_ms > config->open_max_ms)
         return -EINVAL;
     metric_register(&opened);
-    metric_register(&state_gauge);
+    for (int state = BREAKER_CLOSED; state <= BREAKER_PROBING; state++)
+        metric_register(&state_gauges[state]);
     metric_register(&refused);
     b->open_ms = config->open_ms;
     enter(self, BREAKER_CLOSED);

@@ -196,10 +196,10 @@ static void on_matched(struct actor *self, void *context, int status, const stru
     if (status != ACTOR_OK) {
         m = finish_of(self, f, OUTCOME_RELEASE, "the gallery does not answer", NULL);
         m->delay_ms = BUSY_MS;
-    } else if (matched->nobody[0] && matched->face_count == 1) { /* it knows who that is, and we do not */
+    } else if (matched->unmatched_label[0] && matched->face_count == 1) { /* it knows who that is, and we do not */
         snprintf(words, sizeof words,
                  "the recogniser says “%s”, and neither a photo (person_images) nor a person has that name",
-                 matched->nobody);
+                 matched->unmatched_label);
         finish_of(self, f, OUTCOME_FAILED, words, matched->event->done.sha256);
     } else {
         m = finish_of(self, f, OUTCOME_FACES, NULL, matched->event->done.sha256);
@@ -314,9 +314,9 @@ static void tell_room(struct actor *self)
     if (!config->hints || room == p->told_room)
         return;
     p->told_room = room;
-    m = (struct msg_count *)msg_new(MSG_ROOM, sizeof *m);
+    m = (struct msg_count *)msg_new(MSG_CAPACITY_LEFT, sizeof *m);
     m->count = room;
-    actor_tell_control(self, "hints", &m->head);
+    actor_tell_control(self, "work_queue", &m->head);
 }
 
 /* The claim is in, or refused: from now on the table knows, and the hint may go. */
@@ -325,12 +325,12 @@ static void answer_hints(struct actor *self, uint32_t count)
     struct processor *p = actor_state(self);
 
     for (uint32_t i = 0; i < count; i++)
-        actor_answer(self, p->hinted[i].token, msg_new(MSG_WORK_ITEM, sizeof(struct msg_hint)));
+        actor_answer(self, p->hinted[i].token, msg_new(MSG_WORK_ITEM, sizeof(struct msg_work_item)));
     p->hinted_count -= count;
     memmove(p->hinted, p->hinted + count, p->hinted_count * sizeof p->hinted[0]);
 }
 
-static void on_hint(struct actor *self, const struct msg_hint *m)
+static void on_hint(struct actor *self, const struct msg_work_item *m)
 {
     struct processor *p = actor_state(self);
 
@@ -341,7 +341,7 @@ static void on_hint(struct actor *self, const struct msg_hint *m)
         answer_hints(self, p->hinted_count);
     } else if (p->hinted_count == FLIGHTS_MAX) {
         p->more = true;
-        actor_answer(self, p->hinted[--p->hinted_count].token, msg_new(MSG_WORK_ITEM, sizeof(struct msg_hint)));
+        actor_answer(self, p->hinted[--p->hinted_count].token, msg_new(MSG_WORK_ITEM, sizeof(struct msg_work_item)));
     }
 }
 
@@ -507,9 +507,9 @@ static void processor_receive(struct actor *self, const struct msg *m)
 
     switch (m->type) {
     case MSG_WORK_ITEM:
-        on_hint(self, (const struct msg_hint *)m);
+        on_hint(self, (const struct msg_work_item *)m);
         break;
-    case MSG_HINTS:
+    case MSG_WORK_ITEMS:
     case MSG_NUDGE:
         p->more = true;
         try_claim(self);
@@ -565,8 +565,8 @@ static void processor_stop(struct actor *self)
     }
 }
 
-static const uint32_t processor_accepts[] = {MSG_WORK_ITEM, MSG_HINTS,    MSG_NUDGE, MSG_CAPACITY,
-                                             MSG_BREAKER,   MSG_STOPPING, 0};
+static const uint32_t processor_accepts[] = {MSG_WORK_ITEM, MSG_WORK_ITEMS, MSG_NUDGE, MSG_CAPACITY,
+                                             MSG_BREAKER,   MSG_STOPPING,   0};
 
 const struct actor_ops processor_actor = {
     .name = "processor",

@@ -193,7 +193,7 @@ static void on_claimed(struct actor *self, void *context, int status, const stru
 static void on_hint(struct actor *self, const struct msg_bus *m)
 {
     struct work_queue *h = actor_state(self);
-    struct msg_hint *ask;
+    struct msg_work_item *ask;
     struct hint *hint;
 
     if (!is_hint(m->reply)) {
@@ -210,7 +210,7 @@ static void on_hint(struct actor *self, const struct msg_bus *m)
     if (!hint)
         abort();
     snprintf(hint->ack, sizeof hint->ack, "%s", m->reply);
-    ask = (struct msg_hint *)msg_new(MSG_WORK_ITEM, sizeof *ask);
+    ask = (struct msg_work_item *)msg_new(MSG_WORK_ITEM, sizeof *ask);
     ask->id = strtoll(m->data, NULL, 10); /* the arena ends it with a NUL */
     metric_add(&taken, 1);
     h->asked++;
@@ -232,7 +232,7 @@ static void on_bus(struct actor *self, const struct msg_bus *m)
 
 /* --- giving --- */
 
-static void give(struct actor *self, const struct msg_hints *m)
+static void give(struct actor *self, const struct msg_work_items *m)
 {
     const struct work_queue_config *config = actor_config(self);
     struct work_queue *h = actor_state(self);
@@ -287,10 +287,10 @@ static void work_queue_receive(struct actor *self, const struct msg *m)
     case MSG_BUS_STATE:
         on_state(self, (const struct msg_bus_state *)m);
         break;
-    case MSG_HINTS:
-        give(self, (const struct msg_hints *)m);
+    case MSG_WORK_ITEMS:
+        give(self, (const struct msg_work_items *)m);
         break;
-    case MSG_ROOM:
+    case MSG_CAPACITY_LEFT:
         h->room = (int)((const struct msg_count *)m)->count;
         pull(self);
         break;
@@ -309,10 +309,10 @@ static void work_queue_timer(struct actor *self, uint32_t timer)
     }
 }
 
-static const uint32_t work_queue_accepts[] = {MSG_BUS, MSG_BUS_STATE, MSG_HINTS, MSG_ROOM, 0};
+static const uint32_t work_queue_accepts[] = {MSG_BUS, MSG_BUS_STATE, MSG_WORK_ITEMS, MSG_CAPACITY_LEFT, 0};
 
 const struct actor_ops work_queue_actor = {
-    .name = "hints",
+    .name = "work_queue",
     .state_size = sizeof(struct work_queue),
     .start = work_queue_start,
     .accepts = work_queue_accepts,

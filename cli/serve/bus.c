@@ -1,4 +1,5 @@
-/* The bus and those who listen to it: what comes on this run's own inbox is for "hints", the rest for "cluster". */
+/* The bus and those who listen to it: what comes on this run's own inbox is for "work_queue", the rest for "cluster".
+ */
 #include "cli/serve/serve.h"
 
 #include "core/base/log.h"
@@ -7,7 +8,7 @@
 static void on_message(void *context, const struct bus_message *m)
 {
     struct service *v = context;
-    const char *to = work_queue_is_for(m->subject, m->reply, v->boot) ? "hints" : "cluster";
+    const char *to = work_queue_is_for(m->subject, m->reply, v->boot) ? "work_queue" : "cluster";
 
     actor_system_tell(v->system, to, &msg_bus_new(m)->head); /* a full mailbox loses it, which everybody can bear */
     driver_uv_kick(v->driver);
@@ -15,7 +16,7 @@ static void on_message(void *context, const struct bus_message *m)
 
 static void on_state(void *context, bool connected, const char *words)
 {
-    static const char *const listeners[] = {"cluster", "hints", NULL};
+    static const char *const listeners[] = {"cluster", "work_queue", NULL};
     struct service *v = context;
 
     for (const char *const *to = listeners; *to; to++)

@@ -105,7 +105,7 @@ static void configure_edge(struct service *v)
     const struct settings *s = v->s;
     uint64_t request_ms = (uint64_t)s->request_timeout;
 
-    v->receiver = (struct receiver_config){.waiting = s->nats[0] ? "hints" : "processor",
+    v->receiver = (struct receiver_config){.waiting = s->nats[0] ? "work_queue" : "processor",
                                            .roots = v->roots,
                                            .spool = spool_for(v),
                                            .files = v->files,
@@ -217,7 +217,7 @@ void cast_spawn(struct service *v)
         bool here;
     } cast[] = {
         {{.name = "cluster", .ops = &cluster_actor, .config = &v->nodes}, true},
-        {{.name = "hints", .ops = &work_queue_actor, .config = &v->hints}, bus},
+        {{.name = "work_queue", .ops = &work_queue_actor, .config = &v->hints}, bus},
         {{.name = "gallery", .ops = &gallery_actor, .config = &v->gallery},
          v->roles & (ROLE_RECOGNIZER | ROLE_PROCESSOR)},
         {{.name = "recognizer", .ops = &recognizer_actor, .config = &v->recognizer}, v->roles & ROLE_RECOGNIZER},

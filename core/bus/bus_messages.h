@@ -1,4 +1,4 @@
-/* What the bus says to the actors that listen to it ("cluster", "hints"), as messages. Loop thread. */
+/* What the bus says to the actors that listen to it ("cluster", "work_queue"), as messages. Loop thread. */
 #ifndef KITH_CORE_BUS_BUS_MESSAGES_H
 #define KITH_CORE_BUS_BUS_MESSAGES_H
 

@@ -277,8 +277,21 @@ def test_what_no_node_would_say_harms_nobody(world):
                                  envelope(type=1, id=9, body=b'\x0a\xff\xff\xff\xff\x0f', **say),
                                  envelope(type=1, id=1, body=presence, **say)]):  # a duplicate
         bus.publish('kith.node.a' if n % 2 else 'kith.presence', rubbish)
+    refused = 0
+    actors = ['store', 'enroller', 'people', 'faces', 'events', 'known-people', 'frontend', 'receiver', 'recognizer',
+              'breaker', 'gallery', 'cluster', 'keys', 'redeemer']
+    for to in actors:  # well-formed messages that no peer may send to that actor
+        for kind in 9, 8, 6, 7:  # NUDGE, STORE_CHANGED, GALLERY_CHANGED, GALLERY_RESOLVED
+            refused += 1
+            bus.publish('kith.node.a', envelope(type=kind, id=100 + refused, sender='x', to=to, **say))
+    bus.publish('kith.node.a', envelope(type=9, id=500, sender='x', to='store', correlation=100, budget_ms=1000, **say))
     bus.flush()
+    answer = b''
+    while b'\x40\x64' not in answer:  # correlation 100: a refused ask has one ending
+        subject, answer = bus.next()
     until(lambda: a.metric('kith_cluster_undecodable_total') >= 4 and a.metric('kith_cluster_duplicates_total') >= 1)
+    until(lambda: a.metric('kith_cluster_refused_total') == refused + 1, 'all of them to be refused')
+    assert 1 <= a.log().count('message refused') <= 2, 'the log line is rate-limited'
     number, = world.submit(a, a.picture('a.png', 1, 1, 1))
     assert a.finished(number)['verdict'] == 'unknown'
     bus.close()

@@ -20,7 +20,7 @@ class World:
         kith = Kith(self.folder / name, **{
             'node': name, 'roles': roles, 'database': self.mariadb.url(), 'database_password_file': self.secret,
             'nats': self.nats and self.nats.url, 'image_roots': self.images, 'spool': self.folder / 'spool',
-            'workers': 1, 'node_beat': '200ms', 'node_timeout': '1s', 'poll': '1s', 'retry_backoff': '100ms',
+            'workers': 1, 'node_heartbeat': '200ms', 'node_timeout': '1s', 'queue_poll': '1s', 'retry_backoff': '100ms',
             **settings})
         kith.images = self.images
         self.nodes[name] = kith

@@ -1,6 +1,7 @@
 /* Messages as bytes: what goes out comes in, and what comes in is checked. */
 #include "actors/cluster/wire.h"
 
+#include "actors/cluster/peer_messages.h"
 #include "actors/messages.h"
 #include "core/image/quality.h"
 #include "kith.pb-c.h"
@@ -137,8 +138,10 @@ static void test_who_it_is(void **state)
     m->face_count = 1;
     m->generation = 42;
     m->threshold = 0.6;
+    strcpy(m->unmatched_label, "Cleo");
     back = (struct msg_matched *)through(&m->head);
     assert_int_equal(back->generation, 42);
+    assert_string_equal(back->unmatched_label, "Cleo");
     assert_int_equal(back->faces[0].person, 7);
     assert_string_equal(back->faces[0].person_name, "Ann");
     assert_int_equal(back->faces[0].candidate_count, 2);
@@ -195,6 +198,48 @@ static void test_rubbish_is_a_message_or_none(void **state)
     buf_free(&body);
 }
 
+/* Every message type of the program, as an ask and as a tell, to every actor: only the listed ones pass. */
+static void test_a_peer_reaches_only_listed_messages(void **state)
+{
+    static const char *const actors[] = {"store",    "work_queue",   "processor", "breaker",  "recognizer", "gallery",
+                                         "enroller", "known-people", "receiver",  "identify", "people",     "faces",
+                                         "frontend", "events",       "pictures",  "keys",     "redeemer",   "cluster",
+                                         "",         "breaker@node", "GALLERY",   "nobody",   NULL};
+    int tells = 0, asks = 0;
+
+    (void)state;
+    for (const char *const *a = actors; *a; a++)
+        for (uint32_t type = 0; type < 0x8000; type++) {
+            bool ask = peer_message_allowed(*a, type, true), tell = peer_message_allowed(*a, type, false);
+
+            asks += ask;
+            tells += tell;
+            assert_false(ask && tell);
+            if (ask)
+                assert_true((strcmp(*a, "breaker") == 0 && type == MSG_RECOGNIZE) ||
+                            (strcmp(*a, "gallery") == 0 && (type == MSG_MATCH || type == MSG_GALLERY_CHANGED)));
+            if (tell)
+                assert_true(strcmp(*a, "processor") == 0 && type == MSG_NUDGE);
+        }
+    assert_int_equal(asks, 3);
+    assert_int_equal(tells, 1);
+}
+
+static void test_an_ask_has_one_type_of_answer(void **state)
+{
+    int allowed = 0;
+
+    (void)state;
+    for (uint32_t ask = MSG_HTTP; ask < 0x2200; ask++)
+        for (uint32_t reply = 0; reply < 0x8000; reply++)
+            allowed += peer_reply_allowed(ask, reply);
+    assert_int_equal(allowed, 3);
+    assert_true(peer_reply_allowed(MSG_RECOGNIZE, MSG_RECOGNIZED));
+    assert_true(peer_reply_allowed(MSG_MATCH, MSG_MATCHED));
+    assert_true(peer_reply_allowed(MSG_GALLERY_CHANGED, MSG_GALLERY_RESOLVED));
+    assert_false(peer_reply_allowed(MSG_NUDGE, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +251,8 @@ int main(void)
         cmocka_unit_test(test_what_may_not_leave_the_process),
         cmocka_unit_test(test_numbers_that_are_none_are_refused),
         cmocka_unit_test(test_rubbish_is_a_message_or_none),
+        cmocka_unit_test(test_a_peer_reaches_only_listed_messages),
+        cmocka_unit_test(test_an_ask_has_one_type_of_answer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
