@@ -116,12 +116,14 @@ static void configure_edge(struct service *v)
     v->identify = (struct identify_config){.breaker = breaker_for(v),
                                            .gallery = gallery_for(v),
                                            .roots = v->roots,
+                                           .files = v->files,
                                            .max_path = (size_t)s->max_path,
                                            .call_ms = request_ms};
     v->faces = (struct faces_config){
         .gallery = gallery_for(v), .page_limit = s->page_limit, .store_ms = request_ms, .call_ms = request_ms};
     v->people = (struct people_config){.gallery = gallery_for(v),
                                        .roots = v->roots,
+                                       .files = v->files,
                                        .max_path = (size_t)s->max_path,
                                        .page_limit = s->page_limit,
                                        .store_ms = request_ms,

@@ -1,9 +1,11 @@
 """Accepting images: the original endpoints, /v1/images with paths, lines and bytes."""
+import concurrent.futures
 import hashlib
 import json
+import os
 
 import pytest
-from harness import Kith, png, until
+from harness import BUILD, Kith, png, until
 
 
 def test_a_posted_path_becomes_an_answer(kith):
@@ -212,3 +214,39 @@ def test_json_of_a_list_is_what_the_contract_says(kith):
     face, = image['faces']
     assert set(face) == {'id', 'box', 'landmarks', 'quality', 'person', 'distance', 'similarity', 'candidates'}
     assert face['box'] == {'x': 0, 'y': 0, 'width': 64, 'height': 64}
+
+
+@pytest.mark.skipif(bool(os.environ.get('KITH_SANITIZED')), reason='LD_PRELOAD and the sanitizers exclude each other')
+def test_relative_paths_on_a_slow_disk_do_not_block_the_server(make):
+    kith = make()
+    kith.variables['LD_PRELOAD'] = BUILD / 'test/plugins/slow_disk.so'
+    kith.start()
+    kith.picture('slow/0.png', 255, 0, 0)
+    paths = [f'slow/{n}.png' for n in range(10)]
+    alive = 0
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(kith.post, '/v1/images', {'paths': paths})
+        while not answer.done():
+            alive += kith.get('/healthz').status == 200
+    assert answer.result().status == 202
+    assert [i['path'] for i in answer.result().json['images']] == [str(kith.images / path) for path in paths]
+    assert alive > 5, 'other requests are answered while the disk is asked'
+    assert kith.post('/v1/identify', {'path': 'slow/0.png'}).status == 200
+    person = kith.post('/v1/people', {'name': 'Red'}).json['id']
+    assert kith.post(f'/v1/people/{person}/photos', {'path': 'slow/0.png'}).status == 201
+    assert kith.get(f'/v1/people/{person}').json['photos'][0]['name'] == '0.png'
+
+
+def test_the_first_wrong_path_is_the_one_that_is_named(kith):
+    cases = [(['a.png', '../b', 5], 400, 'bad-path', 'Path number 2: '),
+             (['a.png', 5, '../b'], 400, 'wrong-type', 'Path number 2: '),
+             (['a.png', '/etc/passwd', 5], 403, 'outside', 'Path number 2: '),
+             (['../b'], 400, 'bad-path', 'the path')]
+    for paths, status, slug, words in cases:
+        answer = kith.post('/v1/images', {'paths': paths})
+        assert answer.status == status and answer.json['type'].endswith(slug), (paths, answer)
+        assert answer.json['detail'].startswith(words), (paths, answer)
+        lines = '\n \t\r\n'.join(json.dumps(path) for path in paths)
+        assert kith.post('/v1/images', lines, content_type='application/x-ndjson').status == status, paths
+    assert kith.post('/v1/images', '"a.png"\n \t', content_type='application/x-ndjson').status == 202
+    assert kith.post('/v1/images', ' \n \t', content_type='application/x-ndjson').json['type'].endswith('no-body')
