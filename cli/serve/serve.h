@@ -19,6 +19,7 @@
 #include "actors/pipeline/processor.h"
 #include "actors/pipeline/recognizer.h"
 #include "actors/pipeline/work_queue.h"
+#include "actors/upkeep/janitor.h"
 #include "actors/upkeep/retry.h"
 #include "cli/cli.h"
 #include "core/actor/driver_uv.h"
@@ -71,7 +72,8 @@ struct service {
     struct frontend_config frontend;
     struct pictures_config pictures;
     struct events_config events;
-    struct redeemer_config redeemer;
+    struct retry_config retry;
+    struct janitor_config janitor;
     struct cluster_config nodes;
     struct work_queue_config hints;
     struct keys_config keys;
