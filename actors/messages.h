@@ -30,9 +30,9 @@ enum actor_message {
     MSG_HINTS,            /* msg_hints, told to hints: these images wait */
     MSG_WORK_ITEM,        /* msg_hint, asked of processor: this image waits; answered once its claim is in or refused */
     MSG_ROOM,             /* msg_count, told to hints: so many images the processor can take */
-    MSG_CAPACITY,         /* msg_capacity, told to processor and frontend */
+    MSG_CAPACITY,         /* msg_capacity, told to processor and health */
     MSG_MODEL,            /* msg_model, told to gallery */
-    MSG_BREAKER,          /* msg_breaker, told to processor, frontend and events */
+    MSG_BREAKER,          /* msg_breaker, told to processor, health and events */
     MSG_QUARANTINE,       /* msg, told to recognizer: the store has put more bytes there */
     MSG_STOPPING,         /* msg, told to processor: claim no more; answered when nothing is in flight */
     MSG_STOPPED,          /* msg */

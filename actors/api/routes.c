@@ -31,13 +31,13 @@ const struct http_route routes[] = {
     {"POST", "/v1/unknown/{id}/person", "faces", OP_NAME_UNKNOWN_PERSON, ACCESS_ADMIN, ""},
     {"GET", "/v1/events", "events", OP_EVENTS, ACCESS_READ, "after"},
     {"GET", "/v1/nodes", "cluster", OP_NODES, ACCESS_READ, ""},
-    {"GET", "/v1/stats", "frontend", OP_STATS, ACCESS_READ, ""},
+    {"GET", "/v1/stats", "health", OP_STATS, ACCESS_READ, ""},
     {"GET", "/v1/session", "keys", OP_SESSION, ACCESS_PUBLIC, ""},
     {"POST", "/v1/session", "keys", OP_SESSION_BEGIN, ACCESS_PUBLIC, ""},
     {"DELETE", "/v1/session", "keys", OP_SESSION_END, ACCESS_PUBLIC, ""},
-    {"GET", "/healthz", "frontend", OP_HEALTHZ, ACCESS_PUBLIC, NULL},
-    {"GET", "/readyz", "frontend", OP_READYZ, ACCESS_PUBLIC, NULL},
-    {"GET", "/metrics", "frontend", OP_METRICS, ACCESS_READ, NULL},
+    {"GET", "/healthz", "health", OP_HEALTHZ, ACCESS_PUBLIC, NULL},
+    {"GET", "/readyz", "health", OP_READYZ, ACCESS_PUBLIC, NULL},
+    {"GET", "/metrics", "health", OP_METRICS, ACCESS_READ, NULL},
     {"GET", "/openapi.yaml", "frontend", OP_OPENAPI, ACCESS_PUBLIC, NULL},
     {NULL, NULL, NULL, 0, 0, NULL}};
 

@@ -15,7 +15,7 @@ enum {
     BUS_MESSAGE = 256 << 10
 };
 
-static const char *const breaker_subscribers[] = {"processor", "frontend", "events", "cluster", NULL};
+static const char *const breaker_subscribers[] = {"processor", "health", "events", "cluster", NULL};
 
 /* Who is asked when it may be on another node: the same actor, wherever it is. */
 static const char *breaker_for(const struct service *v)
@@ -128,12 +128,12 @@ static void configure_edge(struct service *v)
                                        .page_limit = s->page_limit,
                                        .store_ms = request_ms,
                                        .call_ms = request_ms};
-    v->frontend = (struct frontend_config){.server = v->server,
-                                           .openapi = &openapi_file,
-                                           .page_limit = s->page_limit,
-                                           .store_ms = request_ms,
-                                           .recognizes = v->roles & (ROLE_PROCESSOR | ROLE_RECOGNIZER),
-                                           .receives = v->roles & ROLE_RECEIVER};
+    v->frontend =
+        (struct frontend_config){.openapi = &openapi_file, .page_limit = s->page_limit, .store_ms = request_ms};
+    v->health = (struct health_config){.server = v->server,
+                                       .store_ms = request_ms,
+                                       .recognizes = v->roles & (ROLE_PROCESSOR | ROLE_RECOGNIZER),
+                                       .receives = v->roles & ROLE_RECEIVER};
     v->pictures = (struct pictures_config){.breaker = breaker_for(v),
                                            .roots = v->roots,
                                            .thumbs = v->thumbs,
@@ -234,6 +234,7 @@ void cast_spawn(struct service *v)
         {{.name = "retry", .ops = &retry_actor, .config = &v->retry}, true},
         {{.name = "janitor", .ops = &janitor_actor, .config = &v->janitor}, true},
         {{.name = "events", .ops = &events_actor, .config = &v->events}, true},
+        {{.name = "health", .ops = &health_actor, .config = &v->health}, true},
         {{.name = "frontend", .ops = &frontend_actor, .config = &v->frontend}, true},
         {{.name = "pictures", .ops = &pictures_actor, .config = &v->pictures}, v->roles & ROLE_FRONTEND},
         {{.name = "people", .ops = &people_actor, .config = &v->people}, v->roles & (ROLE_RECEIVER | ROLE_FRONTEND)},

@@ -19,6 +19,7 @@
 #include "actors/pipeline/processor.h"
 #include "actors/pipeline/recognizer.h"
 #include "actors/pipeline/work_queue.h"
+#include "actors/upkeep/health.h"
 #include "actors/upkeep/janitor.h"
 #include "actors/upkeep/retry.h"
 #include "cli/cli.h"
@@ -70,6 +71,7 @@ struct service {
     struct faces_config faces;
     struct known_people_config known_people;
     struct frontend_config frontend;
+    struct health_config health;
     struct pictures_config pictures;
     struct events_config events;
     struct retry_config retry;
