@@ -123,7 +123,8 @@ static void people_on_person_changed(struct actor *self, void *context, int stat
         call->other = r->changed;
     }
     if (r->changed)
-        audit(call->request, call->op == OP_PERSON_ADD ? "person added" : "person renamed", call->id, 0, call->text);
+        audit(call->request, call->op == OP_PERSON_ADD ? "person added" : "person renamed", call->id, "photo", 0,
+              call->text);
     people_ask_gallery(self, call, people_on_named);
 }
 
@@ -181,7 +182,7 @@ static void people_on_person_deleted(struct actor *self, void *context, int stat
         actor_ask(self, "store", &people_id_message(STORE_PERSON_DELETE, call->id)->m.head, config->store_ms,
                   people_on_person_deleted, call);
     else {
-        audit(call->request, "person deleted", call->id, 0, NULL);
+        audit(call->request, "person deleted", call->id, "photo", 0, NULL);
         people_ask_gallery(self, call, people_on_forgotten);
     }
 }
@@ -194,7 +195,7 @@ static void people_on_photo_deleted(struct actor *self, void *context, int statu
         call_free(call);
         return;
     }
-    audit(call->request, "photo deleted", ((const struct store_reply *)reply)->id, call->id, NULL);
+    audit(call->request, "photo deleted", ((const struct store_reply *)reply)->id, "photo", call->id, NULL);
     people_ask_gallery(self, call, people_on_forgotten);
 }
 
@@ -246,7 +247,7 @@ static void people_on_enrolled(struct actor *self, void *context, int status, co
     } else {
         call->id = m->person;
         call->other = m->photo;
-        audit(call->request, "photo added", m->person, m->photo, NULL);
+        audit(call->request, "photo added", m->person, "photo", m->photo, NULL);
         people_ask_gallery(self, call, people_on_photo_known);
         return;
     }
