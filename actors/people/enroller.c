@@ -1,9 +1,9 @@
-/* Makes a template of a photo of somebody whose name is known.
+/* Enrols a photo: makes a template of its face.
  *
  *   MSG_ENROL ─▶ breaker (the one face in it) ─▶ [bytes: spool] ─▶ STORE_PHOTO_ADD ─▶ MSG_ENROLLED
  *
- * Whoever asked tells the gallery, or asks it when the answer shall wait for it. A photo with no face or with several
- * is refused in words: which of them is the person nobody can know.
+ * The asker informs the gallery. A photo with no face or with several faces is refused with a reason, because the
+ * face of the person is ambiguous.
  */
 #include "actors/people/enroller.h"
 
@@ -21,7 +21,7 @@ struct enrolment {
     actor_token token;
     const struct msg_enrol *ask;      /* referenced */
     const struct worker_event *event; /* referenced, once there is one */
-    char *path;                       /* where the photo lies; NULL: only its template is kept */
+    char *path;                       /* owned; of the stored photo; NULL: only the template is kept */
 };
 
 static void enroller_destroy_ask(struct msg *m)
@@ -140,7 +140,7 @@ static void enroller_on_recognized(struct actor *self, void *context, int status
         enroller_end(self, e, ENROLLED_REFUSED, 0, 0, r->outcome == RECOGNIZED_POISON ? "poison" : r->reason);
     } else if (r->outcome != RECOGNIZED_OK) {
         enroller_end(self, e, ENROLLED_LATER, 0, 0, r->reason[0] ? r->reason : recognized_name(r->outcome));
-    } else if (r->event->hello.dimension == 0) { /* it compares by itself: the photo's name is all it tells us */
+    } else if (r->event->hello.dimension == 0) { /* the recogniser matches by itself and gives no embedding */
         msg_ref(&r->event->head);
         e->event = r->event;
         enroller_spool_photo(self, e);
