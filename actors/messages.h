@@ -30,9 +30,9 @@ enum actor_message {
     MSG_WORK_ITEMS,       /* msg_work_items, told to work_queue: these images wait */
     MSG_WORK_ITEM, /* msg_work_item, asked of processor: this image waits; answered once its claim is in or refused */
     MSG_CAPACITY_LEFT, /* msg_count, told to work_queue: how many more images the processor can take */
-    MSG_CAPACITY,      /* msg_capacity, told to processor and frontend */
+    MSG_CAPACITY,      /* msg_capacity, told to processor and health */
     MSG_MODEL,         /* msg_model, told to gallery */
-    MSG_BREAKER,       /* msg_breaker, told to processor, frontend and events */
+    MSG_BREAKER,       /* msg_breaker, told to processor, health and events */
     MSG_QUARANTINE,    /* msg, told to recognizer: the store has put more bytes there */
     MSG_STOPPING,      /* msg, told to processor: claim no more; answered when nothing is in flight */
     MSG_STOPPED,       /* msg */
@@ -48,10 +48,14 @@ enum actor_message {
     MSG_PICTURES_WRITTEN,
     MSG_GALLERY_JOB,
     MSG_RECEIVER_SPOOLED,
+    MSG_RECEIVER_RESOLVED,
+    MSG_IDENTIFY_RESOLVED,
+    MSG_PEOPLE_RESOLVED,
     MSG_ENROLLER_SPOOLED,
     MSG_KNOWN_PEOPLE_SCANNED,
     MSG_KNOWN_PEOPLE_TOUCHED,
     MSG_RECOGNIZER_OPENED,
+    MSG_RETRY_REMOVED,
     MSG_JANITOR_SWEPT,
     MSG_JANITOR_REMOVED,
     MSG_SERVE_STOP,

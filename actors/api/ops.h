@@ -20,7 +20,7 @@ enum http_op {
     /* pictures */
     OP_PHOTO,
     OP_CROP,
-    /* redeemer */
+    /* retry */
     OP_RETRY,
     OP_RETRY_ALL,
     OP_DELETE,

@@ -204,12 +204,13 @@ bool query_explain(struct http_request *request, bool *explain)
     return true;
 }
 
-void audit(const struct http_request *request, const char *what, int64_t person, int64_t other, const char *name)
+void audit(const struct http_request *request, const char *what, int64_t person, const char *key, int64_t id,
+           const char *name)
 {
     char address[64];
 
     http_request_address(request, address, sizeof address);
-    log_event(LOG_INFO, "audit", LOG_STR("what", what), LOG_INT("person", person), LOG_INT("subject", other),
+    log_event(LOG_INFO, "audit", LOG_STR("what", what), LOG_INT("person", person), LOG_INT(key, id),
               LOG_STR("name", name),
               LOG_STR("who", http_request_who(request)[0] ? http_request_who(request) : "anybody"),
               LOG_STR("address", address), LOG_STR("request", http_request_id(request)));

@@ -37,8 +37,9 @@ bool query_page(struct http_request *request, int64_t most, int *limit, int64_t 
 /* An optional number of the query, left as it is when absent; false (and 400) when it is none of min to max. */
 bool query_number(struct http_request *request, const char *name, int64_t min, int64_t max, int64_t *value);
 
-/* A line for those who ask later who changed what. `other`: the photo, or the image of the face, 0 for none. */
-void audit(const struct http_request *request, const char *what, int64_t person, int64_t other, const char *name);
+/* Logs a change for the audit trail. `key`: "photo", "image" or "unknown_person", what `id` is of; id 0: none. */
+void audit(const struct http_request *request, const char *what, int64_t person, const char *key, int64_t id,
+           const char *name);
 
 /* `explain`: with the reasons of each decision. */
 void json_image(struct buf *out, const struct image *image, bool explain);

@@ -110,7 +110,7 @@ bool peer_has(const struct peer_node *peer, const char *actor)
 /* The recognisers of all others together, for a processor that has none beside it. */
 static void tell_of_others(struct actor *self)
 {
-    static const char *const listeners[] = {"processor", "frontend", NULL};
+    static const char *const listeners[] = {"processor", "health", NULL};
     const struct cluster_config *config = actor_config(self);
     struct cluster *c = actor_state(self);
     int workers = 0, ready = 0;

@@ -1,16 +1,13 @@
-/* What can be looked at: images, numbers, health. */
+/* Images over HTTP: the list and single images. */
 #ifndef KITH_ACTORS_FRONTEND_FRONTEND_H
 #define KITH_ACTORS_FRONTEND_FRONTEND_H
 
 #include "core/http/http.h"
 
 struct frontend_config {
-    const struct http_server *server;
-    const struct http_file *openapi;
-    int64_t page_limit;
+    const struct http_file *openapi; /* borrowed */
+    int64_t page_limit;              /* images a page at most (KITH_PAGE_LIMIT) */
     uint64_t store_ms;
-    bool recognizes; /* being ready means that there are workers */
-    bool receives;   /* and that images are taken, also while the recogniser rests */
 };
 
 extern const struct actor_ops frontend_actor;

@@ -1,19 +1,18 @@
-/* Who is this? The image goes the same way as those of the queue (breaker, recognizer, gallery), but before them, and
- * nothing of it is kept. */
+/* Identifies the faces of one image and answers at once. The image passes the breaker, the recognizer and the gallery
+ * as queued images do, with priority over them. Nothing is stored. */
 #include "actors/intake/identify.h"
 
-#include "actors/api/reply.h"
+#include "actors/api/path_job.h"
 #include "core/base/metrics.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 
-enum { EXPLAINED = 1 }; /* how a call is kept */
+enum { EXPLAINED = 1 }; /* in call->op: the answer holds the reasons of each decision */
 
-static struct metric identified = {.name = "kith_identified_total", .help = "Images identified at once."};
+static struct metric identified = {.name = "kith_identified_total", .help = "Images identified by POST /v1/identify."};
 
-static void on_matched(struct actor *self, void *context, int status, const struct msg *reply)
+static void identify_on_matched(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct msg_matched *m = (const struct msg_matched *)reply;
     struct call *call = context;
@@ -33,12 +32,11 @@ static void on_matched(struct actor *self, void *context, int status, const stru
     call_free(call);
 }
 
-static void on_recognized(struct actor *self, void *context, int status, const struct msg *reply)
+static void identify_on_recognized(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct identify_config *config = actor_config(self);
-    struct call *call = context;
-
     const struct worker_event *event;
+    struct call *call = context;
 
     if (recognition_failed(call->request, status, reply)) {
         call_free(call);
@@ -52,62 +50,70 @@ static void on_recognized(struct actor *self, void *context, int status, const s
         call_free(call);
         return;
     }
-    actor_ask(self, config->gallery, &msg_match_new(event)->head, config->call_ms, on_matched, call);
+    actor_ask(self, config->gallery, &msg_match_new(event)->head, config->call_ms, identify_on_matched, call);
 }
 
-/* A path of the request's JSON, normalized, or false when it is answered. */
-static bool read_path(struct actor *self, struct http_request *request, char *name, size_t size)
+/* Takes `m` and `call`. */
+static void identify_ask(struct actor *self, struct msg_recognize *m, struct call *call)
+{
+    const struct identify_config *config = actor_config(self);
+
+    m->urgent = true;
+    snprintf(m->trace, sizeof m->trace, "%s", http_request_trace(call->request));
+    actor_ask(self, config->breaker, &m->head, config->call_ms, identify_on_recognized, call);
+}
+
+static void identify_on_resolved(struct actor *self, struct path_job *job)
+{
+    if (path_job_left(job))
+        return;
+    if (job->status < 0) {
+        http_problem(job->call->request, job->status == -EACCES ? 403 : 400,
+                     job->status == -EACCES ? "outside" : "bad-path", "%s", job->error.text);
+        return;
+    }
+    identify_ask(self, msg_recognize_new(JOB_RECOGNIZE, job->paths[0].text, NULL, 0), job->call);
+    job->call = NULL;
+}
+
+static void identify_on_path(struct actor *self, struct http_request *request, int explained)
 {
     const struct identify_config *config = actor_config(self);
     json_t *object = body_object(request), *path;
-    struct error error;
-    int status;
+    struct path_job *job;
 
     if (!object)
-        return false;
+        return;
     path = json_object_get(object, "path");
-    if (!json_is_string(path)) {
+    if (json_is_string(path)) {
+        job = path_job_new(MSG_IDENTIFY_RESOLVED, config->roots, config->max_path, call_new(self, request, explained));
+        path_job_add(job, json_string_value(path), json_string_length(path));
+        path_job_start(self, config->files, job, identify_on_resolved);
+    } else {
         http_problem(request, 400, path ? "wrong-type" : "missing",
                      path ? "“path” must be a string." : "“path” is missing.");
-        json_decref(object);
-        return false;
     }
-    status = path_normalize(config->roots, json_string_value(path), json_string_length(path), config->max_path, name,
-                            size, &error);
     json_decref(object);
-    if (status < 0)
-        http_problem(request, status == -EACCES ? 403 : 400, status == -EACCES ? "outside" : "bad-path", "%s",
-                     error.text);
-    return status >= 0;
 }
 
-static void on_http(struct actor *self, struct http_request *request)
+static void identify_on_http(struct actor *self, struct http_request *request)
 {
-    const struct identify_config *config = actor_config(self);
-    char name[PATH_MAX];
-    struct msg_recognize *m;
     bool explain;
     size_t len;
+    const char *body;
 
     if (!query_explain(request, &explain))
         return;
-    if (body_is_image(request)) {
-        const char *body = http_request_body(request, &len);
-
-        if (!body || len == 0) {
-            http_problem(request, 400, "no-body", "The request has no body.");
-            return;
-        }
-        m = msg_recognize_new(JOB_RECOGNIZE, "upload", body, len);
-    } else if (read_path(self, request, name, sizeof name)) {
-        m = msg_recognize_new(JOB_RECOGNIZE, name, NULL, 0);
-    } else {
+    if (!body_is_image(request)) {
+        identify_on_path(self, request, explain ? EXPLAINED : 0);
         return;
     }
-    m->urgent = true;
-    snprintf(m->trace, sizeof m->trace, "%s", http_request_trace(request));
-    actor_ask(self, config->breaker, &m->head, config->call_ms, on_recognized,
-              call_new(self, request, explain ? EXPLAINED : 0));
+    body = http_request_body(request, &len);
+    if (body && len)
+        identify_ask(self, msg_recognize_new(JOB_RECOGNIZE, "upload", body, len),
+                     call_new(self, request, explain ? EXPLAINED : 0));
+    else
+        http_problem(request, 400, "no-body", "The request has no body.");
 }
 
 static int identify_start(struct actor *self)
@@ -120,10 +126,12 @@ static int identify_start(struct actor *self)
 static void identify_receive(struct actor *self, const struct msg *m)
 {
     if (m->type == MSG_HTTP)
-        on_http(self, ((const struct msg_http *)m)->request);
+        identify_on_http(self, ((const struct msg_http *)m)->request);
+    else
+        identify_on_resolved(self, (struct path_job *)m);
 }
 
-static const uint32_t identify_accepts[] = {MSG_HTTP, 0};
+static const uint32_t identify_accepts[] = {MSG_HTTP, MSG_IDENTIFY_RESOLVED, 0};
 
 const struct actor_ops identify_actor = {
     .name = "identify", .start = identify_start, .accepts = identify_accepts, .receive = identify_receive};

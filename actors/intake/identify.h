@@ -1,13 +1,14 @@
-/* Who is this? Answered now, not queued. */
+/* POST /v1/identify: the people in one image. It is answered at once and not queued. */
 #ifndef KITH_ACTORS_INTAKE_IDENTIFY_H
 #define KITH_ACTORS_INTAKE_IDENTIFY_H
 
-#include "core/actor/actor.h"
+#include "core/actor/offload.h"
 #include "core/base/path.h"
 
 struct identify_config {
     const char *breaker, *gallery;
     const struct path_roots *roots;
+    struct offload *files; /* looks up relative paths */
     size_t max_path;
     uint64_t call_ms;
 };

@@ -1,27 +1,30 @@
-/* Accepts images: checks the request, asks the store, answers only after the commit.
+/* Accepts images over HTTP: checks the request, asks the store, and answers after the commit.
  *
- *   paths ─▶ checked ──────────────────────────▶ STORE_SUBMIT ─▶ 2xx, and a nudge to the processor
- *   bytes ─▶ spooled on a files' thread, synced ─┘
+ *   paths ─▶ path_job (relative paths: file thread) ─▶ STORE_SUBMIT ─▶ 2xx, and a nudge to the processor
+ *   bytes ─▶ spooled by a file thread, synced ──────────┘
  *
- * A request is taken whole or not at all: one bad path refuses all of it, in words that name which.
+ * A request is accepted whole or refused whole. The refusal names the first path that is wrong.
  */
 #include "actors/intake/receiver.h"
 
 #include "actors/api/ops.h"
+#include "actors/api/path_job.h"
 #include "actors/api/reply.h"
 #include "core/base/log.h"
 #include "core/base/metrics.h"
 #include "core/image/sniff.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { KEY_BYTES = 256 };
 
-struct upload { /* bytes on their way to the spool */
+struct upload { /* bytes that a file thread writes to the spool */
     struct call *call;
     char *bytes;
+    struct store_submit *submit; /* has the Idempotency-Key: the client's headers are gone when it leaves */
 };
 
 static struct metric accepted = {.name = "kith_images_accepted_total", .help = "Images stored for the first time."};
@@ -29,7 +32,7 @@ static struct metric repeated = {.name = "kith_images_duplicate_total", .help = 
 
 /* --- answering --- */
 
-static void write_lines(struct buf *out, const struct store_reply *r)
+static void receiver_write_lines(struct buf *out, const struct store_reply *r)
 {
     for (int i = 0; i < r->image_count; i++) {
         const struct image *image = &r->images[i];
@@ -42,7 +45,7 @@ static void write_lines(struct buf *out, const struct store_reply *r)
     }
 }
 
-static void write_json(struct buf *out, const struct store_reply *r)
+static void receiver_write_json(struct buf *out, const struct store_reply *r)
 {
     buf_str(out, "{\"images\":[");
     for (int i = 0; i < r->image_count; i++) {
@@ -54,7 +57,7 @@ static void write_json(struct buf *out, const struct store_reply *r)
     buf_str(out, "]}");
 }
 
-static void on_submitted(struct actor *self, void *context, int status, const struct msg *reply)
+static void receiver_on_submitted(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct receiver_config *config = actor_config(self);
     const struct store_reply *r = (const struct store_reply *)reply;
@@ -71,10 +74,10 @@ static void on_submitted(struct actor *self, void *context, int status, const st
         metric_add(&accepted, fresh);
         metric_add(&repeated, r->image_count - fresh);
         if (call->op == OP_IMAGE_POST) {
-            write_lines(&out, r);
+            receiver_write_lines(&out, r);
             http_reply_buf(call->request, 200, "text/plain; charset=utf-8", &out);
         } else {
-            write_json(&out, r);
+            receiver_write_json(&out, r);
             reply_json(call->request, 202, &out);
         }
         if (fresh)
@@ -85,117 +88,99 @@ static void on_submitted(struct actor *self, void *context, int status, const st
 
 /* --- paths --- */
 
-struct list { /* checked paths, in the message that will carry them */
-    struct actor *self;
-    struct http_request *request;
-    struct store_submit *m;
-    const char **paths;
-    size_t capacity;
-    bool refused;
-};
-
-static void refuse(struct list *l, int status, const char *slug, const char *detail)
+/* A refusal counts only when the paths before it are good: it is kept until they are checked. */
+static void receiver_refuse(struct path_job *job, int status, const char *slug, const char *detail)
 {
-    if (!l->refused && l->m->count > 0)
-        http_problem(l->request, status, slug, "Path number %d: %s", l->m->count + 1, detail);
-    else if (!l->refused)
-        http_problem(l->request, status, slug, "%s", detail);
-    l->refused = true;
+    char *text = job->refusal_text;
+
+    if (job->refusal_status)
+        return;
+    job->refusal_status = status;
+    job->refusal_slug = slug;
+    if (job->count > 0)
+        snprintf(text, sizeof job->refusal_text, "Path number %d: %s", job->count + 1, detail);
+    else
+        snprintf(text, sizeof job->refusal_text, "%s", detail);
 }
 
-static void add_path(struct list *l, const char *path, size_t len)
+static void receiver_add_value(struct path_job *job, json_t *value, size_t max_paths)
 {
-    const struct receiver_config *config = actor_config(l->self);
-    char name[PATH_MAX];
-    struct error error;
-    int status;
-
-    if (l->refused)
+    if (job->refusal_status)
         return;
-    if ((size_t)l->m->count == config->max_paths) {
-        http_problem(l->request, 413, "too-many-paths", "More than %zu paths in one request (KITH_MAX_PATHS).",
-                     config->max_paths);
-        l->refused = true;
-        return;
-    }
-    status = path_normalize(config->roots, path, len, config->max_path, name, sizeof name, &error);
-    if (status < 0) {
-        refuse(l, status == -EACCES ? 403 : 400, status == -EACCES ? "outside" : "bad-path", error.text);
-        return;
-    }
-    if ((size_t)l->m->count == l->capacity) {
-        size_t more = l->capacity ? l->capacity * 4 : 1;
-        const char **paths = arena_alloc(&l->m->m.arena, more * sizeof *paths);
-
-        if (l->capacity)
-            memcpy(paths, l->paths, l->capacity * sizeof *paths);
-        l->paths = paths;
-        l->capacity = more;
-        l->m->paths = paths;
-    }
-    l->paths[l->m->count++] = arena_text(&l->m->m.arena, name);
-}
-
-static void add_value(struct list *l, json_t *value)
-{
     if (json_is_object(value))
         value = json_object_get(value, "path");
-    if (!value)
-        refuse(l, 400, "missing", "“path” is missing.");
-    else if (!json_is_string(value))
-        refuse(l, 400, "wrong-type", "A path must be a string.");
-    else
-        add_path(l, json_string_value(value), json_string_length(value));
+    if (!value) {
+        receiver_refuse(job, 400, "missing", "“path” is missing.");
+    } else if (!json_is_string(value)) {
+        receiver_refuse(job, 400, "wrong-type", "A path must be a string.");
+    } else if ((size_t)job->count == max_paths) {
+        job->refusal_status = 413;
+        job->refusal_slug = "too-many-paths";
+        snprintf(job->refusal_text, sizeof job->refusal_text, "More than %zu paths in one request (KITH_MAX_PATHS).",
+                 max_paths);
+    } else {
+        path_job_add(job, json_string_value(value), json_string_length(value));
+    }
 }
 
-static void add_object(struct list *l)
+/* {"path": …} or {"paths": […]}. False: the body is no object, and that is answered. */
+static bool receiver_read_object(struct path_job *job, size_t max_paths)
 {
-    json_t *object = body_object(l->request), *paths, *value;
+    json_t *object = body_object(job->call->request), *paths, *value;
     size_t i;
 
-    if (!object) {
-        l->refused = true;
-        return;
-    }
+    if (!object)
+        return false;
     paths = json_object_get(object, "paths");
     if (paths && !json_is_array(paths))
-        refuse(l, 400, "wrong-type", "“paths” must be an array.");
+        receiver_refuse(job, 400, "wrong-type", "“paths” must be an array.");
     else if (paths && json_array_size(paths) == 0)
-        refuse(l, 400, "missing", "“paths” is empty.");
+        receiver_refuse(job, 400, "missing", "“paths” is empty.");
     else if (!paths)
-        add_value(l, object);
-    json_array_foreach(paths, i, value) add_value(l, value);
+        receiver_add_value(job, object, max_paths);
+    json_array_foreach(paths, i, value) receiver_add_value(job, value, max_paths);
     json_decref(object);
+    return true;
 }
 
-static void add_lines(struct list *l)
+/* The body has no NUL at its end: only the bytes of the line may be read. */
+static bool receiver_is_blank(const char *line, size_t len)
+{
+    while (len && memchr(" \t\r", line[len - 1], 3))
+        len--;
+    return len == 0;
+}
+
+/* One JSON value a line: a path, or an object with one. */
+static void receiver_read_lines(struct path_job *job, size_t max_paths)
 {
     size_t len, n;
-    const char *at = http_request_body(l->request, &len), *end = at + len;
+    const char *at = http_request_body(job->call->request, &len), *end = at ? at + len : NULL;
     json_error_t error;
 
-    for (; at && at < end && !l->refused; at += n + 1) {
+    for (; at && at < end && !job->refusal_status; at += n + 1) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         json_t *value;
 
         n = newline ? (size_t)(newline - at) : (size_t)(end - at);
-        if (strspn(at, " \t\r\n") >= n)
+        if (receiver_is_blank(at, n))
             continue;
         value = json_loadb(at, n, JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
         if (value)
-            add_value(l, value);
+            receiver_add_value(job, value, max_paths);
         else
-            refuse(l, 400, "not-json", "A line is not JSON.");
+            receiver_refuse(job, 400, "not-json", "A line is not JSON.");
         json_decref(value);
     }
-    if (!l->refused && l->m->count == 0)
-        refuse(l, 400, "no-body", "The request holds no path.");
+    if (job->count == 0)
+        receiver_refuse(job, 400, "no-body", "The request holds no path.");
 }
 
 /* --- submitting --- */
 
-/* A key makes a repeated request the same request; the hash of what came says whether it really is. */
-static bool take_key(struct http_request *request, struct store_submit *m)
+/* Adds the Idempotency-Key and the hash of the body, by which the store recognises a repeated request. False: the key
+ * is refused, and that is answered. */
+static bool receiver_take_key(struct http_request *request, struct store_submit *m)
 {
     char key[KEY_BYTES], hash[SHA256_HEX_BYTES];
     size_t len;
@@ -213,41 +198,78 @@ static bool take_key(struct http_request *request, struct store_submit *m)
     return true;
 }
 
-static void submit(struct actor *self, struct call *call, struct store_submit *m)
+static void receiver_submit(struct actor *self, struct call *call, struct store_submit *m)
 {
     const struct receiver_config *config = actor_config(self);
 
     if (http_request_trace(call->request)[0])
         m->trace = arena_text(&m->m.arena, http_request_trace(call->request));
     m->m.head.size_bytes += m->m.arena.total;
-    actor_ask(self, "store", &m->m.head, config->store_ms, on_submitted, call);
+    actor_ask(self, "store", &m->m.head, config->store_ms, receiver_on_submitted, call);
 }
 
-static void on_paths(struct actor *self, struct http_request *request, int op, bool lines)
+static void receiver_on_resolved(struct actor *self, struct path_job *job)
 {
-    struct list l = {.self = self, .request = request, .m = STORE_MESSAGE(STORE_SUBMIT, store_submit)};
+    struct http_request *request = job->call->request;
+    struct store_submit *m;
+    const char **paths;
 
-    if (lines)
-        add_lines(&l);
-    else
-        add_object(&l);
-    if (l.refused || !take_key(request, l.m)) {
-        msg_unref(&l.m->m.head);
+    if (path_job_left(job))
+        return;
+    if (job->status < 0) {
+        bool outside = job->status == -EACCES;
+
+        if (job->failed > 0)
+            http_problem(request, outside ? 403 : 400, outside ? "outside" : "bad-path", "Path number %d: %s",
+                         job->failed + 1, job->error.text);
+        else
+            http_problem(request, outside ? 403 : 400, outside ? "outside" : "bad-path", "%s", job->error.text);
         return;
     }
-    submit(self, call_new(self, request, op), l.m);
+    if (job->refusal_status) {
+        http_problem(request, job->refusal_status, job->refusal_slug, "%s", job->refusal_text);
+        return;
+    }
+    m = STORE_MESSAGE(STORE_SUBMIT, store_submit);
+    paths = arena_alloc(&m->m.arena, (size_t)job->count * sizeof *paths);
+    for (int i = 0; i < job->count; i++)
+        paths[i] = arena_copy(&m->m.arena, job->paths[i].text, job->paths[i].len);
+    m->paths = paths;
+    m->count = job->count;
+    if (!receiver_take_key(request, m)) {
+        msg_unref(&m->m.head);
+        return;
+    }
+    receiver_submit(self, job->call, m);
+    job->call = NULL;
+}
+
+static void receiver_on_paths(struct actor *self, struct http_request *request, int op, bool lines)
+{
+    const struct receiver_config *config = actor_config(self);
+    struct path_job *job =
+        path_job_new(MSG_RECEIVER_RESOLVED, config->roots, config->max_path, call_new(self, request, op));
+
+    if (lines)
+        receiver_read_lines(job, config->max_paths);
+    if (lines || receiver_read_object(job, config->max_paths))
+        path_job_start(self, config->files, job, receiver_on_resolved);
+    else
+        msg_unref(&job->head);
 }
 
 /* --- bytes --- */
 
-static void free_upload(struct upload *up)
+static void receiver_free_upload(struct upload *up)
 {
-    call_free(up->call);
+    if (up->call)
+        call_free(up->call);
+    msg_unref(up->submit ? &up->submit->m.head : NULL);
     free(up->bytes);
     free(up);
 }
 
-static void on_bytes(struct actor *self, struct http_request *request)
+static void receiver_on_bytes(struct actor *self, struct http_request *request)
 {
     const struct receiver_config *config = actor_config(self);
     struct upload *up;
@@ -280,46 +302,46 @@ static void on_bytes(struct actor *self, struct http_request *request)
         abort();
     memcpy(up->bytes, body, len);
     up->call = call_new(self, request, OP_SUBMIT);
+    up->submit = STORE_MESSAGE(STORE_SUBMIT, store_submit);
+    if (!receiver_take_key(request, up->submit)) {
+        receiver_free_upload(up);
+        return;
+    }
     job = spool_job_new(MSG_RECEIVER_SPOOLED, config->spool, up->bytes, len, up);
     if (offload_run(config->files, actor_find(actor_system_of(self), actor_name(self)), &job->head, spool_work) < 0) {
         http_problem(request, 503, "busy", "Too many images are being written.");
-        free_upload(up);
+        receiver_free_upload(up);
     }
 }
 
-static void on_spooled(struct actor *self, const struct spool_job *job)
+/* Submits the image also when the client has left: its bytes are in the spool, and a repeated request with the same
+ * Idempotency-Key gets the same answer. */
+static void receiver_on_spooled(struct actor *self, const struct spool_job *job)
 {
     struct upload *up = job->context;
-    struct store_submit *m;
+    struct store_submit *m = up->submit;
     const char **paths;
 
     if (job->status < 0) {
         http_problem(up->call->request, job->status == -ENOSPC ? 507 : 500, "spool", "%s", job->error.text);
-        free_upload(up);
+        receiver_free_upload(up);
         return;
     }
-    m = STORE_MESSAGE(STORE_SUBMIT, store_submit);
     paths = arena_alloc(&m->m.arena, sizeof *paths);
     paths[0] = arena_text(&m->m.arena, job->path);
     m->paths = paths;
     m->count = 1;
     m->spooled = true;
     m->sha256 = arena_text(&m->m.arena, job->sha256);
-    if (take_key(up->call->request, m)) {
-        submit(self, up->call, m);
-        up->call = NULL;
-    } else {
-        msg_unref(&m->m.head);
-    }
-    if (up->call)
-        call_free(up->call);
-    free(up->bytes);
-    free(up);
+    receiver_submit(self, up->call, m);
+    up->call = NULL;
+    up->submit = NULL;
+    receiver_free_upload(up);
 }
 
 /* --- the actor --- */
 
-static void on_http(struct actor *self, struct http_request *request)
+static void receiver_on_http(struct actor *self, struct http_request *request)
 {
     int op = (int)http_request_route(request)->op;
     char type[64] = "";
@@ -328,11 +350,11 @@ static void on_http(struct actor *self, struct http_request *request)
     if (strncmp(type, "multipart/", 10) == 0)
         http_problem(request, 415, "multipart", "Send the bytes of one image as the body itself, or a JSON of paths.");
     else if (op == OP_SUBMIT && strncmp(type, "application/x-ndjson", 20) == 0)
-        on_paths(self, request, op, true);
+        receiver_on_paths(self, request, op, true);
     else if (op == OP_SUBMIT && body_is_image(request))
-        on_bytes(self, request);
+        receiver_on_bytes(self, request);
     else
-        on_paths(self, request, op, false);
+        receiver_on_paths(self, request, op, false);
 }
 
 static int receiver_start(struct actor *self)
@@ -346,12 +368,14 @@ static int receiver_start(struct actor *self)
 static void receiver_receive(struct actor *self, const struct msg *m)
 {
     if (m->type == MSG_HTTP)
-        on_http(self, ((const struct msg_http *)m)->request);
+        receiver_on_http(self, ((const struct msg_http *)m)->request);
     else if (m->type == MSG_RECEIVER_SPOOLED)
-        on_spooled(self, (const struct spool_job *)m);
+        receiver_on_spooled(self, (const struct spool_job *)m);
+    else if (m->type == MSG_RECEIVER_RESOLVED)
+        receiver_on_resolved(self, (struct path_job *)m);
 }
 
-static const uint32_t receiver_accepts[] = {MSG_HTTP, MSG_RECEIVER_SPOOLED, 0};
+static const uint32_t receiver_accepts[] = {MSG_HTTP, MSG_RECEIVER_SPOOLED, MSG_RECEIVER_RESOLVED, 0};
 
 const struct actor_ops receiver_actor = {
     .name = "receiver",

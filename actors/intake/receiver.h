@@ -1,4 +1,4 @@
-/* Accepts images: paths or bytes, one or many. */
+/* Accepts images over HTTP: one or many paths, or the bytes of one image. */
 #ifndef KITH_ACTORS_INTAKE_RECEIVER_H
 #define KITH_ACTORS_INTAKE_RECEIVER_H
 
@@ -6,10 +6,10 @@
 #include "core/store/spool.h"
 
 struct receiver_config {
-    const char *waiting; /* who hears that images wait */
+    const char *waiting; /* actor that is told of new images: "processor", or "hints" in a cluster */
     const struct path_roots *roots;
-    const struct spool *spool; /* NULL: bytes are not taken, for other nodes could not reach them */
-    struct offload *files;
+    const struct spool *spool; /* NULL: uploads are refused, because other nodes could not read them */
+    struct offload *files;     /* writes uploads, looks up relative paths */
     uint64_t store_ms;
     size_t max_paths, max_path, max_image;
 };

@@ -1,9 +1,9 @@
-/* Makes a template of a photo of somebody whose name is known.
+/* Enrols a photo: makes a template of its face.
  *
  *   MSG_ENROL ─▶ breaker (the one face in it) ─▶ [bytes: spool] ─▶ STORE_PHOTO_ADD ─▶ MSG_ENROLLED
  *
- * Whoever asked tells the gallery, or asks it when the answer shall wait for it. A photo with no face or with several
- * is refused in words: which of them is the person nobody can know.
+ * The asker informs the gallery. A photo with no face or with several faces is refused with a reason, because the
+ * face of the person is ambiguous.
  */
 #include "actors/people/enroller.h"
 
@@ -21,10 +21,10 @@ struct enrolment {
     actor_token token;
     const struct msg_enrol *ask;      /* referenced */
     const struct worker_event *event; /* referenced, once there is one */
-    char *path;                       /* where the photo lies; NULL: only its template is kept */
+    char *path;                       /* owned; of the stored photo; NULL: only the template is kept */
 };
 
-static void destroy_enrol(struct msg *m)
+static void enroller_destroy_ask(struct msg *m)
 {
     arena_free(&((struct msg_enrol *)m)->arena);
 }
@@ -34,7 +34,7 @@ struct msg_enrol *msg_enrol_new(const char *name, int64_t person, const char *ph
 {
     struct msg_enrol *m = (struct msg_enrol *)msg_new(MSG_ENROL, sizeof *m);
 
-    m->head.destroy = destroy_enrol;
+    m->head.destroy = enroller_destroy_ask;
     m->head.size_bytes += len;
     m->name = arena_text(&m->arena, name);
     m->person = person;
@@ -47,7 +47,8 @@ struct msg_enrol *msg_enrol_new(const char *name, int64_t person, const char *ph
     return m;
 }
 
-static void end(struct actor *self, struct enrolment *e, int status, int64_t person, int64_t photo, const char *reason)
+static void enroller_end(struct actor *self, struct enrolment *e, int status, int64_t person, int64_t photo,
+                         const char *reason)
 {
     struct msg_enrolled *m = (struct msg_enrolled *)msg_new(MSG_ENROLLED, sizeof *m);
 
@@ -62,22 +63,22 @@ static void end(struct actor *self, struct enrolment *e, int status, int64_t per
     free(e);
 }
 
-static void on_added(struct actor *self, void *context, int status, const struct msg *reply)
+static void enroller_on_added(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct store_reply *r = (const struct store_reply *)reply;
     struct enrolment *e = context;
 
     if (status != ACTOR_OK) {
-        end(self, e, ENROLLED_LATER, 0, 0, actor_status_name(status));
+        enroller_end(self, e, ENROLLED_LATER, 0, 0, actor_status_name(status));
     } else if (r->status != STORE_OK) {
-        end(self, e, r->status == STORE_NOT_FOUND ? ENROLLED_NO_PERSON : ENROLLED_LATER, 0, 0, r->error);
+        enroller_end(self, e, r->status == STORE_NOT_FOUND ? ENROLLED_NO_PERSON : ENROLLED_LATER, 0, 0, r->error);
     } else {
         log_event(LOG_INFO, "enrolled", LOG_INT("person", r->id), LOG_STR("photo", e->ask->photo));
-        end(self, e, ENROLLED_OK, r->id, r->photo_count ? r->photos->id : 0, "");
+        enroller_end(self, e, ENROLLED_OK, r->id, r->photo_count ? r->photos->id : 0, "");
     }
 }
 
-static void add_photo(struct actor *self, struct enrolment *e)
+static void enroller_add_photo(struct actor *self, struct enrolment *e)
 {
     struct store_photo *m = STORE_MESSAGE(STORE_PHOTO_ADD, store_photo);
     const struct face *face = e->event->hello.dimension ? &e->event->faces[0] : NULL;
@@ -95,38 +96,38 @@ static void add_photo(struct actor *self, struct enrolment *e)
         m->dimension = face->dimension;
     }
     m->spooled = e->ask->bytes != NULL && e->path;
-    m->hand_row = e->ask->hand_row;
-    actor_ask(self, "store", &m->m.head, STORE_MS, on_added, e);
+    m->legacy_photo_row = e->ask->legacy_photo_row;
+    actor_ask(self, "store", &m->m.head, STORE_MS, enroller_on_added, e);
 }
 
-static void on_spooled(struct actor *self, const struct spool_job *job)
+static void enroller_on_spooled(struct actor *self, const struct spool_job *job)
 {
     struct enrolment *e = job->context;
 
     if (job->status < 0) {
-        end(self, e, ENROLLED_LATER, 0, 0, job->error.text);
+        enroller_end(self, e, ENROLLED_LATER, 0, 0, job->error.text);
         return;
     }
     e->path = strdup(job->path);
-    add_photo(self, e);
+    enroller_add_photo(self, e);
 }
 
-static void keep_photo(struct actor *self, struct enrolment *e)
+static void enroller_spool_photo(struct actor *self, struct enrolment *e)
 {
     const struct enroller_config *config = actor_config(self);
     struct spool_job *job;
 
     if (!e->ask->bytes || !config->spool) {
         e->path = e->ask->path ? strdup(e->ask->path) : NULL;
-        add_photo(self, e);
+        enroller_add_photo(self, e);
         return;
     }
     job = spool_job_new(MSG_ENROLLER_SPOOLED, config->spool, e->ask->bytes, e->ask->len, e);
     if (offload_run(config->files, actor_find(actor_system_of(self), actor_name(self)), &job->head, spool_work) < 0)
-        end(self, e, ENROLLED_LATER, 0, 0, "too many images are being written");
+        enroller_end(self, e, ENROLLED_LATER, 0, 0, "too many images are being written");
 }
 
-static void on_recognized(struct actor *self, void *context, int status, const struct msg *reply)
+static void enroller_on_recognized(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct enroller_config *config = actor_config(self);
     const struct msg_recognized *r = (const struct msg_recognized *)reply;
@@ -134,31 +135,31 @@ static void on_recognized(struct actor *self, void *context, int status, const s
     char words[REASON_BYTES];
 
     if (status != ACTOR_OK) {
-        end(self, e, ENROLLED_LATER, 0, 0, actor_status_name(status));
+        enroller_end(self, e, ENROLLED_LATER, 0, 0, actor_status_name(status));
     } else if (r->outcome == RECOGNIZED_BAD_IMAGE || r->outcome == RECOGNIZED_POISON) {
-        end(self, e, ENROLLED_REFUSED, 0, 0, r->outcome == RECOGNIZED_POISON ? "poison" : r->reason);
+        enroller_end(self, e, ENROLLED_REFUSED, 0, 0, r->outcome == RECOGNIZED_POISON ? "poison" : r->reason);
     } else if (r->outcome != RECOGNIZED_OK) {
-        end(self, e, ENROLLED_LATER, 0, 0, r->reason[0] ? r->reason : recognized_name(r->outcome));
-    } else if (r->event->hello.dimension == 0) { /* it compares by itself: the photo's name is all it tells us */
+        enroller_end(self, e, ENROLLED_LATER, 0, 0, r->reason[0] ? r->reason : recognized_name(r->outcome));
+    } else if (r->event->hello.dimension == 0) { /* the recogniser matches by itself and gives no embedding */
         msg_ref(&r->event->head);
         e->event = r->event;
-        keep_photo(self, e);
+        enroller_spool_photo(self, e);
     } else if (r->event->face_count == 0) {
-        end(self, e, ENROLLED_NO_FACE, 0, 0, "no face found");
+        enroller_end(self, e, ENROLLED_NO_FACE, 0, 0, "no face found");
     } else if (r->event->face_count > 1) {
         snprintf(words, sizeof words, "%d faces found; a photo to enrol must show one", r->event->face_count);
-        end(self, e, ENROLLED_FACES, 0, 0, words);
+        enroller_end(self, e, ENROLLED_FACES, 0, 0, words);
     } else if (r->event->faces[0].quality < config->quality) {
         snprintf(words, sizeof words, "%s: its quality is %.2f, and %.2f is the least to enrol (KITH_ENROLL_QUALITY)",
                  quality_flaw_words(r->event->faces[0].flaw), (double)r->event->faces[0].quality,
                  (double)config->quality);
-        end(self, e, ENROLLED_REFUSED, 0, 0, words);
+        enroller_end(self, e, ENROLLED_REFUSED, 0, 0, words);
     } else if (!r->event->faces[0].embedding) {
-        end(self, e, ENROLLED_REFUSED, 0, 0, "the recogniser gave no embedding of this photo");
+        enroller_end(self, e, ENROLLED_REFUSED, 0, 0, "the recogniser gave no embedding of this photo");
     } else {
         msg_ref(&r->event->head);
         e->event = r->event;
-        keep_photo(self, e);
+        enroller_spool_photo(self, e);
     }
 }
 
@@ -170,7 +171,7 @@ static void enroller_receive(struct actor *self, const struct msg *m)
     struct enrolment *e;
 
     if (m->type != MSG_ENROL) {
-        on_spooled(self, (const struct spool_job *)m);
+        enroller_on_spooled(self, (const struct spool_job *)m);
         return;
     }
     e = calloc(1, sizeof *e);
@@ -181,7 +182,7 @@ static void enroller_receive(struct actor *self, const struct msg *m)
     recognize = msg_recognize_new(JOB_RECOGNIZE, ask->path ? ask->path : ask->photo, ask->bytes, ask->len);
     recognize->urgent = ask->urgent;
     recognize->enrol = true;
-    actor_ask(self, config->breaker, &recognize->head, config->call_ms, on_recognized, e);
+    actor_ask(self, config->breaker, &recognize->head, config->call_ms, enroller_on_recognized, e);
 }
 
 static const uint32_t enroller_accepts[] = {MSG_ENROL, MSG_ENROLLER_SPOOLED, 0};

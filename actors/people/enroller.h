@@ -1,4 +1,4 @@
-/* Makes a template of a photo of somebody whose name is known. */
+/* Enrols a photo: makes a template of its face. Asked with MSG_ENROL. */
 #ifndef KITH_ACTORS_PEOPLE_ENROLLER_H
 #define KITH_ACTORS_PEOPLE_ENROLLER_H
 
@@ -8,14 +8,14 @@
 struct msg_enrol {
     struct msg head;
     struct arena arena;
-    const char *name; /* of the person, made when there is none; NULL: `person` */
+    const char *name; /* of the person, created when absent; NULL: `person` is used */
     int64_t person;
-    const char *photo; /* its name for people */
+    const char *photo; /* its display name */
     const char *path;  /* a file below the roots */
     const void *bytes; /* or the photo itself: it is spooled */
     size_t len;
     bool urgent;
-    int64_t hand_row; /* of person_images, written by hand for it; 0: none */
+    int64_t legacy_photo_row; /* row of person_images without a path that names this photo; 0: none */
 };
 
 enum enrolled { ENROLLED_OK, ENROLLED_NO_FACE, ENROLLED_FACES, ENROLLED_REFUSED, ENROLLED_LATER, ENROLLED_NO_PERSON };
@@ -35,7 +35,7 @@ struct enroller_config {
     const struct spool *spool; /* NULL: of uploaded photos only the template is kept */
     struct offload *files;
     uint64_t call_ms;
-    float quality; /* a face of less is refused */
+    float quality; /* a face of lower quality is refused (KITH_ENROLL_QUALITY) */
 };
 
 extern const struct actor_ops enroller_actor;

@@ -1,5 +1,5 @@
-/* Faces over HTTP. A person says who somebody is, or who it is not; the gallery then looks at all that this may change,
- * and when it is answered, those images already say so. */
+/* Faces over HTTP: name a face, deny a name, list and name unknown people. A change is answered after the gallery has
+ * applied it: the images that it resolves have their new names by then. */
 #include "actors/people/faces.h"
 
 #include "actors/api/ops.h"
@@ -61,7 +61,7 @@ static void on_face_named(struct actor *self, void *context, int status, const s
     }
     call->id = r->id;
     keep_name(call, &r->images[0]);
-    audit(call->request, "face named", r->id, r->images[0].id, call->text);
+    audit(call->request, "face named", r->id, "image", r->images[0].id, call->text);
     ask_gallery(self, call, on_looked_again);
 }
 
@@ -105,7 +105,7 @@ static void name_face(struct actor *self, struct http_request *request)
         actor_ask(self, "store", &m->m.head, config->store_ms, on_face_named, call_new(self, request, OP_NAME_FACE));
 }
 
-/* --- who it is not --- */
+/* --- denying --- */
 
 static void on_denied(struct actor *self, void *context, int status, const struct msg *reply)
 {
@@ -116,7 +116,7 @@ static void on_denied(struct actor *self, void *context, int status, const struc
         call_free(call);
         return;
     }
-    audit(call->request, "face denied", r->id, r->images[0].id, NULL);
+    audit(call->request, "face denied", r->id, "image", r->images[0].id, NULL);
     ask_gallery(self, call, on_looked_again);
 }
 
@@ -137,7 +137,7 @@ static void deny_face(struct actor *self, struct http_request *request)
     actor_ask(self, "store", &m->m.head, config->store_ms, on_denied, call);
 }
 
-/* --- strangers --- */
+/* --- unknown people --- */
 
 static void on_unknown_people(struct actor *self, void *context, int status, const struct msg *reply)
 {
@@ -201,7 +201,7 @@ static void on_unknown_person_named(struct actor *self, void *context, int statu
         actor_ask(self, "store", &m->m.head, config->store_ms, on_unknown_person_named, call);
         return;
     }
-    audit(call->request, "unknown person named", r->id, unknown_person_of(call), call->text);
+    audit(call->request, "unknown person named", r->id, "unknown_person", unknown_person_of(call), call->text);
     ask_gallery(self, call, on_looked_again);
 }
 

@@ -1,4 +1,4 @@
-/* Faces over HTTP: who they are, who they are not, and the strangers. */
+/* Faces over HTTP: name a face, deny a name, list and name unknown people. */
 #ifndef KITH_ACTORS_PEOPLE_FACES_H
 #define KITH_ACTORS_PEOPLE_FACES_H
 

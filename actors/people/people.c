@@ -1,33 +1,32 @@
-/* People over HTTP. What changes who is known waits for the gallery: when it is answered, the images of those who
- * were unknown already carry their names, and the answer says how many. */
+/* People over HTTP. A change of people or photos is answered after the gallery has applied it: the images that it
+ * resolves have their new names by then, and the answer holds their number. */
 #include "actors/people/people.h"
 
 #include "actors/api/ops.h"
-#include "actors/api/reply.h"
+#include "actors/api/path_job.h"
 #include "actors/people/enroller.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { NAME_MAX_BYTES = 255 };
 
-static void ask_gallery(struct actor *self, struct call *call, actor_reply_fn then)
+static void people_ask_gallery(struct actor *self, struct call *call, actor_reply_fn then)
 {
     const struct people_config *config = actor_config(self);
 
     actor_ask(self, config->gallery, msg_new(MSG_GALLERY_CHANGED, sizeof(struct msg)), config->call_ms, then, call);
 }
 
-/* How many images got a name by it; the change itself is in, whatever the gallery says. */
-static int64_t resolved(int status, const struct msg *reply)
+/* The number of images that the change resolved; 0 when the gallery failed. The change itself is committed. */
+static int64_t people_resolved(int status, const struct msg *reply)
 {
     return status == ACTOR_OK ? ((const struct msg_count *)reply)->count : 0;
 }
 
 /* --- reading --- */
 
-static void on_people(struct actor *self, void *context, int status, const struct msg *reply)
+static void people_on_people(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct store_reply *r = (const struct store_reply *)reply;
     struct call *call = context;
@@ -46,7 +45,7 @@ static void on_people(struct actor *self, void *context, int status, const struc
     call_free(call);
 }
 
-static void list_people(struct actor *self, struct http_request *request)
+static void people_list_people(struct actor *self, struct http_request *request)
 {
     const struct people_config *config = actor_config(self);
     struct store_list *m;
@@ -58,10 +57,10 @@ static void list_people(struct actor *self, struct http_request *request)
     m = STORE_MESSAGE(STORE_PEOPLE, store_list);
     m->after = after;
     m->limit = limit;
-    actor_ask(self, "store", &m->m.head, config->store_ms, on_people, call_new(self, request, 0));
+    actor_ask(self, "store", &m->m.head, config->store_ms, people_on_people, call_new(self, request, 0));
 }
 
-static void on_person(struct actor *self, void *context, int status, const struct msg *reply)
+static void people_on_person(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct store_reply *r = (const struct store_reply *)reply;
     struct call *call = context;
@@ -85,7 +84,7 @@ static void on_person(struct actor *self, void *context, int status, const struc
     call_free(call);
 }
 
-static struct store_id *id_message(uint32_t type, int64_t id)
+static struct store_id *people_id_message(uint32_t type, int64_t id)
 {
     struct store_id *m = STORE_MESSAGE(type, store_id);
 
@@ -93,9 +92,9 @@ static struct store_id *id_message(uint32_t type, int64_t id)
     return m;
 }
 
-/* --- a name --- */
+/* --- create and rename --- */
 
-static void on_named(struct actor *self, void *context, int status, const struct msg *reply)
+static void people_on_named(struct actor *self, void *context, int status, const struct msg *reply)
 {
     struct call *call = context;
     struct buf out = {0};
@@ -110,7 +109,7 @@ static void on_named(struct actor *self, void *context, int status, const struct
     call_free(call);
 }
 
-static void on_person_changed(struct actor *self, void *context, int status, const struct msg *reply)
+static void people_on_person_changed(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct store_reply *r = (const struct store_reply *)reply;
     struct call *call = context;
@@ -124,11 +123,12 @@ static void on_person_changed(struct actor *self, void *context, int status, con
         call->other = r->changed;
     }
     if (r->changed)
-        audit(call->request, call->op == OP_PERSON_ADD ? "person added" : "person renamed", call->id, 0, call->text);
-    ask_gallery(self, call, on_named);
+        audit(call->request, call->op == OP_PERSON_ADD ? "person added" : "person renamed", call->id, "photo", 0,
+              call->text);
+    people_ask_gallery(self, call, people_on_named);
 }
 
-static bool read_name(struct http_request *request, char **name)
+static bool people_read_name(struct http_request *request, char **name)
 {
     json_t *object = body_object(request);
     size_t len;
@@ -139,7 +139,7 @@ static bool read_name(struct http_request *request, char **name)
     return text != NULL;
 }
 
-static void change_person(struct actor *self, struct http_request *request, int op)
+static void people_change_person(struct actor *self, struct http_request *request, int op)
 {
     const struct people_config *config = actor_config(self);
     struct store_person *m;
@@ -147,7 +147,7 @@ static void change_person(struct actor *self, struct http_request *request, int 
     int64_t id = 0;
     char *name;
 
-    if ((op == OP_PERSON_RENAME && !part_number(request, 0, &id)) || !read_name(request, &name))
+    if ((op == OP_PERSON_RENAME && !part_number(request, 0, &id)) || !people_read_name(request, &name))
         return;
     call = call_new(self, request, op);
     call->id = id;
@@ -155,12 +155,12 @@ static void change_person(struct actor *self, struct http_request *request, int 
     m = STORE_MESSAGE(op == OP_PERSON_ADD ? STORE_PERSON_ADD : STORE_PERSON_RENAME, store_person);
     m->id = id;
     m->name = arena_text(&m->m.arena, name);
-    actor_ask(self, "store", &m->m.head, config->store_ms, on_person_changed, call);
+    actor_ask(self, "store", &m->m.head, config->store_ms, people_on_person_changed, call);
 }
 
-/* --- forgetting --- */
+/* --- delete --- */
 
-static void on_forgotten(struct actor *self, void *context, int status, const struct msg *reply)
+static void people_on_forgotten(struct actor *self, void *context, int status, const struct msg *reply)
 {
     struct call *call = context;
 
@@ -171,7 +171,7 @@ static void on_forgotten(struct actor *self, void *context, int status, const st
     call_free(call);
 }
 
-static void on_person_deleted(struct actor *self, void *context, int status, const struct msg *reply)
+static void people_on_person_deleted(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct people_config *config = actor_config(self);
     struct call *call = context;
@@ -179,15 +179,15 @@ static void on_person_deleted(struct actor *self, void *context, int status, con
     if (reply_failed(call->request, status, reply))
         call_free(call);
     else if (((const struct store_reply *)reply)->more)
-        actor_ask(self, "store", &id_message(STORE_PERSON_DELETE, call->id)->m.head, config->store_ms,
-                  on_person_deleted, call);
+        actor_ask(self, "store", &people_id_message(STORE_PERSON_DELETE, call->id)->m.head, config->store_ms,
+                  people_on_person_deleted, call);
     else {
-        audit(call->request, "person deleted", call->id, 0, NULL);
-        ask_gallery(self, call, on_forgotten);
+        audit(call->request, "person deleted", call->id, "photo", 0, NULL);
+        people_ask_gallery(self, call, people_on_forgotten);
     }
 }
 
-static void on_photo_deleted(struct actor *self, void *context, int status, const struct msg *reply)
+static void people_on_photo_deleted(struct actor *self, void *context, int status, const struct msg *reply)
 {
     struct call *call = context;
 
@@ -195,11 +195,12 @@ static void on_photo_deleted(struct actor *self, void *context, int status, cons
         call_free(call);
         return;
     }
-    audit(call->request, "photo deleted", ((const struct store_reply *)reply)->id, call->id, NULL);
-    ask_gallery(self, call, on_forgotten);
+    audit(call->request, "photo deleted", ((const struct store_reply *)reply)->id, "photo", call->id, NULL);
+    people_ask_gallery(self, call, people_on_forgotten);
 }
 
-static void ask_by_id(struct actor *self, struct http_request *request, uint32_t type, int part, actor_reply_fn then)
+static void people_ask_by_id(struct actor *self, struct http_request *request, uint32_t type, int part,
+                             actor_reply_fn then)
 {
     const struct people_config *config = actor_config(self);
     struct call *call;
@@ -209,24 +210,24 @@ static void ask_by_id(struct actor *self, struct http_request *request, uint32_t
         return;
     call = call_new(self, request, 0);
     call->id = id;
-    actor_ask(self, "store", &id_message(type, id)->m.head, config->store_ms, then, call);
+    actor_ask(self, "store", &people_id_message(type, id)->m.head, config->store_ms, then, call);
 }
 
 /* --- photos --- */
 
-static void on_photo_known(struct actor *self, void *context, int status, const struct msg *reply)
+static void people_on_photo_known(struct actor *self, void *context, int status, const struct msg *reply)
 {
     struct call *call = context;
     struct buf out = {0};
 
     (void)self;
     buf_printf(&out, "{\"id\":%lld,\"person\":%lld,\"resolved\":%lld}", (long long)call->other, (long long)call->id,
-               (long long)resolved(status, reply));
+               (long long)people_resolved(status, reply));
     reply_json(call->request, 201, &out);
     call_free(call);
 }
 
-static void on_enrolled(struct actor *self, void *context, int status, const struct msg *reply)
+static void people_on_enrolled(struct actor *self, void *context, int status, const struct msg *reply)
 {
     static const struct {
         int http;
@@ -246,88 +247,121 @@ static void on_enrolled(struct actor *self, void *context, int status, const str
     } else {
         call->id = m->person;
         call->other = m->photo;
-        audit(call->request, "photo added", m->person, m->photo, NULL);
-        ask_gallery(self, call, on_photo_known);
+        audit(call->request, "photo added", m->person, "photo", m->photo, NULL);
+        people_ask_gallery(self, call, people_on_photo_known);
         return;
     }
     call_free(call);
 }
 
-/* Bytes as the body, with ?name= for their name; or {"path": …}. */
-static struct msg_enrol *read_photo(struct actor *self, struct http_request *request, int64_t person)
+/* Takes `m` and `call`. */
+static void people_enrol(struct actor *self, struct msg_enrol *m, struct call *call)
 {
     const struct people_config *config = actor_config(self);
-    char name[HTTP_QUERY_MAX] = "", path[PATH_MAX];
-    const char *text, *slash;
-    struct error error;
-    json_t *object;
-    size_t len;
 
-    if (http_request_query(request, "name", name, sizeof name) && strlen(name) > NAME_MAX_BYTES) {
-        http_problem(request, 400, "too-long", "“name” is longer than %d bytes.", NAME_MAX_BYTES);
-        return NULL;
-    }
-    if (body_is_image(request)) {
-        const char *body = http_request_body(request, &len);
-
-        if (body && len)
-            return msg_enrol_new(NULL, person, name[0] ? name : "upload", NULL, body, len);
-        http_problem(request, 400, "no-body", "The request has no body.");
-        return NULL;
-    }
-    if (!(object = body_object(request)))
-        return NULL;
-    text = body_text(request, object, "path", config->max_path, &len);
-    if (text && path_normalize(config->roots, text, len, config->max_path, path, sizeof path, &error) < 0) {
-        http_problem(request, 400, "bad-path", "%s", error.text);
-        text = NULL;
-    }
-    json_decref(object);
-    slash = text ? strrchr(path, '/') : NULL;
-    return text ? msg_enrol_new(NULL, person, name[0] ? name : slash + 1, path, NULL, 0) : NULL;
+    m->urgent = true;
+    actor_ask(self, "enroller", &m->head, config->call_ms, people_on_enrolled, call);
 }
 
-static void add_photo(struct actor *self, struct http_request *request)
+/* call->id: the person; call->text: the photo's name, NULL: the file's. */
+static void people_on_resolved(struct actor *self, struct path_job *job)
+{
+    struct call *call = job->call;
+    const char *path;
+
+    if (path_job_left(job))
+        return;
+    if (job->status < 0) {
+        http_problem(call->request, 400, "bad-path", "%s", job->error.text);
+        return;
+    }
+    path = job->paths[0].text;
+    job->call = NULL;
+    people_enrol(self, msg_enrol_new(NULL, call->id, call->text ? call->text : strrchr(path, '/') + 1, path, NULL, 0),
+                 call);
+}
+
+static void people_add_photo_path(struct actor *self, struct call *call)
 {
     const struct people_config *config = actor_config(self);
-    struct msg_enrol *m;
-    int64_t person;
+    json_t *object = body_object(call->request);
+    struct path_job *job;
+    size_t len;
+    const char *text = object ? body_text(call->request, object, "path", config->max_path, &len) : NULL;
 
-    if (!part_number(request, 0, &person) || !(m = read_photo(self, request, person)))
+    if (text) {
+        job = path_job_new(MSG_PEOPLE_RESOLVED, config->roots, config->max_path, call);
+        path_job_add(job, text, len);
+        path_job_start(self, config->files, job, people_on_resolved);
+    } else {
+        call_free(call);
+    }
+    json_decref(object);
+}
+
+/* The body is the photo, or {"path": …}. ?name= names the photo. */
+static void people_add_photo(struct actor *self, struct http_request *request)
+{
+    char name[HTTP_QUERY_MAX] = "";
+    const char *body;
+    struct call *call;
+    int64_t person;
+    size_t len;
+
+    if (!part_number(request, 0, &person))
         return;
-    m->urgent = true;
-    actor_ask(self, "enroller", &m->head, config->call_ms, on_enrolled, call_new(self, request, OP_PHOTO_ADD));
+    if (http_request_query(request, "name", name, sizeof name) && strlen(name) > NAME_MAX_BYTES) {
+        http_problem(request, 400, "too-long", "“name” is longer than %d bytes.", NAME_MAX_BYTES);
+        return;
+    }
+    call = call_new(self, request, OP_PHOTO_ADD);
+    call->id = person;
+    call->text = name[0] ? strdup(name) : NULL;
+    if (!body_is_image(request)) {
+        people_add_photo_path(self, call);
+    } else if ((body = http_request_body(request, &len)) && len) {
+        people_enrol(self, msg_enrol_new(NULL, person, name[0] ? name : "upload", NULL, body, len), call);
+    } else {
+        http_problem(request, 400, "no-body", "The request has no body.");
+        call_free(call);
+    }
 }
 
 /* --- the actor --- */
 
-static void people_receive(struct actor *self, const struct msg *m)
+static void people_on_http(struct actor *self, struct http_request *request)
 {
-    struct http_request *request = ((const struct msg_http *)m)->request;
-
     switch (http_request_route(request)->op) {
     case OP_PEOPLE:
-        list_people(self, request);
+        people_list_people(self, request);
         break;
     case OP_PERSON:
-        ask_by_id(self, request, STORE_PHOTOS, 0, on_person);
+        people_ask_by_id(self, request, STORE_PHOTOS, 0, people_on_person);
         break;
     case OP_PERSON_ADD:
     case OP_PERSON_RENAME:
-        change_person(self, request, (int)http_request_route(request)->op);
+        people_change_person(self, request, (int)http_request_route(request)->op);
         break;
     case OP_PERSON_DELETE:
-        ask_by_id(self, request, STORE_PERSON_DELETE, 0, on_person_deleted);
+        people_ask_by_id(self, request, STORE_PERSON_DELETE, 0, people_on_person_deleted);
         break;
     case OP_PHOTO_ADD:
-        add_photo(self, request);
+        people_add_photo(self, request);
         break;
     case OP_PHOTO_DELETE:
-        ask_by_id(self, request, STORE_PHOTO_DELETE, 1, on_photo_deleted);
+        people_ask_by_id(self, request, STORE_PHOTO_DELETE, 1, people_on_photo_deleted);
         break;
     }
 }
 
-static const uint32_t people_accepts[] = {MSG_HTTP, 0};
+static void people_receive(struct actor *self, const struct msg *m)
+{
+    if (m->type == MSG_HTTP)
+        people_on_http(self, ((const struct msg_http *)m)->request);
+    else
+        people_on_resolved(self, (struct path_job *)m);
+}
+
+static const uint32_t people_accepts[] = {MSG_HTTP, MSG_PEOPLE_RESOLVED, 0};
 
 const struct actor_ops people_actor = {.name = "people", .accepts = people_accepts, .receive = people_receive};

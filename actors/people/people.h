@@ -1,4 +1,4 @@
-/* People over HTTP: list, create, rename, forget; their photos. */
+/* People over HTTP: list, create, rename, delete; add and delete their photos. */
 #ifndef KITH_ACTORS_PEOPLE_PEOPLE_H
 #define KITH_ACTORS_PEOPLE_PEOPLE_H
 
@@ -8,6 +8,7 @@
 struct people_config {
     const char *gallery;
     const struct path_roots *roots;
+    struct offload *files; /* looks up relative paths */
     size_t max_path;
     int64_t page_limit;
     uint64_t store_ms, call_ms;

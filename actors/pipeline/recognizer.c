@@ -116,7 +116,7 @@ static struct job *queue_take(struct queue *q)
 
 static void tell_capacity(struct actor *self)
 {
-    static const char *const listeners[] = {"processor", "frontend", "cluster", NULL};
+    static const char *const listeners[] = {"processor", "health", "cluster", NULL};
     const struct recognizer_config *config = actor_config(self);
     struct recognizer *r = actor_state(self);
 

@@ -168,7 +168,7 @@ static void on_setup(struct actor *self, const struct msg_bus *m, bool stream)
     } else {
         h->state = READY;
         if (h->complained)
-            log_event(LOG_INFO, "work queue back", LOG_STR("queue", "hints"));
+            log_event(LOG_INFO, "work queue back", LOG_STR("queue", "work_queue"));
         h->complained = false;
         actor_cancel(self, TIMER_SETUP);
         pull(self);

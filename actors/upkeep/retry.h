@@ -1,18 +1,16 @@
-/* Puts failed images back, takes back expired leases, deletes, and keeps house. */
+/* Retries and deletes images over HTTP. */
 #ifndef KITH_ACTORS_UPKEEP_RETRY_H
 #define KITH_ACTORS_UPKEEP_RETRY_H
 
-#include "core/store/spool.h"
+#include "core/actor/offload.h"
 
-struct redeemer_config {
-    const char *processor; /* whom to nudge when images wait again */
-    const struct spool *spool;
-    const char *thumbs;
+struct retry_config {
+    const char *processor; /* actor to nudge when images are pending again */
+    const char *thumbs;    /* folder of the thumbnails; borrowed, as files */
     struct offload *files;
-    uint64_t store_ms, reap_ms, sweep_ms, prune_ms, retry_ms; /* retry_ms 0: only when asked */
-    int64_t tries, crashes, events_keep, orphan_age_ms, thumb_age_ms, idempotency_ms;
+    uint64_t store_ms;
 };
 
-extern const struct actor_ops redeemer_actor;
+extern const struct actor_ops retry_actor;
 
 #endif

@@ -15,7 +15,7 @@ enum {
     BUS_MESSAGE = 256 << 10
 };
 
-static const char *const breaker_subscribers[] = {"processor", "frontend", "events", "cluster", NULL};
+static const char *const breaker_subscribers[] = {"processor", "health", "events", "cluster", NULL};
 
 /* Who is asked when it may be on another node: the same actor, wherever it is. */
 static const char *breaker_for(const struct service *v)
@@ -116,22 +116,24 @@ static void configure_edge(struct service *v)
     v->identify = (struct identify_config){.breaker = breaker_for(v),
                                            .gallery = gallery_for(v),
                                            .roots = v->roots,
+                                           .files = v->files,
                                            .max_path = (size_t)s->max_path,
                                            .call_ms = request_ms};
     v->faces = (struct faces_config){
         .gallery = gallery_for(v), .page_limit = s->page_limit, .store_ms = request_ms, .call_ms = request_ms};
     v->people = (struct people_config){.gallery = gallery_for(v),
                                        .roots = v->roots,
+                                       .files = v->files,
                                        .max_path = (size_t)s->max_path,
                                        .page_limit = s->page_limit,
                                        .store_ms = request_ms,
                                        .call_ms = request_ms};
-    v->frontend = (struct frontend_config){.server = v->server,
-                                           .openapi = &openapi_file,
-                                           .page_limit = s->page_limit,
-                                           .store_ms = request_ms,
-                                           .recognizes = v->roles & (ROLE_PROCESSOR | ROLE_RECOGNIZER),
-                                           .receives = v->roles & ROLE_RECEIVER};
+    v->frontend =
+        (struct frontend_config){.openapi = &openapi_file, .page_limit = s->page_limit, .store_ms = request_ms};
+    v->health = (struct health_config){.server = v->server,
+                                       .store_ms = request_ms,
+                                       .recognizes = v->roles & (ROLE_PROCESSOR | ROLE_RECOGNIZER),
+                                       .receives = v->roles & ROLE_RECEIVER};
     v->pictures = (struct pictures_config){.breaker = breaker_for(v),
                                            .roots = v->roots,
                                            .thumbs = v->thumbs,
@@ -145,21 +147,25 @@ static void configure_edge(struct service *v)
                                        .poll_ms = v->cluster ? OTHERS_MS : 0,
                                        .page = PAGE,
                                        .subscribers_max = (uint32_t)s->max_subscribers};
-    v->redeemer = (struct redeemer_config){.processor = s->nats[0] ? "processor@**" : "processor",
-                                           .spool = &v->spool,
-                                           .thumbs = v->thumbs,
-                                           .files = v->files,
-                                           .store_ms = STORE_MS,
-                                           .reap_ms = (uint64_t)(s->lease / 3 > 5000 ? 5000 : s->lease / 3),
-                                           .sweep_ms = (uint64_t)s->spool_sweep,
-                                           .prune_ms = 60000,
-                                           .retry_ms = (uint64_t)s->retry_policy,
-                                           .tries = s->tries,
-                                           .crashes = s->poison_crashes,
-                                           .events_keep = s->events_keep,
-                                           .orphan_age_ms = s->orphan_age,
-                                           .thumb_age_ms = 7LL * 24 * 3600 * 1000,
-                                           .idempotency_ms = 24LL * 3600 * 1000};
+    v->retry = (struct retry_config){.processor = s->nats[0] ? "processor@**" : "processor",
+                                     .thumbs = v->thumbs,
+                                     .files = v->files,
+                                     .store_ms = STORE_MS};
+    v->janitor = (struct janitor_config){.processor = s->nats[0] ? "processor@**" : "processor",
+                                         .spool = &v->spool,
+                                         .thumbs = v->thumbs,
+                                         .files = v->files,
+                                         .store_ms = STORE_MS,
+                                         .reap_ms = (uint64_t)(s->lease / 3 > 5000 ? 5000 : s->lease / 3),
+                                         .sweep_ms = (uint64_t)s->spool_sweep,
+                                         .prune_ms = 60000,
+                                         .retry_ms = (uint64_t)s->retry_policy,
+                                         .tries = s->tries,
+                                         .crashes = s->poison_crashes,
+                                         .events_keep = s->events_keep,
+                                         .orphan_age_ms = s->orphan_age,
+                                         .thumb_age_ms = 7LL * 24 * 3600 * 1000,
+                                         .idempotency_ms = 24LL * 3600 * 1000};
 }
 
 static void give_up(void *context, const char *words)
@@ -225,8 +231,10 @@ void cast_spawn(struct service *v)
         {{.name = "processor", .ops = &processor_actor, .config = &v->processor}, v->roles & ROLE_PROCESSOR},
         {{.name = "keys", .ops = &keys_actor, .config = &v->keys}, true},
         {{.name = "enroller", .ops = &enroller_actor, .config = &v->enroller}, true},
-        {{.name = "redeemer", .ops = &redeemer_actor, .config = &v->redeemer}, true},
+        {{.name = "retry", .ops = &retry_actor, .config = &v->retry}, true},
+        {{.name = "janitor", .ops = &janitor_actor, .config = &v->janitor}, true},
         {{.name = "events", .ops = &events_actor, .config = &v->events}, true},
+        {{.name = "health", .ops = &health_actor, .config = &v->health}, true},
         {{.name = "frontend", .ops = &frontend_actor, .config = &v->frontend}, true},
         {{.name = "pictures", .ops = &pictures_actor, .config = &v->pictures}, v->roles & ROLE_FRONTEND},
         {{.name = "people", .ops = &people_actor, .config = &v->people}, v->roles & (ROLE_RECEIVER | ROLE_FRONTEND)},

@@ -19,6 +19,8 @@
 #include "actors/pipeline/processor.h"
 #include "actors/pipeline/recognizer.h"
 #include "actors/pipeline/work_queue.h"
+#include "actors/upkeep/health.h"
+#include "actors/upkeep/janitor.h"
 #include "actors/upkeep/retry.h"
 #include "cli/cli.h"
 #include "core/actor/driver_uv.h"
@@ -70,9 +72,11 @@ struct service {
     struct faces_config faces;
     struct known_people_config known_people;
     struct frontend_config frontend;
+    struct health_config health;
     struct pictures_config pictures;
     struct events_config events;
-    struct redeemer_config redeemer;
+    struct retry_config retry;
+    struct janitor_config janitor;
     struct cluster_config nodes;
     struct work_queue_config hints;
     struct keys_config keys;

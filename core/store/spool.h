@@ -2,7 +2,7 @@
  *
  * A spooled image is named by its bytes, ab/abcdef….jpg, so the same bytes twice are one file. It is there before the
  * row that speaks of it: written to tmp/, synced, renamed, its folder synced. A file whose row never came (a crash in
- * between) is an orphan; the redeemer collects those that are old.
+ * between) is an orphan; the janitor removes old ones.
  */
 #ifndef KITH_CORE_STORE_SPOOL_H
 #define KITH_CORE_STORE_SPOOL_H

@@ -245,7 +245,7 @@ struct store_photo { /* a template and the photo it came from */
     const float *embedding;
     int dimension;
     bool spooled;
-    int64_t hand_row; /* the row of person_images that somebody wrote by hand for it; 0: none */
+    int64_t legacy_photo_row; /* the row of person_images that somebody wrote by hand for it; 0: none */
 };
 
 struct store_name_face { /* NAME_FACE; NAME_STRANGER: all faces of a stranger, a batch each time; DENY_FACE */

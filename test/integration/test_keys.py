@@ -153,7 +153,7 @@ def test_changes_of_people_are_written_down(keyed):
     kith.post(f'/v1/faces/{face}/person', {'name': 'Bob'}, **bearer(key))
     kith.call('DELETE', f'/v1/people/{person}/photos/{photo}', **bearer(key))
     kith.call('DELETE', f'/v1/people/{person}', **bearer(key))
-    story = re.findall(r' audit what="?([a-z ]+)"? person=(\d+) subject=(\d+).* who=(\w+) address=(\S+) request=\S+', kith.log())
+    story = re.findall(r' audit what="?([a-z ]+)"? person=(\d+) (?:photo|image)=(\d+).* who=(\w+) address=(\S+) request=\S+', kith.log())
     assert [s[0] for s in story] == ['person added', 'photo added', 'person renamed', 'face named', 'photo deleted',
                                      'person deleted']
     assert all(who == 'clerk' and address == '127.0.0.1' for *_, who, address in story)

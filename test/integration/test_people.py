@@ -1,6 +1,8 @@
 """People, photos, the folder of known people, and unknown faces that get a name later."""
 import concurrent.futures
+import hashlib
 import shutil
+import sqlite3
 
 from harness import png, until
 
@@ -134,7 +136,7 @@ def test_a_folder_of_known_people_named_from_where_kith_starts(make, tmp_path):
     (folder / 'a.png').write_bytes(png(7, 8, 9))
     kith = make(known_people='people').start()
     until(lambda: kith.metric('kith_gallery_templates') == 1, 'the photo to be enrolled')
-    assert 'audit what="photo added" person=1 subject=1 name=Ann who=KITH_KNOWN_PEOPLE' in kith.log()
+    assert 'audit what="photo added" person=1 photo=1 name=Ann who=KITH_KNOWN_PEOPLE' in kith.log()
 
 
 def test_a_face_that_is_not_them_loses_the_name_and_so_do_those_like_it(kith):
@@ -242,3 +244,32 @@ def test_two_denials_at_once_are_both_looked_at_again(kith):
                                 [(images[0]['faces'][0]['id'], people[0]), (images[30]['faces'][0]['id'], people[1])]))
     assert [a.status for a in answers] == [200, 200]
     until(lambda: all(kith.image(n)['person'] is None for n in numbers), 'all names to be taken back')
+
+
+def test_a_large_known_folder_beside_legacy_rows_costs_the_loop_nothing(make):
+    """20,000 known photos and 10,000 rows of person_images: a scan gives the enroller only the one new photo."""
+    kith = make().start()
+    kith.stop()
+    folder = kith.folder / 'people'
+    (folder / 'ann').mkdir(parents=True)
+    database = sqlite3.connect(kith.folder / 'data' / 'kith.db')
+    rows = []
+    for n in range(20000):
+        path = folder / 'ann' / f'p{n:05}.jpg'
+        path.write_bytes(b'x')
+        stat = path.stat()
+        rows.append((hashlib.sha256(str(path).encode()).digest()[:16], str(path), 'ann', stat.st_size, stat.st_mtime_ns))
+    database.executemany('INSERT INTO known_files(path_key, path, person_name, size, mtime_ns, taken) VALUES(?,?,?,?,?,1)',
+                         rows)
+    database.executemany('INSERT INTO person_images(image_name, person_id) VALUES(?, 1)',
+                         [(f'other_{n}.jpg',) for n in range(10000)])
+    database.commit()
+    database.close()
+    (folder / 'ann' / 'new.png').write_bytes(png(*RED))
+    kith.settings['known_people'] = folder
+    kith.start(ready=False)
+    until(lambda: kith.get('/healthz').status == 200 and kith.metric('kith_known_people_scans_total') >= 1, 'a scan')
+    assert kith.metric('kith_known_people_photos') == 20001
+    until(lambda: kith.metric('kith_gallery_templates') == 1, 'the new photo to be enrolled')
+    until(lambda: kith.metric('kith_known_people_scans_total') >= 2, 'another scan')
+    assert kith.metric('kith_known_people_enrolments_total') == 1

@@ -1,9 +1,13 @@
 """Accepting images: the original endpoints, /v1/images with paths, lines and bytes."""
+import concurrent.futures
 import hashlib
 import json
+import os
+import pathlib
+import sqlite3
 
 import pytest
-from harness import Kith, png, until
+from harness import BUILD, Kith, png, until
 
 
 def test_a_posted_path_becomes_an_answer(kith):
@@ -83,8 +87,34 @@ def test_an_orphan_of_the_spool_is_collected_and_others_stay(make):
     orphan.mkdir(exist_ok=True)
     (orphan / 'left.jpg').write_bytes(b'x')
     until(lambda: not (orphan / 'left.jpg').exists(), 'the orphan to go')
-    until(lambda: kith.metric('kith_actor_handled_total{actor="redeemer"}') > 600, 'every folder to be looked through')
+    until(lambda: kith.metric('kith_actor_handled_total{actor="janitor"}') > 600, 'every folder to be swept')
     assert open(kept, 'rb').read() == png(9, 9, 9)
+
+
+def test_orphans_behind_many_live_files_are_collected(make):
+    """The sweep of a folder is bounded: the next one continues where it ended."""
+    kith = make(workers=1).start()
+    path = pathlib.Path(kith.post('/v1/images', png(9, 9, 9), content_type='image/png').json['images'][0]['path'])
+    kith.finished(1)
+    kith.stop()
+    database = sqlite3.connect(kith.folder / 'data' / 'kith.db')
+    database.row_factory = sqlite3.Row
+    row = dict(database.execute('SELECT * FROM images').fetchone())
+    folder = path.parents[1] / '07'
+    folder.mkdir(exist_ok=True)
+    live, orphans = [folder / f'07live{n:04}.png' for n in range(700)], [folder / f'07orphan{n:02}.png' for n in range(50)]
+    for file in live + orphans:
+        file.write_bytes(b'x')
+        os.utime(file, (1, 1))
+    for number, file in enumerate(live, 2):
+        copy = {**row, 'id': number, 'path': str(file), 'path_key': hashlib.sha256(str(file).encode()).digest()[:16]}
+        database.execute(f'INSERT INTO images({", ".join(copy)}) VALUES({", ".join("?" * len(copy))})', list(copy.values()))
+    database.commit()
+    database.close()
+    kith.settings['spool_sweep'] = '1ms'
+    kith.start()
+    until(lambda: not any(file.exists() for file in orphans), 'all orphans to go')
+    assert all(file.exists() for file in live)
 
 
 def test_lists_go_by_pages_and_filters(kith):
@@ -212,3 +242,39 @@ def test_json_of_a_list_is_what_the_contract_says(kith):
     face, = image['faces']
     assert set(face) == {'id', 'box', 'landmarks', 'quality', 'person', 'distance', 'similarity', 'candidates'}
     assert face['box'] == {'x': 0, 'y': 0, 'width': 64, 'height': 64}
+
+
+@pytest.mark.skipif(bool(os.environ.get('KITH_SANITIZED')), reason='LD_PRELOAD and the sanitizers exclude each other')
+def test_relative_paths_on_a_slow_disk_do_not_block_the_server(make):
+    kith = make()
+    kith.variables['LD_PRELOAD'] = BUILD / 'test/plugins/slow_disk.so'
+    kith.start()
+    kith.picture('slow/0.png', 255, 0, 0)
+    paths = [f'slow/{n}.png' for n in range(10)]
+    alive = 0
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(kith.post, '/v1/images', {'paths': paths})
+        while not answer.done():
+            alive += kith.get('/healthz').status == 200
+    assert answer.result().status == 202
+    assert [i['path'] for i in answer.result().json['images']] == [str(kith.images / path) for path in paths]
+    assert alive > 20, 'other requests are answered while the disk is asked'
+    assert kith.post('/v1/identify', {'path': 'slow/0.png'}).status == 200
+    person = kith.post('/v1/people', {'name': 'Red'}).json['id']
+    assert kith.post(f'/v1/people/{person}/photos', {'path': 'slow/0.png'}).status == 201
+    assert kith.get(f'/v1/people/{person}').json['photos'][0]['name'] == '0.png'
+
+
+def test_the_first_wrong_path_is_the_one_that_is_named(kith):
+    cases = [(['a.png', '../b', 5], 400, 'bad-path', 'Path number 2: '),
+             (['a.png', 5, '../b'], 400, 'wrong-type', 'Path number 2: '),
+             (['a.png', '/etc/passwd', 5], 403, 'outside', 'Path number 2: '),
+             (['../b'], 400, 'bad-path', 'the path')]
+    for paths, status, slug, words in cases:
+        answer = kith.post('/v1/images', {'paths': paths})
+        assert answer.status == status and answer.json['type'].endswith(slug), (paths, answer)
+        assert answer.json['detail'].startswith(words), (paths, answer)
+        lines = '\n \t\r\n'.join(json.dumps(path) for path in paths)
+        assert kith.post('/v1/images', lines, content_type='application/x-ndjson').status == status, paths
+    assert kith.post('/v1/images', '"a.png"\n \t', content_type='application/x-ndjson').status == 202
+    assert kith.post('/v1/images', ' \n \t', content_type='application/x-ndjson').json['type'].endswith('no-body')

@@ -5,8 +5,8 @@ import threading
 import pytest
 from harness import png, until
 
-ACTORS = ['serve', 'store', 'cluster', 'gallery', 'recognizer', 'breaker', 'processor', 'keys', 'enroller', 'redeemer',
-          'events', 'frontend', 'pictures', 'people', 'faces', 'identify', 'receiver', 'known-people']
+ACTORS = ['serve', 'store', 'cluster', 'gallery', 'recognizer', 'breaker', 'processor', 'keys', 'enroller',
+          'retry', 'janitor', 'health', 'events', 'frontend', 'pictures', 'people', 'faces', 'identify', 'receiver', 'known-people']
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ static int take_hand_row(struct op *op, const struct store_photo *m)
     db_bind_text(op->db, s, 1, m->path);
     db_bind_text(op->db, s, 2, m->sha256);
     op->d->bind_int(s, 3, op->now_ms);
-    op->d->bind_int(s, 4, m->hand_row);
+    op->d->bind_int(s, 4, m->legacy_photo_row);
     return db_finish(op->db, s);
 }
 
@@ -155,9 +155,9 @@ int op_insert_photo(struct op *op, const struct store_photo *m, int64_t person)
 {
     int64_t photo;
 
-    if ((m->hand_row ? take_hand_row(op, m) : insert_row(op, m, person)) < 0)
+    if ((m->legacy_photo_row ? take_hand_row(op, m) : insert_row(op, m, person)) < 0)
         return DB_ERROR;
-    photo = m->hand_row ? m->hand_row : op->d->last_id(op->db);
+    photo = m->legacy_photo_row ? m->legacy_photo_row : op->d->last_id(op->db);
     if (m->embedding && insert_template(op, m, person, photo) < 0)
         return DB_ERROR;
     op->reply->photos = arena_alloc(op->arena, sizeof(struct photo));
@@ -186,7 +186,7 @@ static int photo_is_there(struct op *op, const struct store_photo *m, int64_t pe
     if (m->embedding)
         db_bind_text(op->db, s, 3, m->model);
     else
-        op->d->bind_int(s, 3, m->hand_row);
+        op->d->bind_int(s, 3, m->legacy_photo_row);
     result = op->d->step(s);
     op->d->reset(s);
     return result;
@@ -214,7 +214,7 @@ int op_photo_add(struct op *op, const struct msg *msg)
         return op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)person);
     op->reply->id = person;
     if ((m->sha256 || !m->embedding) && (result = photo_is_there(op, m, person)) != DB_DONE)
-        return result < 0 ? result : m->hand_row ? take_hand_row(op, m) : 0;
+        return result < 0 ? result : m->legacy_photo_row ? take_hand_row(op, m) : 0;
     return op_insert_photo(op, m, person);
 }
 

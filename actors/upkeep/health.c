@@ -1,0 +1,230 @@
+#include "actors/upkeep/health.h"
+
+#include "actors/api/ops.h"
+#include "actors/api/reply.h"
+#include "core/actor/system.h"
+#include "core/base/metrics.h"
+
+struct health {
+    struct msg_capacity capacity; /* as last told */
+    struct msg_breaker breaker;
+};
+
+/* --- statistics and readiness --- */
+
+static void health_write_stats(struct health *f, struct buf *out, const struct store_reply *r)
+{
+    for (int i = 0; i < IMAGE_STATUSES; i++)
+        buf_printf(out, "%s\"%s\":%lld", i ? "," : "{", image_status_name(i), (long long)r->tally[i]);
+    buf_printf(out, ",\"unknown\":%lld,\"workers\":%d,\"workers_ready\":%d,\"recognizer\":", (long long)r->unknown,
+               f->capacity.workers, f->capacity.ready);
+    buf_json(out, f->capacity.recognizer);
+    buf_printf(out, ",\"breaker\":{\"state\":\"%s\",\"wait_ms\":%llu,\"reason\":", breaker_state_name(f->breaker.state),
+               (unsigned long long)f->breaker.wait_ms);
+    buf_json(out, f->breaker.reason[0] ? f->breaker.reason : NULL);
+    buf_str(out, "}}");
+}
+
+/* With an open breaker a receiver still accepts images, which wait; a node that only recognises is not ready. */
+static bool health_breaker_blocks(struct actor *self)
+{
+    const struct health_config *config = actor_config(self);
+    struct health *f = actor_state(self);
+
+    return config->recognizes && !config->receives && f->breaker.state != BREAKER_CLOSED;
+}
+
+static void health_write_not_ready(struct actor *self, struct buf *out, int status, const struct msg *reply)
+{
+    const struct health_config *config = actor_config(self);
+    struct health *f = actor_state(self);
+    const struct store_reply *r = (const struct store_reply *)reply;
+    const char *separator = "";
+
+    buf_str(out, "{\"ready\":false,\"reasons\":[");
+    if (status != ACTOR_OK || r->status != STORE_OK) {
+        buf_json(out, status == ACTOR_OK ? r->error : "the store does not answer");
+        separator = ",";
+    }
+    if (config->recognizes && f->capacity.ready == 0) {
+        buf_str(out, separator);
+        buf_json(out, f->capacity.why[0] ? f->capacity.why : "the recogniser's workers are loading their models");
+        separator = ",";
+    }
+    if (health_breaker_blocks(self)) {
+        buf_str(out, separator);
+        buf_json(out, "the recogniser's breaker is open");
+    }
+    buf_str(out, "]}");
+}
+
+/* --- metrics --- */
+
+enum actor_metric {
+    METRIC_MAILBOX,
+    METRIC_HANDLED,
+    METRIC_REFUSED,
+    METRIC_MISROUTED,
+    METRIC_RESTARTS,
+    METRIC_SLOW,
+    METRIC_SECONDS
+};
+
+static const struct {
+    const char *name, *kind, *help;
+} actor_metrics[] = {
+    [METRIC_MAILBOX] = {"kith_actor_mailbox", "gauge", "Messages in the mailbox."},
+    [METRIC_HANDLED] = {"kith_actor_handled_total", "counter", "Messages handled."},
+    [METRIC_REFUSED] = {"kith_actor_refused_total", "counter", "Messages refused: mailbox full."},
+    [METRIC_MISROUTED] = {"kith_actor_misrouted_total", "counter",
+                          "Messages refused: a type that the actor does not accept."},
+    [METRIC_RESTARTS] = {"kith_actor_restarts_total", "counter", "Restarts after a failure."},
+    [METRIC_SLOW] = {"kith_slow_callbacks_total", "counter", "Callbacks that took longer than KITH_SLOW_CALLBACK."},
+    [METRIC_SECONDS] = {"kith_actor_seconds_total", "counter", "Seconds spent handling messages."},
+};
+
+struct actor_metric_writer {
+    struct buf *out;
+    enum actor_metric metric;
+};
+
+static void health_write_actor(void *context, const struct actor_stats *s)
+{
+    struct actor_metric_writer *w = context;
+    const long long values[] = {[METRIC_MAILBOX] = s->depth,
+                                [METRIC_HANDLED] = (long long)s->handled,
+                                [METRIC_REFUSED] = (long long)s->refused,
+                                [METRIC_MISROUTED] = (long long)s->misrouted,
+                                [METRIC_RESTARTS] = (long long)s->restarts,
+                                [METRIC_SLOW] = (long long)s->slow};
+
+    buf_printf(w->out, "%s{actor=\"%s\"} ", actor_metrics[w->metric].name, s->name);
+    if (w->metric == METRIC_SECONDS)
+        buf_printf(w->out, "%.6f\n", (double)s->handling_ns / 1e9);
+    else
+        buf_printf(w->out, "%lld\n", values[w->metric]);
+}
+
+static void health_write_head(struct buf *out, const char *name, const char *kind, const char *help)
+{
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind);
+}
+
+/* `r`: the reply of the store, NULL when the database does not answer. */
+static void health_write_metrics(struct actor *self, struct buf *out, const struct store_reply *r)
+{
+    const struct health_config *config = actor_config(self);
+    struct actor_system *system = actor_system_of(self);
+    struct http_stats http = http_server_stats(config->server);
+    const struct {
+        const char *name, *kind, *help;
+        long long value;
+        bool store; /* needs the reply of the store */
+    } table[] = {
+        {"kith_asks", "gauge", "Asks that have not ended.", (long long)actor_system_asks(system), false},
+        {"kith_http_connections", "gauge", "Open connections.", http.connections, false},
+        {"kith_http_requests_active", "gauge", "Requests that are not answered yet.", http.requests, false},
+        {"kith_http_streams", "gauge", "Event streams.", http.streams, false},
+        {"kith_http_requests_total", "counter", "Requests handled.", (long long)http.handled, false},
+        {"kith_http_refused_total", "counter", "Connections refused.", (long long)http.refused, false},
+        {"kith_http_cut_off_total", "counter", "Connections cut off.", (long long)http.cut_off, false},
+        {"kith_database_reachable", "gauge", "1 while the database answers.", r != NULL, false},
+        {"kith_images_unknown", "gauge", "Pending images with unknown faces only.", r ? (long long)r->unknown : 0,
+         true},
+    };
+
+    metrics_write(out);
+    for (size_t i = 0; i < sizeof actor_metrics / sizeof actor_metrics[0]; i++) {
+        health_write_head(out, actor_metrics[i].name, actor_metrics[i].kind, actor_metrics[i].help);
+        actor_system_each(system, health_write_actor, &(struct actor_metric_writer){out, (enum actor_metric)i});
+    }
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        if (table[i].store && !r)
+            continue;
+        health_write_head(out, table[i].name, table[i].kind, table[i].help);
+        buf_printf(out, "%s %lld\n", table[i].name, table[i].value);
+    }
+    if (!r)
+        return;
+    health_write_head(out, "kith_images", "gauge", "Images by status.");
+    for (int i = 0; i < IMAGE_STATUSES; i++)
+        buf_printf(out, "kith_images{status=\"%s\"} %lld\n", image_status_name(i), (long long)r->tally[i]);
+}
+
+/* --- answers --- */
+
+static void health_on_tally(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct store_reply *r = (const struct store_reply *)reply;
+    struct health *f = actor_state(self);
+    struct call *call = context;
+    struct buf out = {0};
+    const struct health_config *config = actor_config(self);
+    bool succeeded = status == ACTOR_OK && r->status == STORE_OK;
+    bool blocked = (config->recognizes && f->capacity.ready == 0) || health_breaker_blocks(self);
+
+    if (call->op == OP_METRICS) { /* also without the database: its failure must be visible */
+        health_write_metrics(self, &out, succeeded ? r : NULL);
+        http_reply_buf(call->request, 200, "text/plain; version=0.0.4", &out);
+    } else if (call->op == OP_READYZ && (!succeeded || blocked)) {
+        health_write_not_ready(self, &out, status, reply);
+        reply_json(call->request, 503, &out);
+    } else if (call->op == OP_READYZ) {
+        buf_str(&out, config->recognizes && f->breaker.state != BREAKER_CLOSED
+                          ? "{\"ready\":true,\"degraded\":[\"the recogniser's breaker is open: images wait\"]}"
+                          : "{\"ready\":true}");
+        reply_json(call->request, 200, &out);
+    } else if (!reply_failed(call->request, status, reply)) {
+        health_write_stats(f, &out, r);
+        reply_json(call->request, 200, &out);
+    }
+    call_free(call);
+}
+
+/* --- the actor --- */
+
+static void health_on_http(struct actor *self, struct http_request *request)
+{
+    const struct health_config *config = actor_config(self);
+    int op = (int)http_request_route(request)->op;
+
+    if (op == OP_HEALTHZ) /* the answer itself shows that the loop runs and actors handle messages */
+        http_reply(request, 200, "application/json", "{\"ok\":true}\n", 12);
+    else
+        actor_ask(self, "store", &STORE_MESSAGE(STORE_TALLY, store_list)->m.head, config->store_ms, health_on_tally,
+                  call_new(self, request, op));
+}
+
+/* After a restart the others do not tell their state by themselves. */
+static int health_start(struct actor *self)
+{
+    msg_tell(self, "recognizer", MSG_SEND_STATE);
+    msg_tell(self, "breaker", MSG_SEND_STATE);
+    msg_tell(self, "cluster", MSG_SEND_STATE);
+    return 0;
+}
+
+static void health_receive(struct actor *self, const struct msg *m)
+{
+    struct health *h = actor_state(self);
+
+    switch (m->type) {
+    case MSG_HTTP:
+        health_on_http(self, ((const struct msg_http *)m)->request);
+        break;
+    case MSG_CAPACITY:
+        h->capacity = *(const struct msg_capacity *)m;
+        break;
+    case MSG_BREAKER:
+        h->breaker = *(const struct msg_breaker *)m;
+        break;
+    }
+}
+
+static const uint32_t health_accepts[] = {MSG_HTTP, MSG_CAPACITY, MSG_BREAKER, 0};
+
+const struct actor_ops health_actor = {.name = "health",
+                                       .state_size = sizeof(struct health),
+                                       .start = health_start,
+                                       .accepts = health_accepts,
+                                       .receive = health_receive};

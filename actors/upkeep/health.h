@@ -1,0 +1,16 @@
+/* Health over HTTP: /healthz, /readyz, /metrics and /v1/stats. */
+#ifndef KITH_ACTORS_UPKEEP_HEALTH_H
+#define KITH_ACTORS_UPKEEP_HEALTH_H
+
+#include "core/http/http.h"
+
+struct health_config {
+    const struct http_server *server; /* borrowed; for its counters */
+    uint64_t store_ms;
+    bool recognizes; /* ready only with a worker */
+    bool receives;   /* accepts images: ready also while the breaker is open */
+};
+
+extern const struct actor_ops health_actor;
+
+#endif

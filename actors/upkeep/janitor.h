@@ -1,0 +1,22 @@
+/* Periodic maintenance: expires leases, prunes old events and Idempotency-Keys, removes orphan files and old
+ * thumbnails, and retries failed images when KITH_RETRY_POLICY says so. Each step is bounded, so that other asks of the
+ * store do not wait long.
+ */
+#ifndef KITH_ACTORS_UPKEEP_JANITOR_H
+#define KITH_ACTORS_UPKEEP_JANITOR_H
+
+#include "core/store/spool.h"
+
+struct janitor_config {
+    const char *processor;     /* actor to nudge when images are pending again */
+    const struct spool *spool; /* borrowed, as thumbs and files */
+    const char *thumbs;
+    struct offload *files;
+    uint64_t store_ms, reap_ms, sweep_ms, prune_ms;
+    uint64_t retry_ms; /* 0: failed images are retried by request only */
+    int64_t tries, crashes, events_keep, orphan_age_ms, thumb_age_ms, idempotency_ms;
+};
+
+extern const struct actor_ops janitor_actor;
+
+#endif
