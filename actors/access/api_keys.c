@@ -95,6 +95,11 @@ unsigned access_parse(const char *words)
     return roles;
 }
 
+bool api_keys_text_is_valid(const char *key)
+{
+    return key[strspn(key, KEY_LETTERS)] == 0;
+}
+
 static bool from_hex(const char *hex, uint8_t hash[SHA256_BYTES])
 {
     if (strlen(hex) != SHA256_HEX_BYTES - 1 || strspn(hex, "0123456789abcdefABCDEF") != SHA256_HEX_BYTES - 1)
@@ -134,7 +139,7 @@ static int read_line(struct list *list, char *line, int number, struct error *er
     if (strncmp(text, "sha256:", 7) == 0) {
         if (!from_hex(text + 7, key->hash))
             return error_set(error, -EINVAL, "line %d: after sha256: stand 64 hexadecimal digits", number);
-    } else if (strlen(text) < KEY_MIN_BYTES || strlen(text) > KEY_MAX_BYTES || text[strspn(text, KEY_LETTERS)]) {
+    } else if (strlen(text) < KEY_MIN_BYTES || strlen(text) > KEY_MAX_BYTES || !api_keys_text_is_valid(text)) {
         return error_set(error, -EINVAL, "line %d: a key has %d to %d letters, digits and any of -._~+/=", number,
                          KEY_MIN_BYTES, KEY_MAX_BYTES);
     } else {

@@ -24,6 +24,9 @@ struct api_keys;
 struct api_keys *api_keys_new(uint32_t failures);
 void api_keys_free(struct api_keys *k);
 
+/* Whether a key has only characters that a header and a cookie carry unchanged. Says nothing about its length. */
+bool api_keys_text_is_valid(const char *key);
+
 /* "submit,read" → bits; admin has all of them. 0 when it is none or a word is unknown. */
 unsigned access_parse(const char *words);
 /* The word of one bit: "submit", "read", "admin". */

@@ -225,7 +225,9 @@ static void begin_session(struct actor *self, struct http_request *request)
     const char *key = object ? body_text(request, object, "key", KEY_MAX_BYTES, &len) : NULL;
     struct api_keys_verdict verdict = {.roles = ACCESS_ALL};
 
-    if (key) {
+    if (key && !api_keys_text_is_valid(key)) {
+        http_problem(request, 400, "wrong-value", "“key” may contain letters, digits and any of -._~+/= only.");
+    } else if (key) {
         if (config->door->keys)
             verdict = auth_authenticate(config->door, request, key);
         if (verdict.result == KEY_RIGHT) {

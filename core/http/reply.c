@@ -20,17 +20,32 @@ static const char *reason_of(int status)
                    {204, "No Content"},
                    {304, "Not Modified"},
                    {400, "Bad Request"},
+                   {401, "Unauthorized"},
                    {403, "Forbidden"},
                    {404, "Not Found"},
                    {405, "Method Not Allowed"},
+                   {406, "Not Acceptable"},
+                   {408, "Request Timeout"},
                    {409, "Conflict"},
+                   {410, "Gone"},
+                   {411, "Length Required"},
+                   {412, "Precondition Failed"},
                    {413, "Payload Too Large"},
+                   {414, "URI Too Long"},
                    {415, "Unsupported Media Type"},
+                   {416, "Range Not Satisfiable"},
+                   {417, "Expectation Failed"},
+                   {421, "Misdirected Request"},
                    {422, "Unprocessable Content"},
+                   {428, "Precondition Required"},
+                   {429, "Too Many Requests"},
+                   {431, "Request Header Fields Too Large"},
                    {500, "Internal Server Error"},
+                   {501, "Not Implemented"},
                    {502, "Bad Gateway"},
                    {503, "Service Unavailable"},
                    {504, "Gateway Timeout"},
+                   {505, "HTTP Version Not Supported"},
                    {507, "Insufficient Storage"}};
 
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
@@ -39,16 +54,33 @@ static const char *reason_of(int status)
     return "Unknown";
 }
 
-void http_add_header(struct http_request *request, const char *name, const char *value)
+/* A control character in a value could end the header line and begin another. */
+static bool header_value_is_valid(const char *value)
+{
+    for (; *value; value++)
+        if (((unsigned char)*value < 0x20 && *value != '\t') || *value == 0x7f)
+            return false;
+    return true;
+}
+
+bool http_add_header(struct http_request *request, const char *name, const char *value)
 {
     h2o_req_t *raw = request->raw;
     h2o_iovec_t n, v;
 
+    if (!header_value_is_valid(value))
+        return false;
     if (!raw || request->answered)
-        return;
+        return true;
     n = h2o_strdup(&raw->pool, name, SIZE_MAX);
     v = h2o_strdup(&raw->pool, value, SIZE_MAX);
     h2o_add_header_by_str(&raw->pool, &raw->res.headers, n.base, n.len, 1, NULL, v.base, v.len);
+    return true;
+}
+
+static bool reply_is_head(const h2o_req_t *raw)
+{
+    return h2o_memis(raw->method.base, raw->method.len, H2O_STRLIT("HEAD"));
 }
 
 static void begin(struct http_request *request, int status, const char *content_type)
@@ -79,6 +111,9 @@ void http_reply(struct http_request *request, int status, const char *content_ty
                       len * 1000 / (request->server->o.min_rate ? request->server->o.min_rate : 1);
     if (status != 304 && status != 204)
         raw->res.content_length = len;
+    if (reply_is_head(
+            raw)) /* Content-Length of the GET response, no body (RFC 9110, 9.3.2). libh2o does not drop it. */
+        len = 0;
     copy = h2o_strdup(&raw->pool, len ? body : "", len);
     h2o_start_response(raw, &nothing_to_pull);
     h2o_send(raw, &copy, len ? 1 : 0, H2O_SEND_STATE_FINAL);
@@ -160,6 +195,14 @@ bool http_stream_start(struct http_request *request, const char *content_type, c
     }
     http_add_header(request, "cache-control", "no-store");
     begin(request, 200, content_type);
+    if (reply_is_head(request->raw)) {
+        static h2o_generator_t no_generator = {NULL, NULL};
+
+        request->due_ms = clock_monotonic_ms() + request->server->o.response_timeout_ms;
+        h2o_start_response(request->raw, &no_generator);
+        h2o_send(request->raw, NULL, 0, H2O_SEND_STATE_FINAL);
+        return false;
+    }
     request->streaming = true;
     request->stream_ops = ops;
     request->stream_context = context;

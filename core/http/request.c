@@ -238,23 +238,35 @@ bool http_request_waiting(const struct http_request *request)
     return request->raw != NULL;
 }
 
-bool http_request_header(const struct http_request *request, const char *name, char *value, size_t size)
+/* The value of a header, or NULL. Names that libh2o knows are interned as tokens, so both forms are searched. */
+static const h2o_iovec_t *request_find_header(const struct http_request *request, const char *name)
 {
     ssize_t i;
 
     if (!request->raw)
-        return false;
-    /* A header that libh2o has a token for is found by its token's text as well: names are interned. */
+        return NULL;
     i = h2o_find_header_by_str(&request->raw->headers, name, strlen(name), -1);
     if (i < 0) {
         const h2o_token_t *token = h2o_lookup_token(name, strlen(name));
 
         i = token ? h2o_find_header(&request->raw->headers, token, -1) : -1;
     }
-    if (i < 0 || request->raw->headers.entries[i].value.len >= size)
+    return i < 0 ? NULL : &request->raw->headers.entries[i].value;
+}
+
+bool http_request_has_header(const struct http_request *request, const char *name)
+{
+    return request_find_header(request, name) != NULL;
+}
+
+bool http_request_header(const struct http_request *request, const char *name, char *value, size_t size)
+{
+    const h2o_iovec_t *found = request_find_header(request, name);
+
+    if (!found || found->len >= size)
         return false;
-    memcpy(value, request->raw->headers.entries[i].value.base, request->raw->headers.entries[i].value.len);
-    value[request->raw->headers.entries[i].value.len] = 0;
+    memcpy(value, found->base, found->len);
+    value[found->len] = 0;
     return true;
 }
 

@@ -45,7 +45,7 @@ const struct http_route *route_find(const struct http_route *routes, const char 
         if (strlen(routes->method) == method_len && memcmp(routes->method, method, method_len) == 0)
             return routes;
         if (head && strcmp(routes->method, "GET") == 0)
-            return routes; /* libh2o leaves the body out */
+            return routes; /* http_reply leaves the body out */
     }
     return NULL;
 }

@@ -177,3 +177,25 @@ def test_a_session_is_a_cookie_that_no_script_reads(keyed):
 
 def test_with_everybody_let_in_a_session_says_so(kith):
     assert kith.get('/v1/session').json == {'auth': 'none', 'roles': ['submit', 'read', 'admin'], 'name': None}
+
+
+@pytest.mark.parametrize('auth', ['none', 'keys'])
+@pytest.mark.parametrize('key', ['x\r\nX-Evil: 1', 'x; Domain=example.org', 'x\ty', 'kéy'])
+def test_a_key_that_a_cookie_cannot_carry_is_refused(make, auth, key):
+    kith = make(auth=auth).start()
+    answer = kith.post('/v1/session', {'key': key})
+    assert answer.status == 400 and '“key”' in answer.json['detail'], answer
+    assert 'x-evil' not in answer.headers and 'set-cookie' not in answer.headers
+
+
+def test_the_status_line_has_the_reason_phrase(keyed):
+    kith = keyed(auth_failures=1)
+    titles = set()
+    for n in range(3):
+        answer = kith.get('/v1/images', **bearer(f'guess{n}'))
+        titles.add((answer.status, answer.json['title']))
+    assert titles == {(401, 'Unauthorized'), (429, 'Too Many Requests')}
+    client = kith.socket()
+    client.sendall(f'GET /v1/images HTTP/1.1\r\nhost: {kith.api}\r\n\r\n'.encode())
+    assert client.recv(100).startswith(b'HTTP/1.1 401 Unauthorized\r\n')
+    client.close()
