@@ -200,13 +200,31 @@ int api_keys_count(const struct api_keys *k)
     return k->file.count + k->records.count;
 }
 
+static const struct key *key_at(const struct api_keys *k, int i)
+{
+    return i < k->file.count ? &k->file.keys[i] : &k->records.keys[i - k->file.count];
+}
+
+static uint64_t key_number(const struct key *key)
+{
+    uint64_t number;
+
+    memcpy(&number, key->hash, sizeof number);
+    return number ? number : 1;
+}
+
+uint64_t api_keys_number(const struct api_keys *k, int i)
+{
+    return key_number(key_at(k, i));
+}
+
 bool api_keys_each(const struct api_keys *k, int i, int64_t *id, const char **name, unsigned *roles)
 {
     const struct key *key;
 
     if (i < 0 || i >= api_keys_count(k))
         return false;
-    key = i < k->file.count ? &k->file.keys[i] : &k->records.keys[i - k->file.count];
+    key = key_at(k, i);
     *id = key->id;
     *name = key->name;
     *roles = key->roles;
@@ -301,6 +319,7 @@ struct api_keys_verdict api_keys_check(struct api_keys *k, const char *address, 
     remember(s, hash);
     verdict.result = KEY_RIGHT;
     verdict.roles = found->roles;
+    verdict.key = key_number(found);
     memcpy(verdict.who, found->name, sizeof verdict.who);
     return verdict;
 }

@@ -296,13 +296,12 @@ static void retry_those(struct actor *self, struct http_request *request)
     }
     r = retry_new(call_new(self, request, OP_RETRY_ALL));
     if (!query_number(request, "older_ms", 0, INT64_MAX / 2, &r->older_ms) ||
-        !query_number(request, "limit", 1, INT64_MAX, &r->limit)) {
+        !query_number(request, "limit", 1, INT64_MAX, &r->limit) || !query_bool(request, "dry_run", &r->dry)) {
         free_retry(r);
         return;
     }
     if (http_request_query(request, "reason", text, sizeof text) && text[0])
         r->reason = strdup(text);
-    r->dry = http_request_query(request, "dry_run", text, sizeof text) && strcmp(text, "false") != 0;
     ask_batch(self, r, 0);
 }
 

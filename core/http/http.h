@@ -99,8 +99,10 @@ const char *http_request_trace(const struct http_request *request);
 /* Where it comes from: "192.0.2.7", of IPv6 the network of 64 bits; "" when the client has left. */
 void http_request_address(const struct http_request *request, char *text, size_t size);
 bool http_request_is_tls(const struct http_request *request);
-/* Whose key it came with, for the log; "" when nobody set it. */
-void http_request_set_who(struct http_request *request, const char *who);
+/* The name of the API key of the request, for the log, and a number that identifies the key. "" and 0 when no key was
+ * needed. */
+void http_request_set_who(struct http_request *request, const char *who, uint64_t key);
+uint64_t http_request_key(const struct http_request *request);
 const char *http_request_who(const struct http_request *request);
 /* Whether anybody is there to answer. */
 bool http_request_waiting(const struct http_request *request);
@@ -133,6 +135,7 @@ struct http_stream_ops {
 bool http_stream_start(struct http_request *request, const char *content_type, const struct http_stream_ops *ops,
                        void *context);
 void http_stream_send(struct http_request *request, const void *data, size_t len);
+/* Ends the stream; `gone` follows. A chunk sent after it is dropped. */
 void http_stream_end(struct http_request *request);
 
 /* Numbers for /metrics. */

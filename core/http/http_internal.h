@@ -46,7 +46,7 @@ struct http_request {
     struct http_request *conn_next, *conn_prev;
     const struct http_route *route;
     uint32_t refs;
-    bool answered, streaming, chunk_waits;
+    bool answered, streaming, stream_ended, chunk_waits;
     uint64_t begun_ms, due_ms; /* due: when the answer must have left, 0 while it is not given */
     h2o_generator_t generator;
     const struct http_stream_ops *stream_ops;
@@ -56,7 +56,8 @@ struct http_request {
     char parts[PARTS_MAX][PART_BYTES];
     char id[ID_BYTES];
     char trace[HTTP_TRACE_BYTES];
-    char who[WHO_BYTES]; /* whose key it came with */
+    char who[WHO_BYTES]; /* the name of its API key */
+    uint64_t key;        /* identifies the API key; 0: none */
 };
 
 struct listener {

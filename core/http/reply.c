@@ -217,7 +217,7 @@ void http_stream_send(struct http_request *request, const void *data, size_t len
 {
     h2o_iovec_t chunk;
 
-    if (!request->raw || !request->streaming)
+    if (!request->raw || !request->streaming || request->stream_ended)
         return;
     assert(!request->chunk_waits);
     request->chunk = malloc(len ? len : 1);
@@ -232,12 +232,14 @@ void http_stream_send(struct http_request *request, const void *data, size_t len
 
 void http_stream_end(struct http_request *request)
 {
-    if (!request->raw || !request->streaming)
+    if (!request->raw || !request->streaming || request->stream_ended)
         return;
+    request->stream_ended = true;
     if (request->chunk_waits) { /* libh2o takes one chunk at a time, the end included */
         guard_cut(request->conn);
         return;
     }
     request->chunk_waits = true;
+    request->due_ms = clock_monotonic_ms() + request->server->o.response_timeout_ms;
     h2o_send(request->raw, NULL, 0, H2O_SEND_STATE_FINAL);
 }

@@ -223,8 +223,14 @@ bool http_request_is_tls(const struct http_request *request)
     return request->server->tls != NULL;
 }
 
-void http_request_set_who(struct http_request *request, const char *who)
+uint64_t http_request_key(const struct http_request *request)
 {
+    return request->key;
+}
+
+void http_request_set_who(struct http_request *request, const char *who, uint64_t key)
+{
+    request->key = key;
     snprintf(request->who, sizeof request->who, "%s", who);
 }
 

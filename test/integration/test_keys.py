@@ -199,3 +199,32 @@ def test_the_status_line_has_the_reason_phrase(keyed):
     client.sendall(f'GET /v1/images HTTP/1.1\r\nhost: {kith.api}\r\n\r\n'.encode())
     assert client.recv(100).startswith(b'HTTP/1.1 401 Unauthorized\r\n')
     client.close()
+
+
+@pytest.mark.parametrize('change', ['revoke', 'file'])
+def test_a_revoked_key_loses_its_event_stream(make, tmp_path, change):
+    file = tmp_path / 'keys'
+    file.write_text('read 0123456789abcdef same\nread aaaaaaaaaaaaaaaa stays\n')
+    file.chmod(0o600)
+    kith = make(api_keys_file=file, keys_poll='50ms', events_keepalive='50ms').start()
+    key = '0123456789abcdef'
+    if change == 'revoke':
+        key = make_key(kith, 'read')
+        until(lambda: works(kith, key), 'the key to be loaded')
+    stays, ends = kith.socket(), kith.socket()
+    for client, text in ((stays, 'aaaaaaaaaaaaaaaa'), (ends, key)):
+        client.sendall(f'GET /v1/events HTTP/1.1\r\nhost: {kith.api}\r\nx-api-key: {text}\r\n\r\n'.encode())
+        assert client.recv(65536).startswith(b'HTTP/1.1 200 ')
+    if change == 'revoke':
+        assert kith.run('key', 'revoke', '1').returncode == 0
+    else:  # another key under the same name
+        file.write_text('read fedcba9876543210 same\nread aaaaaaaaaaaaaaaa stays\n')
+    ends.settimeout(20)
+    while ends.recv(65536):
+        pass
+    headers = {'x_api_key': 'aaaaaaaaaaaaaaaa'}
+    assert kith.get('/v1/images', **headers).status == 200
+    stays.settimeout(20)
+    assert stays.recv(65536), 'the stream of another key goes on'
+    ends.close()
+    stays.close()
