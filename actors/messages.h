@@ -40,6 +40,7 @@ enum actor_message {
                           model or state again */
     MSG_ENROL,         /* msg_enrol, asked of enroller (actors/people/enroller.h) */
     MSG_ENROLLED,      /* msg_enrolled */
+    MSG_KEYS,          /* msg_keys, told to events: the API keys that may read */
     /* Private: from an actor's own jobs and callbacks to itself. No other actor and no node sends them. */
     MSG_KEYS_FILE_READ = 0x2100,
     MSG_EVENTS_STREAM_READY,
@@ -60,6 +61,12 @@ enum actor_message {
     MSG_JANITOR_REMOVED,
     MSG_SERVE_STOP,
     MSG_SERVE_HTTP_STOPPED
+};
+
+struct msg_keys { /* the numbers of all valid API keys with the role read, see http_request_key */
+    struct msg head;
+    int count;
+    uint64_t keys[];
 };
 
 struct msg_http { /* owns one reference to the request */

@@ -95,6 +95,11 @@ unsigned access_parse(const char *words)
     return roles;
 }
 
+bool api_keys_text_is_valid(const char *key)
+{
+    return key[strspn(key, KEY_LETTERS)] == 0;
+}
+
 static bool from_hex(const char *hex, uint8_t hash[SHA256_BYTES])
 {
     if (strlen(hex) != SHA256_HEX_BYTES - 1 || strspn(hex, "0123456789abcdefABCDEF") != SHA256_HEX_BYTES - 1)
@@ -134,7 +139,7 @@ static int read_line(struct list *list, char *line, int number, struct error *er
     if (strncmp(text, "sha256:", 7) == 0) {
         if (!from_hex(text + 7, key->hash))
             return error_set(error, -EINVAL, "line %d: after sha256: stand 64 hexadecimal digits", number);
-    } else if (strlen(text) < KEY_MIN_BYTES || strlen(text) > KEY_MAX_BYTES || text[strspn(text, KEY_LETTERS)]) {
+    } else if (strlen(text) < KEY_MIN_BYTES || strlen(text) > KEY_MAX_BYTES || !api_keys_text_is_valid(text)) {
         return error_set(error, -EINVAL, "line %d: a key has %d to %d letters, digits and any of -._~+/=", number,
                          KEY_MIN_BYTES, KEY_MAX_BYTES);
     } else {
@@ -195,13 +200,31 @@ int api_keys_count(const struct api_keys *k)
     return k->file.count + k->records.count;
 }
 
+static const struct key *key_at(const struct api_keys *k, int i)
+{
+    return i < k->file.count ? &k->file.keys[i] : &k->records.keys[i - k->file.count];
+}
+
+static uint64_t key_number(const struct key *key)
+{
+    uint64_t number;
+
+    memcpy(&number, key->hash, sizeof number);
+    return number ? number : 1;
+}
+
+uint64_t api_keys_number(const struct api_keys *k, int i)
+{
+    return key_number(key_at(k, i));
+}
+
 bool api_keys_each(const struct api_keys *k, int i, int64_t *id, const char **name, unsigned *roles)
 {
     const struct key *key;
 
     if (i < 0 || i >= api_keys_count(k))
         return false;
-    key = i < k->file.count ? &k->file.keys[i] : &k->records.keys[i - k->file.count];
+    key = key_at(k, i);
     *id = key->id;
     *name = key->name;
     *roles = key->roles;
@@ -296,6 +319,7 @@ struct api_keys_verdict api_keys_check(struct api_keys *k, const char *address, 
     remember(s, hash);
     verdict.result = KEY_RIGHT;
     verdict.roles = found->roles;
+    verdict.key = key_number(found);
     memcpy(verdict.who, found->name, sizeof verdict.who);
     return verdict;
 }

@@ -24,6 +24,9 @@ struct api_keys;
 struct api_keys *api_keys_new(uint32_t failures);
 void api_keys_free(struct api_keys *k);
 
+/* Whether a key has only characters that a header and a cookie carry unchanged. Says nothing about its length. */
+bool api_keys_text_is_valid(const char *key);
+
 /* "submit,read" → bits; admin has all of them. 0 when it is none or a word is unknown. */
 unsigned access_parse(const char *words);
 /* The word of one bit: "submit", "read", "admin". */
@@ -36,6 +39,8 @@ int api_keys_set_file(struct api_keys *k, const char *text, struct error *error)
 void api_keys_set_records(struct api_keys *k, const struct api_key *keys, int count);
 /* How many there are; and each: for those who tell of changes. */
 int api_keys_count(const struct api_keys *k);
+/* A number that identifies the i-th key, from its hash; never 0. Another key under the same name has another number. */
+uint64_t api_keys_number(const struct api_keys *k, int i);
 bool api_keys_each(const struct api_keys *k, int i, int64_t *id, const char **name, unsigned *roles);
 
 enum { KEY_RIGHT, KEY_WRONG, KEY_RATE_LIMITED };
@@ -43,6 +48,7 @@ struct api_keys_verdict {
     int result;
     unsigned roles;
     uint64_t wait_ms;         /* KEY_RATE_LIMITED */
+    uint64_t key;             /* KEY_RIGHT: its number, see api_keys_number */
     char who[KEY_NAME_BYTES]; /* KEY_RIGHT: its name */
 };
 /* Whether it is a key. `address` is that of who shows it, any text. */

@@ -52,7 +52,7 @@ struct api_keys_verdict auth_authenticate(struct auth *d, struct http_request *r
     http_request_address(request, address, sizeof address);
     verdict = api_keys_check(d->ring, address, key, strlen(key), clock_monotonic_ms());
     if (verdict.result == KEY_RIGHT)
-        http_request_set_who(request, verdict.who);
+        http_request_set_who(request, verdict.who, verdict.key);
     else if (verdict.result == KEY_WRONG)
         log_event(LOG_WARN, "wrong key", LOG_STR("address", address), LOG_STR("request", http_request_id(request)));
     return verdict;

@@ -81,6 +81,29 @@ static void tell(const char *what, const struct known *k)
               LOG_STR("roles", roles_text(k->roles)), LOG_STR("from", k->id ? "records" : "KITH_API_KEYS_FILE"));
 }
 
+/* Sends the complete list at every poll, so that a message that a full mailbox refused is made good by the next. */
+static void keys_tell_events(struct actor *self)
+{
+    const struct keys_config *config = actor_config(self);
+    const struct api_keys *keys = config->door->ring;
+    int count = api_keys_count(keys);
+    struct msg_keys *m;
+
+    if (!config->door->keys)
+        return;
+    m = (struct msg_keys *)msg_new(MSG_KEYS, sizeof *m + (size_t)count * sizeof m->keys[0]);
+    for (int i = 0; i < count; i++) {
+        int64_t id;
+        const char *name;
+        unsigned roles;
+
+        api_keys_each(keys, i, &id, &name, &roles);
+        if (roles & ACCESS_READ)
+            m->keys[m->count++] = api_keys_number(keys, i);
+    }
+    actor_tell(self, "events", &m->head);
+}
+
 static void tell_changes(struct actor *self)
 {
     const struct keys_config *config = actor_config(self);
@@ -102,6 +125,7 @@ static void tell_changes(struct actor *self)
     for (int i = 0; i < k->known_count; i++)
         if (!holds(now, count, &k->known[i]))
             tell("key revoked", &k->known[i]);
+    keys_tell_events(self);
     if (!k->told && config->door->keys)
         log_event(count ? LOG_INFO : LOG_WARN, "keys", LOG_INT("count", count),
                   LOG_SOME("hint", count ? NULL : "nobody can come in: “kith key create” makes one"));
@@ -225,7 +249,9 @@ static void begin_session(struct actor *self, struct http_request *request)
     const char *key = object ? body_text(request, object, "key", KEY_MAX_BYTES, &len) : NULL;
     struct api_keys_verdict verdict = {.roles = ACCESS_ALL};
 
-    if (key) {
+    if (key && !api_keys_text_is_valid(key)) {
+        http_problem(request, 400, "wrong-value", "“key” may contain letters, digits and any of -._~+/= only.");
+    } else if (key) {
         if (config->door->keys)
             verdict = auth_authenticate(config->door, request, key);
         if (verdict.result == KEY_RIGHT) {

@@ -194,14 +194,27 @@ bool query_number(struct http_request *request, const char *name, int64_t min, i
     return true;
 }
 
+bool query_bool(struct http_request *request, const char *name, bool *value)
+{
+    char text[8];
+
+    if (!http_request_query(request, name, text, sizeof text))
+        return true;
+    if (strcmp(text, "true") == 0 || strcmp(text, "1") == 0) {
+        *value = true;
+    } else if (strcmp(text, "false") == 0 || strcmp(text, "0") == 0) {
+        *value = false;
+    } else {
+        http_problem(request, 400, "wrong-value", "“%s” must be true, false, 1 or 0.", name);
+        return false;
+    }
+    return true;
+}
+
 bool query_explain(struct http_request *request, bool *explain)
 {
-    int64_t value = 0;
-
-    if (!query_number(request, "explain", 0, 1, &value))
-        return false;
-    *explain = value == 1;
-    return true;
+    *explain = false;
+    return query_bool(request, "explain", explain);
 }
 
 void audit(const struct http_request *request, const char *what, int64_t person, const char *key, int64_t id,

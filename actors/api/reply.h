@@ -48,7 +48,10 @@ void json_faces(struct buf *out, const struct face *faces, int count, bool expla
 void json_next(struct buf *out, int64_t next);
 /* explain.c: an object with the rule, its numbers and a sentence. */
 void json_decision(struct buf *out, const struct face *face);
-/* ?explain=1; false: it was wrong, and is answered. */
+/* An optional boolean query parameter: "true", "1", "false" or "0". Leaves `value` unchanged when it is absent; any
+ * other text gets a 400 and returns false. */
+bool query_bool(struct http_request *request, const char *name, bool *value);
+/* The query parameter “explain”, as query_bool. */
 bool query_explain(struct http_request *request, bool *explain);
 void json_person(struct buf *out, const struct person *person);
 void json_time(struct buf *out, int64_t wall_ms); /* null when 0 */

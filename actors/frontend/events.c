@@ -303,6 +303,26 @@ static void on_gone(struct actor *self, struct subscriber *s)
         release(actor_state(self), s);
 }
 
+/* Ends the streams of API keys that were revoked or lost the role read. */
+static void events_end_revoked(struct events *e, const struct msg_keys *m)
+{
+    struct subscriber *s, *next;
+
+    DL_FOREACH_SAFE(e->subscribers, s, next)
+    {
+        uint64_t key;
+        int i = 0;
+
+        if (s->gone) /* its request may be freed already */
+            continue;
+        key = http_request_key(s->request);
+        while (i < m->count && m->keys[i] != key)
+            i++;
+        if (key && i == m->count)
+            http_stream_end(s->request);
+    }
+}
+
 static void heartbeat(struct actor *self)
 {
     const struct events_config *config = actor_config(self);
@@ -359,6 +379,9 @@ static void events_receive(struct actor *self, const struct msg *m)
         DL_FOREACH(e->subscribers, s) s->breaker_due = true;
         changed(self);
         break;
+    case MSG_KEYS:
+        events_end_revoked(e, (const struct msg_keys *)m);
+        break;
     case MSG_EVENTS_STREAM_READY:
         on_ready(self, ((const struct msg_stream *)m)->subscriber);
         break;
@@ -399,7 +422,7 @@ static void events_stop(struct actor *self)
 }
 
 static const uint32_t events_accepts[] = {
-    MSG_HTTP, STORE_CHANGED, MSG_BREAKER, MSG_EVENTS_STREAM_READY, MSG_EVENTS_STREAM_GONE, 0};
+    MSG_HTTP, STORE_CHANGED, MSG_BREAKER, MSG_KEYS, MSG_EVENTS_STREAM_READY, MSG_EVENTS_STREAM_GONE, 0};
 
 const struct actor_ops events_actor = {
     .name = "events",

@@ -186,8 +186,12 @@ static bool receiver_take_key(struct http_request *request, struct store_submit 
     size_t len;
     const char *body = http_request_body(request, &len);
 
-    if (!http_request_header(request, "idempotency-key", key, sizeof key))
+    if (!http_request_has_header(request, "idempotency-key"))
         return true;
+    if (!http_request_header(request, "idempotency-key", key, sizeof key)) {
+        http_problem(request, 400, "wrong-value", "The Idempotency-Key has more than %d bytes.", KEY_BYTES - 1);
+        return false;
+    }
     if (!key[0]) {
         http_problem(request, 400, "wrong-value", "The Idempotency-Key is empty.");
         return false;

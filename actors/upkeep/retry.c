@@ -100,13 +100,12 @@ static void retry_begin_all(struct actor *self, struct http_request *request)
     }
     r = retry_all_new(call_new(self, request, OP_RETRY_ALL));
     if (!query_number(request, "older_ms", 0, INT64_MAX / 2, &r->older_ms) ||
-        !query_number(request, "limit", 1, INT64_MAX, &r->limit)) {
+        !query_number(request, "limit", 1, INT64_MAX, &r->limit) || !query_bool(request, "dry_run", &r->dry)) {
         retry_all_free(r);
         return;
     }
     if (http_request_query(request, "reason", text, sizeof text) && text[0])
         r->reason = strdup(text);
-    r->dry = http_request_query(request, "dry_run", text, sizeof text) && strcmp(text, "false") != 0;
     retry_ask_batch(self, r, 0);
 }
 

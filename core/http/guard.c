@@ -118,18 +118,15 @@ void guard_accept(struct listener *listener)
     conn->progress_ms = conn->second_ms = clock_monotonic_ms();
     remember(server, conn);
     uv_tcp_nodelay(&conn->tcp, 1);
-    conn->sock = h2o_uv_socket_create((uv_stream_t *)&conn->tcp, on_closed);
-    h2o_accept(&listener->accept, conn->sock);
+    conn->sock = server->ops->accept(server->engine, listener->index, &conn->tcp, on_closed);
     return;
 refuse:
     server->stats.refused++;
     uv_close((uv_handle_t *)&conn->tcp, on_closed);
 }
 
-struct conn *guard_conn_of(struct http_server *server, h2o_req_t *raw)
+struct conn *guard_conn_of(struct http_server *server, int fd)
 {
-    int fd = h2o_socket_get_fd(raw->conn->callbacks->get_socket(raw->conn));
-
     return fd >= 0 && (size_t)fd < server->by_fd_size ? server->by_fd[fd] : NULL;
 }
 
@@ -176,19 +173,19 @@ static bool is_stuck(const struct conn *conn)
 {
     const uv_stream_t *stream = (const uv_stream_t *)&conn->tcp;
 
-    return conn->sock->ssl && conn->sock->_cb.write && !conn->requests && !uv_is_writable(stream) &&
+    return conn->server->ops->waits_for_write(conn->sock) && !conn->requests && !uv_is_writable(stream) &&
            uv_stream_get_write_queue_size(stream) == 0 && !uv_is_closing((const uv_handle_t *)&conn->tcp);
 }
 
 static void look_at(struct conn *conn, uint64_t now_ms)
 {
     const struct http_options *o = &conn->server->o;
-    size_t read_now = conn->sock->bytes_read;
+    size_t read_now = conn->server->ops->bytes_read(conn->sock);
     bool reading = read_now - conn->read_before >= o->min_rate * TICK_MS / 1000;
     bool stuck = is_stuck(conn);
 
     if (stuck && conn->stuck) {
-        h2o_socket_close(conn->sock);
+        conn->server->ops->close(conn->sock);
         return;
     }
     conn->stuck = stuck;
@@ -268,8 +265,8 @@ void http_server_stop(struct http_server *server, void (*done)(void *context), v
     for (int i = 0; i < server->listener_count; i++)
         if (server->listeners[i].open)
             uv_close((uv_handle_t *)&server->listeners[i].tcp, on_listener_closed);
-    if (server->context_ready)
-        h2o_context_request_shutdown(&server->context); /* GOAWAY to HTTP/2; HTTP/1 has nothing like it */
+    if (server->engine) /* it is made with the first listener */
+        server->ops->shutdown(server->engine);
     for (struct conn *c = server->head.next; c != &server->head; c = next) {
         struct http_request *r, *after;
 

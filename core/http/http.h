@@ -90,6 +90,8 @@ enum { HTTP_QUERY_MAX = 1024 };
 bool http_request_query(const struct http_request *request, const char *name, char *value, size_t size);
 /* A header by its lower-case name, copied; false when absent, too long or the client has left. */
 bool http_request_header(const struct http_request *request, const char *name, char *value, size_t size);
+/* Whether the request has the header, of any length. False when the client has left. */
+bool http_request_has_header(const struct http_request *request, const char *name);
 /* The body, borrowed until the caller returns to the loop. NULL and 0 when the client has left. */
 const char *http_request_body(const struct http_request *request, size_t *len);
 const char *http_request_id(const struct http_request *request);
@@ -100,17 +102,20 @@ const char *http_request_trace(const struct http_request *request);
 /* Where it comes from: "192.0.2.7", of IPv6 the network of 64 bits; "" when the client has left. */
 void http_request_address(const struct http_request *request, char *text, size_t size);
 bool http_request_is_tls(const struct http_request *request);
-/* Whose key it came with, for the log; "" when nobody set it. */
-void http_request_set_who(struct http_request *request, const char *who);
+/* The name of the API key of the request, for the log, and a number that identifies the key. "" and 0 when no key was
+ * needed. */
+void http_request_set_who(struct http_request *request, const char *who, uint64_t key);
+uint64_t http_request_key(const struct http_request *request);
 const char *http_request_who(const struct http_request *request);
 /* Whether anybody is there to answer. */
 bool http_request_waiting(const struct http_request *request);
 
 /* --- its answer: one of these, once --- */
 
-/* One more header for the answer; the value is copied. Before the answer. */
-void http_add_header(struct http_request *request, const char *name, const char *value);
-/* Copies the body. */
+/* Adds a header to the response; call it before the reply. Copies the value. Every header value is checked here:
+ * returns false and adds nothing when `value` contains a control character other than a tab. */
+bool http_add_header(struct http_request *request, const char *name, const char *value);
+/* Copies the body. A HEAD request gets the status, the headers and the Content-Length, without the body. */
 void http_reply(struct http_request *request, int status, const char *content_type, const void *body, size_t len);
 /* The same with a buffer, which it empties. */
 void http_reply_buf(struct http_request *request, int status, const char *content_type, struct buf *body);
@@ -127,11 +132,13 @@ struct http_stream_ops {
     void (*gone)(void *context);  /* the client left, or was cut off, or the server stops: the last call there is */
 };
 
-/* Starts a 200 answer of unknown length and holds a reference until it is gone. False (and a 503 is sent) when there
- * are too many streams. One chunk at a time: the first may be sent at once, the next after `ready`. */
+/* Starts a 200 answer of unknown length and holds a reference until it is gone. Returns false
+ * when no stream was opened: too many are open (a 503 is sent), or the request is a HEAD (the headers are sent). One
+ * chunk at a time: the first may be sent at once, the next after `ready`. */
 bool http_stream_start(struct http_request *request, const char *content_type, const struct http_stream_ops *ops,
                        void *context);
 void http_stream_send(struct http_request *request, const void *data, size_t len);
+/* Ends the stream; `gone` follows. A chunk sent after it is dropped. */
 void http_stream_end(struct http_request *request);
 
 /* Numbers for /metrics. */

@@ -1,17 +1,9 @@
-/* What the files of the HTTP server share. The only header that includes libh2o. */
+/* The types that the files of the HTTP server share. Loop thread only. */
 #ifndef KITH_CORE_HTTP_HTTP_INTERNAL_H
 #define KITH_CORE_HTTP_HTTP_INTERNAL_H
 
+#include "core/http/engine.h"
 #include "core/http/http.h"
-
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#include <h2o.h>
-#include <h2o/http1.h>
-#include <h2o/http2.h>
-#pragma GCC diagnostic pop
 
 #include <netinet/in.h>
 #include <uthash.h>
@@ -29,7 +21,7 @@ struct conn {
     struct http_server *server;
     struct conn *next, *prev;
     struct peer *peer;
-    h2o_socket_t *sock;
+    struct engine_socket *sock;
     struct http_request *requests; /* under way, linked by conn_next */
     uint64_t progress_ms;          /* when it last got on */
     size_t read_before;            /* bytes read at the last look */
@@ -41,14 +33,14 @@ struct conn {
 
 struct http_request {
     struct http_server *server;
-    h2o_req_t *raw; /* NULL once libh2o has disposed of it */
+    struct engine_request *raw; /* NULL once the engine has disposed of it */
+    struct engine_head head;    /* valid while `raw` is set */
     struct conn *conn;
     struct http_request *conn_next, *conn_prev;
     const struct http_route *route;
     uint32_t refs;
-    bool answered, streaming, chunk_waits;
+    bool answered, streaming, stream_ended, chunk_waits;
     uint64_t begun_ms, due_ms; /* due: when the answer must have left, 0 while it is not given */
-    h2o_generator_t generator;
     const struct http_stream_ops *stream_ops;
     void *stream_context;
     char *chunk; /* in flight */
@@ -56,14 +48,14 @@ struct http_request {
     char parts[PARTS_MAX][PART_BYTES];
     char id[ID_BYTES];
     char trace[HTTP_TRACE_BYTES];
-    char who[WHO_BYTES]; /* whose key it came with */
+    char who[WHO_BYTES]; /* the name of its API key */
+    uint64_t key;        /* identifies the API key; 0: none */
 };
 
 struct listener {
     uv_tcp_t tcp;
     struct http_server *server;
-    h2o_accept_ctx_t accept;
-    h2o_hostconf_t *hosts[2]; /* the one of this listener, NULL */
+    int index;
     const struct http_file *files;
     bool loopback, open;
     char address[80];
@@ -71,9 +63,8 @@ struct listener {
 
 struct http_server {
     struct http_options o;
-    h2o_globalconf_t config;
-    h2o_context_t context;
-    bool context_ready;
+    const struct engine_ops *ops;
+    struct engine *engine;
     struct listener listeners[LISTENERS_MAX];
     int listener_count;
     struct conn head; /* ring of connections */
@@ -90,24 +81,24 @@ struct http_server {
     void *stopped_context;
 };
 
-/* http_guard.c */
+/* guard.c */
 void guard_start(struct http_server *server);
 void guard_cut(struct conn *conn);
 void guard_request_begins(struct conn *conn, struct http_request *request);
 void guard_request_ends(struct http_request *request);
-struct conn *guard_conn_of(struct http_server *server, h2o_req_t *raw);
+struct conn *guard_conn_of(struct http_server *server, int fd);
 void guard_accept(struct listener *listener);
 
 /* Whether the route takes all that stands after the "?"; answers 400 when not: a filter with a slip of the pen must not
  * show everything. */
 bool query_fits(struct http_request *request);
 
-/* http_route.c */
+/* route.c */
 const struct http_route *route_find(const struct http_route *routes, const char *method, size_t method_len,
                                     const char *path, size_t path_len, struct http_request *request, bool *path_known);
 bool files_serve(const struct http_file *files, struct http_request *request);
 
-/* http_request.c */
-int request_receive(struct listener *listener, h2o_req_t *raw);
+/* request.c: what the engine calls */
+extern const struct engine_callbacks request_callbacks;
 
 #endif

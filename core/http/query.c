@@ -33,14 +33,14 @@ static bool decode(const char *text, size_t len, char *value, size_t size)
 
 bool http_request_query(const struct http_request *request, const char *name, char *value, size_t size)
 {
-    const h2o_req_t *raw = request->raw;
+    const struct engine_head *head = &request->head;
     const char *at, *end;
     size_t n = strlen(name);
 
-    if (!raw || raw->query_at == SIZE_MAX)
+    if (!request->raw || head->path_len == head->target.len)
         return false;
-    end = raw->path.base + raw->path.len;
-    for (at = raw->path.base + raw->query_at + 1; at < end;) {
+    end = head->target.base + head->target.len;
+    for (at = head->target.base + head->path_len + 1; at < end;) {
         const char *amp = memchr(at, '&', (size_t)(end - at));
         const char *stop = amp ? amp : end;
 
@@ -66,12 +66,12 @@ static bool is_among(const char *words, const char *name, size_t len)
 
 bool query_fits(struct http_request *request)
 {
-    const h2o_req_t *raw = request->raw;
-    const char *words = request->route->query, *end = raw->path.base + raw->path.len;
+    const struct engine_head *head = &request->head;
+    const char *words = request->route->query, *end = head->target.base + head->target.len;
 
-    if (!words || raw->query_at == SIZE_MAX)
+    if (!words || head->path_len == head->target.len)
         return true;
-    for (const char *at = raw->path.base + raw->query_at + 1; at < end;) {
+    for (const char *at = head->target.base + head->path_len + 1; at < end;) {
         const char *amp = memchr(at, '&', (size_t)(end - at));
         size_t len = (size_t)((amp ? amp : end) - at);
         const char *equals = memchr(at, '=', len);

@@ -20,17 +20,32 @@ static const char *reason_of(int status)
                    {204, "No Content"},
                    {304, "Not Modified"},
                    {400, "Bad Request"},
+                   {401, "Unauthorized"},
                    {403, "Forbidden"},
                    {404, "Not Found"},
                    {405, "Method Not Allowed"},
+                   {406, "Not Acceptable"},
+                   {408, "Request Timeout"},
                    {409, "Conflict"},
+                   {410, "Gone"},
+                   {411, "Length Required"},
+                   {412, "Precondition Failed"},
                    {413, "Payload Too Large"},
+                   {414, "URI Too Long"},
                    {415, "Unsupported Media Type"},
+                   {416, "Range Not Satisfiable"},
+                   {417, "Expectation Failed"},
+                   {421, "Misdirected Request"},
                    {422, "Unprocessable Content"},
+                   {428, "Precondition Required"},
+                   {429, "Too Many Requests"},
+                   {431, "Request Header Fields Too Large"},
                    {500, "Internal Server Error"},
+                   {501, "Not Implemented"},
                    {502, "Bad Gateway"},
                    {503, "Service Unavailable"},
                    {504, "Gateway Timeout"},
+                   {505, "HTTP Version Not Supported"},
                    {507, "Insufficient Storage"}};
 
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
@@ -39,25 +54,32 @@ static const char *reason_of(int status)
     return "Unknown";
 }
 
-void http_add_header(struct http_request *request, const char *name, const char *value)
+/* A control character in a value could end the header line and begin another. */
+static bool header_value_is_valid(const char *value)
 {
-    h2o_req_t *raw = request->raw;
-    h2o_iovec_t n, v;
-
-    if (!raw || request->answered)
-        return;
-    n = h2o_strdup(&raw->pool, name, SIZE_MAX);
-    v = h2o_strdup(&raw->pool, value, SIZE_MAX);
-    h2o_add_header_by_str(&raw->pool, &raw->res.headers, n.base, n.len, 1, NULL, v.base, v.len);
+    for (; *value; value++)
+        if (((unsigned char)*value < 0x20 && *value != '\t') || *value == 0x7f)
+            return false;
+    return true;
 }
 
-static void begin(struct http_request *request, int status, const char *content_type)
+bool http_add_header(struct http_request *request, const char *name, const char *value)
 {
-    h2o_req_t *raw = request->raw;
+    if (!header_value_is_valid(value))
+        return false;
+    if (request->raw && !request->answered)
+        request->server->ops->add_header(request->raw, name, value);
+    return true;
+}
 
+static bool reply_is_head(const struct http_request *request)
+{
+    return request->head.method.len == 4 && memcmp(request->head.method.base, "HEAD", 4) == 0;
+}
+
+static void reply_begin(struct http_request *request, int status, const char *content_type)
+{
     request->status = status;
-    raw->res.status = status;
-    raw->res.reason = reason_of(status);
     if (content_type)
         http_add_header(request, "content-type", content_type);
     http_add_header(request, "x-request-id", request->id);
@@ -67,21 +89,17 @@ static void begin(struct http_request *request, int status, const char *content_
 
 void http_reply(struct http_request *request, int status, const char *content_type, const void *body, size_t len)
 {
-    static h2o_generator_t nothing_to_pull = {NULL, NULL};
-    h2o_req_t *raw = request->raw;
-    h2o_iovec_t copy;
+    const struct http_options *o = &request->server->o;
+    size_t content_length = status == 304 || status == 204 ? SIZE_MAX : len;
 
-    if (!raw)
+    if (!request->raw)
         return;
     assert(!request->answered);
-    begin(request, status, content_type);
-    request->due_ms = clock_monotonic_ms() + request->server->o.response_timeout_ms +
-                      len * 1000 / (request->server->o.min_rate ? request->server->o.min_rate : 1);
-    if (status != 304 && status != 204)
-        raw->res.content_length = len;
-    copy = h2o_strdup(&raw->pool, len ? body : "", len);
-    h2o_start_response(raw, &nothing_to_pull);
-    h2o_send(raw, &copy, len ? 1 : 0, H2O_SEND_STATE_FINAL);
+    reply_begin(request, status, content_type);
+    request->due_ms = clock_monotonic_ms() + o->response_timeout_ms + len * 1000 / (o->min_rate ? o->min_rate : 1);
+    /* HEAD: the Content-Length of the GET response without its body (RFC 9110, 9.3.2). */
+    request->server->ops->reply(request->raw, status, reason_of(status), content_length, body,
+                                reply_is_head(request) ? 0 : len);
 }
 
 void http_reply_buf(struct http_request *request, int status, const char *content_type, struct buf *body)
@@ -125,29 +143,6 @@ bool http_not_modified(struct http_request *request, const char *etag)
 
 /* --- streams --- */
 
-static struct http_request *request_of(h2o_generator_t *generator)
-{
-    return (struct http_request *)((char *)generator - offsetof(struct http_request, generator));
-}
-
-static void on_proceed(h2o_generator_t *generator, h2o_req_t *raw)
-{
-    struct http_request *request = request_of(generator);
-
-    (void)raw;
-    free(request->chunk);
-    request->chunk = NULL;
-    request->chunk_waits = false;
-    request->due_ms = 0;
-    if (request->streaming)
-        request->stream_ops->ready(request->stream_context);
-}
-
-static void on_stop(h2o_generator_t *generator, h2o_req_t *raw)
-{
-    (void)generator, (void)raw; /* the request is disposed of next: that is where the stream ends */
-}
-
 bool http_stream_start(struct http_request *request, const char *content_type, const struct http_stream_ops *ops,
                        void *context)
 {
@@ -159,42 +154,45 @@ bool http_stream_start(struct http_request *request, const char *content_type, c
         return false;
     }
     http_add_header(request, "cache-control", "no-store");
-    begin(request, 200, content_type);
+    reply_begin(request, 200, content_type);
+    if (reply_is_head(request)) {
+        request->due_ms = clock_monotonic_ms() + request->server->o.response_timeout_ms;
+        request->server->ops->reply(request->raw, 200, reason_of(200), SIZE_MAX, NULL, 0);
+        return false;
+    }
     request->streaming = true;
     request->stream_ops = ops;
     request->stream_context = context;
-    request->generator = (h2o_generator_t){on_proceed, on_stop};
     request->server->stats.streams++;
     http_request_ref(request);
-    h2o_start_response(request->raw, &request->generator);
+    request->server->ops->stream_start(request->raw, 200, reason_of(200));
     return true;
 }
 
 void http_stream_send(struct http_request *request, const void *data, size_t len)
 {
-    h2o_iovec_t chunk;
-
-    if (!request->raw || !request->streaming)
+    if (!request->raw || !request->streaming || request->stream_ended)
         return;
     assert(!request->chunk_waits);
     request->chunk = malloc(len ? len : 1);
     if (!request->chunk)
         abort();
     memcpy(request->chunk, data, len);
-    chunk = h2o_iovec_init(request->chunk, len);
     request->chunk_waits = true;
     request->due_ms = clock_monotonic_ms() + request->server->o.response_timeout_ms;
-    h2o_send(request->raw, &chunk, 1, H2O_SEND_STATE_IN_PROGRESS);
+    request->server->ops->stream_send(request->raw, request->chunk, len);
 }
 
 void http_stream_end(struct http_request *request)
 {
-    if (!request->raw || !request->streaming)
+    if (!request->raw || !request->streaming || request->stream_ended)
         return;
-    if (request->chunk_waits) { /* libh2o takes one chunk at a time, the end included */
+    request->stream_ended = true;
+    if (request->chunk_waits) { /* the engine takes one chunk at a time, the end included */
         guard_cut(request->conn);
         return;
     }
     request->chunk_waits = true;
-    h2o_send(request->raw, NULL, 0, H2O_SEND_STATE_FINAL);
+    request->due_ms = clock_monotonic_ms() + request->server->o.response_timeout_ms;
+    request->server->ops->stream_end(request->raw);
 }

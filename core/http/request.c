@@ -12,29 +12,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What libh2o's pool keeps for us: tells when the request is disposed of. */
-struct tether {
-    struct http_request *request;
-};
-
 static void log_access(const struct http_request *request)
 {
-    const h2o_req_t *raw = request->raw;
+    const struct engine_head *head = &request->head;
     char method[16], path[256];
 
-    snprintf(method, sizeof method, "%.*s", (int)raw->input.method.len, raw->input.method.base);
-    snprintf(path, sizeof path, "%.*s", (int)raw->input.path.len, raw->input.path.base);
+    snprintf(method, sizeof method, "%.*s", (int)head->method.len, head->method.base);
+    snprintf(path, sizeof path, "%.*s", (int)head->target.len, head->target.base);
     log_event(LOG_INFO, "request", LOG_STR("id", request->id),
               LOG_SOME("trace", request->trace[0] ? request->trace : NULL),
               LOG_SOME("who", request->who[0] ? request->who : NULL), LOG_STR("method", method), LOG_STR("path", path),
               LOG_INT("status", request->answered ? request->status : 499),
-              LOG_INT("ms", clock_monotonic_ms() - request->begun_ms), LOG_INT("http", raw->version >> 8));
+              LOG_INT("ms", clock_monotonic_ms() - request->begun_ms), LOG_INT("http", head->version));
 }
 
-static void on_dispose(void *data)
+static void request_chunk_sent(struct http_request *request)
 {
-    struct http_request *request = ((struct tether *)data)->request;
+    free(request->chunk);
+    request->chunk = NULL;
+    request->chunk_waits = false;
+    request->due_ms = 0;
+    if (request->streaming)
+        request->stream_ops->ready(request->stream_context);
+}
 
+static void request_disposed(struct http_request *request)
+{
     if (request->server->o.access_log && log_wants(LOG_INFO))
         log_access(request);
     guard_request_ends(request);
@@ -59,7 +62,7 @@ struct http_request *http_request_ref(struct http_request *request)
 void http_request_unref(struct http_request *request)
 {
     assert(request->refs > 0);
-    /* Only libh2o's own reference is left and nobody can answer any more. */
+    /* Only the engine's reference is left and nobody can answer any more. */
     if (--request->refs == 1 && request->raw && !request->answered)
         http_problem(request, 500, "no-answer", "The request was dropped without an answer.");
     else if (request->refs == 0)
@@ -123,7 +126,7 @@ static bool is_foreign(const struct listener *listener, struct http_request *req
     char origin[256], host[256];
     const char *slashes;
 
-    snprintf(host, sizeof host, "%.*s", (int)request->raw->input.authority.len, request->raw->input.authority.base);
+    snprintf(host, sizeof host, "%.*s", (int)request->head.authority.len, request->head.authority.base);
     if (listener->loopback && !is_name_of_this_machine(host))
         return true;
     if (!http_request_header(request, "origin", origin, sizeof origin))
@@ -135,20 +138,19 @@ static bool is_foreign(const struct listener *listener, struct http_request *req
 static void route_and_dispatch(struct listener *listener, struct http_request *request)
 {
     struct http_server *server = listener->server;
-    const h2o_req_t *raw = request->raw;
-    size_t len = raw->query_at == SIZE_MAX ? raw->path.len : raw->query_at;
+    const struct engine_head *head = &request->head;
     bool path_known;
 
     if (is_foreign(listener, request)) {
         http_problem(request, 403, "foreign-origin", "This address does not take requests from other sites.");
-    } else if (raw->entity.len > server->o.max_body) {
+    } else if (head->body.len > server->o.max_body) {
         http_problem(request, 413, "body-too-large", "The body has %zu bytes; the limit is %zu (KITH_MAX_BODY).",
-                     raw->entity.len, server->o.max_body);
+                     head->body.len, server->o.max_body);
     } else if (server->stats.requests > server->o.max_requests) {
         http_problem(request, 503, "overloaded", "More than %u requests are under way (KITH_MAX_REQUESTS).",
                      server->o.max_requests);
-    } else if ((request->route = route_find(server->o.routes, raw->method.base, raw->method.len, raw->path.base, len,
-                                            request, &path_known))) {
+    } else if ((request->route = route_find(server->o.routes, head->method.base, head->method.len, head->target.base,
+                                            head->path_len, request, &path_known))) {
         if (query_fits(request))
             server->o.dispatch(server->o.context, request->route, http_request_ref(request));
     } else if (!files_serve(listener->files, request)) {
@@ -157,29 +159,31 @@ static void route_and_dispatch(struct listener *listener, struct http_request *r
     }
 }
 
-int request_receive(struct listener *listener, h2o_req_t *raw)
+static void request_received(void *context, struct engine_request *raw, const struct engine_head *head)
 {
+    struct listener *listener = context;
     struct http_server *server = listener->server;
-    struct conn *conn = guard_conn_of(server, raw);
+    struct conn *conn = guard_conn_of(server, head->fd);
     struct http_request *request = calloc(1, sizeof *request);
-    struct tether *tether;
 
     if (!request)
         abort();
     assert(conn);
+    raw->owner = request;
     request->server = server;
     request->raw = raw;
+    request->head = *head;
     request->refs = 1;
     request->begun_ms = clock_monotonic_ms();
     server->stats.handled++;
     guard_request_begins(conn, request);
-    tether = h2o_mem_alloc_shared(&raw->pool, sizeof *tether, on_dispose);
-    tether->request = request;
     make_id(request);
     take_trace(request);
     route_and_dispatch(listener, request);
-    return 0;
 }
+
+const struct engine_callbacks request_callbacks = {
+    .received = request_received, .chunk_sent = request_chunk_sent, .disposed = request_disposed};
 
 const struct http_route *http_request_route(const struct http_request *request)
 {
@@ -223,8 +227,14 @@ bool http_request_is_tls(const struct http_request *request)
     return request->server->tls != NULL;
 }
 
-void http_request_set_who(struct http_request *request, const char *who)
+uint64_t http_request_key(const struct http_request *request)
 {
+    return request->key;
+}
+
+void http_request_set_who(struct http_request *request, const char *who, uint64_t key)
+{
+    request->key = key;
     snprintf(request->who, sizeof request->who, "%s", who);
 }
 
@@ -238,28 +248,27 @@ bool http_request_waiting(const struct http_request *request)
     return request->raw != NULL;
 }
 
+bool http_request_has_header(const struct http_request *request, const char *name)
+{
+    return request->raw && request->server->ops->header(request->raw, name).base;
+}
+
 bool http_request_header(const struct http_request *request, const char *name, char *value, size_t size)
 {
-    ssize_t i;
+    struct engine_text found;
 
     if (!request->raw)
         return false;
-    /* A header that libh2o has a token for is found by its token's text as well: names are interned. */
-    i = h2o_find_header_by_str(&request->raw->headers, name, strlen(name), -1);
-    if (i < 0) {
-        const h2o_token_t *token = h2o_lookup_token(name, strlen(name));
-
-        i = token ? h2o_find_header(&request->raw->headers, token, -1) : -1;
-    }
-    if (i < 0 || request->raw->headers.entries[i].value.len >= size)
+    found = request->server->ops->header(request->raw, name);
+    if (!found.base || found.len >= size)
         return false;
-    memcpy(value, request->raw->headers.entries[i].value.base, request->raw->headers.entries[i].value.len);
-    value[request->raw->headers.entries[i].value.len] = 0;
+    memcpy(value, found.base, found.len);
+    value[found.len] = 0;
     return true;
 }
 
 const char *http_request_body(const struct http_request *request, size_t *len)
 {
-    *len = request->raw ? request->raw->entity.len : 0;
-    return request->raw ? request->raw->entity.base : NULL;
+    *len = request->raw ? request->head.body.len : 0;
+    return request->raw ? request->head.body.base : NULL;
 }

@@ -45,20 +45,20 @@ const struct http_route *route_find(const struct http_route *routes, const char 
         if (strlen(routes->method) == method_len && memcmp(routes->method, method, method_len) == 0)
             return routes;
         if (head && strcmp(routes->method, "GET") == 0)
-            return routes; /* libh2o leaves the body out */
+            return routes; /* http_reply leaves the body out */
     }
     return NULL;
 }
 
 bool files_serve(const struct http_file *files, struct http_request *request)
 {
-    const h2o_iovec_t *path = &request->raw->path;
-    size_t len = request->raw->query_at == SIZE_MAX ? path->len : request->raw->query_at;
+    const char *path = request->head.target.base;
+    size_t len = request->head.path_len;
 
     for (; files && files->path; files++) {
         char hex[SHA256_HEX_BYTES], etag[24];
 
-        if (strlen(files->path) != len || memcmp(files->path, path->base, len) != 0)
+        if (strlen(files->path) != len || memcmp(files->path, path, len) != 0)
             continue;
         sha256_hex(files->data, files->len, hex);
         snprintf(etag, sizeof etag, "\"%.16s\"", hex);

@@ -1,4 +1,4 @@
-/* The server: libh2o's configuration, listeners, addresses. */
+/* The server: its engine, listeners, addresses. */
 #include "core/http/http_internal.h"
 
 #include <arpa/inet.h>
@@ -9,14 +9,22 @@
 #include <string.h>
 #include <sys/random.h>
 
-struct kith_handler {
-    h2o_handler_t super;
-    struct listener *listener;
-};
-
-static int on_request(h2o_handler_t *self, h2o_req_t *raw)
+static void server_make_engine(struct http_server *server)
 {
-    return request_receive(((struct kith_handler *)self)->listener, raw);
+    void *listeners[LISTENERS_MAX];
+    const struct engine_options options = {.loop = server->o.loop,
+                                           .callbacks = &request_callbacks,
+                                           .listeners = listeners,
+                                           .listener_count = LISTENERS_MAX,
+                                           .max_body = server->o.max_body,
+                                           .shutdown_grace_ms = server->o.shutdown_grace_ms};
+
+    for (int i = 0; i < LISTENERS_MAX; i++) {
+        server->listeners[i].server = server;
+        server->listeners[i].index = i;
+        listeners[i] = &server->listeners[i];
+    }
+    server->engine = server->ops->engine_new(&options);
 }
 
 struct http_server *http_server_new(const struct http_options *options)
@@ -28,17 +36,8 @@ struct http_server *http_server_new(const struct http_options *options)
     server->o = *options;
     if (getrandom(&server->boot, sizeof server->boot, 0) != sizeof server->boot)
         abort();
-    h2o_config_init(&server->config);
-    server->config.server_name = h2o_iovec_init(H2O_STRLIT("kith"));
-    /* Between our limit and the library's the handler runs and says 413 on both protocols. Beyond, HTTP/1 gets the
-     * library's own 413 and an HTTP/2 stream is reset. */
-    server->config.max_request_entity_size = options->max_body * 2;
-    h2o_socket_buffer_mmap_settings.threshold = SIZE_MAX; /* never a picture in an unlinked file under /tmp */
-    /* The guard watches progress; the library's timeouts would cut honest slow uploads. */
-    server->config.http1.req_timeout = 3600ULL * 1000;
-    server->config.http2.idle_timeout = 3600ULL * 1000;
-    server->config.http2.graceful_shutdown_timeout = options->shutdown_grace_ms ? options->shutdown_grace_ms : 1;
-    server->config.http1.upgrade_to_http2 = 1;
+    server->ops = &engine_h2o;
+    server_make_engine(server);
     guard_start(server);
     return server;
 }
@@ -107,27 +106,6 @@ static void on_connection(uv_stream_t *stream, int status)
         guard_accept((struct listener *)stream);
 }
 
-/* The library fixes its list of hosts when its context is made, so all listeners' hosts are registered by the first. */
-static void make_context(struct http_server *server)
-{
-    for (int i = 0; i < LISTENERS_MAX; i++) {
-        struct listener *l = &server->listeners[i];
-        char name[32];
-        h2o_pathconf_t *path;
-        struct kith_handler *handler;
-
-        snprintf(name, sizeof name, "listener%d", i);
-        l->server = server;
-        l->hosts[0] = h2o_config_register_host(&server->config, h2o_iovec_init(name, strlen(name)), 65535);
-        path = h2o_config_register_path(l->hosts[0], "/", 0);
-        handler = (struct kith_handler *)h2o_create_handler(path, sizeof *handler);
-        handler->super.on_req = on_request;
-        handler->listener = l;
-    }
-    h2o_context_init(&server->context, server->o.loop, &server->config);
-    server->context_ready = true;
-}
-
 int http_server_listen(struct http_server *server, const char *address, const char *setting,
                        const struct http_file *files, struct error *error)
 {
@@ -136,17 +114,12 @@ int http_server_listen(struct http_server *server, const char *address, const ch
     struct error why;
     int status;
 
-    if (!server->context_ready)
-        make_context(server);
     if (server->listener_count == LISTENERS_MAX)
         return error_set(error, -E2BIG, "%s: more than %d listeners", setting, LISTENERS_MAX);
     if (resolve(address, &sa, &why) < 0)
         return error_set(error, -EINVAL, "%s: %.300s", setting, why.text);
     l->files = files;
     l->loopback = is_loopback(&sa);
-    l->accept.ctx = &server->context;
-    l->accept.hosts = l->hosts;
-    l->accept.ssl_ctx = server->tls;
     uv_tcp_init(server->o.loop, &l->tcp);
     l->open = true;
     server->listener_count++;

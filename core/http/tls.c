@@ -6,12 +6,10 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <string.h>
 
 enum { KEY_FILE_BYTES = 64 << 10 };
-
-/* The first that the client speaks as well. */
-static const h2o_iovec_t protocols[] = {{H2O_STRLIT("h2")}, {H2O_STRLIT("http/1.1")}, {NULL, 0}};
 
 static const char *reason(void)
 {
@@ -53,7 +51,6 @@ static int fill(SSL_CTX *context, const char *cert, const char *key, struct erro
         return status;
     if (SSL_CTX_check_private_key(context) != 1)
         return error_set(error, -EINVAL, "KITH_TLS_KEY: %s is not the key of %s", key, cert);
-    h2o_ssl_register_alpn_protocols(context, protocols);
     return 0;
 }
 
@@ -69,9 +66,9 @@ int http_server_tls(struct http_server *server, const char *cert, const char *ke
         SSL_CTX_free(context);
         return status;
     }
+    server->ops->register_alpn(context);
     server->tls = context;
-    for (int i = 0; i < LISTENERS_MAX; i++)
-        server->listeners[i].accept.ssl_ctx = context;
+    server->ops->set_tls(server->engine, context);
     SSL_CTX_free(before); /* counted: those who speak by it still hold it */
     return 0;
 }

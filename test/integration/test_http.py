@@ -1,4 +1,5 @@
 """The edge: both protocols, limits, clients that are slow, rude or gone."""
+import re
 import select
 import socket
 import subprocess
@@ -249,3 +250,45 @@ def test_metrics_are_prometheus_text(kith):
             name = line.split('{')[0].split(' ')[0]
             base = name.rsplit('_', 1)[0] if name.rsplit('_', 1)[-1] in ('bucket', 'sum', 'count') else name
             assert name in described or base in described, line
+
+
+def test_head_gets_the_headers_without_a_body(kith):
+    client = kith.socket()
+    for path, method in (('/healthz', 'GET'), ('/openapi.yaml', 'GET'), ('/nothing', 'GET'), ('/v1/images', 'GET')):
+        length = int(kith.call(method, path).headers['content-length'])
+        # A second request on the same connection: a body would stand before its status line.
+        client.sendall(f'HEAD {path} HTTP/1.1\r\nhost: {kith.api}\r\n\r\n'.encode())
+        answer = b''
+        while not answer.endswith(b'\r\n\r\n'):
+            answer += client.recv(1)
+        found = int(re.search(rb'content-length: (\d+)', answer.lower()).group(1))
+        assert answer.startswith(b'HTTP/1.1 ') and (found == length or path == '/nothing'), answer
+    client.sendall(f'HEAD /healthz HTTP/1.1\r\nhost: {kith.api}\r\nconnection: close\r\n\r\n'.encode())
+    rest = b''
+    while data := client.recv(65536):
+        rest += data
+    assert rest.startswith(b'HTTP/1.1 200 OK\r\n') and rest.endswith(b'\r\n\r\n') and rest.count(b'\r\n\r\n') == 1
+    client.close()
+
+
+@pytest.mark.parametrize('path', ['/healthz', '/openapi.yaml', '/v1/events', '/nothing'])
+def test_head_over_http2_gets_no_body(kith, path):
+    client = Http2(kith)
+    status, body = client.answer(client.request('HEAD', path))
+    assert status == (404 if path == '/nothing' else 200) and body == b''
+    assert client.answer(client.request('GET', '/healthz'))[0] == 200, 'the connection goes on'
+    client.close()
+
+
+def test_head_of_the_events_opens_no_stream(make):
+    kith = make(max_subscribers=1).start()
+    for _ in range(3):
+        client = kith.socket()
+        client.sendall(f'HEAD /v1/events HTTP/1.1\r\nhost: {kith.api}\r\nconnection: close\r\n\r\n'.encode())
+        answer = b''
+        while data := client.recv(65536):
+            answer += data
+        assert answer.startswith(b'HTTP/1.1 200 OK\r\n') and answer.endswith(b'\r\n\r\n'), answer
+        assert b'text/event-stream' in answer
+        client.close()
+    Events(kith).close()

@@ -177,3 +177,54 @@ def test_a_session_is_a_cookie_that_no_script_reads(keyed):
 
 def test_with_everybody_let_in_a_session_says_so(kith):
     assert kith.get('/v1/session').json == {'auth': 'none', 'roles': ['submit', 'read', 'admin'], 'name': None}
+
+
+@pytest.mark.parametrize('auth', ['none', 'keys'])
+@pytest.mark.parametrize('key', ['x\r\nX-Evil: 1', 'x; Domain=example.org', 'x\ty', 'kéy'])
+def test_a_key_that_a_cookie_cannot_carry_is_refused(make, auth, key):
+    kith = make(auth=auth).start()
+    answer = kith.post('/v1/session', {'key': key})
+    assert answer.status == 400 and '“key”' in answer.json['detail'], answer
+    assert 'x-evil' not in answer.headers and 'set-cookie' not in answer.headers
+
+
+def test_the_status_line_has_the_reason_phrase(keyed):
+    kith = keyed(auth_failures=1)
+    titles = set()
+    for n in range(3):
+        answer = kith.get('/v1/images', **bearer(f'guess{n}'))
+        titles.add((answer.status, answer.json['title']))
+    assert titles == {(401, 'Unauthorized'), (429, 'Too Many Requests')}
+    client = kith.socket()
+    client.sendall(f'GET /v1/images HTTP/1.1\r\nhost: {kith.api}\r\n\r\n'.encode())
+    assert client.recv(100).startswith(b'HTTP/1.1 401 Unauthorized\r\n')
+    client.close()
+
+
+@pytest.mark.parametrize('change', ['revoke', 'file'])
+def test_a_revoked_key_loses_its_event_stream(make, tmp_path, change):
+    file = tmp_path / 'keys'
+    file.write_text('read 0123456789abcdef same\nread aaaaaaaaaaaaaaaa stays\n')
+    file.chmod(0o600)
+    kith = make(api_keys_file=file, keys_poll='50ms', events_keepalive='50ms').start()
+    key = '0123456789abcdef'
+    if change == 'revoke':
+        key = make_key(kith, 'read')
+        until(lambda: works(kith, key), 'the key to be loaded')
+    stays, ends = kith.socket(), kith.socket()
+    for client, text in ((stays, 'aaaaaaaaaaaaaaaa'), (ends, key)):
+        client.sendall(f'GET /v1/events HTTP/1.1\r\nhost: {kith.api}\r\nx-api-key: {text}\r\n\r\n'.encode())
+        assert client.recv(65536).startswith(b'HTTP/1.1 200 ')
+    if change == 'revoke':
+        assert kith.run('key', 'revoke', '1').returncode == 0
+    else:  # another key under the same name
+        file.write_text('read fedcba9876543210 same\nread aaaaaaaaaaaaaaaa stays\n')
+    ends.settimeout(20)
+    while ends.recv(65536):
+        pass
+    headers = {'x_api_key': 'aaaaaaaaaaaaaaaa'}
+    assert kith.get('/v1/images', **headers).status == 200
+    stays.settimeout(20)
+    assert stays.recv(65536), 'the stream of another key goes on'
+    ends.close()
+    stays.close()

@@ -278,3 +278,22 @@ def test_the_first_wrong_path_is_the_one_that_is_named(kith):
         assert kith.post('/v1/images', lines, content_type='application/x-ndjson').status == status, paths
     assert kith.post('/v1/images', '"a.png"\n \t', content_type='application/x-ndjson').status == 202
     assert kith.post('/v1/images', ' \n \t', content_type='application/x-ndjson').json['type'].endswith('no-body')
+
+
+@pytest.mark.parametrize('body,headers', [(b'{"path":"a.jpg"}', {'content_type': 'application/json'}),
+                                          (None, {'content_type': 'image/png'})])
+def test_an_idempotency_key_over_the_limit_is_refused(kith, body, headers):
+    body = body or png(1, 2, 3)
+    answer = kith.post('/v1/images', body, idempotency_key='k' * 256, **headers)
+    assert answer.status == 400 and 'Idempotency-Key' in answer.json['detail'] and '255' in answer.json['detail'], answer
+    assert kith.post('/v1/images', body, idempotency_key='k' * 255, **headers).status == 202
+
+
+def test_a_boolean_parameter_is_true_false_1_or_0(kith):
+    for text, value in (('1', True), ('true', True), ('0', False), ('false', False)):
+        assert kith.post(f'/v1/images/retry?dry_run={text}').json['dry_run'] is value
+        assert kith.get(f'/v1/images?explain={text}').status == 200
+    for path in ('/v1/images/retry?dry_run=maybe', '/v1/images/retry?dry_run=', '/v1/images/retry?dry_run=truefalse'):
+        answer = kith.post(path)
+        assert answer.status == 400 and '“dry_run”' in answer.json['detail'], answer
+    assert kith.get('/v1/images?explain=2').status == 400
