@@ -247,6 +247,9 @@ def test_json_of_a_list_is_what_the_contract_says(kith):
 @pytest.mark.skipif(bool(os.environ.get('KITH_SANITIZED')), reason='LD_PRELOAD and the sanitizers exclude each other')
 def test_relative_paths_on_a_slow_disk_do_not_block_the_server(make):
     kith = make()
+    other = kith.folder / 'other'  # with one visible root no lookup is needed
+    other.mkdir()
+    kith.settings['image_roots'] = f'{other}:{kith.images}'
     kith.variables['LD_PRELOAD'] = BUILD / 'test/plugins/slow_disk.so'
     kith.start()
     kith.picture('slow/0.png', 255, 0, 0)
