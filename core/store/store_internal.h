@@ -38,8 +38,8 @@ int schema_migrate(struct db *db, struct error *error);
 /* Each statement that makes the newest schema, for people who apply it themselves. */
 void schema_print(enum db_dialect dialect, void (*line)(void *context, const char *sql), void *context);
 
-/* Words for what went wrong; returns 0, so that the transaction goes on without this one's changes when it made none.
- */
+/* Fills in the reply of a refused request. Returns DB_REFUSED, which the operation must return too: its writes are then
+ * rolled back. */
 int op_refuse(struct op *op, int status, const char *text, ...) __attribute__((format(printf, 3, 4)));
 
 const char *op_text(struct op *op, struct db_statement *s, int at); /* copied to the arena; NULL for null */

@@ -39,6 +39,7 @@ struct mariadb_statement {
     union number *numbers;
     struct column *columns;
     int executed;
+    int reads; /* a SELECT: it changes no row */
     struct mariadb_statement *next;
 };
 
@@ -47,6 +48,7 @@ struct mariadb_db {
     MYSQL mysql;
     struct mariadb_statement *statements;
     int64_t changed, last_id;
+    int64_t writes; /* statements executed that are not a SELECT */
     char words[512];
 };
 
@@ -178,6 +180,7 @@ static struct db_statement *mariadb_prepare(struct db *db, const char *sql)
     if (!s || !(s->stmt = mysql_stmt_init(&m->mysql)))
         abort();
     s->db = m;
+    s->reads = strncmp(sql, "SELECT", 6) == 0;
     if (db->gone || mysql_stmt_prepare(s->stmt, sql, strlen(sql)) || bind_columns(s)) {
         if (!db->gone && result_of(m, mysql_stmt_errno(s->stmt), mysql_stmt_error(s->stmt)) != DB_GONE) {
             statement_free(s);
@@ -237,6 +240,7 @@ static int execute(struct mariadb_statement *s)
         (s->column_count && mysql_stmt_store_result(s->stmt)))
         return result_of(m, mysql_stmt_errno(s->stmt), mysql_stmt_error(s->stmt));
     s->executed = 1;
+    m->writes += !s->reads;
     if (s->column_count == 0) {
         m->changed = (int64_t)mysql_stmt_affected_rows(s->stmt);
         m->last_id = (int64_t)mysql_stmt_insert_id(s->stmt);
@@ -336,6 +340,11 @@ static int64_t mariadb_changes(struct db *db)
     return db_of(db)->changed;
 }
 
+static int64_t mariadb_writes(struct db *db)
+{
+    return db_of(db)->writes;
+}
+
 static int64_t mariadb_clock(struct db *db)
 {
     struct db_statement *s = db_query(db, "SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)");
@@ -370,6 +379,7 @@ static const struct db_driver driver = {
     .column_real = mariadb_real,
     .column_blob = mariadb_blob,
     .last_id = mariadb_last_id,
+    .total_changes = mariadb_writes,
     .changes = mariadb_changes,
     .clock_ms = mariadb_clock,
     .error = mariadb_error_words,

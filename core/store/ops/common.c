@@ -31,7 +31,7 @@ int op_refuse(struct op *op, int status, const char *text, ...)
     va_start(args, text);
     vsnprintf(op->reply->error, sizeof op->reply->error, text, args);
     va_end(args);
-    return 0;
+    return DB_REFUSED;
 }
 
 const char *op_text(struct op *op, struct db_statement *s, int at)
@@ -90,7 +90,7 @@ int op_gallery_log(struct op *op, enum gallery_change_kind kind, int64_t person,
     if ((result = db_run(op->db, "UPDATE gallery_head SET n = n + 1 WHERE id = 1")) < 0)
         return result;
     s = db_query(op->db, "SELECT n FROM gallery_head WHERE id = 1");
-    if ((result = op->d->step(s)) == DB_ROW)
+    if ((result = db_step(op->db, s)) == DB_ROW)
         n = op->d->column_int(s, 0);
     op->d->reset(s);
     if (result < 0)
@@ -143,7 +143,7 @@ static const char *name_of_person(struct op *op, int64_t id)
     const char *name = NULL;
 
     op->d->bind_int(s, 1, id);
-    if (op->d->step(s) == DB_ROW)
+    if (db_step(op->db, s) == DB_ROW)
         name = op_text(op, s, 0);
     op->d->reset(s);
     return name;
@@ -226,7 +226,7 @@ int op_load_faces(struct op *op, struct image *image)
 
     op->d->bind_int(s, 1, image->id);
     image->face_count = 0;
-    while ((result = op->d->step(s)) == DB_ROW) {
+    while ((result = db_step(op->db, s)) == DB_ROW) {
         if (image->face_count == capacity) {
             struct face *more = arena_alloc(op->arena, (size_t)(capacity = capacity ? capacity * 2 : 2) * sizeof *more);
 
@@ -247,7 +247,7 @@ int op_load_image(struct op *op, int64_t id, struct image *image)
     int result;
 
     op->d->bind_int(s, 1, id);
-    result = op->d->step(s);
+    result = db_step(op->db, s);
     if (result == DB_ROW)
         op_image_row(op, s, image);
     op->d->reset(s);
@@ -267,13 +267,15 @@ int op_judge_image(struct op *op, int64_t image)
     s = db_query(op->db,
                  "SELECT person FROM faces WHERE image_id = ? AND person > 0 ORDER BY similarity DESC, id LIMIT 1");
     op->d->bind_int(s, 1, image);
-    if (op->d->step(s) == DB_ROW)
+    if ((result = db_step(op->db, s)) == DB_ROW)
         person = op->d->column_int(s, 0);
     op->d->reset(s);
+    if (result < 0)
+        return result;
     known = person > 0;
     s = db_query(op->db, "SELECT status, verdict FROM images WHERE id = ?");
     op->d->bind_int(s, 1, image);
-    result = op->d->step(s);
+    result = db_step(op->db, s);
     status = result == DB_ROW ? op->d->column_int(s, 0) : -1;
     verdict = result == DB_ROW ? op->d->column_int(s, 1) : 0;
     op->d->reset(s);
@@ -301,7 +303,7 @@ static int find_person(struct op *op, const uint8_t *key, int64_t *id)
     int result;
 
     op->d->bind_blob(s, 1, key, PATH_KEY_BYTES, 0);
-    result = op->d->step(s);
+    result = db_step(op->db, s);
     if (result == DB_ROW)
         *id = op->d->column_int(s, 0);
     op->d->reset(s);

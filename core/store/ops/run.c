@@ -40,7 +40,7 @@ static int read_rows(struct op *op, struct db_statement *s, struct image *rows, 
 {
     int count = 0, result = DB_DONE;
 
-    while (count < max && (result = op->d->step(s)) == DB_ROW)
+    while (count < max && (result = db_step(op->db, s)) == DB_ROW)
         op_image_row(op, s, &rows[count++]);
     op->d->reset(s);
     return result < 0 ? result : count;
@@ -318,11 +318,13 @@ int op_reap(struct op *op, const struct msg *msg)
     } else {
         op->d->bind_int(s, 1, op->now_ms);
     }
-    for (; count < BATCH && op->d->step(s) == DB_ROW; count++) {
+    for (; count < BATCH && (result = db_step(op->db, s)) == DB_ROW; count++) {
         ids[count] = op->d->column_int(s, 0);
         attempts[count] = op->d->column_int(s, 1);
     }
     op->d->reset(s);
+    if (result < 0)
+        return result;
     for (int i = 0; i < count && result >= 0; i++) {
         /* A process that died with it may have died of it: it counts as a try, not as a crash of a worker. */
         struct store_finish f = {.id = ids[i],

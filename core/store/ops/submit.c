@@ -49,7 +49,7 @@ static int find_path(struct op *op, const uint8_t *key, struct image *image)
     int result;
 
     op_bind_path(op, s, 1, image->path, key);
-    result = op->d->step(s);
+    result = db_step(op->db, s);
     if (result == DB_ROW) {
         image->id = op->d->column_int(s, 0);
         image->status = (int)op->d->column_int(s, 1);
@@ -65,7 +65,7 @@ static int take_inserted(struct op *op, struct db_statement *s, struct entry *e,
 {
     int at = 0, result;
 
-    while ((result = op->d->step(s)) == DB_ROW) {
+    while ((result = db_step(op->db, s)) == DB_ROW) {
         size_t len;
         const void *key = op->d->column_blob(s, 1, &len);
 
@@ -127,7 +127,7 @@ static int replay(struct op *op, const struct store_submit *m, struct store_repl
     int result;
 
     db_bind_text(op->db, s, 1, m->idempotency_key);
-    result = op->d->step(s);
+    result = db_step(op->db, s);
     hash = result == DB_ROW ? op_text(op, s, 0) : "";
     at = result == DB_ROW ? op_text(op, s, 1) : "";
     op->d->reset(s);

@@ -4,6 +4,7 @@
 #include "core/base/clock.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,6 +154,14 @@ static void fail_reply(struct store_reply *r, int result, const char *words)
     r->changed = 0;
 }
 
+/* A refused request changed nothing: what the operation filled in before it refused does not hold. */
+static void clear_refused_reply(struct store_reply *r)
+{
+    r->image_count = r->face_count = r->person_count = r->photo_count = r->template_count = 0;
+    r->id = r->changed = 0;
+    r->more = false;
+}
+
 /* Nobody's write is in: says so to each, with what the database said. */
 static void fail_all(struct request *first, int result, const char *words)
 {
@@ -194,11 +203,27 @@ static void add_up(struct group *g, const struct op *op)
     g->sum.made_events |= op->made_events;
 }
 
+/* Runs one operation. A statement that failed fails the operation, whether or not the operation looked at its result.
+ */
+static int run_operation(struct op *op, const struct msg *m)
+{
+    int result;
+
+    db_begin_operation(op->db);
+    result = store_ops[m->type - STORE_SUBMIT](op, m);
+    return op->db->failure ? op->db->failure : result;
+}
+
 static int run_one(struct group *g, struct request *r)
 {
     struct op op = op_for(g, r->reply);
-    int result = store_ops[r->m->type - STORE_SUBMIT](&op, r->m);
+    int64_t changes = g->w->db->driver->total_changes(g->w->db);
+    int result = run_operation(&op, r->m);
 
+    if (result == DB_REFUSED)
+        clear_refused_reply(r->reply);
+    if (result == DB_REFUSED && g->w->db->driver->total_changes(g->w->db) == changes)
+        return 0; /* it wrote nothing: there is nothing to roll back */
     if (result >= 0)
         add_up(g, &op);
     return result;
@@ -219,7 +244,11 @@ static int run_submissions(struct group *g, struct request **r)
         *r = at;
     }
     op = op_for(g, replies[0]);
-    if ((result = op_submit_many(&op, m, replies, count)) >= 0)
+    db_begin_operation(op.db);
+    result = op_submit_many(&op, m, replies, count);
+    if (op.db->failure)
+        result = op.db->failure;
+    if (result >= 0)
         add_up(g, &op);
     return result;
 }
@@ -239,7 +268,7 @@ static int run_together(struct group *g, struct request *first)
     return result;
 }
 
-/* Each with a savepoint: one that fails is taken back and told, the others go on. */
+/* Each operation in a savepoint: one that fails or refuses is rolled back to it, the others go on. */
 static int run_apart(struct group *g, struct request *first)
 {
     struct db *db = g->w->db;
@@ -250,7 +279,8 @@ static int run_apart(struct group *g, struct request *first)
         if ((result = db_run(db, "SAVEPOINT one")) < 0)
             return result;
         if ((result = run_one(g, r)) < 0) {
-            fail_reply(r->reply, result, db->driver->error(db));
+            if (result != DB_REFUSED)
+                fail_reply(r->reply, result, db->driver->error(db));
             if (db->gone || db->again || result == DB_FULL || result == DB_IO || !db->driver->in_transaction(db))
                 return result; /* it is not this one's fault alone */
             result = db_run(db, "ROLLBACK TO SAVEPOINT one");
@@ -291,6 +321,7 @@ static int try_group(struct group *g, struct request *first, int (*run)(struct g
     int result;
 
     db->again = 0;
+    db->steps = INT_MIN; /* injected errors hit operations and what follows them, not the BEGIN */
     g->sum = (struct op){0};
     result = db_run(db, "{BEGIN IMMEDIATE|START TRANSACTION}");
     if (result >= 0) {
@@ -321,8 +352,9 @@ static void pause_ms(unsigned ms)
     nanosleep(&t, NULL);
 }
 
-/* A savepoint copies every page it touches, which is a third of the cost of a small write. Almost no request fails:
- * so the group is tried without; when one fails, again with a savepoint each, and only that one is refused. */
+/* A savepoint copies every page it touches, which is a third of the cost of a small write. Almost no request fails,
+ * so the group is first run without savepoints. If an operation fails, or refuses after it has written, the transaction
+ * is rolled back and the group runs again with a savepoint for each operation. */
 static void commit_group(struct store_thread *w, struct request *first, struct msg_done *done)
 {
     struct group g = {.w = w};
@@ -335,7 +367,8 @@ static void commit_group(struct store_thread *w, struct request *first, struct m
         }
         if (result == DB_AGAIN)
             pause_ms((unsigned)random() % 30 + 1);
-        if ((result = try_group(&g, first, run_together)) == DB_ERROR)
+        result = try_group(&g, first, run_together);
+        if (result == DB_ERROR || result == DB_REFUSED)
             result = try_group(&g, first, run_apart);
     }
     done->made_events = result >= 0 && g.sum.made_events;
@@ -395,19 +428,24 @@ static int read_one(struct store_thread *w, struct request *r)
 {
     struct group g = {.w = w};
     struct op op;
-    int result;
+    int result, end = 0;
 
     renew_reply(r);
+    w->db->steps = INT_MIN;
     if ((g.now_ms = w->db->driver->clock_ms(w->db)) < 0)
         return (int)g.now_ms;
     op = op_for(&g, r->reply);
     /* One view for all statements of an operation. */
     if ((result = db_run(w->db, "{BEGIN|START TRANSACTION READ ONLY}")) < 0)
         return result;
-    result = store_ops[r->m->type - STORE_SUBMIT](&op, r->m);
+    result = run_operation(&op, r->m);
     if (!w->db->gone)
-        db_run(w->db, "COMMIT");
-    return w->db->gone ? DB_GONE : result;
+        end = db_run(w->db, "COMMIT");
+    if (end < 0 && !w->db->gone && w->db->driver->in_transaction(w->db))
+        db_run(w->db, "ROLLBACK"); /* else the next BEGIN would fail */
+    if (result >= 0 && end < 0)
+        result = end;
+    return w->db->gone ? DB_GONE : result == DB_REFUSED ? 0 : result;
 }
 
 static void *run_reader(void *arg)
