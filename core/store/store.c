@@ -98,6 +98,11 @@ static void answer_all(struct actor *self, struct msg_done *done)
 {
     say_where_it_is(store_of(self), done);
     for (struct request *r = done->first; r; r = r->next) {
+        if (r->reply->status ==
+            STORE_BROKEN) { /* the text of the database names tables and values: it is for the log only */
+            log_event(LOG_ERROR, "database refused", LOG_STR("reason", r->reply->error));
+            snprintf(r->reply->error, sizeof r->reply->error, "the database refused the request; see the log");
+        }
         /* A big page is held by its reader, who asked for it; a mailbox need not count it. */
         actor_answer(self, r->token, &r->reply->m.head);
         r->reply = NULL;

@@ -6,6 +6,7 @@
 #include "core/store/store.h"
 
 /* An image that waits for nothing but its person's enrolment: never due, so no claim sees it. */
+enum { MODEL_BYTES = 191, PHOTO_NAME_BYTES = 255, TRACE_BYTES = 64, IDEMPOTENCY_KEY_BYTES = 256 }; /* of columns */
 #define RUN_NEVER INT64_MAX
 
 /* One operation at work: a connection, its message, the reply it fills. */
@@ -42,6 +43,9 @@ void schema_print(enum db_dialect dialect, void (*line)(void *context, const cha
  * rolled back. */
 int op_refuse(struct op *op, int status, const char *text, ...) __attribute__((format(printf, 3, 4)));
 
+/* Binds a text for a column of at most `max` bytes (0: no limit): invalid UTF-8 is replaced and a longer text is cut at
+ * a character border, because MariaDB refuses both. Not for paths and names, which must stay as they are. */
+void op_bind_text(struct op *op, struct db_statement *s, int at, const char *text, size_t max);
 const char *op_text(struct op *op, struct db_statement *s, int at); /* copied to the arena; NULL for null */
 int op_event(struct op *op, int kind, int64_t image, int64_t person);
 /* One event of a kind for each image. */

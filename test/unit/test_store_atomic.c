@@ -453,6 +453,34 @@ static void test_a_failed_commit_is_no_success(void **state)
     db_close(observer);
 }
 
+static void test_a_text_that_is_not_utf8_is_stored_with_replacements(void **state)
+{
+    struct store_finish *m = STORE_MESSAGE(STORE_FINISH, store_finish);
+    struct store_submit *s = submission("/b");
+    int64_t id = submit("/a");
+
+    (void)state;
+    claim(1);
+    m->id = id;
+    m->attempt = 1;
+    m->outcome = OUTCOME_FAILED;
+    m->reason = "caf\xc3";
+    assert_int_equal(ask(m)->status, STORE_OK);
+    assert_string_equal(image(id)->reason, "caf?");
+    s->idempotency_key = "caf\xe9";
+    s->request_hash = "hash";
+    assert_int_equal(ask(s)->status, STORE_OK);
+}
+
+static void test_an_error_of_the_database_is_permanent_and_not_shown_to_clients(void **state)
+{
+    (void)state;
+    assert_int_equal(ask(STORE_MESSAGE(STORE_QUARANTINE, store_text))->status, STORE_BROKEN); /* NOT NULL fails */
+    assert_true(last->permanent);
+    assert_null(strstr(last->error, "quarantine"));
+    assert_null(strstr(last->error, "sha256"));
+}
+
 /* --- refusals --- */
 
 static int answers[STORE_AWAY + 1], answered_count;
@@ -519,6 +547,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_an_error_at_any_statement_undoes_the_operation),
         TEST(test_a_failed_commit_is_no_success),
+        TEST(test_a_text_that_is_not_utf8_is_stored_with_replacements),
+        TEST(test_an_error_of_the_database_is_permanent_and_not_shown_to_clients),
         TEST(test_a_refused_operation_leaves_nothing_behind),
         TEST(test_a_refusal_in_a_group_costs_its_neighbours_nothing),
     };

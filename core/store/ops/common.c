@@ -2,6 +2,7 @@
 #include "core/store/store_internal.h"
 
 #include "core/base/buf.h"
+#include "core/base/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -32,6 +33,20 @@ int op_refuse(struct op *op, int status, const char *text, ...)
     vsnprintf(op->reply->error, sizeof op->reply->error, text, args);
     va_end(args);
     return DB_REFUSED;
+}
+
+void op_bind_text(struct op *op, struct db_statement *s, int at, const char *text, size_t max)
+{
+    size_t len = text ? strlen(text) : 0;
+    char *copy;
+
+    if (text && ((max && len > max) || !text_is_utf8(text))) {
+        len = max && len > max ? max : len;
+        copy = arena_alloc(op->arena, len + 1);
+        text_copy_utf8(copy, len + 1, text);
+        text = copy;
+    }
+    db_bind_text(op->db, s, at, text);
 }
 
 const char *op_text(struct op *op, struct db_statement *s, int at)

@@ -123,11 +123,11 @@ int op_known_file(struct op *op, const struct msg *msg)
     op_text_key(f->path, key);
     op->d->bind_blob(s, 1, key, sizeof key, 0);
     db_bind_text(op->db, s, 2, f->path);
-    db_bind_text(op->db, s, 3, f->person_name);
+    op_bind_text(op, s, 3, f->person_name, 0);
     op->d->bind_int(s, 4, f->size);
     op->d->bind_int(s, 5, f->mtime_ns);
     op->d->bind_int(s, 6, f->taken);
-    db_bind_text(op->db, s, 7, f->reason);
+    op_bind_text(op, s, 7, f->reason, 0);
     return db_finish(op->db, s);
 }
 

@@ -117,7 +117,7 @@ static int insert_row(struct op *op, const struct store_photo *m, int64_t person
     struct db_statement *s = db_query(op->db, "INSERT INTO person_images(image_name, person_id, path, sha256, spooled, "
                                               "created_at) VALUES(?, ?, ?, ?, ?, ?)");
 
-    db_bind_text(op->db, s, 1, m->photo_name);
+    op_bind_text(op, s, 1, m->photo_name, PHOTO_NAME_BYTES);
     op->d->bind_int(s, 2, person);
     db_bind_text(op->db, s, 3, m->path);
     db_bind_text(op->db, s, 4, m->sha256);
@@ -184,7 +184,7 @@ static int photo_is_there(struct op *op, const struct store_photo *m, int64_t pe
     int result;
 
     op->d->bind_int(s, 1, person);
-    db_bind_text(op->db, s, 2, m->embedding ? m->sha256 : m->photo_name);
+    op_bind_text(op, s, 2, m->embedding ? m->sha256 : m->photo_name, PHOTO_NAME_BYTES);
     if (m->embedding)
         db_bind_text(op->db, s, 3, m->model);
     else

@@ -305,7 +305,7 @@ int op_photo_person(struct op *op, const struct msg *msg)
     const char **texts;
     int result;
 
-    db_bind_text(op->db, s, 1, ((const struct store_text *)msg)->text);
+    op_bind_text(op, s, 1, ((const struct store_text *)msg)->text, PHOTO_NAME_BYTES);
     if ((result = db_step(op->db, s)) == DB_ROW) {
         texts = arena_alloc(op->arena, sizeof *texts);
         op->reply->id = op->d->column_int(s, 0);

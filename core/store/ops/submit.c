@@ -83,7 +83,7 @@ static int write_trace(struct op *op, const struct entry *e)
 {
     struct db_statement *s = db_query(op->db, "UPDATE images SET trace = ? WHERE id = ?");
 
-    db_bind_text(op->db, s, 1, e->from->trace);
+    op_bind_text(op, s, 1, e->from->trace, TRACE_BYTES);
     op->d->bind_int(s, 2, e->image->id);
     return db_finish(op->db, s);
 }
@@ -126,7 +126,7 @@ static int replay(struct op *op, const struct store_submit *m, struct store_repl
     const char *hash, *at;
     int result;
 
-    db_bind_text(op->db, s, 1, m->idempotency_key);
+    op_bind_text(op, s, 1, m->idempotency_key, IDEMPOTENCY_KEY_BYTES);
     result = db_step(op->db, s);
     hash = result == DB_ROW ? op_text(op, s, 0) : "";
     at = result == DB_ROW ? op_text(op, s, 1) : "";
@@ -162,7 +162,7 @@ static int remember(struct op *op, const struct store_submit *m, const struct st
 
     for (int i = 0; i < r->image_count; i++)
         n += (size_t)snprintf(ids + n, DIGITS + 1, "%lld,", (long long)r->images[i].id);
-    db_bind_text(op->db, s, 1, m->idempotency_key);
+    op_bind_text(op, s, 1, m->idempotency_key, IDEMPOTENCY_KEY_BYTES);
     db_bind_text(op->db, s, 2, m->request_hash);
     db_bind_text(op->db, s, 3, ids);
     op->d->bind_int(s, 4, op->now_ms);

@@ -149,6 +149,7 @@ static void fail_reply(struct store_reply *r, int result, const char *words)
     r->status = result == DB_FULL                         ? STORE_NO_SPACE
                 : result == DB_GONE || result == DB_AGAIN ? STORE_AWAY
                                                           : STORE_BROKEN;
+    r->permanent = false;
     snprintf(r->error, sizeof r->error, "%s", result == DB_FULL ? "the disk of the database is full" : words);
     r->image_count = r->face_count = r->person_count = r->photo_count = r->template_count = 0;
     r->changed = 0;
@@ -281,6 +282,7 @@ static int run_apart(struct group *g, struct request *first)
         if ((result = run_one(g, r)) < 0) {
             if (result != DB_REFUSED)
                 fail_reply(r->reply, result, db->driver->error(db));
+            r->reply->permanent = result == DB_ERROR; /* alone in its savepoint: its values are the cause */
             if (db->gone || db->again || result == DB_FULL || result == DB_IO || !db->driver->in_transaction(db))
                 return result; /* it is not this one's fault alone */
             result = db_run(db, "ROLLBACK TO SAVEPOINT one");
