@@ -33,6 +33,7 @@ void op_bind_path(struct op *op, struct db_statement *s, int at, const char *pat
 
 /* 0, or a negative db_result. What the reply says besides is the operation's. */
 typedef int (*op_fn)(struct op *op, const struct msg *m);
+extern const op_fn store_ops[]; /* at [type - STORE_SUBMIT] */
 
 /* Brings the schema to the newest version. 0, or negative with `error`, whose code is -EAGAIN when it may pass. */
 int schema_migrate(struct db *db, struct error *error);

@@ -2,6 +2,7 @@
 #include "core/store/store_internal.h"
 
 #include "core/base/buf.h"
+#include "core/base/hash.h"
 #include "core/base/text.h"
 
 #include <stdarg.h>
@@ -33,6 +34,23 @@ int op_refuse(struct op *op, int status, const char *text, ...)
     vsnprintf(op->reply->error, sizeof op->reply->error, text, args);
     va_end(args);
     return DB_REFUSED;
+}
+
+void op_text_key(const char *text, uint8_t key[static PATH_KEY_BYTES])
+{
+    uint8_t hash[SHA256_BYTES];
+
+    sha256(text, strlen(text), hash);
+    memcpy(key, hash, PATH_KEY_BYTES);
+}
+
+void op_bind_path(struct op *op, struct db_statement *s, int at, const char *path,
+                  const uint8_t key[static PATH_KEY_BYTES])
+{
+    if (op->d->dialect == DIALECT_SQLITE)
+        db_bind_text(op->db, s, at, path);
+    else
+        op->d->bind_blob(s, at, key, PATH_KEY_BYTES, 0);
 }
 
 void op_bind_text(struct op *op, struct db_statement *s, int at, const char *text, size_t max)

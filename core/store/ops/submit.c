@@ -2,8 +2,6 @@
  * keeps its row. */
 #include "core/store/store_internal.h"
 
-#include "core/base/hash.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,23 +23,6 @@ struct entry { /* one path of one submission */
     struct image *image;
     uint8_t key[KEY];
 };
-
-void op_text_key(const char *text, uint8_t key[static PATH_KEY_BYTES])
-{
-    uint8_t hash[SHA256_BYTES];
-
-    sha256(text, strlen(text), hash);
-    memcpy(key, hash, PATH_KEY_BYTES);
-}
-
-void op_bind_path(struct op *op, struct db_statement *s, int at, const char *path,
-                  const uint8_t key[static PATH_KEY_BYTES])
-{
-    if (op->d->dialect == DIALECT_SQLITE)
-        db_bind_text(op->db, s, at, path);
-    else
-        op->d->bind_blob(s, at, key, PATH_KEY_BYTES, 0);
-}
 
 static int find_path(struct op *op, const uint8_t *key, struct image *image)
 {
