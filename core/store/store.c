@@ -21,47 +21,6 @@ struct store {
     bool away; /* the database cannot be reached, and the log says so */
 };
 
-const op_fn store_ops[] = {
-    [STORE_SUBMIT - STORE_SUBMIT] = op_submit,
-    [STORE_CLAIM - STORE_SUBMIT] = op_claim,
-    [STORE_RENEW - STORE_SUBMIT] = op_renew,
-    [STORE_FINISH - STORE_SUBMIT] = op_finish,
-    [STORE_REAP - STORE_SUBMIT] = op_reap,
-    [STORE_RETRY - STORE_SUBMIT] = op_retry,
-    [STORE_DELETE - STORE_SUBMIT] = op_delete,
-    [STORE_PERSON_ADD - STORE_SUBMIT] = op_person_add,
-    [STORE_PERSON_RENAME - STORE_SUBMIT] = op_person_rename,
-    [STORE_PERSON_DELETE - STORE_SUBMIT] = op_person_delete,
-    [STORE_PHOTO_ADD - STORE_SUBMIT] = op_photo_add,
-    [STORE_PHOTO_DELETE - STORE_SUBMIT] = op_photo_delete,
-    [STORE_NAME_FACE - STORE_SUBMIT] = op_name_face,
-    [STORE_NAME_UNKNOWN_PERSON - STORE_SUBMIT] = op_name_unknown_person,
-    [STORE_DENY_FACE - STORE_SUBMIT] = op_deny_face,
-    [STORE_RESOLVE - STORE_SUBMIT] = op_resolve,
-    [STORE_KNOWN_FILE - STORE_SUBMIT] = op_known_file,
-    [STORE_QUARANTINE - STORE_SUBMIT] = op_quarantine,
-    [STORE_PRUNE - STORE_SUBMIT] = op_prune,
-    [STORE_KEY_ADD - STORE_SUBMIT] = op_key_add,
-    [STORE_KEY_REVOKE - STORE_SUBMIT] = op_key_revoke,
-    [STORE_IMAGE - STORE_SUBMIT] = op_image,
-    [STORE_IMAGES - STORE_SUBMIT] = op_images,
-    [STORE_EVENTS - STORE_SUBMIT] = op_read_events,
-    [STORE_TALLY - STORE_SUBMIT] = op_tally,
-    [STORE_PEOPLE - STORE_SUBMIT] = op_people,
-    [STORE_PHOTOS - STORE_SUBMIT] = op_photos,
-    [STORE_GALLERY_CHANGES - STORE_SUBMIT] = op_gallery_changes,
-    [STORE_HAND_PHOTOS - STORE_SUBMIT] = op_hand_photos,
-    [STORE_UNKNOWN_FACES - STORE_SUBMIT] = op_unknown_faces,
-    [STORE_PERSON_FACES - STORE_SUBMIT] = op_person_faces,
-    [STORE_UNKNOWN_PEOPLE - STORE_SUBMIT] = op_unknown_people,
-    [STORE_FACE - STORE_SUBMIT] = op_face,
-    [STORE_KNOWN_FILES - STORE_SUBMIT] = op_known_files,
-    [STORE_PATH_IN_USE - STORE_SUBMIT] = op_path_in_use,
-    [STORE_QUARANTINED - STORE_SUBMIT] = op_quarantined,
-    [STORE_PHOTO_PERSON - STORE_SUBMIT] = op_photo_person,
-    [STORE_KEYS - STORE_SUBMIT] = op_keys,
-};
-
 static void free_arena(struct msg *m)
 {
     arena_free(&((struct store_message_head *)m)->arena);
@@ -98,6 +57,11 @@ static void answer_all(struct actor *self, struct msg_done *done)
 {
     say_where_it_is(store_of(self), done);
     for (struct request *r = done->first; r; r = r->next) {
+        if (r->reply->status ==
+            STORE_BROKEN) { /* the text of the database names tables and values: it is for the log only */
+            log_event(LOG_ERROR, "database refused", LOG_STR("reason", r->reply->error));
+            snprintf(r->reply->error, sizeof r->reply->error, "the database refused the request; see the log");
+        }
         /* A big page is held by its reader, who asked for it; a mailbox need not count it. */
         actor_answer(self, r->token, &r->reply->m.head);
         r->reply = NULL;

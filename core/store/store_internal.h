@@ -6,6 +6,7 @@
 #include "core/store/store.h"
 
 /* An image that waits for nothing but its person's enrolment: never due, so no claim sees it. */
+enum { MODEL_BYTES = 191, PHOTO_NAME_BYTES = 255, TRACE_BYTES = 64, IDEMPOTENCY_KEY_BYTES = 256 }; /* of columns */
 #define RUN_NEVER INT64_MAX
 
 /* One operation at work: a connection, its message, the reply it fills. */
@@ -32,16 +33,20 @@ void op_bind_path(struct op *op, struct db_statement *s, int at, const char *pat
 
 /* 0, or a negative db_result. What the reply says besides is the operation's. */
 typedef int (*op_fn)(struct op *op, const struct msg *m);
+extern const op_fn store_ops[]; /* at [type - STORE_SUBMIT] */
 
 /* Brings the schema to the newest version. 0, or negative with `error`, whose code is -EAGAIN when it may pass. */
 int schema_migrate(struct db *db, struct error *error);
 /* Each statement that makes the newest schema, for people who apply it themselves. */
 void schema_print(enum db_dialect dialect, void (*line)(void *context, const char *sql), void *context);
 
-/* Sets the reply's status and error text. Returns 0: the transaction goes on, and what the operation has written is
+/* Fills in the reply of a refused request. Returns DB_REFUSED, which the operation must return too: its writes are then
  * rolled back. */
 int op_refuse(struct op *op, int status, const char *text, ...) __attribute__((format(printf, 3, 4)));
 
+/* Binds a text for a column of at most `max` bytes (0: no limit): invalid UTF-8 is replaced and a longer text is cut at
+ * a character border, because MariaDB refuses both. Not for paths and names, which must stay as they are. */
+void op_bind_text(struct op *op, struct db_statement *s, int at, const char *text, size_t max);
 const char *op_text(struct op *op, struct db_statement *s, int at); /* copied to the arena; NULL for null */
 int op_event(struct op *op, int kind, int64_t image, int64_t person);
 /* One event of a kind for each image. */

@@ -90,6 +90,41 @@ static void test_tries_run_out_at_the_fifth_and_a_release_costs_none(void **stat
     assert_string_equal(last->images[0].reason, "because");
 }
 
+static int64_t renew(int64_t id, int64_t attempt, int64_t lease_ms)
+{
+    struct store_renew *m = STORE_MESSAGE(STORE_RENEW, store_renew);
+
+    m->ids = &id;
+    m->attempts = &attempt;
+    m->count = 1;
+    m->lease_ms = lease_ms;
+    return ask(m)->changed;
+}
+
+static int64_t reap_expired(void)
+{
+    struct store_reap *m = STORE_MESSAGE(STORE_REAP, store_reap);
+
+    m->max_tries = 5;
+    return ask(m)->changed;
+}
+
+static void test_a_lease_is_renewed_by_its_own_attempt_only(void **state)
+{
+    int64_t id = submit("/a");
+
+    (void)state;
+    claim(1);
+    finish(id, 1, OUTCOME_RELEASE, false);
+    claim(1);
+    assert_int_equal(renew(id, 1, -1000), 0); /* the token of the earlier run */
+    assert_int_equal(reap_expired(), 0);
+    assert_int_equal(renew(id, 2, -1000), 1);
+    assert_int_equal(reap_expired(), 1);
+    assert_int_equal(renew(id, 2, 30000), 0); /* it is not processed any more */
+    assert_int_equal(image(id)->status, IMAGE_PENDING);
+}
+
 static void test_a_dead_process_leases_are_taken_back(void **state)
 {
     int64_t id = submit("/a");
@@ -192,6 +227,7 @@ int main(void)
         TEST(test_a_known_person_is_processed_an_unknown_one_waits_and_is_not_requeued),
         TEST(test_crashes_poison_at_the_third),
         TEST(test_tries_run_out_at_the_fifth_and_a_release_costs_none),
+        TEST(test_a_lease_is_renewed_by_its_own_attempt_only),
         TEST(test_a_dead_process_leases_are_taken_back),
         TEST(test_retry_starts_over_but_keeps_the_token_growing),
         TEST(test_a_deleted_image_cannot_be_finished),

@@ -265,6 +265,95 @@ static void test_the_gallery_log_tells_every_change_in_order(void **state)
     assert_int_equal(last->next, 4);
 }
 
+static void test_a_removed_template_leaves_one_change(void **state)
+{
+    static const float embedding[2] = {1, 0};
+    struct store_list *list;
+
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        struct store_photo *add = STORE_MESSAGE(STORE_PHOTO_ADD, store_photo);
+        struct store_id *drop = STORE_MESSAGE(STORE_PHOTO_DELETE, store_id);
+
+        add->person_name = "Ann";
+        add->photo_name = "a.jpg";
+        add->path = "/a.jpg";
+        add->model = "m";
+        add->embedding = embedding;
+        add->dimension = 2;
+        assert_int_equal(ask(add)->status, STORE_OK);
+        drop->id = last->photos[0].id;
+        assert_int_equal(ask(drop)->status, STORE_OK);
+    }
+    list = STORE_MESSAGE(STORE_GALLERY_CHANGES, store_list);
+    list->limit = 100;
+    assert_int_equal(ask(list)->change_count, 6);
+    assert_int_equal(last->changes[0].kind, GALLERY_PERSON_NAMED);
+    for (int i = 1; i < 6; i++)
+        assert_int_equal(last->changes[i].kind, GALLERY_TEMPLATE_REMOVED);
+    assert_int_equal(last->next, 11);
+}
+
+static void test_a_person_with_more_faces_than_a_batch_is_forgotten(void **state)
+{
+    enum { FACES = 501 };
+    int64_t ann = person("Ann"), id = submit("/a");
+    struct store_finish *m = STORE_MESSAGE(STORE_FINISH, store_finish);
+
+    (void)state;
+    claim(1);
+    m->id = id;
+    m->attempt = 1;
+    m->faces = arena_alloc(&m->m.arena, FACES * sizeof *m->faces);
+    m->face_count = FACES;
+    for (int i = 0; i < FACES; i++)
+        m->faces[i] = (struct face){.width = 10, .model = "m", .person = ann, .similarity = 0.9};
+    assert_int_equal(ask(m)->changed, 1);
+    for (int batch = 0; batch < 2; batch++) {
+        struct store_id *forget = STORE_MESSAGE(STORE_PERSON_DELETE, store_id);
+
+        forget->id = ann;
+        assert_int_equal(ask(forget)->status, STORE_OK);
+        assert_int_equal(last->changed, batch == 0 ? 500 : 1);
+        assert_int_equal(last->more, batch == 0);
+    }
+    for (int i = 0; i < FACES; i++)
+        assert_int_equal((i ? last : (image(id), last))->images[0].faces[i].person, PERSON_UNKNOWN);
+}
+
+static void test_a_full_last_page_has_no_next(void **state)
+{
+    (void)state;
+    submit("/a");
+    submit("/b");
+    person("Ann");
+    person("Bo");
+    for (int limit = 1; limit <= 2; limit++) {
+        struct store_list *images = STORE_MESSAGE(STORE_IMAGES, store_list);
+        struct store_list *people = STORE_MESSAGE(STORE_PEOPLE, store_list);
+
+        images->status = images->verdict = -1;
+        images->limit = people->limit = limit;
+        assert_int_equal(ask(images)->image_count, limit);
+        assert_int_equal(last->next != 0, limit == 1);
+        assert_int_equal(ask(people)->person_count, limit);
+        assert_int_equal(last->next != 0, limit == 1);
+    }
+}
+
+static void test_a_quarantine_ends(void **state)
+{
+    (void)state;
+    for (int ends = 0; ends < 2; ends++) {
+        struct store_text *m = STORE_MESSAGE(STORE_QUARANTINE, store_text);
+
+        m->text = "abc";
+        m->for_ms = ends ? -1000 : 60000;
+        ask(m);
+        assert_int_equal(ask(STORE_MESSAGE(STORE_QUARANTINED, store_list))->text_count, ends ? 0 : 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +367,10 @@ int main(void)
         TEST(test_everything_is_there_after_a_restart),
         TEST(test_a_second_process_is_refused),
         TEST(test_an_address_that_cannot_be_is_refused_in_words),
+        TEST(test_a_removed_template_leaves_one_change),
+        TEST(test_a_person_with_more_faces_than_a_batch_is_forgotten),
+        TEST(test_a_full_last_page_has_no_next),
+        TEST(test_a_quarantine_ends),
         TEST(test_the_gallery_log_tells_every_change_in_order),
     };
 

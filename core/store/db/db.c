@@ -62,11 +62,34 @@ struct db_statement *db_query(struct db *db, const char *sql)
     return c->statement;
 }
 
+struct db_fault db_fault;
+
+void db_begin_operation(struct db *db)
+{
+    db->failure = 0;
+    db->steps = 0;
+}
+
+int db_step(struct db *db, struct db_statement *s)
+{
+    int result, fault = atomic_load_explicit(&db_fault.step, memory_order_relaxed);
+
+    if (++db->steps == fault) {
+        atomic_fetch_add(&db_fault.hits, 1);
+        result = DB_ERROR;
+    } else {
+        result = db->driver->step(s);
+    }
+    if (result < 0 && !db->failure)
+        db->failure = result;
+    return result;
+}
+
 int db_finish(struct db *db, struct db_statement *s)
 {
     int result;
 
-    while ((result = db->driver->step(s)) == DB_ROW)
+    while ((result = db_step(db, s)) == DB_ROW)
         ;
     db->driver->reset(s);
     return result;
@@ -74,6 +97,10 @@ int db_finish(struct db *db, struct db_statement *s)
 
 int db_run(struct db *db, const char *sql)
 {
+    if (atomic_load_explicit(&db_fault.commit, memory_order_relaxed) && strcmp(sql, "COMMIT") == 0) {
+        atomic_fetch_add(&db_fault.hits, 1);
+        return DB_ERROR;
+    }
     return db_finish(db, db_query(db, sql));
 }
 

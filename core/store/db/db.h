@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,8 +20,9 @@ enum db_result {
     DB_ERROR = -1,
     DB_FULL = -2,
     DB_IO = -3,
-    DB_GONE = -4, /* the connection is lost: what was asked may or may not have happened */
-    DB_AGAIN = -5 /* rolled back for another's sake (a deadlock, a lock held too long): the same may succeed now */
+    DB_GONE = -4,   /* the connection is lost: what was asked may or may not have happened */
+    DB_AGAIN = -5,  /* rolled back for another's sake (a deadlock, a lock held too long): the same may succeed now */
+    DB_REFUSED = -6 /* no database error: an operation refused its request; its writes must be rolled back */
 };
 
 enum db_dialect { DIALECT_SQLITE, DIALECT_MARIADB };
@@ -40,8 +42,8 @@ struct db_driver {
     const void *(*column_blob)(struct db_statement *s, int at, size_t *len); /* NULL for null; until the next step */
     int64_t (*last_id)(struct db *db);
     int64_t (*changes)(struct db *db);
-    int64_t (*written)(struct db *db);  /* rows inserted, changed or deleted since the connection was opened */
-    int64_t (*clock_ms)(struct db *db); /* milliseconds since 1970 by the database's clock; negative: db_result */
+    int64_t (*total_changes)(struct db *db); /* grows with each statement that may have changed a row */
+    int64_t (*clock_ms)(struct db *db);      /* milliseconds since 1970 by the database's clock; negative: db_result */
     const char *(*error)(struct db *db);
     int (*in_transaction)(struct db *db);
 };
@@ -51,6 +53,8 @@ struct db {
     const struct db_driver *driver;
     void *cache; /* of prepared statements, by the address of their text */
     int gone;    /* the connection is lost: close it and open another */
+    int failure; /* first error of a step since db_begin_operation; 0: none */
+    int steps;   /* steps since db_begin_operation; negative: not counted */
     int again;   /* the transaction under way was rolled back for another's sake; cleared by who begins the next */
 };
 
@@ -58,6 +62,11 @@ struct db {
  * when the SQL is wrong: that is our own mistake. On a lost connection, one whose every step says DB_GONE. Owned by the
  * connection. */
 struct db_statement *db_query(struct db *db, const char *sql);
+/* Starts the count of steps and forgets earlier failures. */
+void db_begin_operation(struct db *db);
+/* One step: DB_ROW, DB_DONE or an error. An error is also kept in `db->failure`, so that a caller that ignores it
+ * cannot commit. */
+int db_step(struct db *db, struct db_statement *s);
 /* Binds nothing, runs to the end. */
 int db_run(struct db *db, const char *sql);
 /* Steps to the end and resets: for writes. */
@@ -93,5 +102,13 @@ int db_address_parse(const char *url, struct db_address *address, struct error *
 /* NULL with `error`, whose code is -EAGAIN when it may come back (not reachable, starting, too many connections) and
  * something else when it will not (password, rights, no such database). */
 struct db *db_open_mariadb(const struct db_address *address, struct error *error);
+
+/* Error injection for tests; all 0 in production. Applies to every connection of the process. */
+struct db_fault {
+    atomic_int step;   /* n: the n-th step of each operation fails with DB_ERROR */
+    atomic_int commit; /* 1: each COMMIT fails with DB_ERROR and is not executed */
+    atomic_int hits;   /* failures injected so far */
+};
+extern struct db_fault db_fault;
 
 #endif

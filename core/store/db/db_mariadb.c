@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <mysql.h>
 #include <mysqld_error.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +39,7 @@ struct mariadb_statement {
     union number *numbers;
     struct column *columns;
     int executed;
-    bool writes; /* INSERT, UPDATE or DELETE */
+    int reads; /* a SELECT: it changes no row */
     struct mariadb_statement *next;
 };
 
@@ -48,7 +47,8 @@ struct mariadb_db {
     struct db db;
     MYSQL mysql;
     struct mariadb_statement *statements;
-    int64_t changed, last_id, written;
+    int64_t changed, last_id;
+    int64_t writes; /* statements executed that are not a SELECT */
     char words[512];
 };
 
@@ -172,12 +172,6 @@ static int bind_columns(struct mariadb_statement *s)
     return mysql_stmt_bind_result(s->stmt, s->results) ? -1 : 0;
 }
 
-static bool mariadb_is_write(const char *sql)
-{
-    return strncmp(sql, "INSERT", 6) == 0 || strncmp(sql, "UPDATE", 6) == 0 || strncmp(sql, "DELETE", 6) == 0 ||
-           strncmp(sql, "REPLACE", 7) == 0;
-}
-
 static struct db_statement *mariadb_prepare(struct db *db, const char *sql)
 {
     struct mariadb_db *m = db_of(db);
@@ -186,7 +180,7 @@ static struct db_statement *mariadb_prepare(struct db *db, const char *sql)
     if (!s || !(s->stmt = mysql_stmt_init(&m->mysql)))
         abort();
     s->db = m;
-    s->writes = mariadb_is_write(sql);
+    s->reads = strncmp(sql, "SELECT", 6) == 0;
     if (db->gone || mysql_stmt_prepare(s->stmt, sql, strlen(sql)) || bind_columns(s)) {
         if (!db->gone && result_of(m, mysql_stmt_errno(s->stmt), mysql_stmt_error(s->stmt)) != DB_GONE) {
             statement_free(s);
@@ -246,7 +240,7 @@ static int execute(struct mariadb_statement *s)
         (s->column_count && mysql_stmt_store_result(s->stmt)))
         return result_of(m, mysql_stmt_errno(s->stmt), mysql_stmt_error(s->stmt));
     s->executed = 1;
-    m->written += s->writes;
+    m->writes += !s->reads;
     if (s->column_count == 0) {
         m->changed = (int64_t)mysql_stmt_affected_rows(s->stmt);
         m->last_id = (int64_t)mysql_stmt_insert_id(s->stmt);
@@ -341,15 +335,14 @@ static int64_t mariadb_last_id(struct db *db)
     return db_of(db)->last_id;
 }
 
-/* Counts statements, not rows: one that may have written counts as one that has. */
-static int64_t mariadb_written(struct db *db)
-{
-    return ((struct mariadb_db *)db)->written;
-}
-
 static int64_t mariadb_changes(struct db *db)
 {
     return db_of(db)->changed;
+}
+
+static int64_t mariadb_writes(struct db *db)
+{
+    return db_of(db)->writes;
 }
 
 static int64_t mariadb_clock(struct db *db)
@@ -386,8 +379,8 @@ static const struct db_driver driver = {
     .column_real = mariadb_real,
     .column_blob = mariadb_blob,
     .last_id = mariadb_last_id,
+    .total_changes = mariadb_writes,
     .changes = mariadb_changes,
-    .written = mariadb_written,
     .clock_ms = mariadb_clock,
     .error = mariadb_error_words,
     .in_transaction = mariadb_in_transaction,

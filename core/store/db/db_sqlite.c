@@ -124,7 +124,7 @@ static int64_t sqlite_changed(struct db *db)
     return sqlite3_changes64(handle_of(db));
 }
 
-static int64_t sqlite_written(struct db *db)
+static int64_t sqlite_total_changed(struct db *db)
 {
     return sqlite3_total_changes64(handle_of(db));
 }
@@ -160,7 +160,7 @@ static const struct db_driver driver = {
     .column_blob = sqlite_blob,
     .last_id = sqlite_last_id,
     .changes = sqlite_changed,
-    .written = sqlite_written,
+    .total_changes = sqlite_total_changed,
     .clock_ms = sqlite_clock,
     .error = sqlite_error,
     .in_transaction = sqlite_in_transaction,

@@ -2,6 +2,8 @@
 #include "core/store/store_internal.h"
 
 #include "core/base/buf.h"
+#include "core/base/hash.h"
+#include "core/base/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -31,7 +33,38 @@ int op_refuse(struct op *op, int status, const char *text, ...)
     va_start(args, text);
     vsnprintf(op->reply->error, sizeof op->reply->error, text, args);
     va_end(args);
-    return 0;
+    return DB_REFUSED;
+}
+
+void op_text_key(const char *text, uint8_t key[static PATH_KEY_BYTES])
+{
+    uint8_t hash[SHA256_BYTES];
+
+    sha256(text, strlen(text), hash);
+    memcpy(key, hash, PATH_KEY_BYTES);
+}
+
+void op_bind_path(struct op *op, struct db_statement *s, int at, const char *path,
+                  const uint8_t key[static PATH_KEY_BYTES])
+{
+    if (op->d->dialect == DIALECT_SQLITE)
+        db_bind_text(op->db, s, at, path);
+    else
+        op->d->bind_blob(s, at, key, PATH_KEY_BYTES, 0);
+}
+
+void op_bind_text(struct op *op, struct db_statement *s, int at, const char *text, size_t max)
+{
+    size_t len = text ? strlen(text) : 0;
+    char *copy;
+
+    if (text && ((max && len > max) || !text_is_utf8(text))) {
+        len = max && len > max ? max : len;
+        copy = arena_alloc(op->arena, len + 1);
+        text_copy_utf8(copy, len + 1, text);
+        text = copy;
+    }
+    db_bind_text(op->db, s, at, text);
 }
 
 const char *op_text(struct op *op, struct db_statement *s, int at)
@@ -80,6 +113,17 @@ int op_events(struct op *op, int kind, const int64_t *images, int count)
     return result;
 }
 
+/* Removes the earlier changes of a template that is being removed. A reader that has not read them needs the removal
+ * only; readers skip gaps in the numbers. */
+static int forget_changes_of_template(struct op *op, int64_t person, int64_t template)
+{
+    struct db_statement *s = db_query(op->db, "DELETE FROM gallery_log WHERE person_id = ? AND template_id = ?");
+
+    op->d->bind_int(s, 1, person);
+    op->d->bind_int(s, 2, template);
+    return db_finish(op->db, s);
+}
+
 /* The head's row stays locked to the end of the transaction: who has the next number commits next. */
 int op_gallery_log(struct op *op, enum gallery_change_kind kind, int64_t person, int64_t template)
 {
@@ -90,10 +134,12 @@ int op_gallery_log(struct op *op, enum gallery_change_kind kind, int64_t person,
     if ((result = db_run(op->db, "UPDATE gallery_head SET n = n + 1 WHERE id = 1")) < 0)
         return result;
     s = db_query(op->db, "SELECT n FROM gallery_head WHERE id = 1");
-    if ((result = op->d->step(s)) == DB_ROW)
+    if ((result = db_step(op->db, s)) == DB_ROW)
         n = op->d->column_int(s, 0);
     op->d->reset(s);
     if (result < 0)
+        return result;
+    if (kind == GALLERY_TEMPLATE_REMOVED && (result = forget_changes_of_template(op, person, template)) < 0)
         return result;
     s = db_query(op->db, "INSERT INTO gallery_log(n, kind, person_id, template_id, at) VALUES(?, ?, ?, ?, ?)");
     op->d->bind_int(s, 1, n);
@@ -143,7 +189,7 @@ static const char *name_of_person(struct op *op, int64_t id)
     const char *name = NULL;
 
     op->d->bind_int(s, 1, id);
-    if (op->d->step(s) == DB_ROW)
+    if (db_step(op->db, s) == DB_ROW)
         name = op_text(op, s, 0);
     op->d->reset(s);
     return name;
@@ -226,7 +272,7 @@ int op_load_faces(struct op *op, struct image *image)
 
     op->d->bind_int(s, 1, image->id);
     image->face_count = 0;
-    while ((result = op->d->step(s)) == DB_ROW) {
+    while ((result = db_step(op->db, s)) == DB_ROW) {
         if (image->face_count == capacity) {
             struct face *more = arena_alloc(op->arena, (size_t)(capacity = capacity ? capacity * 2 : 2) * sizeof *more);
 
@@ -247,7 +293,7 @@ int op_load_image(struct op *op, int64_t id, struct image *image)
     int result;
 
     op->d->bind_int(s, 1, id);
-    result = op->d->step(s);
+    result = db_step(op->db, s);
     if (result == DB_ROW)
         op_image_row(op, s, image);
     op->d->reset(s);
@@ -267,13 +313,15 @@ int op_judge_image(struct op *op, int64_t image)
     s = db_query(op->db,
                  "SELECT person FROM faces WHERE image_id = ? AND person > 0 ORDER BY similarity DESC, id LIMIT 1");
     op->d->bind_int(s, 1, image);
-    if (op->d->step(s) == DB_ROW)
+    if ((result = db_step(op->db, s)) == DB_ROW)
         person = op->d->column_int(s, 0);
     op->d->reset(s);
+    if (result < 0)
+        return result;
     known = person > 0;
     s = db_query(op->db, "SELECT status, verdict FROM images WHERE id = ?");
     op->d->bind_int(s, 1, image);
-    result = op->d->step(s);
+    result = db_step(op->db, s);
     status = result == DB_ROW ? op->d->column_int(s, 0) : -1;
     verdict = result == DB_ROW ? op->d->column_int(s, 1) : 0;
     op->d->reset(s);
@@ -301,7 +349,7 @@ static int find_person(struct op *op, const uint8_t *key, int64_t *id)
     int result;
 
     op->d->bind_blob(s, 1, key, PATH_KEY_BYTES, 0);
-    result = op->d->step(s);
+    result = db_step(op->db, s);
     if (result == DB_ROW)
         *id = op->d->column_int(s, 0);
     op->d->reset(s);

@@ -28,10 +28,10 @@ static int retry_failed(struct op *op, const struct store_retry *m)
     struct db_statement *s = db_query(
         op->db, "SELECT id, reason, finished_at FROM images WHERE status = 2 AND id > ? ORDER BY id LIMIT 500");
     int64_t ids[BATCH], limit = m->limit ? m->limit : BATCH + 1;
-    int seen = 0, count = 0;
+    int seen = 0, count = 0, result = DB_DONE;
 
     op->d->bind_int(s, 1, m->after);
-    while (seen < BATCH && count < limit && op->d->step(s) == DB_ROW) {
+    while (seen < BATCH && count < limit && (result = db_step(op->db, s)) == DB_ROW) {
         const char *reason = op_text(op, s, 1);
 
         seen++;
@@ -41,6 +41,8 @@ static int retry_failed(struct op *op, const struct store_retry *m)
             ids[count++] = op->reply->next;
     }
     op->d->reset(s);
+    if (result < 0)
+        return result;
     op->reply->more = seen == BATCH && count < limit;
     if (m->dry) {
         op->reply->changed = count;
@@ -121,11 +123,11 @@ int op_known_file(struct op *op, const struct msg *msg)
     op_text_key(f->path, key);
     op->d->bind_blob(s, 1, key, sizeof key, 0);
     db_bind_text(op->db, s, 2, f->path);
-    db_bind_text(op->db, s, 3, f->person_name);
+    op_bind_text(op, s, 3, f->person_name, 0);
     op->d->bind_int(s, 4, f->size);
     op->d->bind_int(s, 5, f->mtime_ns);
     op->d->bind_int(s, 6, f->taken);
-    db_bind_text(op->db, s, 7, f->reason);
+    op_bind_text(op, s, 7, f->reason, 0);
     return db_finish(op->db, s);
 }
 
@@ -137,7 +139,7 @@ static int prune_events(struct op *op, int64_t keep)
     int64_t first = 0, last = 0, to;
     int result;
 
-    if ((result = op->d->step(s)) == DB_ROW) {
+    if ((result = db_step(op->db, s)) == DB_ROW) {
         first = op->d->column_int(s, 0);
         last = op->d->column_int(s, 1);
     }

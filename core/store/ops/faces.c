@@ -30,7 +30,7 @@ static int load_face(struct op *op, int64_t id, struct face *face)
     int result;
 
     op->d->bind_int(s, 1, id);
-    result = op->d->step(s);
+    result = db_step(op->db, s);
     if (result == DB_ROW)
         op_face_row(op, s, face);
     op->d->reset(s);
@@ -39,9 +39,12 @@ static int load_face(struct op *op, int64_t id, struct face *face)
 
 int op_face(struct op *op, const struct msg *msg)
 {
+    int result;
+
     op->reply->faces = arena_alloc(op->arena, sizeof(struct face));
-    op->reply->face_count = load_face(op, ((const struct store_id *)msg)->id, op->reply->faces) == DB_ROW;
-    return op->reply->face_count ? 0 : op_refuse(op, STORE_NOT_FOUND, "there is no such face");
+    result = load_face(op, ((const struct store_id *)msg)->id, op->reply->faces);
+    op->reply->face_count = result == DB_ROW;
+    return result == DB_ROW ? 0 : result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no such face");
 }
 
 /* The face becomes a template of that person, and is no counter-example of theirs any more. */
@@ -66,7 +69,7 @@ static int64_t find_counter(struct op *op, int64_t face, int64_t person)
 
     op->d->bind_int(s, 1, -face);
     op->d->bind_int(s, 2, person);
-    if (op->d->step(s) == DB_ROW)
+    if (db_step(op->db, s) == DB_ROW)
         id = op->d->column_int(s, 0);
     op->d->reset(s);
     return id;
@@ -132,10 +135,10 @@ static int teach_unknown_person(struct op *op, int64_t unknown_person, int64_t p
                 "= ? AND f.unknown_person > 0 AND f.person = -1 ORDER BY f.quality DESC, f.id LIMIT 3");
     struct face *faces = arena_alloc(op->arena, TEMPLATES * sizeof *faces);
     struct image image;
-    int count = 0, result;
+    int count = 0, result = DB_DONE;
 
     op->d->bind_int(s, 1, unknown_person);
-    while ((result = op->d->step(s)) == DB_ROW && count < TEMPLATES)
+    while (count < TEMPLATES && (result = db_step(op->db, s)) == DB_ROW)
         op_face_row(op, s, &faces[count++]);
     op->d->reset(s);
     if (result < 0)
@@ -154,7 +157,7 @@ int op_name_unknown_person(struct op *op, const struct msg *msg)
     enum { BATCH = 500 };
     const struct store_name_face *m = (const struct store_name_face *)msg;
     struct db_statement *s;
-    int64_t faces[BATCH], images[BATCH], person;
+    int64_t faces[BATCH + 1], images[BATCH + 1], person;
     int count = 0, result = named_person(op, m, &person);
 
     if (result < 0 || person == 0)
@@ -167,21 +170,22 @@ int op_name_unknown_person(struct op *op, const struct msg *msg)
         "SELECT id, image_id FROM faces WHERE unknown_person = ? AND unknown_person > 0 AND person = -1 ORDER BY "
         "id LIMIT 501");
     op->d->bind_int(s, 1, m->face);
-    while ((result = op->d->step(s)) == DB_ROW && count < BATCH) {
+    for (; count <= BATCH && (result = db_step(op->db, s)) == DB_ROW; count++) {
         faces[count] = op->d->column_int(s, 0);
-        images[count++] = op->d->column_int(s, 1);
+        images[count] = op->d->column_int(s, 1);
     }
     op->d->reset(s);
     if (result < 0)
         return result;
     if (count == 0)
         return op_refuse(op, STORE_NOT_FOUND, "there is no unknown person %lld", (long long)m->face);
+    op->reply->more = count > BATCH;
+    count = count > BATCH ? BATCH : count;
     for (int i = 0; i < count; i++)
         if (set_face_person(op, faces[i], person, 0, 1, NULL, NULL) < 0 || op_judge_image(op, images[i]) < 0)
             return DB_ERROR;
     op->reply->id = person;
     op->reply->changed = count;
-    op->reply->more = result == DB_ROW; /* one more than a batch was read */
     return 0;
 }
 
@@ -262,8 +266,10 @@ int op_resolve(struct op *op, const struct msg *msg)
         s = db_query(op->db, "SELECT 1 FROM faces WHERE id = ? AND person = ?");
         op->d->bind_int(s, 1, r->face);
         op->d->bind_int(s, 2, r->was);
-        result = op->d->step(s);
+        result = db_step(op->db, s);
         op->d->reset(s);
+        if (result < 0)
+            return result;
         if (result != DB_ROW || (r->person > 0 && op_person_exists(op, r->person) != DB_ROW))
             continue;
         if (set_face_person(op, r->face, r->person, r->distance, r->similarity,

@@ -7,7 +7,7 @@ int op_key_add(struct op *op, const struct msg *msg)
 {
     const struct store_key *m = (const struct store_key *)msg;
     struct db_statement *s = db_query(op->db, "SELECT COUNT(*) FROM api_keys");
-    int result = op->d->step(s);
+    int result = db_step(op->db, s);
     int64_t count = result == DB_ROW ? op->d->column_int(s, 0) : 0;
 
     op->d->reset(s);
@@ -50,7 +50,7 @@ int op_keys(struct op *op, const struct msg *msg)
 
     (void)msg;
     r->keys = arena_alloc(op->arena, KEYS_MAX * sizeof *r->keys);
-    while (r->key_count < KEYS_MAX && (result = op->d->step(s)) == DB_ROW)
+    while (r->key_count < KEYS_MAX && (result = db_step(op->db, s)) == DB_ROW)
         r->keys[r->key_count++] = (struct api_key){.id = op->d->column_int(s, 0),
                                                    .name = op_text(op, s, 1),
                                                    .roles = op_text(op, s, 2),

@@ -9,7 +9,7 @@ int op_person_exists(struct op *op, int64_t id)
     int result;
 
     op->d->bind_int(s, 1, id);
-    result = op->d->step(s);
+    result = db_step(op->db, s);
     op->d->reset(s);
     return result;
 }
@@ -34,7 +34,7 @@ int op_person_rename(struct op *op, const struct msg *msg)
     op_text_key(m->name, key);
     op->d->bind_blob(s, 1, key, sizeof key, 0);
     op->d->bind_int(s, 2, m->id);
-    result = op->d->step(s);
+    result = db_step(op->db, s);
     op->d->reset(s);
     if (result == DB_ROW)
         return op_refuse(op, STORE_CONFLICT, "there is a person of that name already");
@@ -73,11 +73,13 @@ int op_person_delete(struct op *op, const struct msg *msg)
     if (result != DB_ROW)
         return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)m->id);
     op->d->bind_int(s, 1, m->id);
-    for (; count < BATCH && op->d->step(s) == DB_ROW; count++) {
+    for (; count < BATCH && (result = db_step(op->db, s)) == DB_ROW; count++) {
         faces[count] = op->d->column_int(s, 0);
         images[count] = op->d->column_int(s, 1);
     }
     op->d->reset(s);
+    if (result < 0)
+        return result;
     for (int i = 0; i < count; i++)
         if (run_with_id(
                 op, "UPDATE faces SET person = -1, distance = NULL, similarity = NULL, decision = NULL WHERE id = ?",
@@ -115,7 +117,7 @@ static int insert_row(struct op *op, const struct store_photo *m, int64_t person
     struct db_statement *s = db_query(op->db, "INSERT INTO person_images(image_name, person_id, path, sha256, spooled, "
                                               "created_at) VALUES(?, ?, ?, ?, ?, ?)");
 
-    db_bind_text(op->db, s, 1, m->photo_name);
+    op_bind_text(op, s, 1, m->photo_name, PHOTO_NAME_BYTES);
     op->d->bind_int(s, 2, person);
     db_bind_text(op->db, s, 3, m->path);
     db_bind_text(op->db, s, 4, m->sha256);
@@ -182,12 +184,12 @@ static int photo_is_there(struct op *op, const struct store_photo *m, int64_t pe
     int result;
 
     op->d->bind_int(s, 1, person);
-    db_bind_text(op->db, s, 2, m->embedding ? m->sha256 : m->photo_name);
+    op_bind_text(op, s, 2, m->embedding ? m->sha256 : m->photo_name, PHOTO_NAME_BYTES);
     if (m->embedding)
         db_bind_text(op->db, s, 3, m->model);
     else
         op->d->bind_int(s, 3, m->legacy_photo_row);
-    result = op->d->step(s);
+    result = db_step(op->db, s);
     op->d->reset(s);
     return result;
 }
@@ -225,7 +227,7 @@ int op_photo_delete(struct op *op, const struct msg *msg)
     int result;
 
     op->d->bind_int(s, 1, m->id);
-    result = op->d->step(s);
+    result = db_step(op->db, s);
     if (result == DB_ROW) {
         op->reply->id = op->d->column_int(s, 0);
         op->reply->photos = arena_alloc(op->arena, sizeof(struct photo));
@@ -239,7 +241,7 @@ int op_photo_delete(struct op *op, const struct msg *msg)
     s = db_query(op->db, "SELECT id FROM templates WHERE photo_id = ?");
     op->d->bind_int(s, 1, m->id);
     op->reply->templates = arena_alloc(op->arena, sizeof(struct template));
-    if (op->d->step(s) == DB_ROW) {
+    if (db_step(op->db, s) == DB_ROW) {
         op->reply->templates->id = op->d->column_int(s, 0);
         op->reply->template_count = 1;
     }

@@ -60,7 +60,7 @@ int op_images(struct op *op, const struct msg *msg)
     r->images = arena_alloc(op->arena, (size_t)(m->limit + 1) * sizeof(struct image));
     op->d->bind_int(s, at + 1, m->after ? m->after : INT64_MAX);
     op->d->bind_int(s, at + 2, m->limit + 1);
-    while (r->image_count <= m->limit && (result = op->d->step(s)) == DB_ROW)
+    while (r->image_count <= m->limit && (result = db_step(op->db, s)) == DB_ROW)
         op_image_row(op, s, &r->images[r->image_count++]);
     op->d->reset(s);
     if (result < 0)
@@ -90,7 +90,7 @@ static int read_ends(struct op *op, bool begins)
     struct db_statement *s = db_query(op->db, "SELECT COALESCE(MIN(id), 0), COALESCE(MAX(id), 0) FROM events");
     int result;
 
-    if ((result = op->d->step(s)) == DB_ROW) {
+    if ((result = db_step(op->db, s)) == DB_ROW) {
         r->first_event = op->d->column_int(s, 0);
         r->last_event = r->settled_event = op->d->column_int(s, 1);
     }
@@ -101,7 +101,7 @@ static int read_ends(struct op *op, bool begins)
     s = db_query(op->db, "SELECT COALESCE(MAX(id), 0) FROM events WHERE id > ? AND at < ?");
     op->d->bind_int(s, 1, r->last_event - 1000);
     op->d->bind_int(s, 2, op->now_ms - SETTLE_MS);
-    if ((result = op->d->step(s)) == DB_ROW && op->d->column_int(s, 0) > 0)
+    if ((result = db_step(op->db, s)) == DB_ROW && op->d->column_int(s, 0) > 0)
         r->settled_event = op->d->column_int(s, 0);
     op->d->reset(s);
     return result;
@@ -119,7 +119,7 @@ static int read_numbers(struct op *op, const struct store_list *m, struct event 
 
     op->d->bind_int(s, 1, m->after);
     op->d->bind_int(s, 2, m->limit);
-    while (count < m->limit && (result = op->d->step(s)) == DB_ROW) {
+    while (count < m->limit && (result = db_step(op->db, s)) == DB_ROW) {
         int64_t id = op->d->column_int(s, 0);
 
         if (id != expected && op->d->dialect == DIALECT_MARIADB && op->d->column_int(s, 4) > op->now_ms - SETTLE_MS) {
@@ -175,7 +175,7 @@ int op_tally(struct op *op, const struct msg *msg)
     int result;
 
     (void)msg;
-    if ((result = op->d->step(s)) == DB_ROW) {
+    if ((result = db_step(op->db, s)) == DB_ROW) {
         for (int i = 0; i < IMAGE_STATUSES; i++)
             op->reply->tally[i] = op->d->column_int(s, i);
         op->reply->unknown = op->d->column_int(s, 4);
@@ -191,11 +191,12 @@ int op_people(struct op *op, const struct msg *msg)
     struct db_statement *s =
         db_query(op->db, "SELECT p.id, p.name, (SELECT COUNT(*) FROM person_images pi WHERE "
                          "pi.person_id = p.id) FROM person p WHERE p.id > ? ORDER BY p.id LIMIT ?");
+    int result = DB_DONE;
 
     r->people = arena_alloc(op->arena, (size_t)(m->limit + 1) * sizeof(struct person));
     op->d->bind_int(s, 1, m->after);
     op->d->bind_int(s, 2, m->limit + 1);
-    while (r->person_count <= m->limit && op->d->step(s) == DB_ROW)
+    while (r->person_count <= m->limit && (result = db_step(op->db, s)) == DB_ROW)
         r->people[r->person_count++] = (struct person){
             .id = op->d->column_int(s, 0), .name = op_text(op, s, 1), .photos = op->d->column_int(s, 2)};
     op->d->reset(s);
@@ -203,7 +204,7 @@ int op_people(struct op *op, const struct msg *msg)
         r->person_count = m->limit;
         r->next = r->people[m->limit - 1].id;
     }
-    return 0;
+    return result < 0 ? result : 0;
 }
 
 int op_photos(struct op *op, const struct msg *msg)
@@ -212,14 +213,17 @@ int op_photos(struct op *op, const struct msg *msg)
     int64_t person = ((const struct store_id *)msg)->id;
     struct store_reply *r = op->reply;
     struct db_statement *s = db_query(op->db, "SELECT id, name FROM person WHERE id = ?");
+    int result;
 
     op->d->bind_int(s, 1, person);
     r->people = arena_alloc(op->arena, sizeof(struct person));
-    if (op->d->step(s) == DB_ROW) {
+    if ((result = db_step(op->db, s)) == DB_ROW) {
         *r->people = (struct person){.id = person, .name = op_text(op, s, 1)};
         r->person_count = 1;
     }
     op->d->reset(s);
+    if (result < 0)
+        return result;
     if (!r->person_count)
         return op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)person);
     s = db_query(op->db,
@@ -227,7 +231,7 @@ int op_photos(struct op *op, const struct msg *msg)
                  "1000");
     op->d->bind_int(s, 1, person);
     r->photos = arena_alloc(op->arena, MAX * sizeof(struct photo));
-    while (r->photo_count < MAX && op->d->step(s) == DB_ROW)
+    while (r->photo_count < MAX && (result = db_step(op->db, s)) == DB_ROW)
         r->photos[r->photo_count++] = (struct photo){.id = op->d->column_int(s, 0),
                                                      .person = person,
                                                      .name = op_text(op, s, 1),
@@ -235,7 +239,7 @@ int op_photos(struct op *op, const struct msg *msg)
                                                      .created_ms = op->d->column_int(s, 3)};
     op->d->reset(s);
     r->people->photos = r->photo_count;
-    return 0;
+    return result < 0 ? result : 0;
 }
 
 /* What changed in the gallery after a number. An added template that is gone again has no embedding here. */
@@ -253,7 +257,7 @@ int op_gallery_changes(struct op *op, const struct msg *msg)
     op->d->bind_int(s, 2, m->limit);
     r->changes = arena_alloc(op->arena, (size_t)m->limit * sizeof(struct gallery_change) + 1);
     r->next = m->after;
-    while (r->change_count < m->limit && (result = op->d->step(s)) == DB_ROW) {
+    while (r->change_count < m->limit && (result = db_step(op->db, s)) == DB_ROW) {
         struct gallery_change *c = &r->changes[r->change_count++];
         size_t len;
         const void *blob = op->d->column_blob(s, 6, &len);
@@ -286,7 +290,7 @@ int op_hand_photos(struct op *op, const struct msg *msg)
 
     op->d->bind_int(s, 1, m->limit);
     r->photos = arena_alloc(op->arena, (size_t)m->limit * sizeof(struct photo) + 1);
-    while (r->photo_count < m->limit && (result = op->d->step(s)) == DB_ROW)
+    while (r->photo_count < m->limit && (result = db_step(op->db, s)) == DB_ROW)
         r->photos[r->photo_count++] =
             (struct photo){.id = op->d->column_int(s, 0), .person = op->d->column_int(s, 1), .name = op_text(op, s, 2)};
     op->d->reset(s);
@@ -301,8 +305,8 @@ int op_photo_person(struct op *op, const struct msg *msg)
     const char **texts;
     int result;
 
-    db_bind_text(op->db, s, 1, ((const struct store_text *)msg)->text);
-    if ((result = op->d->step(s)) == DB_ROW) {
+    op_bind_text(op, s, 1, ((const struct store_text *)msg)->text, PHOTO_NAME_BYTES);
+    if ((result = db_step(op->db, s)) == DB_ROW) {
         texts = arena_alloc(op->arena, sizeof *texts);
         op->reply->id = op->d->column_int(s, 0);
         texts[0] = op_text(op, s, 1);
@@ -319,10 +323,11 @@ int op_known_files(struct op *op, const struct msg *msg)
     struct store_reply *r = op->reply;
     struct db_statement *s = db_query(
         op->db, "SELECT path, person_name, size, mtime_ns, taken, reason FROM known_files ORDER BY path LIMIT ?");
+    int result = DB_DONE;
 
     op->d->bind_int(s, 1, m->limit);
     r->files = arena_alloc(op->arena, (size_t)m->limit * sizeof(struct known_file) + 1);
-    while (r->file_count < m->limit && op->d->step(s) == DB_ROW)
+    while (r->file_count < m->limit && (result = db_step(op->db, s)) == DB_ROW)
         r->files[r->file_count++] = (struct known_file){.path = op_text(op, s, 0),
                                                         .person_name = op_text(op, s, 1),
                                                         .size = op->d->column_int(s, 2),
@@ -330,7 +335,7 @@ int op_known_files(struct op *op, const struct msg *msg)
                                                         .taken = op->d->column_int(s, 4) != 0,
                                                         .reason = op_text(op, s, 5)};
     op->d->reset(s);
-    return 0;
+    return result < 0 ? result : 0;
 }
 
 /* Whether a spooled file still belongs to an image or a photo. */
@@ -343,12 +348,12 @@ int op_path_in_use(struct op *op, const struct msg *msg)
 
     op_text_key(path, key);
     op_bind_path(op, s, 1, path, key);
-    result = op->d->step(s);
+    result = db_step(op->db, s);
     op->d->reset(s);
     if (result == DB_DONE) {
         s = db_query(op->db, "SELECT 1 FROM person_images WHERE path = ? LIMIT 1");
         db_bind_text(op->db, s, 1, path);
-        result = op->d->step(s);
+        result = db_step(op->db, s);
         op->d->reset(s);
     }
     op->reply->changed = result == DB_ROW;
@@ -360,12 +365,13 @@ int op_quarantined(struct op *op, const struct msg *msg)
     enum { MAX = 1000 };
     struct db_statement *s = db_query(op->db, "SELECT sha256 FROM quarantine WHERE until_ms > ? LIMIT 1000");
     const char **texts = arena_alloc(op->arena, MAX * sizeof *texts);
+    int result = DB_DONE;
 
     (void)msg;
     op->d->bind_int(s, 1, op->now_ms);
-    while (op->reply->text_count < MAX && op->d->step(s) == DB_ROW)
+    while (op->reply->text_count < MAX && (result = db_step(op->db, s)) == DB_ROW)
         texts[op->reply->text_count++] = op_text(op, s, 0);
     op->d->reset(s);
     op->reply->texts = texts;
-    return 0;
+    return result < 0 ? result : 0;
 }

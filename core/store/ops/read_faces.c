@@ -10,7 +10,7 @@ static int read_faces(struct op *op, struct db_statement *s, int limit)
     int result = DB_DONE;
 
     r->faces = arena_alloc(op->arena, (size_t)limit * sizeof(struct face) + 1);
-    while (r->face_count < limit && (result = op->d->step(s)) == DB_ROW) {
+    while (r->face_count < limit && (result = db_step(op->db, s)) == DB_ROW) {
         struct face *f = &r->faces[r->face_count++];
         size_t len;
         const void *blob;
@@ -72,7 +72,7 @@ int op_unknown_people(struct op *op, const struct msg *msg)
     op->d->bind_int(s, 1, m->after);
     op->d->bind_int(s, 2, m->limit + 1);
     r->unknown_people = arena_alloc(op->arena, (size_t)(m->limit + 1) * sizeof(struct unknown_person));
-    while (r->unknown_person_count <= m->limit && (result = op->d->step(s)) == DB_ROW)
+    while (r->unknown_person_count <= m->limit && (result = db_step(op->db, s)) == DB_ROW)
         r->unknown_people[r->unknown_person_count++] = (struct unknown_person){.id = op->d->column_int(s, 0),
                                                                                .faces = op->d->column_int(s, 1),
                                                                                .face = op->d->column_int(s, 2),

@@ -40,7 +40,7 @@ static int read_rows(struct op *op, struct db_statement *s, struct image *rows, 
 {
     int count = 0, result = DB_DONE;
 
-    while (count < max && (result = op->d->step(s)) == DB_ROW)
+    while (count < max && (result = db_step(op->db, s)) == DB_ROW)
         op_image_row(op, s, &rows[count++]);
     op->d->reset(s);
     return result < 0 ? result : count;
@@ -142,7 +142,7 @@ static int insert_face(struct op *op, int64_t image, const struct face *f)
     op->d->bind_real(s, 5, (double)f->height);
     op->d->bind_blob(s, 6, f->landmarks, (size_t)f->landmark_count * 2 * sizeof(float), 0);
     op->d->bind_real(s, 7, (double)f->quality);
-    db_bind_text(op->db, s, 8, f->model);
+    op_bind_text(op, s, 8, f->model, MODEL_BYTES);
     op->d->bind_blob(s, 9, f->embedding, (size_t)f->dimension * sizeof(float), 0);
     op->d->bind_int(s, 10, f->person);
     op->d->bind_real(s, 11, f->distance);
@@ -216,7 +216,7 @@ static int write_ending(struct op *op, const struct image *before, const struct 
     op->d->bind_int(s, 5, e->finished_at);
     op->d->bind_int(s, 6, e->tries_back);
     op->d->bind_int(s, 7, e->crashes);
-    db_bind_text(op->db, s, 8, e->reason);
+    op_bind_text(op, s, 8, e->reason, 0);
     db_bind_text(op->db, s, 9, sha256);
     op->d->bind_int(s, 10, before->id);
     op->d->bind_int(s, 11, before->attempt);
@@ -318,11 +318,13 @@ int op_reap(struct op *op, const struct msg *msg)
     } else {
         op->d->bind_int(s, 1, op->now_ms);
     }
-    for (; count < BATCH && op->d->step(s) == DB_ROW; count++) {
+    for (; count < BATCH && (result = db_step(op->db, s)) == DB_ROW; count++) {
         ids[count] = op->d->column_int(s, 0);
         attempts[count] = op->d->column_int(s, 1);
     }
     op->d->reset(s);
+    if (result < 0)
+        return result;
     for (int i = 0; i < count && result >= 0; i++) {
         /* A process that died with it may have died of it: it counts as a try, not as a crash of a worker. */
         struct store_finish f = {.id = ids[i],

@@ -2,8 +2,6 @@
  * keeps its row. */
 #include "core/store/store_internal.h"
 
-#include "core/base/hash.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,30 +24,13 @@ struct entry { /* one path of one submission */
     uint8_t key[KEY];
 };
 
-void op_text_key(const char *text, uint8_t key[static PATH_KEY_BYTES])
-{
-    uint8_t hash[SHA256_BYTES];
-
-    sha256(text, strlen(text), hash);
-    memcpy(key, hash, PATH_KEY_BYTES);
-}
-
-void op_bind_path(struct op *op, struct db_statement *s, int at, const char *path,
-                  const uint8_t key[static PATH_KEY_BYTES])
-{
-    if (op->d->dialect == DIALECT_SQLITE)
-        db_bind_text(op->db, s, at, path);
-    else
-        op->d->bind_blob(s, at, key, PATH_KEY_BYTES, 0);
-}
-
 static int find_path(struct op *op, const uint8_t *key, struct image *image)
 {
     struct db_statement *s = db_query(op->db, "SELECT id, status, verdict FROM images WHERE " WHERE_PATH);
     int result;
 
     op_bind_path(op, s, 1, image->path, key);
-    result = op->d->step(s);
+    result = db_step(op->db, s);
     if (result == DB_ROW) {
         image->id = op->d->column_int(s, 0);
         image->status = (int)op->d->column_int(s, 1);
@@ -65,7 +46,7 @@ static int take_inserted(struct op *op, struct db_statement *s, struct entry *e,
 {
     int at = 0, result;
 
-    while ((result = op->d->step(s)) == DB_ROW) {
+    while ((result = db_step(op->db, s)) == DB_ROW) {
         size_t len;
         const void *key = op->d->column_blob(s, 1, &len);
 
@@ -83,7 +64,7 @@ static int write_trace(struct op *op, const struct entry *e)
 {
     struct db_statement *s = db_query(op->db, "UPDATE images SET trace = ? WHERE id = ?");
 
-    db_bind_text(op->db, s, 1, e->from->trace);
+    op_bind_text(op, s, 1, e->from->trace, TRACE_BYTES);
     op->d->bind_int(s, 2, e->image->id);
     return db_finish(op->db, s);
 }
@@ -126,8 +107,8 @@ static int replay(struct op *op, const struct store_submit *m, struct store_repl
     const char *hash, *at;
     int result;
 
-    db_bind_text(op->db, s, 1, m->idempotency_key);
-    result = op->d->step(s);
+    op_bind_text(op, s, 1, m->idempotency_key, IDEMPOTENCY_KEY_BYTES);
+    result = db_step(op->db, s);
     hash = result == DB_ROW ? op_text(op, s, 0) : "";
     at = result == DB_ROW ? op_text(op, s, 1) : "";
     op->d->reset(s);
@@ -162,7 +143,7 @@ static int remember(struct op *op, const struct store_submit *m, const struct st
 
     for (int i = 0; i < r->image_count; i++)
         n += (size_t)snprintf(ids + n, DIGITS + 1, "%lld,", (long long)r->images[i].id);
-    db_bind_text(op->db, s, 1, m->idempotency_key);
+    op_bind_text(op, s, 1, m->idempotency_key, IDEMPOTENCY_KEY_BYTES);
     db_bind_text(op->db, s, 2, m->request_hash);
     db_bind_text(op->db, s, 3, ids);
     op->d->bind_int(s, 4, op->now_ms);

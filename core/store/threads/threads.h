@@ -63,8 +63,6 @@ struct threads {
     struct actor *actor;
 };
 
-extern const op_fn store_ops[];
-
 /* Frees the requests with their messages and, when nobody has taken them, their replies. */
 void requests_free(struct request *first);
 

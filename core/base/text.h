@@ -1,0 +1,14 @@
+/* UTF-8 texts of a limited length. Any thread. */
+#ifndef KITH_CORE_BASE_TEXT_H
+#define KITH_CORE_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Whether all of `text` is valid UTF-8 (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF). */
+bool text_is_utf8(const char *text);
+/* Copies `from` to `to` of `size` bytes (at least 1): each invalid byte becomes "?", and the copy ends at a character
+ * border when `from` does not fit. Returns the length of the copy in bytes. */
+size_t text_copy_utf8(char *to, size_t size, const char *from);
+
+#endif

@@ -1,0 +1,250 @@
+/* The messages that the actor "store" accepts, and its reply. Each owns an arena; all that it points to lives in the
+ * arena or is borrowed for the life of the message. Times are in milliseconds. */
+#ifndef KITH_CORE_STORE_MESSAGES_H
+#define KITH_CORE_STORE_MESSAGES_H
+
+#include "core/actor/actor.h"
+#include "core/base/arena.h"
+#include "core/store/records.h"
+
+enum store_status {
+    STORE_OK = 0,
+    STORE_NOT_FOUND,
+    STORE_CONFLICT,
+    STORE_NO_SPACE,
+    STORE_BROKEN,
+    STORE_MISMATCH,
+    STORE_AWAY /* the database cannot be reached: nothing is known to have happened, ask again */
+};
+
+enum store_message {
+    /* writes */
+    STORE_SUBMIT = 0x1000,
+    STORE_CLAIM,
+    STORE_RENEW,
+    STORE_FINISH,
+    STORE_REAP,
+    STORE_RETRY,
+    STORE_DELETE,
+    STORE_PERSON_ADD,
+    STORE_PERSON_RENAME,
+    STORE_PERSON_DELETE,
+    STORE_PHOTO_ADD,
+    STORE_PHOTO_DELETE,
+    STORE_NAME_FACE,
+    STORE_NAME_UNKNOWN_PERSON,
+    STORE_DENY_FACE,
+    STORE_RESOLVE,
+    STORE_KNOWN_FILE,
+    STORE_QUARANTINE,
+    STORE_PRUNE,
+    STORE_KEY_ADD,
+    STORE_KEY_REVOKE,
+    STORE_FIRST_READ,
+    /* reads */
+    STORE_IMAGE = STORE_FIRST_READ,
+    STORE_IMAGES,
+    STORE_EVENTS,
+    STORE_TALLY,
+    STORE_PEOPLE,
+    STORE_PHOTOS,
+    STORE_GALLERY_CHANGES,
+    STORE_HAND_PHOTOS,
+    STORE_UNKNOWN_FACES,
+    STORE_PERSON_FACES,
+    STORE_UNKNOWN_PEOPLE,
+    STORE_FACE,
+    STORE_KNOWN_FILES,
+    STORE_PATH_IN_USE,
+    STORE_QUARANTINED,
+    STORE_PHOTO_PERSON,
+    STORE_KEYS,
+    /* what it tells others */
+    STORE_REPLY,
+    STORE_CHANGED, /* told to the actor "events" after a commit that made events */
+    STORE_DONE     /* its own threads to itself */
+};
+
+/* How every message of the store begins. */
+struct store_message_head {
+    struct msg head;
+    struct arena arena;
+};
+
+struct store_submit {
+    struct store_message_head m;
+    const char *const *paths;
+    int count;
+    bool spooled;
+    const char *sha256;          /* of a spooled one */
+    const char *idempotency_key; /* or NULL */
+    const char *request_hash;    /* of the whole request, with a key */
+    const char *trace;           /* W3C trace context, or NULL */
+};
+
+struct store_claim {
+    struct store_message_head m;
+    int max;
+    const int64_t *ids; /* only these, or NULL: whatever is due */
+    int id_count;
+    const char *owner; /* a text of its own for each claim: what tells whether it was in, when its answer is lost */
+    int64_t lease_ms;
+};
+
+struct store_renew {
+    struct store_message_head m;
+    const int64_t *ids, *attempts;
+    int count;
+    int64_t lease_ms;
+};
+
+enum outcome {
+    OUTCOME_FACES,  /* recognised: `faces`, the best known person decides */
+    OUTCOME_FAILED, /* the image itself is to blame: `reason` */
+    OUTCOME_RETRY,  /* the recogniser is: again after `delay_ms`, failed after max_tries or max_crashes */
+    OUTCOME_RELEASE /* nobody is: as if it had never been claimed */
+};
+
+struct store_finish {
+    struct store_message_head m;
+    int64_t id, attempt;
+    enum outcome outcome;
+    struct face *faces;
+    int face_count;
+    const char *reason, *sha256;
+    bool crashed;
+    int64_t delay_ms, max_tries, max_crashes;
+};
+
+struct store_reap { /* expired leases, or (owner given) those of processes that are known to be dead */
+    struct store_message_head m;
+    const char *not_owner; /* how this process's owners begin; those of earlier ones of this node are dead */
+    const char *node;      /* and how all of this node's begin; in a database of one nobody else's count */
+    int64_t max_tries, max_crashes, delay_ms;
+};
+
+struct store_retry { /* id 0: a batch of the failed ones after `after`; the reply says whether there are more */
+    struct store_message_head m;
+    int64_t id, after;
+    /* of a batch: */
+    const char *reason; /* only those whose reason has this in it; NULL: any */
+    int64_t older_ms;   /* only those that failed so long ago or longer */
+    int64_t limit;      /* at most so many; 0: all */
+    bool dry;           /* change nothing, say how many it would be */
+};
+
+struct store_id { /* KEY_REVOKE, IMAGE, DELETE, FACE, PHOTO_DELETE, PERSON_DELETE, PHOTOS */
+    struct store_message_head m;
+    int64_t id;
+};
+
+/* IMAGES, PEOPLE, EVENTS, GALLERY_CHANGES, UNKNOWN_FACES, PERSON_FACES, STRANGERS, KNOWN_FILES, HAND_PHOTOS */
+struct store_list {
+    struct store_message_head m;
+    int status, verdict; /* -1: any */
+    int64_t person;      /* 0: any */
+    int64_t after;       /* cursor: the last id of the page before; 0: from the start */
+    int limit;
+    const char *model;
+};
+
+struct store_person {
+    struct store_message_head m;
+    int64_t id;
+    const char *name;
+    int64_t after_face;
+};
+
+struct store_photo { /* a template and the photo it came from */
+    struct store_message_head m;
+    int64_t person;
+    const char *person_name; /* made when it does not exist; NULL: `person` must */
+    const char *photo_name, *path, *sha256, *model;
+    const float *embedding;
+    int dimension;
+    bool spooled;
+    int64_t legacy_photo_row; /* the row of person_images that somebody wrote by hand for it; 0: none */
+};
+
+struct store_name_face { /* NAME_FACE; NAME_STRANGER: all faces of a stranger, a batch each time; DENY_FACE */
+    struct store_message_head m;
+    int64_t face, person;    /* face: of NAME_STRANGER the stranger */
+    const char *person_name; /* used when person is 0; not by DENY_FACE */
+    bool no_template;        /* the name alone: what it looks like is not added to the person */
+};
+
+struct resolved { /* a face that was `was` (PERSON_UNKNOWN, or somebody it is not) and is `person` now */
+    int64_t face, image, was, person;
+    int64_t unknown_person; /* of one that stays unknown: which stranger it is, and nothing else changes */
+    double distance, similarity;
+    const struct candidate *candidates;
+    int candidate_count;
+    struct decision decision;
+};
+
+struct store_resolve {
+    struct store_message_head m;
+    const struct resolved *faces;
+    int count;
+};
+
+struct store_known {
+    struct store_message_head m;
+    struct known_file file;
+};
+
+struct store_text { /* PATH_IN_USE: a path; QUARANTINE: a hash, and for how long; PHOTO_PERSON: a photo's name */
+    struct store_message_head m;
+    const char *text;
+    int64_t for_ms;
+};
+
+struct store_key { /* KEY_ADD */
+    struct store_message_head m;
+    const char *name, *roles, *hash; /* hash: SHA-256 of the key, hex */
+};
+
+struct store_prune {
+    struct store_message_head m;
+    int64_t events_keep, idempotency_before_ms;
+};
+
+struct store_reply {
+    struct store_message_head m;
+    int status;                /* store_status */
+    char error[200];           /* text for people, when it is not STORE_OK */
+    bool permanent;            /* STORE_BROKEN: the database refuses these values, a repetition fails again */
+    int64_t id, changed, next; /* next: cursor of the next page, 0: none */
+    bool more;
+    struct image *images;
+    int image_count;
+    struct face *faces;
+    int face_count;
+    struct person *people;
+    int person_count;
+    struct photo *photos;
+    int photo_count;
+    struct template *templates;
+    int template_count;
+    struct gallery_change *changes;
+    int change_count;
+    struct event *events;
+    int event_count;
+    struct unknown_person *unknown_people;
+    int unknown_person_count;
+    struct known_file *files;
+    int file_count;
+    int64_t tally[IMAGE_STATUSES], unknown;         /* rows by status; unknown ones are among the pending */
+    int64_t first_event, last_event, settled_event; /* settled: none below it can still come */
+    bool waits;                                     /* an event is missing that may still come: read on soon */
+    struct api_key *keys;
+    int key_count;
+    const char *const *texts;
+    int text_count;
+};
+
+/* A message of the store with its arena; the caller owns it. */
+#define STORE_MESSAGE(type, struct_type) ((struct struct_type *)store_message_new((type), sizeof(struct struct_type)))
+void *store_message_new(uint32_t type, size_t size);
+
+#endif

@@ -1,0 +1,82 @@
+/* The records that the store keeps. A record and all that it points to belong to the message or reply that holds it. */
+#ifndef KITH_CORE_STORE_RECORDS_H
+#define KITH_CORE_STORE_RECORDS_H
+
+#include "core/match/face.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The numbers of the original tables. */
+enum image_status { IMAGE_PENDING = 0, IMAGE_PROCESSED = 1, IMAGE_FAILED = 2, IMAGE_PROCESSING = 3, IMAGE_STATUSES };
+enum image_verdict { VERDICT_NONE = 0, VERDICT_KNOWN = 1, VERDICT_UNKNOWN = 2 };
+
+const char *image_status_name(int status); /* "pending", … */
+int image_status_from(const char *name);   /* -1: no such word */
+
+struct image {
+    int64_t id, person;
+    const char *path, *person_name, *reason, *sha256;
+    const char *trace; /* the trace context that it came with, or NULL */
+    int status, verdict;
+    int64_t attempt, tries, crashes;
+    int64_t created_ms, finished_ms; /* wall clock; 0: not yet */
+    bool spooled;                    /* its bytes lie in the spool: they go with it */
+    bool existing;                   /* in a submit's reply: was there already */
+    struct face *faces;
+    int face_count;
+};
+
+struct person {
+    int64_t id;
+    const char *name;
+    int64_t photos, images;
+};
+
+struct api_key { /* of the HTTP interface; the key itself is kept nowhere */
+    int64_t id;
+    const char *name, *roles; /* roles: some of submit,read,admin */
+    const char *hash;         /* SHA-256 of the key, hex */
+    int64_t created_ms;
+};
+
+struct photo { /* an enrolled photo of a person */
+    int64_t id, person;
+    const char *name, *path;
+    int64_t created_ms;
+};
+
+/* A change of the gallery, in the order of their commits. */
+enum gallery_change_kind {
+    GALLERY_TEMPLATE_ADDED = 1,
+    GALLERY_TEMPLATE_REMOVED,
+    GALLERY_PERSON_NAMED, /* new, or renamed */
+    GALLERY_PERSON_REMOVED,
+    GALLERY_COUNTER_ADDED /* somebody said that this face is not that person */
+};
+
+struct gallery_change {
+    enum gallery_change_kind kind;
+    int64_t person;
+    const char *name; /* of the person, as it is now; NULL: there is none any more */
+    struct template template;
+};
+
+struct event {
+    int64_t id, image, person; /* 0 where it does not apply */
+    int kind;
+};
+enum event_kind { EVENT_IMAGE = 1, EVENT_IMAGE_DELETED, EVENT_PERSON, EVENT_PERSON_DELETED };
+
+struct known_file {                          /* a file of the known-people folder, as it was when last looked at */
+    const char *path, *person_name, *reason; /* reason: why it was not taken, else NULL */
+    int64_t size, mtime_ns;
+    bool taken;
+};
+
+struct unknown_person { /* who was seen and has no name */
+    int64_t id, faces;
+    int64_t face, image; /* one of them */
+};
+
+#endif

@@ -1,0 +1,256 @@
+/* Writing: all requests that wait are one transaction. */
+#include "core/store/threads/threads_internal.h"
+
+#include "core/actor/system.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    GROUP_TRIES = 4,
+    COUNT_MS = 5000 /* how long changes of the counts by other nodes may go unseen */
+};
+
+struct op operation_for(struct group *g, struct store_reply *reply)
+{
+    return (struct op){.db = g->w->db,
+                       .d = g->w->db->driver,
+                       .reply = reply,
+                       .arena = &reply->m.arena,
+                       .now_ms = g->now_ms,
+                       .rows_waiting = g->w->pending,
+                       .queue_limit = g->w->of->o.queue_limit,
+                       .again = g->again};
+}
+
+static void add_up(struct group *g, const struct op *op)
+{
+    for (int i = 0; i < IMAGE_STATUSES; i++)
+        g->sum.tally[i] += op->tally[i];
+    g->sum.unknown += op->unknown;
+    g->w->pending += op->tally[IMAGE_PENDING];
+    g->sum.made_events |= op->made_events;
+}
+
+/* Runs one operation. A statement that failed fails the operation, whether or not the operation looked at its result.
+ */
+int operation_run(struct op *op, const struct msg *m)
+{
+    int result;
+
+    db_begin_operation(op->db);
+    result = store_ops[m->type - STORE_SUBMIT](op, m);
+    return op->db->failure ? op->db->failure : result;
+}
+
+static int run_one(struct group *g, struct request *r)
+{
+    struct op op = operation_for(g, r->reply);
+    int64_t changes = g->w->db->driver->total_changes(g->w->db);
+    int result = operation_run(&op, r->m);
+
+    if (result == DB_REFUSED)
+        reply_clear_refused(r->reply);
+    if (result == DB_REFUSED && g->w->db->driver->total_changes(g->w->db) == changes)
+        return 0; /* it wrote nothing: there is nothing to roll back */
+    if (result >= 0)
+        add_up(g, &op);
+    return result;
+}
+
+/* Submissions that stand together in the queue are one insert. Returns the last of them in `r`. */
+static int run_submissions(struct group *g, struct request **r)
+{
+    const struct store_submit *m[GROUP_MAX];
+    struct store_reply *replies[GROUP_MAX];
+    struct op op;
+    int count = 0, result;
+
+    for (struct request *at = *r; at && at->m->type == STORE_SUBMIT && count < GROUP_MAX; at = at->next) {
+        reply_renew(at);
+        m[count] = (const struct store_submit *)at->m;
+        replies[count++] = at->reply;
+        *r = at;
+    }
+    op = operation_for(g, replies[0]);
+    db_begin_operation(op.db);
+    result = op_submit_many(&op, m, replies, count);
+    if (op.db->failure)
+        result = op.db->failure;
+    if (result >= 0)
+        add_up(g, &op);
+    return result;
+}
+
+static int run_together(struct group *g, struct request *first)
+{
+    int result = 0;
+
+    for (struct request *r = first; r && result >= 0; r = r->next) {
+        if (r->m->type == STORE_SUBMIT) {
+            result = run_submissions(g, &r);
+        } else {
+            reply_renew(r);
+            result = run_one(g, r);
+        }
+    }
+    return result;
+}
+
+/* Each operation in a savepoint: one that fails or refuses is rolled back to it, the others go on. */
+static int run_apart(struct group *g, struct request *first)
+{
+    struct db *db = g->w->db;
+    int result = 0;
+
+    for (struct request *r = first; r && result >= 0; r = r->next) {
+        reply_renew(r);
+        if ((result = db_run(db, "SAVEPOINT one")) < 0)
+            return result;
+        if ((result = run_one(g, r)) < 0) {
+            if (result != DB_REFUSED)
+                reply_fail(r->reply, result, db->driver->error(db));
+            r->reply->permanent = result == DB_ERROR; /* alone in its savepoint: its values are the cause */
+            if (db->gone || db->again || result == DB_FULL || result == DB_IO || !db->driver->in_transaction(db))
+                return result; /* it is not this one's fault alone */
+            result = db_run(db, "ROLLBACK TO SAVEPOINT one");
+        }
+        if (result >= 0)
+            result = db_run(db, "RELEASE SAVEPOINT one");
+    }
+    return result;
+}
+
+static int write_tally(struct group *g)
+{
+    struct db *db = g->w->db;
+    struct db_statement *s = db_query(
+        db, "UPDATE tally SET pending = pending + ?, processed = processed + ?, failed = failed + ?, processing = "
+            "processing + ?, unknown = unknown + ? WHERE id = ?");
+    bool any = g->sum.unknown != 0;
+
+    for (int i = 0; i < IMAGE_STATUSES; i++) {
+        any |= g->sum.tally[i] != 0;
+        db->driver->bind_int(s, i + 1, g->sum.tally[i]);
+    }
+    db->driver->bind_int(s, 5, g->sum.unknown);
+    db->driver->bind_int(s, 6, g->w->slot);
+    if (any)
+        return db_finish(db, s);
+    db->driver->reset(s);
+    return 0;
+}
+
+/* One transaction, tried to its commit; on a failure nothing of it is in, unless DB_GONE comes of the commit itself:
+ * then nobody knows, and `g->again` says so. */
+static int try_group(struct group *g, struct request *first, int (*run)(struct group *g, struct request *first))
+{
+    struct threads *t = g->w->of;
+    struct db *db = g->w->db;
+    int64_t pending_before = g->w->pending;
+    int result;
+
+    db->again = 0;
+    db->steps = INT_MIN; /* injected errors hit operations and what follows them, not the BEGIN */
+    g->sum = (struct op){0};
+    result = db_run(db, "{BEGIN IMMEDIATE|START TRANSACTION}");
+    if (result >= 0) {
+        g->now_ms = db->driver->clock_ms(db);
+        result = g->now_ms < 0 ? (int)g->now_ms : 0;
+    }
+    if (result >= 0 && t->server && g->now_ms - g->w->pending_ms > COUNT_MS)
+        result = connection_count_pending(g->w, g->now_ms);
+    if (result >= 0)
+        result = run(g, first);
+    if (result >= 0)
+        result = write_tally(g);
+    if (result >= 0 && (result = db_run(db, "COMMIT")) == DB_GONE)
+        g->again = true;
+    if (result >= 0)
+        return result;
+    g->w->pending = pending_before;
+    result = db->gone ? DB_GONE : db->again ? DB_AGAIN : result;
+    if (!db->gone && db->driver->in_transaction(db))
+        db_run(db, "ROLLBACK");
+    return result;
+}
+
+static void pause_ms(unsigned ms)
+{
+    struct timespec t = {.tv_nsec = (long)ms * 1000000};
+
+    nanosleep(&t, NULL);
+}
+
+/* A savepoint copies every page it touches, which is a third of the cost of a small write. Almost no request fails,
+ * so the group is first run without savepoints. If an operation fails, or refuses after it has written, the transaction
+ * is rolled back and the group runs again with a savepoint for each operation. */
+static void commit_group(struct store_thread *w, struct request *first, struct msg_done *done)
+{
+    struct group g = {.w = w};
+    int result = DB_GONE;
+
+    for (int n = 0; n < GROUP_TRIES && (result == DB_GONE || result == DB_AGAIN); n++) {
+        if (!connection_ready(w)) {
+            result = DB_GONE;
+            break;
+        }
+        if (result == DB_AGAIN)
+            pause_ms((unsigned)random() % 30 + 1);
+        result = try_group(&g, first, run_together);
+        if (result == DB_ERROR || result == DB_REFUSED)
+            result = try_group(&g, first, run_apart);
+    }
+    done->made_events = result >= 0 && g.sum.made_events;
+    done->broken = result == DB_IO;
+    done->away = result == DB_GONE;
+    if (result < 0) {
+        snprintf(done->words, sizeof done->words, "%s%s", w->db ? w->db->driver->error(w->db) : w->error.text,
+                 g.again ? "; whether it is stored is not known: repeat it, nothing is stored twice" : "");
+        reply_fail_all(first, result, done->words);
+    }
+}
+
+void requests_free(struct request *first)
+{
+    struct request *next;
+
+    for (; first; first = next) {
+        next = first->next;
+        msg_unref(first->m);
+        msg_unref(first->reply ? &first->reply->m.head : NULL);
+        free(first);
+    }
+}
+
+/* One that nobody receives any more, at the end of the program. */
+static void destroy_done(struct msg *m)
+{
+    requests_free(((struct msg_done *)m)->first);
+}
+
+struct msg_done *done_new(struct request *first)
+{
+    struct msg_done *done = (struct msg_done *)msg_new(STORE_DONE, sizeof *done);
+
+    done->head.destroy = destroy_done;
+    done->first = first;
+    return done;
+}
+
+void *writer_run(void *arg)
+{
+    struct store_thread *w = arg;
+    struct request *first;
+
+    while ((first = queue_take(w->queue, GROUP_MAX))) {
+        struct msg_done *done = done_new(first);
+
+        commit_group(w, first, done);
+        actor_post(w->of->system, w->of->actor, &done->head);
+    }
+    return NULL;
+}

@@ -1,0 +1,52 @@
+/* Reading: one operation at a time, in one transaction. */
+#include "core/store/threads/threads_internal.h"
+
+#include "core/actor/system.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+static int reader_run_one(struct store_thread *w, struct request *r)
+{
+    struct group g = {.w = w};
+    struct op op;
+    int result, end = 0;
+
+    reply_renew(r);
+    w->db->steps = INT_MIN;
+    if ((g.now_ms = w->db->driver->clock_ms(w->db)) < 0)
+        return (int)g.now_ms;
+    op = operation_for(&g, r->reply);
+    /* One view for all statements of an operation. */
+    if ((result = db_run(w->db, "{BEGIN|START TRANSACTION READ ONLY}")) < 0)
+        return result;
+    result = operation_run(&op, r->m);
+    if (!w->db->gone)
+        end = db_run(w->db, "COMMIT");
+    if (end < 0 && !w->db->gone && w->db->driver->in_transaction(w->db))
+        db_run(w->db, "ROLLBACK"); /* else the next BEGIN would fail */
+    if (result >= 0 && end < 0)
+        result = end;
+    return w->db->gone ? DB_GONE : result == DB_REFUSED ? 0 : result;
+}
+
+void *reader_run(void *arg)
+{
+    struct store_thread *w = arg;
+    struct request *r;
+
+    while ((r = queue_take(w->queue, 1))) {
+        struct msg_done *done = done_new(r);
+        int result = DB_GONE;
+
+        for (int n = 0; n < 2 && result == DB_GONE && connection_ready(w); n++) /* a read can be repeated */
+            result = reader_run_one(w, r);
+        done->away = result == DB_GONE;
+        if (result < 0) {
+            snprintf(done->words, sizeof done->words, "%s", w->db ? w->db->driver->error(w->db) : w->error.text);
+            reply_fail_all(r, result, done->words);
+        }
+        actor_post(w->of->system, w->of->actor, &done->head);
+    }
+    return NULL;
+}
