@@ -3,7 +3,6 @@
 
 #include "core/base/cpu.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,18 +13,6 @@ static const struct command {
     const char *flags;                      /* its own, with spaces between; those that take a value end with "=" */
     int (*run)(const struct invocation *in);
 } commands[];
-
-int cli_refuse(const char *format, ...)
-{
-    va_list args;
-
-    fputs("kith: ", stderr);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    return 2;
-}
 
 static int print_version(const struct invocation *in)
 {

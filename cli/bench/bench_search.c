@@ -1,6 +1,6 @@
 /* The gallery: an exact search among made-up people at several sizes, and whole decisions with a cohort. */
 #include "cli/bench/bench.h"
-#include "cli/eval/eval.h"
+#include "cli/eval/eval_common.h"
 #include "core/match/policy.h"
 #include "core/match/template_set.h"
 #include "plugins/recognizer.h"

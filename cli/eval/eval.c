@@ -4,7 +4,9 @@
  * folder), then measured: are two the same (verification), and who is it, or nobody we know (open-set identification)?
  * Decisions are those of `serve`, by the same code and the same settings.
  */
-#include "cli/eval/eval.h"
+#include "cli/eval/eval_common.h"
+#include "cli/eval/eval_open.h"
+#include "cli/eval/eval_pairs.h"
 
 #include "core/base/hash.h"
 
@@ -13,15 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-uint64_t eval_random(uint64_t *state)
-{
-    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
 
 /* One cache a folder and recogniser, in the data folder. */
 static const char *cache_name(const struct evaluation *e, char *file, size_t size)

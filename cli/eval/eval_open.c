@@ -7,7 +7,7 @@
  * other halves are measured. Beside it stands the best that a fixed threshold could do: the one that names as many
  * strangers, chosen afterwards by the result.
  */
-#include "cli/eval/eval.h"
+#include "cli/eval/eval_open.h"
 
 #include "core/match/policy.h"
 #include "core/match/search/distance.h"

@@ -1,7 +1,7 @@
 /* Verification: pairs of photos of the same person and of different ones. Distances are compared with a threshold:
  * FMR, the share of different pairs below it; FNMR, of same pairs above it (ISO/IEC 19795-1). The accuracy is LFW's:
  * ten folds, the threshold of each chosen on the other nine (Huang et al. 2007). */
-#include "cli/eval/eval.h"
+#include "cli/eval/eval_pairs.h"
 
 #include "core/match/search/distance.h"
 
