@@ -9,8 +9,9 @@
  */
 #include "actors/access/keys.h"
 
+#include "actors/api/json_records.h"
 #include "actors/api/ops.h"
-#include "actors/api/reply.h"
+#include "actors/api/request.h"
 #include "core/base/log.h"
 #include "core/base/secret.h"
 

@@ -1,8 +1,11 @@
 /* What can be looked at: the list of images, one image, how many there are, whether all is well, the metrics. */
 #include "actors/frontend/frontend.h"
 
+#include "actors/api/json_records.h"
 #include "actors/api/ops.h"
-#include "actors/api/reply.h"
+#include "actors/api/page.h"
+#include "actors/api/problem.h"
+#include "actors/api/request.h"
 #include "core/actor/system.h"
 #include "core/base/metrics.h"
 

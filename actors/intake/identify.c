@@ -2,7 +2,9 @@
  * nothing of it is kept. */
 #include "actors/intake/identify.h"
 
-#include "actors/api/reply.h"
+#include "actors/api/json_records.h"
+#include "actors/api/problem.h"
+#include "actors/api/request.h"
 #include "core/base/metrics.h"
 
 #include <errno.h>

@@ -2,8 +2,11 @@
  * and when it is answered, those images already say so. */
 #include "actors/people/faces.h"
 
+#include "actors/api/json_records.h"
 #include "actors/api/ops.h"
-#include "actors/api/reply.h"
+#include "actors/api/page.h"
+#include "actors/api/problem.h"
+#include "actors/api/request.h"
 #include "actors/messages.h"
 
 #include <stdlib.h>

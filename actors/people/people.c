@@ -2,8 +2,11 @@
  * were unknown already carry their names, and the answer says how many. */
 #include "actors/people/people.h"
 
+#include "actors/api/json_records.h"
 #include "actors/api/ops.h"
-#include "actors/api/reply.h"
+#include "actors/api/page.h"
+#include "actors/api/problem.h"
+#include "actors/api/request.h"
 #include "actors/people/enroller.h"
 
 #include <limits.h>

@@ -2,8 +2,10 @@
  * thumbnails. All in small pieces, so that nobody waits long for the store. */
 #include "actors/upkeep/retry.h"
 
+#include "actors/api/json_records.h"
 #include "actors/api/ops.h"
-#include "actors/api/reply.h"
+#include "actors/api/problem.h"
+#include "actors/api/request.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 
