@@ -24,7 +24,8 @@ struct call *call_new(struct actor *self, struct http_request *request, int op)
 void call_free(struct call *call)
 {
     http_request_unref(call->request);
-    free(call->text);
+    free(call->name);
+    free(call->path);
     free(call);
 }
 

@@ -13,8 +13,11 @@
 struct call {
     struct http_request *request; /* one reference */
     int op;
-    int64_t id, other; /* what it is about: the op's business */
-    char *text;        /* owned */
+    int64_t id;      /* the record that the request is about */
+    int64_t photo;   /* the photo that was added; 0: none */
+    int64_t changed; /* records that the operation made or changed */
+    char *name;      /* of the person; owned */
+    char *path;      /* of the image's file; owned */
     uint64_t begun_ms;
 };
 

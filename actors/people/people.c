@@ -107,9 +107,9 @@ static void on_named(struct actor *self, void *context, int status, const struct
     (void)status;
     (void)reply;
     buf_printf(&out, "{\"id\":%lld,\"name\":", (long long)call->id);
-    buf_json(&out, call->text);
+    buf_json(&out, call->name);
     buf_str(&out, "}");
-    reply_json(call->request, call->other ? 201 : 200, &out);
+    reply_json(call->request, call->changed ? 201 : 200, &out);
     call_free(call);
 }
 
@@ -124,10 +124,10 @@ static void on_person_changed(struct actor *self, void *context, int status, con
     }
     if (call->op == OP_PERSON_ADD) {
         call->id = r->id;
-        call->other = r->changed;
+        call->changed = r->changed;
     }
     if (r->changed)
-        audit(call->request, call->op == OP_PERSON_ADD ? "person added" : "person renamed", call->id, 0, call->text);
+        audit(call->request, call->op == OP_PERSON_ADD ? "person added" : "person renamed", call->id, 0, call->name);
     ask_gallery(self, call, on_named);
 }
 
@@ -154,7 +154,7 @@ static void change_person(struct actor *self, struct http_request *request, int 
         return;
     call = call_new(self, request, op);
     call->id = id;
-    call->text = name;
+    call->name = name;
     m = STORE_MESSAGE(op == OP_PERSON_ADD ? STORE_PERSON_ADD : STORE_PERSON_RENAME, store_person);
     m->id = id;
     m->name = arena_text(&m->m.arena, name);
@@ -223,7 +223,7 @@ static void on_photo_known(struct actor *self, void *context, int status, const 
     struct buf out = {0};
 
     (void)self;
-    buf_printf(&out, "{\"id\":%lld,\"person\":%lld,\"resolved\":%lld}", (long long)call->other, (long long)call->id,
+    buf_printf(&out, "{\"id\":%lld,\"person\":%lld,\"resolved\":%lld}", (long long)call->photo, (long long)call->id,
                (long long)resolved(status, reply));
     reply_json(call->request, 201, &out);
     call_free(call);
@@ -248,7 +248,7 @@ static void on_enrolled(struct actor *self, void *context, int status, const str
         http_problem(call->request, table[m->status].http, table[m->status].slug, "%s", m->reason);
     } else {
         call->id = m->person;
-        call->other = m->photo;
+        call->photo = m->photo;
         audit(call->request, "photo added", m->person, m->photo, NULL);
         ask_gallery(self, call, on_photo_known);
         return;

@@ -342,7 +342,7 @@ static void on_still_used(struct actor *self, void *context, int status, const s
     struct call *call = context;
 
     if (status == ACTOR_OK && r->status == STORE_OK && r->changed == 0)
-        remove_file(self, call->text, NULL, DELETE_AGE_MS);
+        remove_file(self, call->path, NULL, DELETE_AGE_MS);
     http_reply(call->request, 204, NULL, NULL, 0);
     call_free(call);
 }
@@ -366,9 +366,9 @@ static void on_deleted(struct actor *self, void *context, int status, const stru
         call_free(call);
         return;
     }
-    call->text = strdup(r->images[0].path);
+    call->path = strdup(r->images[0].path);
     m = STORE_MESSAGE(STORE_PATH_IN_USE, store_text);
-    m->text = arena_text(&m->m.arena, call->text);
+    m->text = arena_text(&m->m.arena, call->path);
     actor_ask(self, "store", &m->m.head, config->store_ms, on_still_used, call);
 }
 
