@@ -1,11 +1,11 @@
-/* The keys of the HTTP interface.
+/* The API keys of the HTTP interface.
  *
- *   start, poll ─▶ STORE_KEYS ─▶ the file, on a files' thread ─▶ api_keys; what is new or gone goes to the log
+ *   start, poll ─▶ STORE_KEYS ─▶ key file, on a file thread ─▶ api_keys ─▶ audit log, event streams
  *
- * `kith key` writes the records beside us, other nodes read the same ones, and a Secret's file changes in place: so all
- * of it is looked at every few seconds. When the records are away, or the file is wrong, the keys stay as they are.
+ * `kith key` writes the records from another process, and a mounted Secret changes in place, so both are polled every
+ * KITH_KEYS_POLL. When the database is unavailable or the file is invalid, the keys in use stay.
  *
- *   POST /v1/session ─▶ the key that the page was told, checked, into a cookie that no script can read
+ *   POST /v1/session ─▶ checks the key and stores it in an HttpOnly cookie
  */
 #include "actors/access/keys.h"
 
