@@ -42,13 +42,13 @@ int api_keys_count(const struct api_keys *k);
 uint64_t api_keys_number(const struct api_keys *k, int i);
 bool api_keys_each(const struct api_keys *k, int i, int64_t *id, const char **name, unsigned *roles);
 
-enum { KEY_RIGHT, KEY_WRONG, KEY_RATE_LIMITED };
+enum { KEY_VALID, KEY_INVALID, KEY_RATE_LIMITED };
 struct api_keys_verdict {
     int result;
     unsigned roles;
     uint64_t wait_ms;         /* KEY_RATE_LIMITED */
-    uint64_t key;             /* KEY_RIGHT: its number, see api_keys_number */
-    char who[KEY_NAME_BYTES]; /* KEY_RIGHT: its name */
+    uint64_t key;             /* KEY_VALID: its number, see api_keys_number */
+    char who[KEY_NAME_BYTES]; /* KEY_VALID: its name */
 };
 /* Checks a key that the client at `address` (any text) sent. */
 struct api_keys_verdict api_keys_check(struct api_keys *k, const char *address, const char *key, size_t len,

@@ -15,13 +15,13 @@ struct auth {
 
 /* Whether the request may be dispatched; if not, it gets a 401, 403, 429 or 503. Stores the name and number of the key
  * in the request. */
-bool auth_check(struct auth *d, struct http_request *request, unsigned access);
+bool auth_check(struct auth *auth, struct http_request *request, unsigned access);
 
 /* The API key of a request: Authorization: Bearer, x-api-key, or the dashboard's cookie. False when there is none. */
 bool auth_key(const struct http_request *request, char *key, size_t size);
 /* Checks one key for this request and counts a failure against its address. */
-struct api_keys_verdict auth_authenticate(struct auth *d, struct http_request *request, const char *key);
-/* Sends the problem document for a verdict other than KEY_RIGHT. */
+struct api_keys_verdict auth_authenticate(struct auth *auth, struct http_request *request, const char *key);
+/* Sends the problem document for a verdict other than KEY_VALID. */
 void auth_refuse(struct http_request *request, const struct api_keys_verdict *verdict);
 
 #endif

@@ -222,7 +222,7 @@ static void answer_session(struct actor *self, struct http_request *request, uns
 static void on_session(struct actor *self, struct http_request *request)
 {
     const struct keys_config *config = actor_config(self);
-    struct api_keys_verdict verdict = {.result = KEY_RIGHT, .roles = ACCESS_ALL};
+    struct api_keys_verdict verdict = {.result = KEY_VALID, .roles = ACCESS_ALL};
     char key[KEY_MAX_BYTES + 1];
 
     if (config->door->keys) {
@@ -255,7 +255,7 @@ static void begin_session(struct actor *self, struct http_request *request)
     } else if (key) {
         if (config->door->keys)
             verdict = auth_authenticate(config->door, request, key);
-        if (verdict.result == KEY_RIGHT) {
+        if (verdict.result == KEY_VALID) {
             set_cookie(request, key, COOKIE_AGE_S);
             answer_session(self, request, verdict.roles);
         } else {
