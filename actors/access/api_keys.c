@@ -23,11 +23,11 @@ struct list {
     int count;
 };
 
-struct auth_client { /* an address that showed a key */
+struct auth_client { /* an address that has sent a key */
     char address[ADDRESS_BYTES];
     uint32_t failures;                      /* since begun_ms */
     uint64_t begun_ms;                      /* of this minute */
-    uint8_t right[RIGHT_MAX][SHA256_BYTES]; /* keys that it showed rightly, the newest first */
+    uint8_t right[RIGHT_MAX][SHA256_BYTES]; /* valid keys that it has sent, newest first */
     int right_count;
     UT_hash_handle hh;
 };
@@ -35,7 +35,7 @@ struct auth_client { /* an address that showed a key */
 struct api_keys {
     uint32_t failures;
     struct list file, records;
-    struct auth_client *visitors;
+    struct auth_client *clients;
 };
 
 struct api_keys *api_keys_new(uint32_t failures)
@@ -54,9 +54,9 @@ void api_keys_free(struct api_keys *k)
 
     if (!k)
         return;
-    HASH_ITER(hh, k->visitors, s, next)
+    HASH_ITER(hh, k->clients, s, next)
     {
-        HASH_DEL(k->visitors, s);
+        HASH_DEL(k->clients, s);
         free(s);
     }
     free(k->file.keys);
@@ -251,18 +251,18 @@ static const struct key *find(const struct list *list, const uint8_t hash[SHA256
     return found;
 }
 
-static struct auth_client *visitor_of(struct api_keys *k, const char *address, uint64_t now_ms)
+static struct auth_client *client_of_address(struct api_keys *k, const char *address, uint64_t now_ms)
 {
     struct auth_client *s;
     char name[ADDRESS_BYTES];
 
     snprintf(name, sizeof name, "%s", address);
-    HASH_FIND_STR(k->visitors, name, s);
+    HASH_FIND_STR(k->clients, name, s);
     if (s)
         return s;
-    if (HASH_COUNT(k->visitors) >= ADDRESSES_MAX) { /* in the order they came: the oldest goes */
-        s = k->visitors;
-        HASH_DEL(k->visitors, s);
+    if (HASH_COUNT(k->clients) >= ADDRESSES_MAX) { /* in the order they came: the oldest goes */
+        s = k->clients;
+        HASH_DEL(k->clients, s);
         free(s);
     }
     s = calloc(1, sizeof *s);
@@ -270,7 +270,7 @@ static struct auth_client *visitor_of(struct api_keys *k, const char *address, u
         abort();
     memcpy(s->address, name, sizeof name);
     s->begun_ms = now_ms;
-    HASH_ADD_STR(k->visitors, address, s);
+    HASH_ADD_STR(k->clients, address, s);
     return s;
 }
 
@@ -296,8 +296,8 @@ static void remember(struct auth_client *s, const uint8_t hash[SHA256_BYTES])
 struct api_keys_verdict api_keys_check(struct api_keys *k, const char *address, const char *key, size_t len,
                                        uint64_t now_ms)
 {
-    struct api_keys_verdict verdict = {.result = KEY_WRONG};
-    struct auth_client *s = visitor_of(k, address, now_ms);
+    struct api_keys_verdict verdict = {.result = KEY_INVALID};
+    struct auth_client *s = client_of_address(k, address, now_ms);
     const struct key *found;
     uint8_t hash[SHA256_BYTES];
 
@@ -317,7 +317,7 @@ struct api_keys_verdict api_keys_check(struct api_keys *k, const char *address, 
         return verdict;
     }
     remember(s, hash);
-    verdict.result = KEY_RIGHT;
+    verdict.result = KEY_VALID;
     verdict.roles = found->roles;
     verdict.key = key_number(found);
     memcpy(verdict.who, found->name, sizeof verdict.who);

@@ -1,10 +1,9 @@
-/* Who may do what: the keys of the HTTP interface, by their hashes, and the addresses that showed wrong ones.
+/* API keys by SHA-256 hash with their roles, and rate limits for client addresses that send wrong keys.
  *
- * A key is looked for among all of them in the same time, whatever it is. An address that shows wrong keys too often
- * has to wait, with one exception: a key that it showed rightly before still works, so that somebody who guesses from
- * behind the same gateway locks nobody out.
+ * The lookup takes constant time. An address with too many failures is rate-limited, but may still use a key that it
+ * has used successfully: a guesser behind a shared gateway does not lock out other clients.
  *
- * Plain data, no library, no clock of its own. One thread at a time.
+ * Not thread-safe. Does no I/O; the caller passes the time.
  */
 #ifndef KITH_ACTORS_ACCESS_API_KEYS_H
 #define KITH_ACTORS_ACCESS_API_KEYS_H
@@ -20,38 +19,38 @@ enum { KEY_NAME_BYTES = 64, KEY_MIN_BYTES = 16, KEY_MAX_BYTES = 256, API_KEYS_FI
 
 struct api_keys;
 
-/* `failures` wrong keys in a minute are answered, more have to wait. */
+/* `failures`: wrong keys a minute and address before the rate limit applies. */
 struct api_keys *api_keys_new(uint32_t failures);
 void api_keys_free(struct api_keys *k);
 
 /* Whether a key has only characters that a header and a cookie carry unchanged. Says nothing about its length. */
 bool api_keys_text_is_valid(const char *key);
 
-/* "submit,read" → bits; admin has all of them. 0 when it is none or a word is unknown. */
+/* Parses "submit,read" into bits; admin includes all roles. 0 when empty or a role is unknown. */
 unsigned access_parse(const char *words);
-/* The word of one bit: "submit", "read", "admin". */
+/* The name of one role: "submit", "read", "admin". */
 const char *access_name(unsigned bit);
 
-/* The keys of a file: lines of "ROLES KEY [NAME]", KEY as it is or as sha256:HEX, # starts a comment. Takes their
- * place, or changes nothing and returns -EINVAL with words that name the line. */
+/* Replaces the keys of the key file. Lines: "ROLES KEY [NAME]", KEY in plain text or as sha256:HEX; # starts a comment.
+ * Returns 0, or -EINVAL with an error that names the line; then nothing changes. */
 int api_keys_set_file(struct api_keys *k, const char *text, struct error *error);
-/* Those of the records take their place. */
+/* Replaces the keys of the database. */
 void api_keys_set_records(struct api_keys *k, const struct api_key *keys, int count);
-/* How many there are; and each: for those who tell of changes. */
+/* The number of keys, and the i-th key. */
 int api_keys_count(const struct api_keys *k);
 /* A number that identifies the i-th key, from its hash; never 0. Another key under the same name has another number. */
 uint64_t api_keys_number(const struct api_keys *k, int i);
 bool api_keys_each(const struct api_keys *k, int i, int64_t *id, const char **name, unsigned *roles);
 
-enum { KEY_RIGHT, KEY_WRONG, KEY_RATE_LIMITED };
+enum { KEY_VALID, KEY_INVALID, KEY_RATE_LIMITED };
 struct api_keys_verdict {
     int result;
     unsigned roles;
     uint64_t wait_ms;         /* KEY_RATE_LIMITED */
-    uint64_t key;             /* KEY_RIGHT: its number, see api_keys_number */
-    char who[KEY_NAME_BYTES]; /* KEY_RIGHT: its name */
+    uint64_t key;             /* KEY_VALID: its number, see api_keys_number */
+    char who[KEY_NAME_BYTES]; /* KEY_VALID: its name */
 };
-/* Whether it is a key. `address` is that of who shows it, any text. */
+/* Checks a key that the client at `address` (any text) sent. */
 struct api_keys_verdict api_keys_check(struct api_keys *k, const char *address, const char *key, size_t len,
                                        uint64_t now_ms);
 

@@ -44,16 +44,16 @@ bool auth_key(const struct http_request *request, char *key, size_t size)
     return http_request_header(request, "x-api-key", key, size) || from_cookie(request, key, size);
 }
 
-struct api_keys_verdict auth_authenticate(struct auth *d, struct http_request *request, const char *key)
+struct api_keys_verdict auth_authenticate(struct auth *auth, struct http_request *request, const char *key)
 {
     struct api_keys_verdict verdict;
     char address[ADDRESS_BYTES];
 
     http_request_address(request, address, sizeof address);
-    verdict = api_keys_check(d->ring, address, key, strlen(key), clock_monotonic_ms());
-    if (verdict.result == KEY_RIGHT)
+    verdict = api_keys_check(auth->ring, address, key, strlen(key), clock_monotonic_ms());
+    if (verdict.result == KEY_VALID)
         http_request_set_who(request, verdict.who, verdict.key);
-    else if (verdict.result == KEY_WRONG)
+    else if (verdict.result == KEY_INVALID)
         log_event(LOG_WARN, "wrong key", LOG_STR("address", address), LOG_STR("request", http_request_id(request)));
     return verdict;
 }
@@ -73,12 +73,12 @@ void auth_refuse(struct http_request *request, const struct api_keys_verdict *ve
     http_problem(request, 401, "wrong-key", "This is no key of this kith; “kith key create” makes one.");
 }
 
-bool auth_check(struct auth *d, struct http_request *request, unsigned access)
+bool auth_check(struct auth *auth, struct http_request *request, unsigned access)
 {
     struct api_keys_verdict verdict;
     char key[KEY_MAX_BYTES + 1];
 
-    if (!d->keys || access == ACCESS_PUBLIC)
+    if (!auth->keys || access == ACCESS_PUBLIC)
         return true;
     if (!auth_key(request, key, sizeof key)) {
         http_add_header(request, "www-authenticate", "Bearer");
@@ -87,13 +87,13 @@ bool auth_check(struct auth *d, struct http_request *request, unsigned access)
                      "makes one.");
         return false;
     }
-    verdict = auth_authenticate(d, request, key);
-    if (verdict.result == KEY_RIGHT && (verdict.roles & access))
+    verdict = auth_authenticate(auth, request, key);
+    if (verdict.result == KEY_VALID && (verdict.roles & access))
         return true;
-    if (verdict.result == KEY_RIGHT)
+    if (verdict.result == KEY_VALID)
         http_problem(request, 403, "key-not-for-this", "The key “%s” is not for this: it needs the role %s.",
                      verdict.who, access_name(access));
-    else if (!d->read && verdict.result == KEY_WRONG)
+    else if (!auth->read && verdict.result == KEY_INVALID)
         http_problem(request, 503, "keys-not-read", "The keys have not been read from the database yet.");
     else
         auth_refuse(request, &verdict);

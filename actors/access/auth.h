@@ -1,4 +1,4 @@
-/* Lets a request in or answers why not: before it reaches an actor. */
+/* Authenticates and authorises a request before it is dispatched to an actor. Loop thread. */
 #ifndef KITH_ACTORS_ACCESS_AUTH_H
 #define KITH_ACTORS_ACCESS_AUTH_H
 
@@ -8,19 +8,20 @@
 #define KEY_COOKIE "kith_key"
 
 struct auth {
-    bool keys; /* false: whoever comes is let in */
-    bool read; /* the records' keys have been read once */
+    bool keys; /* false: KITH_AUTH=none, every request is permitted */
+    bool read; /* the keys of the database have been read once */
     struct api_keys *ring;
 };
 
-/* Whether it may go on; if not it is answered (401, 403, 429, 503) in words. Notes whose key it came with. */
-bool auth_check(struct auth *d, struct http_request *request, unsigned access);
+/* Whether the request may be dispatched; if not, it gets a 401, 403, 429 or 503. Stores the name and number of the key
+ * in the request. */
+bool auth_check(struct auth *auth, struct http_request *request, unsigned access);
 
-/* The key that a request shows: Authorization: Bearer, x-api-key, or the page's cookie. False when there is none. */
+/* The API key of a request: Authorization: Bearer, x-api-key, or the dashboard's cookie. False when there is none. */
 bool auth_key(const struct http_request *request, char *key, size_t size);
-/* Looks at one key that this request shows. */
-struct api_keys_verdict auth_authenticate(struct auth *d, struct http_request *request, const char *key);
-/* Answers a verdict that is not KEY_RIGHT. */
+/* Checks one key for this request and counts a failure against its address. */
+struct api_keys_verdict auth_authenticate(struct auth *auth, struct http_request *request, const char *key);
+/* Sends the problem document for a verdict other than KEY_VALID. */
 void auth_refuse(struct http_request *request, const struct api_keys_verdict *verdict);
 
 #endif

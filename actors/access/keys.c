@@ -1,16 +1,17 @@
-/* The keys of the HTTP interface.
+/* The API keys of the HTTP interface.
  *
- *   start, poll ─▶ STORE_KEYS ─▶ the file, on a files' thread ─▶ api_keys; what is new or gone goes to the log
+ *   start, poll ─▶ STORE_KEYS ─▶ key file, on a file thread ─▶ api_keys ─▶ audit log, event streams
  *
- * `kith key` writes the records beside us, other nodes read the same ones, and a Secret's file changes in place: so all
- * of it is looked at every few seconds. When the records are away, or the file is wrong, the keys stay as they are.
+ * `kith key` writes the records from another process, and a mounted Secret changes in place, so both are polled every
+ * KITH_KEYS_POLL. When the database is unavailable or the file is invalid, the keys in use stay.
  *
- *   POST /v1/session ─▶ the key that the page was told, checked, into a cookie that no script can read
+ *   POST /v1/session ─▶ checks the key and stores it in an HttpOnly cookie
  */
 #include "actors/access/keys.h"
 
+#include "actors/api/json_records.h"
 #include "actors/api/ops.h"
-#include "actors/api/reply.h"
+#include "actors/api/request.h"
 #include "core/base/log.h"
 #include "core/base/secret.h"
 
@@ -221,7 +222,7 @@ static void answer_session(struct actor *self, struct http_request *request, uns
 static void on_session(struct actor *self, struct http_request *request)
 {
     const struct keys_config *config = actor_config(self);
-    struct api_keys_verdict verdict = {.result = KEY_RIGHT, .roles = ACCESS_ALL};
+    struct api_keys_verdict verdict = {.result = KEY_VALID, .roles = ACCESS_ALL};
     char key[KEY_MAX_BYTES + 1];
 
     if (config->door->keys) {
@@ -254,7 +255,7 @@ static void begin_session(struct actor *self, struct http_request *request)
     } else if (key) {
         if (config->door->keys)
             verdict = auth_authenticate(config->door, request, key);
-        if (verdict.result == KEY_RIGHT) {
+        if (verdict.result == KEY_VALID) {
             set_cookie(request, key, COOKIE_AGE_S);
             answer_session(self, request, verdict.roles);
         } else {

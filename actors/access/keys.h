@@ -1,4 +1,5 @@
-/* Keeps the api_keys true: reads keys from the records and from a file, tells of changes, gives the page its cookie. */
+/* The actor “keys”: reloads API keys from the database and the key file, logs changes, sends the valid keys to the
+ * event streams, and sets the session cookie of the dashboard. */
 #ifndef KITH_ACTORS_ACCESS_KEYS_H
 #define KITH_ACTORS_ACCESS_KEYS_H
 
@@ -6,10 +7,10 @@
 #include "core/actor/offload.h"
 
 struct keys_config {
-    struct auth *door; /* written here, read by routes_dispatch; the same thread */
+    struct auth *door; /* borrowed; written by this actor, read by routes_dispatch on the same thread */
     const char *file;  /* "": none */
     struct offload *files;
-    uint64_t store_ms, poll_ms; /* how often records and file are looked at */
+    uint64_t store_ms, poll_ms; /* poll: period of the reload */
 };
 
 extern const struct actor_ops keys_actor;

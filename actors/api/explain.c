@@ -1,5 +1,5 @@
 /* Why a face has its name, or none: the rule, its numbers and a sentence for people. */
-#include "actors/api/reply.h"
+#include "actors/api/json_records.h"
 
 static const char *const rules[DECISION_RULES] = {"none",    "fixed", "fallback_threshold", "rate", "denied",
                                                   "quality", "label"};

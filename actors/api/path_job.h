@@ -8,7 +8,7 @@
 #ifndef KITH_ACTORS_API_PATH_JOB_H
 #define KITH_ACTORS_API_PATH_JOB_H
 
-#include "actors/api/reply.h"
+#include "actors/api/request.h"
 #include "core/actor/offload.h"
 #include "core/base/path.h"
 

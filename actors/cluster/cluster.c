@@ -8,7 +8,7 @@
  */
 #include "actors/cluster/cluster.h"
 
-#include "actors/api/reply.h"
+#include "actors/api/json_records.h"
 #include "actors/cluster/peers.h"
 #include "actors/cluster/wire.h"
 #include "core/base/clock.h"

@@ -7,7 +7,7 @@
  */
 #include "actors/frontend/events.h"
 
-#include "actors/api/reply.h"
+#include "actors/api/json_records.h"
 #include "core/actor/system.h"
 
 #include <stdio.h>

@@ -1,8 +1,12 @@
 /* Lists images, shows one image, and serves openapi.yaml. */
 #include "actors/frontend/frontend.h"
 
+#include "actors/api/json_records.h"
 #include "actors/api/ops.h"
-#include "actors/api/reply.h"
+#include "actors/api/page.h"
+#include "actors/api/problem.h"
+#include "actors/api/request.h"
+#include "core/actor/system.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,7 +7,8 @@
 #include "actors/frontend/pictures.h"
 
 #include "actors/api/ops.h"
-#include "actors/api/reply.h"
+#include "actors/api/problem.h"
+#include "actors/api/request.h"
 #include "core/base/log.h"
 #include "core/image/sniff.h"
 

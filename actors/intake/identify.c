@@ -2,7 +2,10 @@
  * as queued images do, with priority over them. Nothing is stored. */
 #include "actors/intake/identify.h"
 
+#include "actors/api/json_records.h"
 #include "actors/api/path_job.h"
+#include "actors/api/problem.h"
+#include "actors/api/request.h"
 #include "core/base/metrics.h"
 
 #include <errno.h>

@@ -7,9 +7,11 @@
  */
 #include "actors/intake/receiver.h"
 
+#include "actors/api/json_records.h"
 #include "actors/api/ops.h"
 #include "actors/api/path_job.h"
-#include "actors/api/reply.h"
+#include "actors/api/problem.h"
+#include "actors/api/request.h"
 #include "core/base/log.h"
 #include "core/base/metrics.h"
 #include "core/image/sniff.h"

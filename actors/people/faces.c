@@ -2,8 +2,11 @@
  * applied it: the images that it resolves have their new names by then. */
 #include "actors/people/faces.h"
 
+#include "actors/api/json_records.h"
 #include "actors/api/ops.h"
-#include "actors/api/reply.h"
+#include "actors/api/page.h"
+#include "actors/api/problem.h"
+#include "actors/api/request.h"
 #include "actors/messages.h"
 
 #include <stdlib.h>
@@ -29,11 +32,11 @@ static void on_looked_again(struct actor *self, void *context, int status, const
     buf_printf(&out, "{\"id\":%lld,", (long long)call->id);
     if (call->op != OP_DENY_FACE) {
         buf_str(&out, "\"name\":");
-        buf_json(&out, call->text);
+        buf_json(&out, call->name);
         buf_str(&out, ",");
     }
     if (call->op == OP_NAME_UNKNOWN_PERSON)
-        buf_printf(&out, "\"faces\":%lld,", (long long)call->other);
+        buf_printf(&out, "\"faces\":%lld,", (long long)call->changed);
     buf_printf(&out, "\"resolved\":%lld}", (long long)resolved);
     reply_json(call->request, 200, &out);
     call_free(call);
@@ -43,11 +46,11 @@ static void on_looked_again(struct actor *self, void *context, int status, const
 
 static void keep_name(struct call *call, const struct image *image)
 {
-    free(call->text);
-    call->text = NULL;
-    for (int i = 0; i < image->face_count && !call->text; i++)
+    free(call->name);
+    call->name = NULL;
+    for (int i = 0; i < image->face_count && !call->name; i++)
         if (image->faces[i].person == call->id && image->faces[i].person_name)
-            call->text = strdup(image->faces[i].person_name);
+            call->name = strdup(image->faces[i].person_name);
 }
 
 static void on_face_named(struct actor *self, void *context, int status, const struct msg *reply)
@@ -61,7 +64,7 @@ static void on_face_named(struct actor *self, void *context, int status, const s
     }
     call->id = r->id;
     keep_name(call, &r->images[0]);
-    audit(call->request, "face named", r->id, "image", r->images[0].id, call->text);
+    audit(call->request, "face named", r->id, "image", r->images[0].id, call->name);
     ask_gallery(self, call, on_looked_again);
 }
 
@@ -192,7 +195,7 @@ static void on_unknown_person_named(struct actor *self, void *context, int statu
         return;
     }
     call->id = r->id;
-    call->other += r->changed;
+    call->changed += r->changed;
     if (r->more) {
         m = STORE_MESSAGE(STORE_NAME_UNKNOWN_PERSON, store_name_face);
         m->face = unknown_person_of(call);
@@ -201,7 +204,7 @@ static void on_unknown_person_named(struct actor *self, void *context, int statu
         actor_ask(self, "store", &m->m.head, config->store_ms, on_unknown_person_named, call);
         return;
     }
-    audit(call->request, "unknown person named", r->id, "unknown_person", unknown_person_of(call), call->text);
+    audit(call->request, "unknown person named", r->id, "unknown_person", unknown_person_of(call), call->name);
     ask_gallery(self, call, on_looked_again);
 }
 
@@ -214,7 +217,7 @@ static void name_unknown_person(struct actor *self, struct http_request *request
     if (!m)
         return;
     call = call_new(self, request, OP_NAME_UNKNOWN_PERSON);
-    call->text = m->person_name ? strdup(m->person_name) : NULL;
+    call->name = m->person_name ? strdup(m->person_name) : NULL;
     actor_ask(self, "store", &m->m.head, config->store_ms, on_unknown_person_named, call);
 }
 

@@ -2,8 +2,12 @@
  * resolves have their new names by then, and the answer holds their number. */
 #include "actors/people/people.h"
 
+#include "actors/api/json_records.h"
 #include "actors/api/ops.h"
+#include "actors/api/page.h"
 #include "actors/api/path_job.h"
+#include "actors/api/problem.h"
+#include "actors/api/request.h"
 #include "actors/people/enroller.h"
 
 #include <stdlib.h>
@@ -103,9 +107,9 @@ static void people_on_named(struct actor *self, void *context, int status, const
     (void)status;
     (void)reply;
     buf_printf(&out, "{\"id\":%lld,\"name\":", (long long)call->id);
-    buf_json(&out, call->text);
+    buf_json(&out, call->name);
     buf_str(&out, "}");
-    reply_json(call->request, call->other ? 201 : 200, &out);
+    reply_json(call->request, call->changed ? 201 : 200, &out);
     call_free(call);
 }
 
@@ -120,11 +124,11 @@ static void people_on_person_changed(struct actor *self, void *context, int stat
     }
     if (call->op == OP_PERSON_ADD) {
         call->id = r->id;
-        call->other = r->changed;
+        call->changed = r->changed;
     }
     if (r->changed)
         audit(call->request, call->op == OP_PERSON_ADD ? "person added" : "person renamed", call->id, "photo", 0,
-              call->text);
+              call->name);
     people_ask_gallery(self, call, people_on_named);
 }
 
@@ -151,7 +155,7 @@ static void people_change_person(struct actor *self, struct http_request *reques
         return;
     call = call_new(self, request, op);
     call->id = id;
-    call->text = name;
+    call->name = name;
     m = STORE_MESSAGE(op == OP_PERSON_ADD ? STORE_PERSON_ADD : STORE_PERSON_RENAME, store_person);
     m->id = id;
     m->name = arena_text(&m->m.arena, name);
@@ -221,7 +225,7 @@ static void people_on_photo_known(struct actor *self, void *context, int status,
     struct buf out = {0};
 
     (void)self;
-    buf_printf(&out, "{\"id\":%lld,\"person\":%lld,\"resolved\":%lld}", (long long)call->other, (long long)call->id,
+    buf_printf(&out, "{\"id\":%lld,\"person\":%lld,\"resolved\":%lld}", (long long)call->photo, (long long)call->id,
                (long long)people_resolved(status, reply));
     reply_json(call->request, 201, &out);
     call_free(call);
@@ -246,7 +250,7 @@ static void people_on_enrolled(struct actor *self, void *context, int status, co
         http_problem(call->request, table[m->status].http, table[m->status].slug, "%s", m->reason);
     } else {
         call->id = m->person;
-        call->other = m->photo;
+        call->photo = m->photo;
         audit(call->request, "photo added", m->person, "photo", m->photo, NULL);
         people_ask_gallery(self, call, people_on_photo_known);
         return;
@@ -263,7 +267,7 @@ static void people_enrol(struct actor *self, struct msg_enrol *m, struct call *c
     actor_ask(self, "enroller", &m->head, config->call_ms, people_on_enrolled, call);
 }
 
-/* call->id: the person; call->text: the photo's name, NULL: the file's. */
+/* call->id: the person; call->name: the photo's name, NULL: the file's. */
 static void people_on_resolved(struct actor *self, struct path_job *job)
 {
     struct call *call = job->call;
@@ -277,7 +281,7 @@ static void people_on_resolved(struct actor *self, struct path_job *job)
     }
     path = job->paths[0].text;
     job->call = NULL;
-    people_enrol(self, msg_enrol_new(NULL, call->id, call->text ? call->text : strrchr(path, '/') + 1, path, NULL, 0),
+    people_enrol(self, msg_enrol_new(NULL, call->id, call->name ? call->name : strrchr(path, '/') + 1, path, NULL, 0),
                  call);
 }
 
@@ -316,7 +320,7 @@ static void people_add_photo(struct actor *self, struct http_request *request)
     }
     call = call_new(self, request, OP_PHOTO_ADD);
     call->id = person;
-    call->text = name[0] ? strdup(name) : NULL;
+    call->name = name[0] ? strdup(name) : NULL;
     if (!body_is_image(request)) {
         people_add_photo_path(self, call);
     } else if ((body = http_request_body(request, &len)) && len) {

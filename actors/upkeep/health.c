@@ -1,7 +1,9 @@
 #include "actors/upkeep/health.h"
 
+#include "actors/api/json_records.h"
 #include "actors/api/ops.h"
-#include "actors/api/reply.h"
+#include "actors/api/problem.h"
+#include "actors/api/request.h"
 #include "core/actor/system.h"
 #include "core/base/metrics.h"
 

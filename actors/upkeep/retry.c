@@ -1,8 +1,11 @@
 #include "actors/upkeep/retry.h"
 
+#include "actors/api/json_records.h"
 #include "actors/api/ops.h"
-#include "actors/api/reply.h"
+#include "actors/api/problem.h"
+#include "actors/api/request.h"
 #include "actors/upkeep/spool_files.h"
+#include "core/base/clock.h"
 #include "core/base/log.h"
 
 #include <stdlib.h>
@@ -144,7 +147,7 @@ static void retry_on_in_use(struct actor *self, void *context, int status, const
     struct call *call = context;
 
     if (status == ACTOR_OK && r->status == STORE_OK && r->changed == 0)
-        retry_remove_file(self, call->text, NULL, DELETE_AGE_MS);
+        retry_remove_file(self, call->path, NULL, DELETE_AGE_MS);
     http_reply(call->request, 204, NULL, NULL, 0);
     call_free(call);
 }
@@ -168,9 +171,9 @@ static void retry_on_deleted(struct actor *self, void *context, int status, cons
         call_free(call);
         return;
     }
-    call->text = strdup(r->images[0].path);
+    call->path = strdup(r->images[0].path);
     m = STORE_MESSAGE(STORE_PATH_IN_USE, store_text);
-    m->text = arena_text(&m->m.arena, call->text);
+    m->text = arena_text(&m->m.arena, call->path);
     actor_ask(self, "store", &m->m.head, config->store_ms, retry_on_in_use, call);
 }
 

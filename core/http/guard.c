@@ -1,8 +1,8 @@
-/* The guard: accepts connections itself, keeps a record of each, and cuts off those that do harm.
+/* The guard accepts connections, tracks each of them, and closes those that violate a limit.
  *
- * libh2o 2.2.5 has no write timeout on HTTP/2, no body timeout, and no defence against clients that reset what they
- * ask for (CVE-2023-44487). All of it can be seen from outside the library: bytes read on the socket, requests that
- * begin and are disposed of, answers that do not leave. Cutting is shutdown(2): libh2o then cleans up by itself.
+ * libh2o 2.2.5 has no write timeout on HTTP/2, no body timeout, and no defence against rapid resets (CVE-2023-44487).
+ * The guard observes the same from outside the engine: bytes read, requests begun and disposed of, replies that are not
+ * sent in time. It closes a connection with shutdown(2); the engine then releases its own state.
  */
 #include "core/http/http_internal.h"
 
@@ -141,7 +141,7 @@ void guard_request_begins(struct conn *conn, struct http_request *request)
     conn->requests = request;
 }
 
-/* libh2o is done with it: answered and sent, or the client reset the stream, or the connection is closing. */
+/* The engine has disposed of the request: the reply was sent, the client reset the stream, or the connection closes. */
 void guard_request_ends(struct http_request *request)
 {
     struct conn *conn = request->conn;
@@ -166,9 +166,9 @@ void guard_request_ends(struct http_request *request)
         cut_because(conn, "resets");
 }
 
-/* When a client resets a TLS connection libuv refuses the farewell that libh2o wants to write, at once; libh2o does not
- * look at that and waits for ever to be told that it left. A second close ends such a wait: it is the library's own way
- * out of a write that is under way. By then the library holds nothing of the connection but its socket. */
+/* When a client resets a TLS connection, libuv rejects the close_notify that libh2o writes. libh2o ignores the error
+ * and waits for the write callback forever. A second close ends the wait, as for any write in progress. At that point
+ * libh2o holds only the socket of the connection. */
 static bool is_stuck(const struct conn *conn)
 {
     const uv_stream_t *stream = (const uv_stream_t *)&conn->tcp;
@@ -198,12 +198,12 @@ static void look_at(struct conn *conn, uint64_t now_ms)
             return;
         }
     }
-    if (conn->requests) /* the client waits for us, not we for it */
+    if (conn->requests) /* the client waits for a reply */
         return;
     if (now_ms - conn->progress_ms > o->idle_timeout_ms)
         cut_because(conn, "idle");
     else if (conn->server->stopping && now_ms - conn->progress_ms > 500)
-        guard_cut(conn); /* kept alive for a next request that will not be answered */
+        guard_cut(conn); /* keep-alive connection without a request */
 }
 
 static void finish_stop(struct http_server *server)
@@ -273,7 +273,7 @@ void http_server_stop(struct http_server *server, void (*done)(void *context), v
         next = c->next;
         if (!c->requests)
             guard_cut(c);
-        for (r = c->requests; r; r = after) { /* a stream would never end by itself */
+        for (r = c->requests; r; r = after) { /* streams do not end by themselves */
             after = r->conn_next;
             if (r->streaming)
                 http_stream_end(r);

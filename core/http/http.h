@@ -1,11 +1,10 @@
-/* The HTTP server: HTTP/1.1 and HTTP/2 (prior knowledge and upgrade) by libh2o on the libuv loop.
+/* The HTTP server: HTTP/1.1 and HTTP/2 (prior knowledge, upgrade, ALPN) on the libuv loop.
  *
- * Everything here is for the loop thread. A request is a token of our own, counted, that outlives libh2o's: whoever
- * holds one may answer late. When the client leaves, what it sent is gone (body and headers read as absent) and an
- * answer goes nowhere. Each request gets exactly one answer; one that is dropped unanswered gets a 500.
+ * Loop thread only. A request is reference-counted and outlives the connection: its holder may reply later. After the
+ * client has disconnected, body and headers read as absent and a reply is discarded. Each request gets exactly one
+ * reply; when the last reference is released without one, the server sends a 500.
  *
- * Beside the library stands a guard (http_guard.c), because libh2o 2.2.5 limits neither slow clients nor those that
- * reset what they asked for: connections that are idle, trickle, do not read or reset in bulk are cut off.
+ * The guard (guard.c) closes connections that are idle, send or read too slowly, or reset too many requests.
  */
 #ifndef KITH_CORE_HTTP_HTTP_H
 #define KITH_CORE_HTTP_HTTP_H
@@ -21,16 +20,16 @@
 struct http_server;
 struct http_request;
 
-/* One row of the route table. A part in braces matches one part of a path: "/v1/images/{id}/photo". */
+/* A row of the route table. A parameter in braces matches one path segment: "/v1/images/{id}/photo". */
 struct http_route {
     const char *method, *pattern;
-    const char *actor; /* who answers: the dispatch function's business */
-    uint32_t op;       /* what it is asked: likewise */
-    uint32_t access;   /* who may: likewise */
-    const char *query; /* names it takes after the "?", with spaces between; NULL: it looks at none and takes any */
+    const char *actor; /* that handles it; interpreted by the dispatch function */
+    uint32_t op;       /* operation; interpreted by the dispatch function */
+    uint32_t access;   /* required role; interpreted by the dispatch function */
+    const char *query; /* permitted query parameters, separated by spaces; NULL: any, all ignored */
 };
 
-/* A file that is part of the program. */
+/* A file that is embedded in the program. */
 struct http_file {
     const char *path, *content_type;
     const unsigned char *data;
@@ -58,18 +57,18 @@ struct http_server *http_server_new(const struct http_options *options);
 int http_server_listen(struct http_server *server, const char *address, const char *setting,
                        const struct http_file *files, struct error *error);
 
-/* From now on the listeners speak TLS (1.2 or newer, HTTP/2 by ALPN) with the certificates in the file `cert` and their
- * key in `key`. Again at any time: connections that stand are left alone. 0, or negative errno with `error` and
- * everything as before. */
+/* Loads a certificate chain and its private key; new connections use TLS 1.2 or newer, HTTP/2 by ALPN. May be called
+ * again to reload them; open connections are not affected. Returns 0, or negative errno with `error`; then the previous
+ * files stay in use. */
 int http_server_tls(struct http_server *server, const char *cert, const char *key, struct error *error);
 
-/* The address that the n-th listener really has, "127.0.0.1:8000", or NULL. */
+/* The bound address of the n-th listener, "127.0.0.1:8000", or NULL. */
 const char *http_server_address(const struct http_server *server, int n);
 
-/* Whether an address is only reachable from this machine. */
+/* Whether an address is a loopback address. */
 bool http_address_is_loopback(const char *address);
 
-/* Stops accepting, lets what is under way finish for the grace period, then cuts; calls `done` once. */
+/* Stops accepting, waits up to the grace period for open requests, then closes all connections. Calls `done` once. */
 void http_server_stop(struct http_server *server, void (*done)(void *context), void *context);
 /* The same without the grace period, also after http_server_stop: `done` replaces the one given before. It is called
  * within about a second, when the connections have been closed. */
@@ -99,7 +98,7 @@ const char *http_request_id(const struct http_request *request);
  */
 enum { HTTP_TRACE_BYTES = 56 };
 const char *http_request_trace(const struct http_request *request);
-/* Where it comes from: "192.0.2.7", of IPv6 the network of 64 bits; "" when the client has left. */
+/* The client address: "192.0.2.7", or the /64 network of an IPv6 address; "" when the client has left. */
 void http_request_address(const struct http_request *request, char *text, size_t size);
 bool http_request_is_tls(const struct http_request *request);
 /* The name of the API key of the request, for the log, and a number that identifies the key. "" and 0 when no key was
@@ -107,10 +106,10 @@ bool http_request_is_tls(const struct http_request *request);
 void http_request_set_who(struct http_request *request, const char *who, uint64_t key);
 uint64_t http_request_key(const struct http_request *request);
 const char *http_request_who(const struct http_request *request);
-/* Whether anybody is there to answer. */
+/* Whether the client is still connected. */
 bool http_request_waiting(const struct http_request *request);
 
-/* --- its answer: one of these, once --- */
+/* --- the reply: one of these, once --- */
 
 /* Adds a header to the response; call it before the reply. Copies the value. Every header value is checked here:
  * returns false and adds nothing when `value` contains a control character other than a tab. */
@@ -125,11 +124,11 @@ void http_problem(struct http_request *request, int status, const char *slug, co
 /* Compares If-None-Match with `etag` (with its quotes), adds the ETag header and answers 304 when it matches. */
 bool http_not_modified(struct http_request *request, const char *etag);
 
-/* --- a streamed answer --- */
+/* --- a streamed reply --- */
 
 struct http_stream_ops {
-    void (*ready)(void *context); /* the last chunk has left: the next may be sent */
-    void (*gone)(void *context);  /* the client left, or was cut off, or the server stops: the last call there is */
+    void (*ready)(void *context); /* the last chunk was sent: the next may follow */
+    void (*gone)(void *context);  /* the stream has ended for any reason: the last call */
 };
 
 /* Starts a 200 answer of unknown length and holds a reference until it is gone. Returns false

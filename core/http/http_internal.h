@@ -10,7 +10,7 @@
 
 enum { LISTENERS_MAX = 4, PARTS_MAX = 3, PART_BYTES = 256, ID_BYTES = 40, WHO_BYTES = 64 };
 
-struct peer {                /* connections of one address */
+struct peer {                /* connection count of one client address */
     struct in6_addr address; /* IPv4: in the first four bytes, the rest 0 */
     uint32_t connections;
     UT_hash_handle hh;
@@ -23,12 +23,12 @@ struct conn {
     struct peer *peer;
     struct engine_socket *sock;
     struct http_request *requests; /* under way, linked by conn_next */
-    uint64_t progress_ms;          /* when it last got on */
-    size_t read_before;            /* bytes read at the last look */
+    uint64_t progress_ms;          /* time of the last progress */
+    size_t read_before;            /* bytes read at the last tick */
     uint64_t second_ms;            /* the second that `resets` counts in */
     uint32_t resets;
     int fd;
-    bool cut, stuck; /* stuck: it waits for a write that was never made */
+    bool cut, stuck; /* stuck: waits for a write that was never made */
 };
 
 struct http_request {
@@ -89,8 +89,8 @@ void guard_request_ends(struct http_request *request);
 struct conn *guard_conn_of(struct http_server *server, int fd);
 void guard_accept(struct listener *listener);
 
-/* Whether the route takes all that stands after the "?"; answers 400 when not: a filter with a slip of the pen must not
- * show everything. */
+/* Checks all query parameters against the route; sends a 400 and returns false for unknown ones, so that a misspelled
+ * filter does not disable the filter. */
 bool query_fits(struct http_request *request);
 
 /* route.c */

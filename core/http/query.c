@@ -1,4 +1,4 @@
-/* What stands after the "?": names that the route takes, values decoded. */
+/* Query parameters: checks names against the route, decodes values. */
 #include "core/http/http_internal.h"
 
 #include <string.h>
@@ -51,7 +51,7 @@ bool http_request_query(const struct http_request *request, const char *name, ch
     return false;
 }
 
-/* `name` among words with spaces between. */
+/* Whether `words`, separated by spaces, contains `name`. */
 static bool is_among(const char *words, const char *name, size_t len)
 {
     for (const char *at = words; *at; at += strspn(at, " ")) {

@@ -1,4 +1,4 @@
-/* Answers: whole ones, problem documents, streams. */
+/* Replies: complete ones, problem documents, streams. */
 #include "core/http/http_internal.h"
 
 #include "core/base/clock.h"

@@ -1,4 +1,4 @@
-/* A request from its arrival to its one answer. */
+/* A request from its arrival to its disposal. */
 #include "core/http/http_internal.h"
 
 #include "core/base/clock.h"
@@ -87,7 +87,7 @@ static void make_id(struct http_request *request)
              (unsigned long long)request->server->serial++);
 }
 
-/* version-trace-parent-flags; later versions may have more behind that we leave out. */
+/* Format: version-trace-parent-flags. Later versions may append fields; these are ignored. */
 static void take_trace(struct http_request *request)
 {
     static const uint8_t dashes[] = {2, 35, 52};
@@ -119,8 +119,7 @@ static bool is_name_of_this_machine(const char *host)
     return (n == 9 && strncasecmp(host, "localhost", 9) == 0) || strspn(host, "0123456789.") == n;
 }
 
-/* A page in somebody's browser must not drive a server on that person's own machine: an Origin that is not ours is
- * refused, and on loopback a Host that is a foreign name (DNS rebinding). */
+/* Rejects cross-site requests from browsers: a foreign Origin, and on loopback a foreign Host name (DNS rebinding). */
 static bool is_foreign(const struct listener *listener, struct http_request *request)
 {
     char origin[256], host[256];

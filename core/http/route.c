@@ -1,4 +1,4 @@
-/* Finding who answers: the route table and the files of the program. */
+/* Route lookup: the route table and the embedded files. */
 #include "core/http/http_internal.h"
 
 #include "core/base/hash.h"

@@ -1,4 +1,4 @@
-/* TLS for the listeners: one context at a time, replaced whole. A connection keeps the one that it began with. */
+/* TLS for the listeners: one SSL_CTX, replaced as a whole. An open connection keeps its context. */
 #include "core/http/http_internal.h"
 
 #include "core/base/secret.h"
@@ -18,7 +18,7 @@ static const char *reason(void)
     return text ? text : "it cannot be used";
 }
 
-/* Through our own reader of secrets: a key that everybody may read is refused. */
+/* secret_read refuses a key file that others may read. */
 static int use_key(SSL_CTX *context, const char *file, struct error *error)
 {
     char text[KEY_FILE_BYTES];
@@ -69,6 +69,6 @@ int http_server_tls(struct http_server *server, const char *cert, const char *ke
     server->ops->register_alpn(context);
     server->tls = context;
     server->ops->set_tls(server->engine, context);
-    SSL_CTX_free(before); /* counted: those who speak by it still hold it */
+    SSL_CTX_free(before); /* reference-counted: open connections still hold it */
     return 0;
 }

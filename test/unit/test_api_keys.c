@@ -28,14 +28,14 @@ static void test_keys_of_a_file(void **state)
     assert_int_equal(api_keys_set_file(k, file, &error), 0);
     assert_int_equal(api_keys_count(k), 2);
     v = look(k, "a", "0123456789abcdef", 1);
-    assert_int_equal(v.result, KEY_RIGHT);
+    assert_int_equal(v.result, KEY_VALID);
     assert_int_equal(v.roles, ACCESS_SUBMIT | ACCESS_READ);
     assert_string_equal(v.who, "robot");
     v = look(k, "a", "test", 1); /* by its hash, whatever its length */
-    assert_int_equal(v.result, KEY_RIGHT);
+    assert_int_equal(v.result, KEY_VALID);
     assert_int_equal(v.roles, ACCESS_ALL);
-    assert_int_equal(look(k, "a", "0123456789abcdeg", 1).result, KEY_WRONG);
-    assert_int_equal(look(k, "a", "", 1).result, KEY_WRONG);
+    assert_int_equal(look(k, "a", "0123456789abcdeg", 1).result, KEY_INVALID);
+    assert_int_equal(look(k, "a", "", 1).result, KEY_INVALID);
     api_keys_free(k);
 }
 
@@ -71,7 +71,7 @@ static void test_records_take_each_others_place(void **state)
     assert_int_equal(api_keys_count(k), 1); /* a role of a later version opens nothing */
     assert_int_equal(look(k, "a", "the key itself", 1).roles, ACCESS_READ);
     api_keys_set_records(k, NULL, 0);
-    assert_int_equal(look(k, "a", "the key itself", 1).result, KEY_WRONG);
+    assert_int_equal(look(k, "a", "the key itself", 1).result, KEY_INVALID);
     api_keys_free(k);
 }
 
@@ -83,16 +83,16 @@ static void test_who_guesses_waits_and_locks_nobody_out(void **state)
 
     (void)state;
     api_keys_set_file(k, file, &error);
-    assert_int_equal(look(k, "gate", "0123456789abcdef", 1000).result, KEY_RIGHT);
+    assert_int_equal(look(k, "gate", "0123456789abcdef", 1000).result, KEY_VALID);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(look(k, "gate", "guess", 1000).result, KEY_WRONG);
+        assert_int_equal(look(k, "gate", "guess", 1000).result, KEY_INVALID);
     v = look(k, "gate", "guess", 31000);
     assert_int_equal(v.result, KEY_RATE_LIMITED);
     assert_int_equal(v.wait_ms, 30000);
     assert_int_equal(look(k, "gate", "test", 31000).result, KEY_RATE_LIMITED);      /* even a lucky guess */
-    assert_int_equal(look(k, "gate", "0123456789abcdef", 31000).result, KEY_RIGHT); /* it was here before */
-    assert_int_equal(look(k, "elsewhere", "test", 31000).result, KEY_RIGHT);
-    assert_int_equal(look(k, "gate", "test", 62001).result, KEY_RIGHT);
+    assert_int_equal(look(k, "gate", "0123456789abcdef", 31000).result, KEY_VALID); /* it was here before */
+    assert_int_equal(look(k, "elsewhere", "test", 31000).result, KEY_VALID);
+    assert_int_equal(look(k, "gate", "test", 62001).result, KEY_VALID);
     api_keys_free(k);
 }
 
@@ -108,7 +108,7 @@ static void test_addresses_are_forgotten_in_order(void **state)
         snprintf(address, sizeof address, "%d", i);
         look(k, address, "guess", 1);
     }
-    assert_int_equal(look(k, "first", "guess", 1).result, KEY_WRONG);
+    assert_int_equal(look(k, "first", "guess", 1).result, KEY_INVALID);
     assert_int_equal(look(k, "19999", "guess", 1).result, KEY_RATE_LIMITED);
     api_keys_free(k);
 }

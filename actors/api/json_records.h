@@ -1,0 +1,18 @@
+/* Records as JSON, as proto/openapi.yaml describes them. Appends to the buffer `out`; owns nothing. */
+#ifndef KITH_ACTORS_API_JSON_RECORDS_H
+#define KITH_ACTORS_API_JSON_RECORDS_H
+
+#include "actors/messages.h"
+
+/* `explain`: with the reasons of each decision. */
+void json_image(struct buf *out, const struct image *image, bool explain);
+void json_faces(struct buf *out, const struct face *faces, int count, bool explain);
+void json_person(struct buf *out, const struct person *person);
+/* A time in RFC 3339, or null when 0. */
+void json_time(struct buf *out, int64_t wall_ms);
+/* explain.c: an object with the decision rule, its numbers and a sentence. */
+void json_decision(struct buf *out, const struct face *face);
+/* Sends the buffer as application/json and empties it. */
+void reply_json(struct http_request *request, int status, struct buf *out);
+
+#endif

@@ -1,0 +1,60 @@
+/* Turns failed asks into problem documents. */
+#include "actors/api/problem.h"
+
+bool reply_failed(struct http_request *request, int status, const struct msg *reply)
+{
+    static const struct {
+        int status, http;
+        const char *slug;
+    } table[] = {{STORE_NOT_FOUND, 404, "not-found"}, {STORE_CONFLICT, 409, "conflict"},
+                 {STORE_NO_SPACE, 503, "no-space"},   {STORE_BROKEN, 503, "store"},
+                 {STORE_AWAY, 503, "database-away"},  {STORE_MISMATCH, 422, "key-reused"}};
+    const struct store_reply *r = (const struct store_reply *)reply;
+
+    if (status == ACTOR_TIMEOUT)
+        http_problem(request, 504, "timeout", "The store did not answer in time.");
+    else if (status != ACTOR_OK)
+        http_problem(request, 503, "busy", "The store is %s.", actor_status_name(status));
+    else
+        for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+            if (r->status == table[i].status)
+                http_problem(request, table[i].http, table[i].slug, "%s", r->error);
+    return status != ACTOR_OK || r->status != STORE_OK;
+}
+
+bool recognition_failed(struct http_request *request, int status, const struct msg *reply)
+{
+    const struct msg_recognized *r = (const struct msg_recognized *)reply;
+
+    if (status != ACTOR_OK) {
+        http_problem(request, status == ACTOR_TIMEOUT ? 504 : 503, "busy", "The recogniser is %s.",
+                     actor_status_name(status));
+        return true;
+    }
+    switch (r->outcome) {
+    case RECOGNIZED_OK:
+        return false;
+    case RECOGNIZED_BAD_IMAGE:
+        http_problem(request, 422, "bad-image", "%s", r->reason);
+        break;
+    case RECOGNIZED_POISON:
+        http_problem(request, 422, "poison",
+                     "The same bytes have killed recognisers; they are refused for a while "
+                     "(KITH_QUARANTINE).");
+        break;
+    case RECOGNIZED_TIMEOUT:
+        http_problem(request, 504, "recognizer-timeout", "%s", r->reason);
+        break;
+    case RECOGNIZED_CRASHED:
+    case RECOGNIZED_FAILED:
+        http_problem(request, 502, "recognizer-failed", "The recogniser failed: %s", r->reason);
+        break;
+    case RECOGNIZED_OPEN:
+        http_problem(request, 503, "breaker-open", "The recogniser has failed too often and rests: %s", r->reason);
+        break;
+    default:
+        http_problem(request, 503, "recognizer-unavailable", "The recogniser cannot work now: %s",
+                     r->reason[0] ? r->reason : recognized_name(r->outcome));
+    }
+    return true;
+}

@@ -1,0 +1,150 @@
+/* Parses bodies, path ids and query parameters. */
+#include "actors/api/request.h"
+
+#include "core/base/log.h"
+#include "core/image/sniff.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct call *call_new(struct actor *self, struct http_request *request, int op)
+{
+    struct call *call = calloc(1, sizeof *call);
+
+    if (!call)
+        abort();
+    call->request = http_request_ref(request);
+    call->op = op;
+    call->begun_ms = actor_now_ms(self);
+    return call;
+}
+
+void call_free(struct call *call)
+{
+    http_request_unref(call->request);
+    free(call->name);
+    free(call->path);
+    free(call);
+}
+
+json_t *body_object(struct http_request *request)
+{
+    size_t len;
+    const char *body = http_request_body(request, &len);
+    json_error_t error;
+    /* \u0000 is let in here and refused where the text is used, in words. */
+    json_t *json = body ? json_loadb(body, len, JSON_ALLOW_NUL, &error) : NULL;
+
+    if (!body || len == 0) {
+        http_problem(request, 400, "no-body", "The request has no body.");
+    } else if (!json) {
+        http_problem(request, 400, "not-json", "The body is not JSON: line %d, column %d: %s", error.line, error.column,
+                     error.text);
+    } else if (!json_is_object(json)) {
+        http_problem(request, 400, "wrong-type", "The body must be a JSON object.");
+        json_decref(json);
+        json = NULL;
+    }
+    return json;
+}
+
+const char *body_text(struct http_request *request, json_t *object, const char *name, size_t max, size_t *len)
+{
+    json_t *value = json_object_get(object, name);
+
+    if (!value) {
+        http_problem(request, 400, "missing", "“%s” is missing.", name);
+        return NULL;
+    }
+    if (!json_is_string(value)) {
+        http_problem(request, 400, "wrong-type", "“%s” must be a string.", name);
+        return NULL;
+    }
+    *len = json_string_length(value);
+    if (*len == 0 || *len > max || memchr(json_string_value(value), 0, *len)) {
+        http_problem(request, 400, "wrong-value", "“%s” must have 1 to %zu bytes and no NUL.", name, max);
+        return NULL;
+    }
+    return json_string_value(value);
+}
+
+bool body_is_image(struct http_request *request)
+{
+    char type[128];
+    size_t len;
+    const char *body = http_request_body(request, &len);
+
+    if (!http_request_header(request, "content-type", type, sizeof type))
+        return body && sniff((const uint8_t *)body, len).type != IMAGE_UNKNOWN;
+    return strncasecmp(type, "image/", 6) == 0 || strncasecmp(type, "application/octet-stream", 24) == 0 ||
+           (body && sniff((const uint8_t *)body, len).type != IMAGE_UNKNOWN);
+}
+
+bool request_parse_number(const char *text, int64_t *number)
+{
+    char *end;
+
+    errno = 0;
+    *number = strtoll(text, &end, 10);
+    return text[0] >= '0' && text[0] <= '9' && *end == 0 && errno == 0;
+}
+
+bool part_number(struct http_request *request, int n, int64_t *number)
+{
+    if (request_parse_number(http_request_part(request, n), number) && *number > 0)
+        return true;
+    http_problem(request, 404, "not-found", "“%s” is no id.", http_request_part(request, n));
+    return false;
+}
+
+bool query_number(struct http_request *request, const char *name, int64_t min, int64_t max, int64_t *value)
+{
+    char text[32];
+    int64_t number;
+
+    if (!http_request_query(request, name, text, sizeof text))
+        return true;
+    if (!request_parse_number(text, &number) || number < min || number > max) {
+        http_problem(request, 400, "wrong-value", "“%s” must be a number, %lld at least.", name, (long long)min);
+        return false;
+    }
+    *value = number;
+    return true;
+}
+
+bool query_bool(struct http_request *request, const char *name, bool *value)
+{
+    char text[8];
+
+    if (!http_request_query(request, name, text, sizeof text))
+        return true;
+    if (strcmp(text, "true") == 0 || strcmp(text, "1") == 0) {
+        *value = true;
+    } else if (strcmp(text, "false") == 0 || strcmp(text, "0") == 0) {
+        *value = false;
+    } else {
+        http_problem(request, 400, "wrong-value", "“%s” must be true, false, 1 or 0.", name);
+        return false;
+    }
+    return true;
+}
+
+bool query_explain(struct http_request *request, bool *explain)
+{
+    *explain = false;
+    return query_bool(request, "explain", explain);
+}
+
+void audit(const struct http_request *request, const char *what, int64_t person, const char *key, int64_t id,
+           const char *name)
+{
+    char address[64];
+
+    http_request_address(request, address, sizeof address);
+    log_event(LOG_INFO, "audit", LOG_STR("what", what), LOG_INT("person", person), LOG_INT(key, id),
+              LOG_STR("name", name),
+              LOG_STR("who", http_request_who(request)[0] ? http_request_who(request) : "anybody"),
+              LOG_STR("address", address), LOG_STR("request", http_request_id(request)));
+}
