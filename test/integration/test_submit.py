@@ -249,7 +249,7 @@ def test_relative_paths_on_a_slow_disk_do_not_block_the_server(make):
     kith = make()
     other = kith.folder / 'other'  # with one visible root no lookup is needed
     other.mkdir()
-    kith.settings['image_roots'] = f'{other}:{kith.images}'
+    kith.settings['image_roots'] = f'{kith.images}:{other}'
     kith.variables['LD_PRELOAD'] = BUILD / 'test/plugins/slow_disk.so'
     kith.start()
     kith.picture('slow/0.png', 255, 0, 0)
