@@ -148,7 +148,7 @@ static bool receiver_read_object(struct path_job *job, size_t max_paths)
 /* The body has no NUL at its end: only the bytes of the line may be read. */
 static bool receiver_is_blank(const char *line, size_t len)
 {
-    while (len && memchr(" \t\r", line[len - 1], 3))
+    while (len && (line[len - 1] == ' ' || line[len - 1] == '\t' || line[len - 1] == '\r'))
         len--;
     return len == 0;
 }

@@ -5,8 +5,8 @@
  * People are random points in 128 dimensions, three templates each; half of the probes are further embeddings of
  * them, half are of other people. Distances are those of face embeddings: about 0.4 between two of a person, 0.8
  * between people.
- * `flat`: all dimensions have the same variance, the worst case for pruning; `faces`: the variance falls as that of real
- * embeddings. The results of all three are compared; every difference is an error.
+ * `flat`: all dimensions have the same variance, the worst case for pruning; `faces`: the variance falls as that of
+ * real embeddings. The results of all three are compared; every difference is an error.
  */
 extern "C" {
 #include "core/match/template_set.h"

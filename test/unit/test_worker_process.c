@@ -156,8 +156,8 @@ static void test_a_busy_worker_gets_the_latest_quarantine_with_its_next_job(void
     (void)state;
     host_open(&h);
     host_send_job(&h);
-    for (char digit = '0'; digit <= '9'; digit++)
-        host_quarantine(&h, digit);
+    for (const char *digit = "0123456789"; *digit; digit++)
+        host_quarantine(&h, *digit);
     fake_do(READ_ALL);
     host_wait(&h, &h.done, 1);
     assert_int_equal(fake.quarantines_read, 0);
