@@ -154,7 +154,7 @@ static void forget(struct actor *self, struct peer_node *peer, const char *why)
 }
 
 /* Somebody else speaks under our name. Who came later goes; who has been here long only says so. */
-static void on_namesake(struct actor *self, const Kith__V1__Presence *p)
+static void on_duplicate_name(struct actor *self, const Kith__V1__Presence *p)
 {
     const struct cluster_config *config = actor_config(self);
     struct cluster *c = actor_state(self);
@@ -167,7 +167,7 @@ static void on_namesake(struct actor *self, const Kith__V1__Presence *p)
     if (p->started_ms <= c->started_ms && (uint64_t)clock_wall_ms() - c->started_ms < NEW_MS)
         config->give_up(config->context, words);
     else
-        log_event(LOG_ERROR, "namesake", LOG_STR("reason", words));
+        log_event(LOG_ERROR, "duplicate node name", LOG_STR("reason", words));
 }
 
 void cluster_on_presence(struct actor *self, struct peer_node *peer, const void *body, size_t len, bool leaving)
@@ -179,7 +179,7 @@ void cluster_on_presence(struct actor *self, struct peer_node *peer, const void 
     if (!p)
         return;
     if (!peer) {
-        on_namesake(self, p);
+        on_duplicate_name(self, p);
         kith__v1__presence__free_unpacked(p, NULL);
         return;
     }

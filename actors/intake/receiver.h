@@ -6,7 +6,7 @@
 #include "core/store/spool.h"
 
 struct receiver_config {
-    const char *waiting; /* actor that is told of new images: "processor", or "hints" in a cluster */
+    const char *waiting; /* actor that is told of new images: "processor", or "work_queue" in a cluster */
     const struct path_roots *roots;
     const struct spool *spool; /* NULL: uploads are refused, because other nodes could not read them */
     struct offload *files;     /* writes uploads, looks up relative paths */

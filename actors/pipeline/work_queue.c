@@ -38,7 +38,7 @@ struct hint { /* one that the processor was asked about */
 };
 
 static struct metric given = {.name = "kith_queue_published_total", .help = "Hints published."};
-static struct metric not_given = {.name = "kith_hints_refused_total", .help = "Hints the bus did not take."};
+static struct metric not_given = {.name = "kith_queue_refused_total", .help = "Work items that the bus refused."};
 static struct metric taken = {.name = "kith_queue_consumed_total", .help = "Hints taken from the queue."};
 
 const char *work_queue_inbox(struct arena *arena, uint64_t boot)

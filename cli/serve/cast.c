@@ -195,7 +195,7 @@ static void configure_cluster(struct service *v)
                                        .recognizes = v->roles & ROLE_RECOGNIZER,
                                        .give_up = give_up,
                                        .context = v};
-    v->hints = (struct work_queue_config){.bus = &v->bus,
+    v->work_queue = (struct work_queue_config){.bus = &v->bus,
                                           .prefix = s->nats_prefix,
                                           .boot = v->boot,
                                           .claims = v->roles & ROLE_PROCESSOR,
@@ -223,7 +223,7 @@ void cast_spawn(struct service *v)
         bool here;
     } cast[] = {
         {{.name = "cluster", .ops = &cluster_actor, .config = &v->nodes}, true},
-        {{.name = "work_queue", .ops = &work_queue_actor, .config = &v->hints}, bus},
+        {{.name = "work_queue", .ops = &work_queue_actor, .config = &v->work_queue}, bus},
         {{.name = "gallery", .ops = &gallery_actor, .config = &v->gallery},
          v->roles & (ROLE_RECOGNIZER | ROLE_PROCESSOR)},
         {{.name = "recognizer", .ops = &recognizer_actor, .config = &v->recognizer}, v->roles & ROLE_RECOGNIZER},

@@ -78,7 +78,7 @@ struct service {
     struct retry_config retry;
     struct janitor_config janitor;
     struct cluster_config nodes;
-    struct work_queue_config hints;
+    struct work_queue_config work_queue;
     struct keys_config keys;
 };
 
