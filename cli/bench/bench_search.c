@@ -46,7 +46,7 @@ static double search_ms(struct template_set *s, int batch, size_t people, double
         double begun;
 
         for (int i = 0; i < batch; i++) {
-            look((uint64_t)(at + i) * 7919 % (2 * people), VIEWS + 1, probes[i]); /* half of them are strangers */
+            look((uint64_t)(at + i) * 7919 % (2 * people), VIEWS + 1, probes[i]); /* half of them are impostors */
             from[i] = probes[i];
             lists[i] = hits[i];
         }
@@ -80,7 +80,7 @@ static void measure_search(struct bench *b, size_t templates, bool first)
     template_set_free(s);
 }
 
-/* Faces of known people and of strangers, decided in batches as the gallery does. */
+/* Faces of known people and of impostors, decided in batches as the gallery does. */
 static void measure_decisions(struct bench *b)
 {
     const struct settings *s = b->in->settings;

@@ -1,11 +1,11 @@
-/* Open-set identification: some people are enrolled with two photos each, the others are strangers. What counts is how
- * many strangers get a name (false positive identification rate) and how many of the known do not get theirs (false
+/* Open-set identification: some people are enrolled with two photos each, the others are impostors. What counts is how
+ * many impostors get a name (false positive identification rate) and how many of the known do not get theirs (false
  * negative identification rate; ISO/IEC 19795-1), for galleries of several sizes.
  *
- * It goes as in a service: first half of the strangers, and half of the other photos of those enrolled, are met and
+ * It goes as in a service: first half of the impostors, and half of the other photos of those enrolled, are met and
  * decided; those who got no name are remembered as unknown. Then decisions are calibrated with what was seen, and the
  * other halves are measured. Beside it stands the best that a fixed threshold could do: the one that names as many
- * strangers, chosen afterwards by the result.
+ * impostors, chosen afterwards by the result.
  */
 #include "cli/eval/eval_open.h"
 
@@ -200,8 +200,8 @@ static void run_once(struct open_set *o, int size, uint64_t *random)
 
 struct figures {
     int unknown_people, known;
-    double named, missed, wrong; /* shares: of strangers, of known, of known */
-    double fixed, fixed_missed;  /* the threshold that names as many strangers, and what it misses */
+    double named, missed, wrong; /* shares: of impostors, of known, of known */
+    double fixed, fixed_missed;  /* the threshold that names as many impostors, and what it misses */
 };
 
 static int nearer_first(const void *a, const void *b)
@@ -211,7 +211,7 @@ static int nearer_first(const void *a, const void *b)
     return x->distance < y->distance ? -1 : x->distance > y->distance;
 }
 
-/* The largest threshold that names no larger share of the strangers; the list is sorted. */
+/* The largest threshold that names no larger share of the impostors; the list is sorted. */
 static double threshold_for(const struct open_set *o, int unknown_people, double share, int known, double *missed)
 {
     int allowed = (int)floor(share * unknown_people + 1e-9), seen = 0, found = 0;

@@ -138,7 +138,7 @@ struct store_id { /* KEY_REVOKE, IMAGE, DELETE, FACE, PHOTO_DELETE, PERSON_DELET
     int64_t id;
 };
 
-/* IMAGES, PEOPLE, EVENTS, GALLERY_CHANGES, UNKNOWN_FACES, PERSON_FACES, STRANGERS, KNOWN_FILES, HAND_PHOTOS */
+/* IMAGES, PEOPLE, EVENTS, GALLERY_CHANGES, UNKNOWN_FACES, PERSON_FACES, UNKNOWN_PEOPLE, KNOWN_FILES, HAND_PHOTOS */
 struct store_list {
     struct store_message_head m;
     int status, verdict; /* -1: any */
@@ -166,16 +166,17 @@ struct store_photo { /* a template and the photo it came from */
     int64_t legacy_photo_row; /* the row of person_images that somebody wrote by hand for it; 0: none */
 };
 
-struct store_name_face { /* NAME_FACE; NAME_STRANGER: all faces of a stranger, a batch each time; DENY_FACE */
+struct store_name_face { /* NAME_FACE; NAME_UNKNOWN_PERSON: all faces of an unknown person, a batch each time; DENY_FACE
+                          */
     struct store_message_head m;
-    int64_t face, person;    /* face: of NAME_STRANGER the stranger */
+    int64_t face, person;    /* face: of NAME_UNKNOWN_PERSON the unknown person */
     const char *person_name; /* used when person is 0; not by DENY_FACE */
     bool no_template;        /* the name alone: what it looks like is not added to the person */
 };
 
 struct resolved { /* a face that was `was` (PERSON_UNKNOWN, or somebody it is not) and is `person` now */
     int64_t face, image, was, person;
-    int64_t unknown_person; /* of one that stays unknown: which stranger it is, and nothing else changes */
+    int64_t unknown_person; /* of one that stays unknown: which unknown person it is, and nothing else changes */
     double distance, similarity;
     const struct candidate *candidates;
     int candidate_count;

@@ -5,8 +5,9 @@
 #include "core/store/db/db.h"
 #include "core/store/store.h"
 
-/* An image that waits for nothing but its person's enrolment: never due, so no claim sees it. */
-enum { MODEL_BYTES = 191, PHOTO_NAME_BYTES = 255, TRACE_BYTES = 64, IDEMPOTENCY_KEY_BYTES = 256 }; /* of columns */
+/* The largest texts that the columns hold, in bytes. */
+enum { MODEL_BYTES = 191, PHOTO_NAME_BYTES = 255, TRACE_BYTES = 64, IDEMPOTENCY_KEY_BYTES = 256 };
+/* run_after of an image that waits only for its person's enrolment: never due, no claim takes it. */
 #define RUN_NEVER INT64_MAX
 
 /* One operation at work: a connection, its message, the reply it fills. */

@@ -105,7 +105,7 @@ static const char *const version_2[] = {"CREATE TABLE IF NOT EXISTS api_keys(id 
                                         "hash VARCHAR(64) NOT NULL, created_at BIGINT NOT NULL) " END,
                                         "ALTER TABLE images ADD COLUMN {| IF NOT EXISTS} trace VARCHAR(64)", NULL};
 
-/* Which of the strangers a face is, and by which rule it has its name; templates that say who it is not. */
+/* Which of the unknown people a face is, and by which rule it has its name; templates that say who it is not. */
 static const char *const version_3[] = {
     "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} unknown_person BIGINT NOT NULL DEFAULT 0",
     "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} decision VARCHAR(191)",

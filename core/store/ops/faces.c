@@ -1,4 +1,4 @@
-/* Faces: who they are, who they are not, which of the strangers; by a person or by the gallery. */
+/* Faces: who they are, who they are not, which of the unknown people; by a person or by the gallery. */
 #include "core/store/store_internal.h"
 
 #include <string.h>
@@ -126,7 +126,7 @@ int op_name_face(struct op *op, const struct msg *msg)
     return op_load_image(op, face->image, image) < 0 ? DB_ERROR : 0;
 }
 
-/* The best pictures of a stranger say what the person looks like. */
+/* The best pictures of an unknown person say what the person looks like. */
 static int teach_unknown_person(struct op *op, int64_t unknown_person, int64_t person)
 {
     enum { TEMPLATES = 3 };
@@ -151,7 +151,7 @@ static int teach_unknown_person(struct op *op, int64_t unknown_person, int64_t p
     return count;
 }
 
-/* One batch of the faces of a stranger; the caller asks again while `more`. */
+/* One batch of the faces of an unknown person; the caller asks again while `more`. */
 int op_name_unknown_person(struct op *op, const struct msg *msg)
 {
     enum { BATCH = 500 };

@@ -1,4 +1,5 @@
-/* Reads of faces across images: those nobody knows, those of a person, and who the strangers are. By key, never a scan.
+/* Reads of faces across images: those nobody knows, those of a person, and who the unknown people are. By key, never a
+ * scan.
  */
 #include "core/store/store_internal.h"
 
