@@ -2,6 +2,7 @@
 #ifndef KITH_TEST_EMULATED_AVX512_H
 #define KITH_TEST_EMULATED_AVX512_H
 
+#pragma GCC diagnostic ignored "-Wpsabi"
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #include <simde/x86/avx512.h>
 
