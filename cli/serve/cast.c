@@ -196,10 +196,10 @@ static void configure_cluster(struct service *v)
                                        .give_up = give_up,
                                        .context = v};
     v->work_queue = (struct work_queue_config){.bus = &v->bus,
-                                          .prefix = s->nats_prefix,
-                                          .boot = v->boot,
-                                          .claims = v->roles & ROLE_PROCESSOR,
-                                          .max_age_ms = s->work_item_age};
+                                               .prefix = s->nats_prefix,
+                                               .boot = v->boot,
+                                               .claims = v->roles & ROLE_PROCESSOR,
+                                               .max_age_ms = s->work_item_age};
 }
 
 static void configure_keys(struct service *v)
