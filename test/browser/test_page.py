@@ -16,12 +16,12 @@ def page(kith, tmp_path):
 
 
 def test_a_posted_image_appears_and_gets_its_name_without_a_reload(kith, page):
+    until(lambda: page.ask('visible', '#empty'), 'the page to say that there is nothing')
     assert page.rows() == []
-    assert page.ask('visible', '#empty') is True
     number, = kith.submit(kith.picture('red.png', 255, 0, 0))
     row = page.until_row(number, lambda r: r['person'] == 'unknown')
     assert row['path'].endswith('red.png') and row['status'] == 'pending'
-    assert page.ask('visible', '#empty') is False
+    until(lambda: not page.ask('visible', '#empty'), 'the empty text to go')
     until(lambda: page.ask('pictures') == 1, 'the thumbnail')
     person = kith.post('/v1/people', {'name': 'Red <b>bold</b>'}).json['id']
     kith.post(f'/v1/people/{person}/photos', png(255, 0, 0), content_type='image/png')
