@@ -1,4 +1,4 @@
-// The results table, live. Rows come by pages from /v1/images and change by the events of /v1/events.
+// The dashboard: a page of /v1/images, kept up to date by the events of /v1/events.
 'use strict';
 
 const PAGE = 50;
@@ -8,9 +8,9 @@ const older = document.getElementById('older');
 const newest = document.getElementById('newest');
 let next = null; // cursor of the page after the one that is shown
 let onNewest = true;
-let wanted = 0; // grows with each page asked for: a late answer to an older one is dropped
-let loading = 0; // pages asked for and not here yet
-let missed = []; // what events said meanwhile: the page may be older than they are, so they are applied after it
+let requested = 0; // number of the newest page request; answers to older ones are dropped
+let loading = 0; // page requests without an answer
+let pendingEvents = []; // events during a page request; the page may be older, so they are applied after it
 
 function text(tag, value, className) {
   const cell = document.createElement(tag);
@@ -34,7 +34,7 @@ function pictureCell(image) {
   link.href = `/v1/images/${image.id}/photo`;
   picture.alt = '';
   picture.loading = 'lazy';
-  // The face that decides, for a small picture of a whole photo rarely shows who is in it.
+  // The face with the best match: faces are too small in a thumbnail of the whole photo.
   const face = image.faces.indexOf(bestFace(image) || image.faces[0]);
   if (face >= 0) picture.src = `/v1/images/${image.id}/faces/${face}/crop?width=128`;
   picture.onerror = () => picture.remove();
@@ -61,7 +61,7 @@ function matches(image) {
   return image.status === filter.value;
 }
 
-function find(id) {
+function findRow(id) {
   return rows.querySelector(`tr[data-id="${id}"]`);
 }
 
@@ -69,9 +69,9 @@ function showEmpty() {
   document.getElementById('empty').hidden = rows.children.length > 0 || filter.value !== '';
 }
 
-function take(image) {
-  if (loading) missed.push(() => take(image));
-  const old = find(image.id);
+function applyImage(image) {
+  if (loading) pendingEvents.push(() => applyImage(image));
+  const old = findRow(image.id);
   if (!matches(image)) {
     if (old) old.remove();
     return;
@@ -90,33 +90,33 @@ function take(image) {
   showEmpty();
 }
 
-function drop(id) {
-  if (loading) missed.push(() => drop(id));
-  const row = find(id);
+function removeImage(id) {
+  if (loading) pendingEvents.push(() => removeImage(id));
+  const row = findRow(id);
   if (row) row.remove();
 }
 
-async function load(after) {
-  const mine = ++wanted;
+async function loadPage(after) {
+  const mine = ++requested;
   const query = new URLSearchParams({limit: PAGE});
   if (filter.value) query.set('status', filter.value);
   if (after) query.set('after', after);
   loading++;
   const page = await fetch(`/v1/images?${query}`).then((answer) => (answer.ok ? answer.json() : null), () => null);
   loading--;
-  if (!page || mine !== wanted) return;
+  if (!page || mine !== requested) return;
   rows.replaceChildren(...page.images.map(rowOf));
   next = page.next;
   onNewest = !after;
   older.disabled = !next;
   newest.disabled = onNewest;
-  const later = missed;
-  missed = [];
+  const later = pendingEvents;
+  pendingEvents = [];
   for (const apply of later) apply();
   showEmpty();
 }
 
-async function count() {
+async function updateCounts() {
   const answer = await fetch('/v1/stats');
   if (!answer.ok) return;
   const s = await answer.json();
@@ -126,11 +126,11 @@ async function count() {
   showBreaker(s.breaker.state);
 }
 
-// The nodes of the cluster, when there is more than this one; looked at while the page is open.
+// The nodes of the cluster; hidden when there is no cluster. Polled while the page is open.
 function nodeRow(node) {
   const row = document.createElement('tr');
   const waiting = node.actors.reduce((sum, actor) => sum + actor.mailbox, 0);
-  row.append(text('td', node.name + (node.self ? ' (this one)' : ''), 'known'), text('td', node.roles),
+  row.append(text('td', node.name + (node.self ? ' (this node)' : ''), 'known'), text('td', node.roles),
     text('td', node.version), text('td', node.api, 'path'), text('td', `${node.workers_ready} of ${node.workers}`),
     text('td', node.leaving ? 'leaving' : node.breaker, node.breaker === 'closed' ? 'processed' : 'failed'),
     text('td', waiting, 'number'));
@@ -157,14 +157,14 @@ function showBreaker(state) {
 
 // Counts follow the events, at most twice a second.
 let counting = false;
-function countSoon() {
+function updateCountsSoon() {
   if (counting) return;
   counting = true;
-  setTimeout(() => { counting = false; count(); }, 500);
+  setTimeout(() => { counting = false; updateCounts(); }, 500);
 }
 
-// The browser reconnects by itself and says what it saw last; when it has given up, we begin anew.
-function listen() {
+// The browser reconnects with Last-Event-ID. When it gives up, a new EventSource is opened.
+function subscribe() {
   const live = document.getElementById('live');
   const source = new EventSource('/v1/events');
   source.onopen = () => { live.textContent = 'live'; };
@@ -174,51 +174,51 @@ function listen() {
     fetch('/v1/session').then((answer) => answer.json()).then((session) => {
       if (!session.roles.includes('read')) location.reload(); // the key was revoked
     }, () => null);
-    load(null); // without events, at least what is there now
-    count();
-    setTimeout(listen, 2000);
+    loadPage(null); // without events, at least the current state
+    updateCounts();
+    setTimeout(subscribe, 2000);
   };
-  source.addEventListener('image', (e) => { take(JSON.parse(e.data)); countSoon(); });
-  source.addEventListener('deleted', (e) => { drop(JSON.parse(e.data).id); countSoon(); });
-  // From hello on every change comes as an event: a page read before it could miss what happened in between.
-  source.addEventListener('hello', () => { load(null); count(); });
-  source.addEventListener('reset', () => { load(null); countSoon(); });
+  source.addEventListener('image', (e) => { applyImage(JSON.parse(e.data)); updateCountsSoon(); });
+  source.addEventListener('deleted', (e) => { removeImage(JSON.parse(e.data).id); updateCountsSoon(); });
+  // From hello on every change comes as an event: a page that was read before could miss changes.
+  source.addEventListener('hello', () => { loadPage(null); updateCounts(); });
+  source.addEventListener('reset', () => { loadPage(null); updateCountsSoon(); });
   source.addEventListener('breaker', (e) => showBreaker(JSON.parse(e.data).state));
 }
 
-filter.onchange = () => load(null);
-older.onclick = () => load(next);
-newest.onclick = () => load(null);
+filter.onchange = () => loadPage(null);
+older.onclick = () => loadPage(next);
+newest.onclick = () => loadPage(null);
 document.getElementById('retry').onclick = async () => {
   const answer = await fetch('/v1/images/retry?status=failed', {method: 'POST'});
   const body = await answer.json();
   document.getElementById('note').textContent =
-    answer.ok ? `${body.retried} put back into the queue` : body.detail;
+    answer.ok ? `${body.retried} queued again` : body.detail;
 };
 
-// Who may look: everybody on one's own machine, else whoever brings a key. It goes into a cookie that no script reads.
-async function enter() {
+// Shows the login form when an API key is needed. The key is kept in an HttpOnly cookie.
+async function openSession() {
   const session = await fetch('/v1/session').then((answer) => (answer.ok ? answer.json() : null), () => null);
   if (!session) {
-    setTimeout(enter, 2000);
+    setTimeout(openSession, 2000);
     return;
   }
-  const inside = session.roles.includes('read');
-  document.getElementById('door').hidden = inside;
-  document.getElementById('inside').hidden = !inside;
-  document.getElementById('live').hidden = !inside;
+  const permitted = session.roles.includes('read');
+  document.getElementById('login').hidden = permitted;
+  document.getElementById('content').hidden = !permitted;
+  document.getElementById('live').hidden = !permitted;
   document.getElementById('retry').hidden = !session.roles.includes('admin');
-  document.getElementById('leave').hidden = session.auth !== 'keys';
-  if (!inside) {
-    if (session.name) document.getElementById('refused').textContent = `The key “${session.name}” may not read.`;
+  document.getElementById('logout').hidden = session.auth !== 'keys';
+  if (!permitted) {
+    if (session.name) document.getElementById('login-error').textContent = `The key “${session.name}” lacks the role read.`;
     document.getElementById('key').focus();
     return;
   }
-  listen();
+  subscribe();
   showNodes();
 }
 
-document.getElementById('door').onsubmit = async (event) => {
+document.getElementById('login').onsubmit = async (event) => {
   event.preventDefault();
   const answer = await fetch('/v1/session', {
     method: 'POST',
@@ -226,12 +226,12 @@ document.getElementById('door').onsubmit = async (event) => {
     body: JSON.stringify({key: document.getElementById('key').value.trim()}),
   });
   document.getElementById('key').value = '';
-  if (answer.ok) enter();
-  else document.getElementById('refused').textContent = (await answer.json()).detail;
+  if (answer.ok) openSession();
+  else document.getElementById('login-error').textContent = (await answer.json()).detail;
 };
-document.getElementById('leave').onclick = async () => {
+document.getElementById('logout').onclick = async () => {
   await fetch('/v1/session', {method: 'DELETE'});
   location.reload();
 };
 
-enter();
+openSession();

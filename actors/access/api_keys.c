@@ -8,7 +8,7 @@
 
 enum { WINDOW_MS = 60000, ADDRESSES_MAX = 16384, ADDRESS_BYTES = 64, RIGHT_MAX = 16 };
 
-/* What can stand in a header and in a cookie as it is. */
+/* The characters that a header and a cookie carry unchanged. */
 #define KEY_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
 
 struct key {
@@ -67,14 +67,14 @@ void api_keys_free(struct api_keys *k)
 static const struct {
     const char *word;
     unsigned bit, gives;
-} table[] = {
+} access_roles[] = {
     {"submit", ACCESS_SUBMIT, ACCESS_SUBMIT}, {"read", ACCESS_READ, ACCESS_READ}, {"admin", ACCESS_ADMIN, ACCESS_ALL}};
 
 const char *access_name(unsigned bit)
 {
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
-        if (table[i].bit == bit)
-            return table[i].word;
+    for (size_t i = 0; i < sizeof access_roles / sizeof access_roles[0]; i++)
+        if (access_roles[i].bit == bit)
+            return access_roles[i].word;
     return "";
 }
 
@@ -85,11 +85,11 @@ unsigned access_parse(const char *words)
     while (*words) {
         size_t n = strcspn(words, ","), i = 0;
 
-        while (i < 3 && (strlen(table[i].word) != n || memcmp(table[i].word, words, n) != 0))
+        while (i < 3 && (strlen(access_roles[i].word) != n || memcmp(access_roles[i].word, words, n) != 0))
             i++;
         if (i == 3)
             return 0;
-        roles |= table[i].gives;
+        roles |= access_roles[i].gives;
         words += n + (words[n] == ',');
     }
     return roles;
@@ -100,7 +100,7 @@ bool api_keys_text_is_valid(const char *key)
     return key[strspn(key, KEY_LETTERS)] == 0;
 }
 
-static bool from_hex(const char *hex, uint8_t hash[SHA256_BYTES])
+static bool api_keys_parse_hash(const char *hex, uint8_t hash[SHA256_BYTES])
 {
     if (strlen(hex) != SHA256_HEX_BYTES - 1 || strspn(hex, "0123456789abcdefABCDEF") != SHA256_HEX_BYTES - 1)
         return false;
@@ -112,7 +112,7 @@ static bool from_hex(const char *hex, uint8_t hash[SHA256_BYTES])
     return true;
 }
 
-static struct key *add(struct list *list)
+static struct key *api_keys_add(struct list *list)
 {
     list->keys = realloc(list->keys, (size_t)(list->count + 1) * sizeof *list->keys);
     if (!list->keys)
@@ -121,7 +121,7 @@ static struct key *add(struct list *list)
     return &list->keys[list->count++];
 }
 
-static int read_line(struct list *list, char *line, int number, struct error *error)
+static int api_keys_parse_line(struct list *list, char *line, int number, struct error *error)
 {
     char *save = NULL, *roles, *text, *name;
     struct key *key;
@@ -133,14 +133,16 @@ static int read_line(struct list *list, char *line, int number, struct error *er
     name = strtok_r(NULL, " \t\r", &save);
     if (!text)
         return error_set(error, -EINVAL, "line %d: expected roles, a key and a name", number);
-    key = add(list);
+    key = api_keys_add(list);
     if (!(key->roles = access_parse(roles)))
-        return error_set(error, -EINVAL, "line %d: “%.40s” is not some of submit,read,admin", number, roles);
+        return error_set(error, -EINVAL, "line %d: “%.40s” is not a list of the roles submit, read and admin", number,
+                         roles);
     if (strncmp(text, "sha256:", 7) == 0) {
-        if (!from_hex(text + 7, key->hash))
-            return error_set(error, -EINVAL, "line %d: after sha256: stand 64 hexadecimal digits", number);
+        if (!api_keys_parse_hash(text + 7, key->hash))
+            return error_set(error, -EINVAL, "line %d: sha256: must be followed by 64 hexadecimal digits", number);
     } else if (strlen(text) < KEY_MIN_BYTES || strlen(text) > KEY_MAX_BYTES || !api_keys_text_is_valid(text)) {
-        return error_set(error, -EINVAL, "line %d: a key has %d to %d letters, digits and any of -._~+/=", number,
+        return error_set(error, -EINVAL,
+                         "line %d: a key must have %d to %d characters: letters, digits and -._~+/=", number,
                          KEY_MIN_BYTES, KEY_MAX_BYTES);
     } else {
         sha256(text, strlen(text), key->hash);
@@ -162,7 +164,7 @@ int api_keys_set_file(struct api_keys *k, const char *text, struct error *error)
 
         if (end)
             *end++ = 0;
-        status = read_line(&list, line, number++, error);
+        status = api_keys_parse_line(&list, line, number++, error);
         line = end;
     }
     free(copy);
@@ -183,9 +185,9 @@ void api_keys_set_records(struct api_keys *k, const struct api_key *keys, int co
         uint8_t hash[SHA256_BYTES];
         struct key *key;
 
-        if (!access_parse(keys[i].roles) || !from_hex(keys[i].hash, hash))
-            continue; /* of a later version: it opens nothing here */
-        key = add(&list);
+        if (!access_parse(keys[i].roles) || !api_keys_parse_hash(keys[i].hash, hash))
+            continue; /* roles of a later version: the key gives no access here */
+        key = api_keys_add(&list);
         key->id = keys[i].id;
         key->roles = access_parse(keys[i].roles);
         memcpy(key->hash, hash, sizeof hash);
@@ -200,12 +202,12 @@ int api_keys_count(const struct api_keys *k)
     return k->file.count + k->records.count;
 }
 
-static const struct key *key_at(const struct api_keys *k, int i)
+static const struct key *api_keys_at(const struct api_keys *k, int i)
 {
     return i < k->file.count ? &k->file.keys[i] : &k->records.keys[i - k->file.count];
 }
 
-static uint64_t key_number(const struct key *key)
+static uint64_t api_keys_number_of(const struct key *key)
 {
     uint64_t number;
 
@@ -215,7 +217,7 @@ static uint64_t key_number(const struct key *key)
 
 uint64_t api_keys_number(const struct api_keys *k, int i)
 {
-    return key_number(key_at(k, i));
+    return api_keys_number_of(api_keys_at(k, i));
 }
 
 bool api_keys_each(const struct api_keys *k, int i, int64_t *id, const char **name, unsigned *roles)
@@ -224,17 +226,17 @@ bool api_keys_each(const struct api_keys *k, int i, int64_t *id, const char **na
 
     if (i < 0 || i >= api_keys_count(k))
         return false;
-    key = key_at(k, i);
+    key = api_keys_at(k, i);
     *id = key->id;
     *name = key->name;
     *roles = key->roles;
     return true;
 }
 
-/* --- showing a key --- */
+/* --- checking a key --- */
 
-/* Takes the same time for every pair. */
-static bool same(const uint8_t a[SHA256_BYTES], const uint8_t b[SHA256_BYTES])
+/* Takes constant time. */
+static bool api_keys_hash_equal(const uint8_t a[SHA256_BYTES], const uint8_t b[SHA256_BYTES])
 {
     volatile uint8_t difference = 0;
 
@@ -243,15 +245,16 @@ static bool same(const uint8_t a[SHA256_BYTES], const uint8_t b[SHA256_BYTES])
     return difference == 0;
 }
 
-static const struct key *find(const struct list *list, const uint8_t hash[SHA256_BYTES], const struct key *found)
+static const struct key *api_keys_find(const struct list *list, const uint8_t hash[SHA256_BYTES],
+                                       const struct key *found)
 {
     for (int i = 0; i < list->count; i++) /* to the end, found or not */
-        if (same(list->keys[i].hash, hash))
+        if (api_keys_hash_equal(list->keys[i].hash, hash))
             found = &list->keys[i];
     return found;
 }
 
-static struct auth_client *client_of_address(struct api_keys *k, const char *address, uint64_t now_ms)
+static struct auth_client *api_keys_client_of(struct api_keys *k, const char *address, uint64_t now_ms)
 {
     struct auth_client *s;
     char name[ADDRESS_BYTES];
@@ -260,7 +263,7 @@ static struct auth_client *client_of_address(struct api_keys *k, const char *add
     HASH_FIND_STR(k->clients, name, s);
     if (s)
         return s;
-    if (HASH_COUNT(k->clients) >= ADDRESSES_MAX) { /* in the order they came: the oldest goes */
+    if (HASH_COUNT(k->clients) >= ADDRESSES_MAX) { /* the table is in order of insertion: evict the oldest */
         s = k->clients;
         HASH_DEL(k->clients, s);
         free(s);
@@ -274,18 +277,18 @@ static struct auth_client *client_of_address(struct api_keys *k, const char *add
     return s;
 }
 
-static bool has_authenticated(const struct auth_client *s, const uint8_t hash[SHA256_BYTES])
+static bool api_keys_client_has_used(const struct auth_client *s, const uint8_t hash[SHA256_BYTES])
 {
     bool before = false;
 
     for (int i = 0; i < s->right_count; i++)
-        before |= same(s->right[i], hash);
+        before |= api_keys_hash_equal(s->right[i], hash);
     return before;
 }
 
-static void remember(struct auth_client *s, const uint8_t hash[SHA256_BYTES])
+static void api_keys_client_remember(struct auth_client *s, const uint8_t hash[SHA256_BYTES])
 {
-    if (has_authenticated(s, hash))
+    if (api_keys_client_has_used(s, hash))
         return;
     memmove(s->right[1], s->right[0], sizeof s->right[0] * (RIGHT_MAX - 1));
     memcpy(s->right[0], hash, SHA256_BYTES);
@@ -297,7 +300,7 @@ struct api_keys_verdict api_keys_check(struct api_keys *k, const char *address, 
                                        uint64_t now_ms)
 {
     struct api_keys_verdict verdict = {.result = KEY_INVALID};
-    struct auth_client *s = client_of_address(k, address, now_ms);
+    struct auth_client *s = api_keys_client_of(k, address, now_ms);
     const struct key *found;
     uint8_t hash[SHA256_BYTES];
 
@@ -306,20 +309,20 @@ struct api_keys_verdict api_keys_check(struct api_keys *k, const char *address, 
         s->failures = 0;
     }
     sha256(key, len, hash);
-    if (s->failures >= k->failures && !has_authenticated(s, hash)) {
+    if (s->failures >= k->failures && !api_keys_client_has_used(s, hash)) {
         verdict.result = KEY_RATE_LIMITED;
         verdict.wait_ms = WINDOW_MS - (now_ms - s->begun_ms);
         return verdict;
     }
-    found = find(&k->records, hash, find(&k->file, hash, NULL));
+    found = api_keys_find(&k->records, hash, api_keys_find(&k->file, hash, NULL));
     if (!found) {
         s->failures++;
         return verdict;
     }
-    remember(s, hash);
+    api_keys_client_remember(s, hash);
     verdict.result = KEY_VALID;
     verdict.roles = found->roles;
-    verdict.key = key_number(found);
+    verdict.key = api_keys_number_of(found);
     memcpy(verdict.who, found->name, sizeof verdict.who);
     return verdict;
 }

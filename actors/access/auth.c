@@ -9,7 +9,7 @@
 
 enum { ADDRESS_BYTES = 64 };
 
-static bool from_cookie(const struct http_request *request, char *key, size_t size)
+static bool auth_key_from_cookie(const struct http_request *request, char *key, size_t size)
 {
     char cookies[4096];
     const size_t name = strlen(KEY_COOKIE);
@@ -41,7 +41,7 @@ bool auth_key(const struct http_request *request, char *key, size_t size)
         snprintf(key, size, "%s", text + 7 + strspn(text + 7, " "));
         return true;
     }
-    return http_request_header(request, "x-api-key", key, size) || from_cookie(request, key, size);
+    return http_request_header(request, "x-api-key", key, size) || auth_key_from_cookie(request, key, size);
 }
 
 struct api_keys_verdict auth_authenticate(struct auth *auth, struct http_request *request, const char *key)
@@ -50,7 +50,7 @@ struct api_keys_verdict auth_authenticate(struct auth *auth, struct http_request
     char address[ADDRESS_BYTES];
 
     http_request_address(request, address, sizeof address);
-    verdict = api_keys_check(auth->ring, address, key, strlen(key), clock_monotonic_ms());
+    verdict = api_keys_check(auth->keys, address, key, strlen(key), clock_monotonic_ms());
     if (verdict.result == KEY_VALID)
         http_request_set_who(request, verdict.who, verdict.key);
     else if (verdict.result == KEY_INVALID)
@@ -66,11 +66,11 @@ void auth_refuse(struct http_request *request, const struct api_keys_verdict *ve
         snprintf(seconds, sizeof seconds, "%llu", (unsigned long long)(verdict->wait_ms + 999) / 1000);
         http_add_header(request, "retry-after", seconds);
         http_problem(request, 429, "too-many-wrong-keys",
-                     "Too many wrong keys came from this address; wait %s s (KITH_AUTH_FAILURES).", seconds);
+                     "Too many wrong API keys were sent from this address; wait %s s (KITH_AUTH_FAILURES).", seconds);
         return;
     }
     http_add_header(request, "www-authenticate", "Bearer");
-    http_problem(request, 401, "wrong-key", "This is no key of this kith; “kith key create” makes one.");
+    http_problem(request, 401, "wrong-key", "The API key is not valid; “kith key create” makes one.");
 }
 
 bool auth_check(struct auth *auth, struct http_request *request, unsigned access)
@@ -78,13 +78,14 @@ bool auth_check(struct auth *auth, struct http_request *request, unsigned access
     struct api_keys_verdict verdict;
     char key[KEY_MAX_BYTES + 1];
 
-    if (!auth->keys || access == ACCESS_PUBLIC)
+    if (!auth->required || access == ACCESS_PUBLIC)
         return true;
     if (!auth_key(request, key, sizeof key)) {
         http_add_header(request, "www-authenticate", "Bearer");
-        http_problem(request, 401, "no-key",
-                     "This needs a key: “Authorization: Bearer …” or “x-api-key: …” (KITH_AUTH); “kith key create” "
-                     "makes one.");
+        http_problem(
+            request, 401, "no-key",
+            "This request needs an API key: “Authorization: Bearer …” or “x-api-key: …” (KITH_AUTH); “kith key create” "
+            "makes one.");
         return false;
     }
     verdict = auth_authenticate(auth, request, key);
@@ -93,8 +94,8 @@ bool auth_check(struct auth *auth, struct http_request *request, unsigned access
     if (verdict.result == KEY_VALID)
         http_problem(request, 403, "key-not-for-this", "The key “%s” is not for this: it needs the role %s.",
                      verdict.who, access_name(access));
-    else if (!auth->read && verdict.result == KEY_INVALID)
-        http_problem(request, 503, "keys-not-read", "The keys have not been read from the database yet.");
+    else if (!auth->loaded && verdict.result == KEY_INVALID)
+        http_problem(request, 503, "keys-not-read", "The API keys have not been loaded from the database yet.");
     else
         auth_refuse(request, &verdict);
     return false;

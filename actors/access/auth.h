@@ -8,9 +8,9 @@
 #define KEY_COOKIE "kith_key"
 
 struct auth {
-    bool keys; /* false: KITH_AUTH=none, every request is permitted */
-    bool read; /* the keys of the database have been read once */
-    struct api_keys *ring;
+    bool required; /* false: KITH_AUTH=none, every request is permitted */
+    bool loaded;   /* the keys of the database have been loaded at least once */
+    struct api_keys *keys;
 };
 
 /* Whether the request may be dispatched; if not, it gets a 401, 403, 429 or 503. Stores the name and number of the key

@@ -19,19 +19,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TIMER_LOOK = 1, COOKIE_AGE_S = 30 * 24 * 3600 };
+enum { TIMER_LOAD = 1, COOKIE_AGE_S = 30 * 24 * 3600 };
 
-struct known { /* what the log was told of */
+struct logged_key { /* a key as the audit log last had it */
     int64_t id;
     unsigned roles;
     char name[KEY_NAME_BYTES];
 };
 
 struct keys {
-    struct known *known;
-    int known_count;
-    bool told;           /* of the first reading */
-    char complaint[256]; /* about the file, the last one */
+    struct logged_key *logged;
+    int logged_count;
+    bool loaded;          /* once at least: later changes are logged */
+    char file_error[256]; /* the last error of the file that was logged */
 };
 
 struct msg_file_read {
@@ -41,12 +41,12 @@ struct msg_file_read {
     struct error error;
 };
 
-static void destroy_file(struct msg *m)
+static void keys_destroy_file(struct msg *m)
 {
     free(((struct msg_file_read *)m)->text);
 }
 
-static void read_file(struct msg *m)
+static void keys_read_file(struct msg *m)
 {
     struct msg_file_read *f = (struct msg_file_read *)m;
     char *text = malloc(API_KEYS_FILE_BYTES);
@@ -59,16 +59,16 @@ static void read_file(struct msg *m)
         f->text = text;
 }
 
-/* --- what changed --- */
+/* --- changes --- */
 
-static const char *roles_text(unsigned roles)
+static const char *keys_format_roles(unsigned roles)
 {
     if (roles & ACCESS_ADMIN)
         return access_name(ACCESS_ADMIN);
     return roles == (ACCESS_SUBMIT | ACCESS_READ) ? "submit,read" : access_name(roles);
 }
 
-static bool holds(const struct known *list, int count, const struct known *one)
+static bool keys_contains(const struct logged_key *list, int count, const struct logged_key *one)
 {
     for (int i = 0; i < count; i++)
         if (list[i].id == one->id && list[i].roles == one->roles && strcmp(list[i].name, one->name) == 0)
@@ -76,21 +76,21 @@ static bool holds(const struct known *list, int count, const struct known *one)
     return false;
 }
 
-static void tell(const char *what, const struct known *k)
+static void keys_log_change(const char *what, const struct logged_key *k)
 {
     log_event(LOG_INFO, "audit", LOG_STR("what", what), LOG_INT("key", k->id), LOG_STR("name", k->name),
-              LOG_STR("roles", roles_text(k->roles)), LOG_STR("from", k->id ? "records" : "KITH_API_KEYS_FILE"));
+              LOG_STR("roles", keys_format_roles(k->roles)), LOG_STR("from", k->id ? "records" : "KITH_API_KEYS_FILE"));
 }
 
-/* Sends the complete list at every poll, so that a message that a full mailbox refused is made good by the next. */
+/* Sends the complete list at every poll, so that the next poll repairs a message that a full mailbox refused. */
 static void keys_tell_events(struct actor *self)
 {
     const struct keys_config *config = actor_config(self);
-    const struct api_keys *keys = config->door->ring;
+    const struct api_keys *keys = config->auth->keys;
     int count = api_keys_count(keys);
     struct msg_keys *m;
 
-    if (!config->door->keys)
+    if (!config->auth->required)
         return;
     m = (struct msg_keys *)msg_new(MSG_KEYS, sizeof *m + (size_t)count * sizeof m->keys[0]);
     for (int i = 0; i < count; i++) {
@@ -105,108 +105,108 @@ static void keys_tell_events(struct actor *self)
     actor_tell(self, "events", &m->head);
 }
 
-static void tell_changes(struct actor *self)
+static void keys_report_changes(struct actor *self)
 {
     const struct keys_config *config = actor_config(self);
     struct keys *k = actor_state(self);
-    int count = api_keys_count(config->door->ring);
-    struct known *now = calloc((size_t)count + 1, sizeof *now);
+    int count = api_keys_count(config->auth->keys);
+    struct logged_key *now = calloc((size_t)count + 1, sizeof *now);
 
     if (!now)
         abort();
     for (int i = 0; i < count; i++) {
         const char *name;
 
-        api_keys_each(config->door->ring, i, &now[i].id, &name, &now[i].roles);
+        api_keys_each(config->auth->keys, i, &now[i].id, &name, &now[i].roles);
         snprintf(now[i].name, sizeof now[i].name, "%s", name);
     }
-    for (int i = 0; i < count && k->told; i++)
-        if (!holds(k->known, k->known_count, &now[i]))
-            tell("key added", &now[i]);
-    for (int i = 0; i < k->known_count; i++)
-        if (!holds(now, count, &k->known[i]))
-            tell("key revoked", &k->known[i]);
+    for (int i = 0; i < count && k->loaded; i++)
+        if (!keys_contains(k->logged, k->logged_count, &now[i]))
+            keys_log_change("key added", &now[i]);
+    for (int i = 0; i < k->logged_count; i++)
+        if (!keys_contains(now, count, &k->logged[i]))
+            keys_log_change("key revoked", &k->logged[i]);
     keys_tell_events(self);
-    if (!k->told && config->door->keys)
+    if (!k->loaded && config->auth->required)
         log_event(count ? LOG_INFO : LOG_WARN, "keys", LOG_INT("count", count),
-                  LOG_SOME("hint", count ? NULL : "nobody can come in: “kith key create” makes one"));
-    free(k->known);
-    k->known = now;
-    k->known_count = count;
-    k->told = true;
+                  LOG_SOME("hint", count ? NULL : "every request is refused: “kith key create” makes a key"));
+    free(k->logged);
+    k->logged = now;
+    k->logged_count = count;
+    k->loaded = true;
 }
 
-/* --- looking --- */
+/* --- loading --- */
 
-static void rest(struct actor *self)
+static void keys_schedule_load(struct actor *self)
 {
-    actor_after(self, ((const struct keys_config *)actor_config(self))->poll_ms, TIMER_LOOK);
+    actor_after(self, ((const struct keys_config *)actor_config(self))->poll_ms, TIMER_LOAD);
 }
 
-static void on_file(struct actor *self, const struct msg_file_read *m)
+static void keys_on_file(struct actor *self, const struct msg_file_read *m)
 {
     const struct keys_config *config = actor_config(self);
     struct keys *k = actor_state(self);
     struct error error = m->error;
 
-    if (m->text && api_keys_set_file(config->door->ring, m->text, &error) == 0) {
-        k->complaint[0] = 0;
-    } else if (strcmp(k->complaint, error.text) != 0) {
-        snprintf(k->complaint, sizeof k->complaint, "%.255s", error.text);
-        log_event(LOG_ERROR, "keys stay as they were", LOG_STR("reason", error.text));
+    if (m->text && api_keys_set_file(config->auth->keys, m->text, &error) == 0) {
+        k->file_error[0] = 0;
+    } else if (strcmp(k->file_error, error.text) != 0) {
+        snprintf(k->file_error, sizeof k->file_error, "%.255s", error.text);
+        log_event(LOG_ERROR, "API keys not reloaded", LOG_STR("reason", error.text));
     }
-    if (config->door->read)
-        tell_changes(self);
-    rest(self);
+    if (config->auth->loaded)
+        keys_report_changes(self);
+    keys_schedule_load(self);
 }
 
-static void look_at_file(struct actor *self)
+static void keys_load_file(struct actor *self)
 {
     const struct keys_config *config = actor_config(self);
     struct msg_file_read *m;
 
     if (!config->file[0]) {
-        if (config->door->read)
-            tell_changes(self);
-        rest(self);
+        if (config->auth->loaded)
+            keys_report_changes(self);
+        keys_schedule_load(self);
         return;
     }
     m = (struct msg_file_read *)msg_new(MSG_KEYS_FILE_READ, sizeof *m);
-    m->head.destroy = destroy_file;
+    m->head.destroy = keys_destroy_file;
     m->file = config->file;
-    if (offload_run(config->files, actor_find(actor_system_of(self), actor_name(self)), &m->head, read_file) < 0)
-        rest(self);
+    if (offload_run(config->files, actor_find(actor_system_of(self), actor_name(self)), &m->head, keys_read_file) < 0)
+        keys_schedule_load(self);
 }
 
-static void on_keys(struct actor *self, void *context, int status, const struct msg *reply)
+static void keys_on_records(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct keys_config *config = actor_config(self);
     const struct store_reply *r = (const struct store_reply *)reply;
 
     (void)context;
     if (status == ACTOR_OK && r->status == STORE_OK) {
-        api_keys_set_records(config->door->ring, r->keys, r->key_count);
-        config->door->read = true;
+        api_keys_set_records(config->auth->keys, r->keys, r->key_count);
+        config->auth->loaded = true;
     }
-    look_at_file(self);
+    keys_load_file(self);
 }
 
-static void look(struct actor *self)
+static void keys_load(struct actor *self)
 {
     const struct keys_config *config = actor_config(self);
 
-    actor_ask(self, "store", &STORE_MESSAGE(STORE_KEYS, store_list)->m.head, config->store_ms, on_keys, NULL);
+    actor_ask(self, "store", &STORE_MESSAGE(STORE_KEYS, store_list)->m.head, config->store_ms, keys_on_records, NULL);
 }
 
-/* --- the page's session --- */
+/* --- the session of the dashboard --- */
 
-static void answer_session(struct actor *self, struct http_request *request, unsigned roles)
+static void keys_answer_session(struct actor *self, struct http_request *request, unsigned roles)
 {
     const struct keys_config *config = actor_config(self);
     struct buf out = {0};
     const char *separator = "";
 
-    buf_printf(&out, "{\"auth\":\"%s\",\"roles\":[", config->door->keys ? "keys" : "none");
+    buf_printf(&out, "{\"auth\":\"%s\",\"roles\":[", config->auth->required ? "keys" : "none");
     for (unsigned bit = ACCESS_SUBMIT; bit <= ACCESS_ADMIN; bit *= 2)
         if (roles & bit) {
             buf_printf(&out, "%s\"%s\"", separator, access_name(bit));
@@ -219,21 +219,21 @@ static void answer_session(struct actor *self, struct http_request *request, uns
     reply_json(request, 200, &out);
 }
 
-static void on_session(struct actor *self, struct http_request *request)
+static void keys_on_session(struct actor *self, struct http_request *request)
 {
     const struct keys_config *config = actor_config(self);
     struct api_keys_verdict verdict = {.result = KEY_VALID, .roles = ACCESS_ALL};
     char key[KEY_MAX_BYTES + 1];
 
-    if (config->door->keys) {
+    if (config->auth->required) {
         verdict.roles = 0;
         if (auth_key(request, key, sizeof key))
-            verdict = auth_authenticate(config->door, request, key);
+            verdict = auth_authenticate(config->auth, request, key);
     }
-    answer_session(self, request, verdict.roles);
+    keys_answer_session(self, request, verdict.roles);
 }
 
-static void set_cookie(struct http_request *request, const char *key, int age_s)
+static void keys_set_cookie(struct http_request *request, const char *key, int age_s)
 {
     char text[KEY_MAX_BYTES + 128];
 
@@ -242,7 +242,7 @@ static void set_cookie(struct http_request *request, const char *key, int age_s)
     http_add_header(request, "set-cookie", text);
 }
 
-static void begin_session(struct actor *self, struct http_request *request)
+static void keys_begin_session(struct actor *self, struct http_request *request)
 {
     const struct keys_config *config = actor_config(self);
     json_t *object = body_object(request);
@@ -253,11 +253,11 @@ static void begin_session(struct actor *self, struct http_request *request)
     if (key && !api_keys_text_is_valid(key)) {
         http_problem(request, 400, "wrong-value", "“key” may contain letters, digits and any of -._~+/= only.");
     } else if (key) {
-        if (config->door->keys)
-            verdict = auth_authenticate(config->door, request, key);
+        if (config->auth->required)
+            verdict = auth_authenticate(config->auth, request, key);
         if (verdict.result == KEY_VALID) {
-            set_cookie(request, key, COOKIE_AGE_S);
-            answer_session(self, request, verdict.roles);
+            keys_set_cookie(request, key, COOKIE_AGE_S);
+            keys_answer_session(self, request, verdict.roles);
         } else {
             auth_refuse(request, &verdict);
         }
@@ -265,17 +265,17 @@ static void begin_session(struct actor *self, struct http_request *request)
     json_decref(object);
 }
 
-static void on_http(struct actor *self, struct http_request *request)
+static void keys_on_http(struct actor *self, struct http_request *request)
 {
     switch (http_request_route(request)->op) {
     case OP_SESSION:
-        on_session(self, request);
+        keys_on_session(self, request);
         break;
     case OP_SESSION_BEGIN:
-        begin_session(self, request);
+        keys_begin_session(self, request);
         break;
     case OP_SESSION_END:
-        set_cookie(request, "", 0);
+        keys_set_cookie(request, "", 0);
         http_reply(request, 204, NULL, NULL, 0);
         break;
     }
@@ -285,27 +285,27 @@ static void on_http(struct actor *self, struct http_request *request)
 
 static int keys_start(struct actor *self)
 {
-    look(self);
+    keys_load(self);
     return 0;
 }
 
 static void keys_receive(struct actor *self, const struct msg *m)
 {
     if (m->type == MSG_HTTP)
-        on_http(self, ((const struct msg_http *)m)->request);
+        keys_on_http(self, ((const struct msg_http *)m)->request);
     else if (m->type == MSG_KEYS_FILE_READ)
-        on_file(self, (const struct msg_file_read *)m);
+        keys_on_file(self, (const struct msg_file_read *)m);
 }
 
 static void keys_timer(struct actor *self, uint32_t timer)
 {
     (void)timer;
-    look(self);
+    keys_load(self);
 }
 
 static void keys_stop(struct actor *self)
 {
-    free(((struct keys *)actor_state(self))->known);
+    free(((struct keys *)actor_state(self))->logged);
 }
 
 static const uint32_t keys_accepts[] = {MSG_HTTP, MSG_KEYS_FILE_READ, 0};

@@ -7,7 +7,7 @@
 #include "core/actor/offload.h"
 
 struct keys_config {
-    struct auth *door; /* borrowed; written by this actor, read by routes_dispatch on the same thread */
+    struct auth *auth; /* borrowed; written by this actor, read by routes_dispatch on the same thread */
     const char *file;  /* "": none */
     struct offload *files;
     uint64_t store_ms, poll_ms; /* poll: period of the reload */

@@ -1,27 +1,28 @@
-/* Why a face has its name, or none: the rule, its numbers and a sentence for people. */
+/* Explains the decision on a face: the rule, its numbers and a sentence. */
 #include "actors/api/json_records.h"
 
 static const char *const rules[DECISION_RULES] = {"none",    "fixed", "fallback_threshold", "rate", "denied",
                                                   "quality", "label"};
 
-static const char *best_name(const struct face *f)
+static const char *explain_best_name(const struct face *f)
 {
     return f->candidate_count && f->candidates[0].name ? f->candidates[0].name : "nobody";
 }
 
-static void sentence(struct buf *out, const struct face *f)
+static void explain_write_sentence(struct buf *out, const struct face *f)
 {
     const struct decision *d = &f->decision;
 
     switch (d->rule) {
     case DECIDED_BY_FIXED:
-        buf_printf(out, "%.3f to the nearest photo, of %s; the threshold is %.3f", d->mean, best_name(f), d->threshold);
+        buf_printf(out, "%.3f to the nearest photo, of %s; the threshold is %.3f", d->mean, explain_best_name(f),
+                   d->threshold);
         break;
     case DECIDED_BY_FALLBACK:
         buf_printf(out,
-                   "%.3f to the nearest photo, of %s; the threshold is a lowered %.3f until 200 different faces are "
-                   "known to tell unknown people by (%d are)",
-                   d->mean, best_name(f), d->threshold, d->cohort);
+                   "%.3f to the nearest photo, of %s; the threshold is lowered to %.3f until the cohort has 200 "
+                   "faces (it has %d)",
+                   d->mean, explain_best_name(f), d->threshold, d->cohort);
         break;
     case DECIDED_BY_FPIR:
         buf_printf(
@@ -29,20 +30,21 @@ static void sentence(struct buf *out, const struct face *f)
             "as like %s as %.2f, measured against %d faces of others; %.2f is needed for unknown people to be taken "
             "for one of %d people no more often than KITH_FPIR. For this face that is a distance of "
             "%.3f, and it is %.3f",
-            best_name(f), d->score, d->cohort, d->score_threshold, d->people, d->threshold, d->mean);
+            explain_best_name(f), d->score, d->cohort, d->score_threshold, d->people, d->threshold, d->mean);
         break;
     case DECIDED_BY_DENIAL:
-        buf_printf(out, "nearer to a face of which somebody said that it is not person %lld", (long long)d->denied);
+        buf_printf(out, "nearer to a counter-example of person %lld than to the photos of that person",
+                   (long long)d->denied);
         break;
     case DECIDED_BY_QUALITY:
         buf_printf(out, "like %s, but its quality is %.2f, and %.2f is the least for a name (KITH_NAMING_QUALITY)",
-                   best_name(f), (double)f->quality, d->quality);
+                   explain_best_name(f), (double)f->quality, d->quality);
         break;
     case DECIDED_BY_LABEL:
         buf_printf(out, "the recogniser compared by itself: %.3f, the threshold is %.3f", d->mean, d->threshold);
         break;
     default:
-        buf_str(out, f->person > 0 ? "a person gave it this name" : "nothing is known about it");
+        buf_str(out, f->person > 0 ? "the name was assigned by hand" : "the face has not been compared");
     }
 }
 
@@ -51,7 +53,7 @@ void json_decision(struct buf *out, const struct face *f)
     const struct decision *d = &f->decision;
     struct buf why = {0};
 
-    sentence(&why, f);
+    explain_write_sentence(&why, f);
     buf_add(&why, "", 1);
     buf_printf(out, "{\"rule\":\"%s\",\"why\":", rules[d->rule]);
     buf_json(out, why.data);

@@ -15,7 +15,7 @@ void json_time(struct buf *out, int64_t wall_ms)
     buf_printf(out, "\"%s\"", text);
 }
 
-static void json_who(struct buf *out, int64_t id, const char *name)
+static void json_named(struct buf *out, int64_t id, const char *name)
 {
     if (id <= 0) {
         buf_str(out, "null");
@@ -31,7 +31,7 @@ static void json_candidates(struct buf *out, const struct face *f)
     buf_str(out, ",\"candidates\":[");
     for (int i = 0; i < f->candidate_count; i++) {
         buf_str(out, i ? ",{\"person\":" : "{\"person\":");
-        json_who(out, f->candidates[i].person, f->candidates[i].name);
+        json_named(out, f->candidates[i].person, f->candidates[i].name);
         buf_str(out, ",\"distance\":");
         buf_number(out, f->candidates[i].distance, 4);
         buf_str(out, ",\"similarity\":");
@@ -49,14 +49,14 @@ static void json_face(struct buf *out, const struct face *f, bool explain)
     if (f->width > 0)
         buf_printf(out, "\"box\":{\"x\":%.0f,\"y\":%.0f,\"width\":%.0f,\"height\":%.0f},\"landmarks\":[", (double)f->x,
                    (double)f->y, (double)f->width, (double)f->height);
-    else /* the recogniser does not say where */
+    else /* the recogniser gives no box */
         buf_str(out, "\"box\":null,\"landmarks\":[");
     for (int i = 0; i < f->landmark_count; i++)
         buf_printf(out, "%s[%.0f,%.0f]", i ? "," : "", (double)f->landmarks[i * 2], (double)f->landmarks[i * 2 + 1]);
     buf_str(out, "],\"quality\":");
     buf_number(out, (double)f->quality, 3);
     buf_str(out, ",\"person\":");
-    json_who(out, f->person, f->person_name);
+    json_named(out, f->person, f->person_name);
     if (f->person > 0 || f->candidate_count) {
         buf_str(out, ",\"distance\":");
         buf_number(out, f->person > 0 || !f->candidate_count ? f->distance : f->candidates[0].distance, 4);
@@ -96,7 +96,7 @@ void json_image(struct buf *out, const struct image *image, bool explain)
                verdicts[image->verdict]);
     buf_json(out, image->reason);
     buf_printf(out, ",\"attempts\":%lld,\"person\":", (long long)image->attempt);
-    json_who(out, image->person, image->person_name);
+    json_named(out, image->person, image->person_name);
     buf_str(out, ",\"faces\":");
     json_faces(out, image->faces, image->face_count, explain);
     buf_str(out, ",\"created_at\":");

@@ -1,4 +1,4 @@
-/* What the routes ask of the actors that answer them: the `op` of a row in routes.c. */
+/* Operations of the HTTP actors: the `op` of a row in routes.c. */
 #ifndef KITH_ACTORS_API_OPS_H
 #define KITH_ACTORS_API_OPS_H
 

@@ -39,7 +39,7 @@ bool recognition_failed(struct http_request *request, int status, const struct m
         break;
     case RECOGNIZED_POISON:
         http_problem(request, 422, "poison",
-                     "The same bytes have killed recognisers; they are refused for a while "
+                     "These bytes have crashed workers of the recogniser; they are refused for a time "
                      "(KITH_QUARANTINE).");
         break;
     case RECOGNIZED_TIMEOUT:
@@ -50,10 +50,10 @@ bool recognition_failed(struct http_request *request, int status, const struct m
         http_problem(request, 502, "recognizer-failed", "The recogniser failed: %s", r->reason);
         break;
     case RECOGNIZED_OPEN:
-        http_problem(request, 503, "breaker-open", "The recogniser has failed too often and rests: %s", r->reason);
+        http_problem(request, 503, "breaker-open", "The circuit breaker of the recogniser is open: %s", r->reason);
         break;
     default:
-        http_problem(request, 503, "recognizer-unavailable", "The recogniser cannot work now: %s",
+        http_problem(request, 503, "recognizer-unavailable", "The recogniser is unavailable: %s",
                      r->reason[0] ? r->reason : recognized_name(r->outcome));
     }
     return true;

@@ -44,7 +44,7 @@ const struct http_route routes[] = {
 #endif
     {NULL, NULL, NULL, 0, 0, NULL}};
 
-static void destroy(struct msg *m)
+static void routes_destroy_message(struct msg *m)
 {
     http_request_unref(((struct msg_http *)m)->request);
 }
@@ -56,21 +56,21 @@ void routes_dispatch(void *context, const struct http_route *route, struct http_
     size_t len;
     int status;
 
-    if (!auth_check(c->door, request, route->access)) {
+    if (!auth_check(c->auth, request, route->access)) {
         http_request_unref(request);
         return;
     }
     m = (struct msg_http *)msg_new(MSG_HTTP, sizeof *m);
 
     http_request_body(request, &len);
-    m->head.destroy = destroy;
+    m->head.destroy = routes_destroy_message;
     m->head.size_bytes += len;
     m->request = request;
     http_request_ref(request);
     status = actor_system_tell(driver_uv_system(c->driver), route->actor, &m->head);
     if (status == ACTOR_GONE)
         http_problem(request, 503, "not-here",
-                     "This node does not do that: there is no “%s” among its roles (KITH_ROLES).", route->actor);
+                     "This node does not serve this path: it runs no actor “%s” (KITH_ROLES).", route->actor);
     else if (status != ACTOR_OK)
         http_problem(request, 503, "busy", "Too many requests wait for “%s” (KITH_MAILBOX_MAX).", route->actor);
     http_request_unref(request);

@@ -1,4 +1,4 @@
-/* Every route kith serves, as one table. */
+/* The routes of kith as one table. */
 #ifndef KITH_ACTORS_API_ROUTES_H
 #define KITH_ACTORS_API_ROUTES_H
 
@@ -11,10 +11,11 @@ struct driver_uv;
 
 struct routes_context {
     struct driver_uv *driver; /* of the actors */
-    struct auth *door;
+    struct auth *auth;
 };
 
-/* Gives a request that is let in to the actor of its route, or answers why not. `context` is a routes_context. */
+/* Authorises a request and passes it to the actor of its route, or answers with an error. `context` is a
+ * routes_context. */
 void routes_dispatch(void *context, const struct http_route *route, struct http_request *request);
 
 #endif

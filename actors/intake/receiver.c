@@ -29,8 +29,9 @@ struct upload { /* bytes that a file thread writes to the spool */
     struct store_submit *submit; /* has the Idempotency-Key: the client's headers are gone when it leaves */
 };
 
-static struct metric accepted = {.name = "kith_images_accepted_total", .help = "Images stored for the first time."};
-static struct metric repeated = {.name = "kith_images_duplicate_total", .help = "Images that were there already."};
+static struct metric accepted = {.name = "kith_images_accepted_total", .help = "Images accepted and stored."};
+static struct metric repeated = {.name = "kith_images_duplicate_total",
+                                 .help = "Submitted images that were already stored."};
 
 /* --- answering --- */
 
@@ -70,8 +71,9 @@ static void receiver_on_submitted(struct actor *self, void *context, int status,
     if (!reply_failed(call->request, status, reply)) {
         for (int i = 0; i < r->image_count; i++) {
             fresh += !r->images[i].existing;
-            log_event(LOG_INFO, r->images[i].existing ? "already there" : "accepted", LOG_INT("image", r->images[i].id),
-                      LOG_STR("path", r->images[i].path), LOG_STR("request", http_request_id(call->request)));
+            log_event(LOG_INFO, r->images[i].existing ? "already submitted" : "accepted",
+                      LOG_INT("image", r->images[i].id), LOG_STR("path", r->images[i].path),
+                      LOG_STR("request", http_request_id(call->request)));
         }
         metric_add(&accepted, fresh);
         metric_add(&repeated, r->image_count - fresh);
@@ -290,12 +292,12 @@ static void receiver_on_bytes(struct actor *self, struct http_request *request)
     }
     if (!config->spool) {
         http_problem(request, 503, "no-spool",
-                     "Uploads need a folder that all nodes share (KITH_SPOOL); paths go without.");
+                     "Uploads need a folder that all nodes share (KITH_SPOOL); submit the path of the image instead.");
         return;
     }
     header = sniff((const uint8_t *)body, len);
     if (header.type == IMAGE_UNKNOWN || header.width == 0) {
-        http_problem(request, 415, "bad-image", "The body is not an image kith knows (JPEG, PNG or WebP).");
+        http_problem(request, 415, "bad-image", "The body is not a JPEG, PNG or WebP image.");
         return;
     }
     if (len > config->max_image) {
@@ -354,7 +356,9 @@ static void receiver_on_http(struct actor *self, struct http_request *request)
 
     http_request_header(request, "content-type", type, sizeof type);
     if (strncmp(type, "multipart/", 10) == 0)
-        http_problem(request, 415, "multipart", "Send the bytes of one image as the body itself, or a JSON of paths.");
+        http_problem(
+            request, 415, "multipart",
+            "multipart bodies are not supported: send the bytes of one image as the body, or JSON with paths.");
     else if (op == OP_SUBMIT && strncmp(type, "application/x-ndjson", 20) == 0)
         receiver_on_paths(self, request, op, true);
     else if (op == OP_SUBMIT && body_is_image(request))

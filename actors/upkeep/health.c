@@ -8,22 +8,22 @@
 #include "core/base/metrics.h"
 
 struct health {
-    struct msg_capacity capacity; /* as last told */
+    struct msg_capacity capacity; /* as last reported */
     struct msg_breaker breaker;
 };
 
 /* --- statistics and readiness --- */
 
-static void health_write_stats(struct health *f, struct buf *out, const struct store_reply *r)
+static void health_write_stats(struct health *h, struct buf *out, const struct store_reply *r)
 {
     for (int i = 0; i < IMAGE_STATUSES; i++)
         buf_printf(out, "%s\"%s\":%lld", i ? "," : "{", image_status_name(i), (long long)r->tally[i]);
     buf_printf(out, ",\"unknown\":%lld,\"workers\":%d,\"workers_ready\":%d,\"recognizer\":", (long long)r->unknown,
-               f->capacity.workers, f->capacity.ready);
-    buf_json(out, f->capacity.recognizer);
-    buf_printf(out, ",\"breaker\":{\"state\":\"%s\",\"wait_ms\":%llu,\"reason\":", breaker_state_name(f->breaker.state),
-               (unsigned long long)f->breaker.wait_ms);
-    buf_json(out, f->breaker.reason[0] ? f->breaker.reason : NULL);
+               h->capacity.workers, h->capacity.ready);
+    buf_json(out, h->capacity.recognizer);
+    buf_printf(out, ",\"breaker\":{\"state\":\"%s\",\"wait_ms\":%llu,\"reason\":", breaker_state_name(h->breaker.state),
+               (unsigned long long)h->breaker.wait_ms);
+    buf_json(out, h->breaker.reason[0] ? h->breaker.reason : NULL);
     buf_str(out, "}}");
 }
 
@@ -31,26 +31,26 @@ static void health_write_stats(struct health *f, struct buf *out, const struct s
 static bool health_breaker_blocks(struct actor *self)
 {
     const struct health_config *config = actor_config(self);
-    struct health *f = actor_state(self);
+    struct health *h = actor_state(self);
 
-    return config->recognizes && !config->receives && f->breaker.state != BREAKER_CLOSED;
+    return config->recognizes && !config->receives && h->breaker.state != BREAKER_CLOSED;
 }
 
 static void health_write_not_ready(struct actor *self, struct buf *out, int status, const struct msg *reply)
 {
     const struct health_config *config = actor_config(self);
-    struct health *f = actor_state(self);
+    struct health *h = actor_state(self);
     const struct store_reply *r = (const struct store_reply *)reply;
     const char *separator = "";
 
     buf_str(out, "{\"ready\":false,\"reasons\":[");
     if (status != ACTOR_OK || r->status != STORE_OK) {
-        buf_json(out, status == ACTOR_OK ? r->error : "the store does not answer");
+        buf_json(out, status == ACTOR_OK ? r->error : "the store does not reply");
         separator = ",";
     }
-    if (config->recognizes && f->capacity.ready == 0) {
+    if (config->recognizes && h->capacity.ready == 0) {
         buf_str(out, separator);
-        buf_json(out, f->capacity.why[0] ? f->capacity.why : "the recogniser's workers are loading their models");
+        buf_json(out, h->capacity.why[0] ? h->capacity.why : "the recogniser's workers are loading their models");
         separator = ",";
     }
     if (health_breaker_blocks(self)) {
@@ -158,12 +158,12 @@ static void health_write_metrics(struct actor *self, struct buf *out, const stru
 static void health_on_tally(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct store_reply *r = (const struct store_reply *)reply;
-    struct health *f = actor_state(self);
+    struct health *h = actor_state(self);
     struct call *call = context;
     struct buf out = {0};
     const struct health_config *config = actor_config(self);
     bool succeeded = status == ACTOR_OK && r->status == STORE_OK;
-    bool blocked = (config->recognizes && f->capacity.ready == 0) || health_breaker_blocks(self);
+    bool blocked = (config->recognizes && h->capacity.ready == 0) || health_breaker_blocks(self);
 
     if (call->op == OP_METRICS) { /* also without the database: its failure must be visible */
         health_write_metrics(self, &out, succeeded ? r : NULL);
@@ -172,12 +172,12 @@ static void health_on_tally(struct actor *self, void *context, int status, const
         health_write_not_ready(self, &out, status, reply);
         reply_json(call->request, 503, &out);
     } else if (call->op == OP_READYZ) {
-        buf_str(&out, config->recognizes && f->breaker.state != BREAKER_CLOSED
-                          ? "{\"ready\":true,\"degraded\":[\"the recogniser's breaker is open: images wait\"]}"
+        buf_str(&out, config->recognizes && h->breaker.state != BREAKER_CLOSED
+                          ? "{\"ready\":true,\"degraded\":[\"the recogniser's breaker is open: images are queued\"]}"
                           : "{\"ready\":true}");
         reply_json(call->request, 200, &out);
     } else if (!reply_failed(call->request, status, reply)) {
-        health_write_stats(f, &out, r);
+        health_write_stats(h, &out, r);
         reply_json(call->request, 200, &out);
     }
     call_free(call);
@@ -197,7 +197,7 @@ static void health_on_http(struct actor *self, struct http_request *request)
                   call_new(self, request, op));
 }
 
-/* After a restart the others do not tell their state by themselves. */
+/* After a restart, asks the other actors to send their state. */
 static int health_start(struct actor *self)
 {
     msg_tell(self, "recognizer", MSG_SEND_STATE);

@@ -10,14 +10,14 @@
 #include <unistd.h>
 
 /* Milliseconds since the file was written, or -1 when there is none. */
-static int64_t file_age_ms(const char *path)
+static int64_t spool_file_age_ms(const char *path)
 {
     struct stat st;
 
     return lstat(path, &st) < 0 ? -1 : clock_wall_ms() - (st.st_mtim.tv_sec * 1000LL + st.st_mtim.tv_nsec / 1000000);
 }
 
-static void remove_thumbnails(const char *thumbs, const char *folder, const char *prefix, int64_t age_ms)
+static void spool_remove_thumbnails(const char *thumbs, const char *folder, const char *prefix, int64_t age_ms)
 {
     char path[PATH_MAX];
     DIR *dir;
@@ -29,7 +29,7 @@ static void remove_thumbnails(const char *thumbs, const char *folder, const char
     while ((entry = readdir(dir))) {
         snprintf(path, sizeof path, "%s/%.2s/%s", thumbs, folder, entry->d_name);
         if (entry->d_name[0] != '.' && strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
-            file_age_ms(path) >= age_ms)
+            spool_file_age_ms(path) >= age_ms)
             unlink(path);
     }
     closedir(dir);
@@ -82,7 +82,7 @@ void spool_list_work(struct msg *job)
     snprintf(hex, sizeof hex, "%02x", (unsigned)l->folder & 0xff);
     snprintf(folder, sizeof folder, "%s/%s", l->spool->folder, l->folder == SPOOL_FOLDER_TMP ? "tmp" : hex);
     if (l->folder != SPOOL_FOLDER_TMP && !l->after[0])
-        remove_thumbnails(l->thumbs, hex, "", l->thumb_age_ms);
+        spool_remove_thumbnails(l->thumbs, hex, "", l->thumb_age_ms);
     name_list_read(&list, folder, l->after);
     for (size_t i = 0; i < list.count; i++) {
         if (l->count == SPOOL_LIST_MAX) {
@@ -90,7 +90,7 @@ void spool_list_work(struct msg *job)
         } else {
             snprintf(path, sizeof path, "%s/%s", folder, list.names[i]);
             snprintf(l->last, sizeof l->last, "%s", list.names[i]);
-            if (file_age_ms(path) >= l->age_ms)
+            if (spool_file_age_ms(path) >= l->age_ms)
                 l->paths[l->count++] = strdup(path);
         }
         free(list.names[i]);
@@ -121,10 +121,10 @@ void spool_removal_work(struct msg *job)
 {
     struct spool_removal *r = (struct spool_removal *)job;
 
-    if (r->path[0] && file_age_ms(r->path) >= r->age_ms)
+    if (r->path[0] && spool_file_age_ms(r->path) >= r->age_ms)
         unlink(r->path);
     if (r->sha256[0])
-        remove_thumbnails(r->thumbs, r->sha256, r->sha256, 0);
+        spool_remove_thumbnails(r->thumbs, r->sha256, r->sha256, 0);
 }
 
 struct spool_removal *spool_removal_new(uint32_t type, const char *thumbs, const char *path, const char *sha256,

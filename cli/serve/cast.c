@@ -204,7 +204,7 @@ static void configure_cluster(struct service *v)
 
 static void configure_keys(struct service *v)
 {
-    v->keys = (struct keys_config){.door = &v->door,
+    v->keys = (struct keys_config){.auth = &v->auth,
                                    .file = v->s->api_keys_file,
                                    .files = v->files,
                                    .store_ms = STORE_MS,

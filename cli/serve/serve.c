@@ -138,22 +138,22 @@ static int check_address(const struct settings *s, const char *address, const ch
 }
 
 /* What is wrong with the keys' file is said before anything listens. */
-static int open_door(struct service *v)
+static int serve_load_keys(struct service *v)
 {
     const struct settings *s = v->s;
     char *text;
     struct error error;
     int code = 0;
 
-    v->door.ring = api_keys_new((uint32_t)s->auth_failures);
-    v->door.keys = strcmp(s->auth, "keys") == 0 || (!s->auth[0] && s->api_keys_file[0]);
+    v->auth.keys = api_keys_new((uint32_t)s->auth_failures);
+    v->auth.required = strcmp(s->auth, "keys") == 0 || (!s->auth[0] && s->api_keys_file[0]);
     if (!s->api_keys_file[0])
         return 0;
     if (!(text = malloc(API_KEYS_FILE_BYTES)))
         abort();
     if (secret_read(s->api_keys_file, "KITH_API_KEYS_FILE", text, API_KEYS_FILE_BYTES, &error) < 0)
         code = cli_refuse("%s", error.text);
-    else if (api_keys_set_file(v->door.ring, text, &error) < 0)
+    else if (api_keys_set_file(v->auth.keys, text, &error) < 0)
         code = cli_refuse("KITH_API_KEYS_FILE: %s: %s", s->api_keys_file, error.text);
     free(text);
     return code;
@@ -299,7 +299,7 @@ static void make_system(struct service *v)
 
     v->driver = driver_uv_new(&v->loop, &options);
     v->system = driver_uv_system(v->driver);
-    v->routes = (struct routes_context){.driver = v->driver, .door = &v->door};
+    v->routes = (struct routes_context){.driver = v->driver, .auth = &v->auth};
     http.context = &v->routes;
     v->server = http_server_new(&http);
     v->files = offload_new(v->system, "files", FILE_THREADS, FILE_JOBS);
@@ -394,7 +394,7 @@ static void take_down(struct service *v)
     store_close(v->store);
     decider_free(v->decider);
     path_roots_free(v->roots);
-    api_keys_free(v->door.ring);
+    api_keys_free(v->auth.keys);
     log_stop(LOG_STOP_MS);
 }
 
@@ -409,7 +409,7 @@ int cli_serve(const struct invocation *in)
     v->s = in->settings;
     if (n <= 0)
         return cli_refuse("cannot find the program's own file: %s", strerror(errno));
-    if ((code = check_settings(v)) || (code = open_door(v)))
+    if ((code = check_settings(v)) || (code = serve_load_keys(v)))
         return code;
     log_setup(strcmp(v->s->log_level, "debug") == 0   ? LOG_DEBUG
               : strcmp(v->s->log_level, "warn") == 0  ? LOG_WARN

@@ -56,7 +56,7 @@ struct service {
     struct bus *bus;    /* NULL: this node is alone */
     bool cluster;       /* others may work on the same records */
     struct arena texts; /* of the bus's options */
-    struct auth door;
+    struct auth auth;
     struct routes_context routes;
     const char *api_here; /* the address that the interface really has */
     int code;

@@ -67,8 +67,8 @@ def test_the_page_lives_through_a_restart(kith, page):
     page.ask('forget-errors')
 
 
-def test_the_door(make, tmp_path):
-    """With keys the page asks for one, keeps it out of scripts' reach, and forgets it when told."""
+def test_login_with_a_key(make, tmp_path):
+    """With keys the page asks for one and keeps it in a cookie that scripts cannot read."""
     if not CHROMIUM or not NODE.exists():
         pytest.skip('no chromium or no playwright-core: test/run.sh installs them')
     kith = make(auth='keys', keys_poll='50ms').start()
@@ -77,19 +77,19 @@ def test_the_door(make, tmp_path):
                    .get('images'), 'the keys to be seen')[0]['id']
     page = Page(kith.dashboard, tmp_path)
     try:
-        until(lambda: page.ask('visible', '#door'), 'the door')
-        assert not page.ask('visible', '#inside')
+        until(lambda: page.ask('visible', '#login'), 'the login form')
+        assert not page.ask('visible', '#content')
         page.ask('type', '#key', 'wrong')
-        page.ask('click', '#door button')
-        until(lambda: 'no key' in page.ask('text', '#refused'), 'the refusal')
+        page.ask('click', '#login button')
+        until(lambda: 'not valid' in page.ask('text', '#login-error'), 'the error')
         page.ask('type', '#key', read)
-        page.ask('shot', 'door.png')
-        page.ask('click', '#door button')
+        page.ask('shot', 'login.png')
+        page.ask('click', '#login button')
         page.until_row(number, lambda r: r['person'] == 'unknown')
         assert page.ask('cookies') == ['kith_key true Strict'] and not page.ask('visible', '#retry')
         until(lambda: page.ask('pictures') == 1, 'the thumbnail')
         kith.run('key', 'revoke', '1')
         page.ask('reload')
-        until(lambda: page.ask('visible', '#door'), 'the door, for the key is gone')
+        until(lambda: page.ask('visible', '#login'), 'the login form, because the key is revoked')
     finally:
         page.close()

@@ -89,7 +89,7 @@ def test_keys_of_a_file_as_a_secret_gives_them(make, tmp_path):
     until(lambda: works(kith, 'fedcba9876543210'), 'the new file')
     assert not works(kith, '0123456789abcdef')
     file.write_text('nonsense')
-    until(lambda: 'keys stay as they were' in kith.log(), 'the complaint')
+    until(lambda: 'API keys not reloaded' in kith.log(), 'the error')
     assert works(kith, 'fedcba9876543210')
 
 
@@ -133,7 +133,7 @@ def test_listening_for_others_needs_an_answer_to_who_may(make):
 def test_the_commands_show_their_key(keyed, tmp_path):
     kith = keyed()
     refused = kith.run('nodes')
-    assert refused.returncode == 1 and 'needs a key' in refused.stderr
+    assert refused.returncode == 1 and 'needs an API key' in refused.stderr
     key = make_key(kith, 'admin')
     until(lambda: works(kith, key), 'the key to be seen')
     kith.variables['KITH_API_KEY'] = key
