@@ -7,41 +7,44 @@
 #include <string.h>
 #include <strings.h>
 
-enum { ADDRESS_BYTES = 64 };
+enum { ADDRESS_BYTES = 64, COOKIES_BYTES = 8192, AUTHORIZATION_BYTES = KEY_MAX_BYTES + 8 };
 
-static bool auth_key_from_cookie(const struct http_request *request, char *key, size_t size)
+static enum auth_key_result auth_key_copy(const char *text, size_t len, char *key, size_t size)
 {
-    char cookies[4096];
+    if (len == 0 || len >= size)
+        return AUTH_KEY_INVALID;
+    memcpy(key, text, len);
+    key[len] = 0;
+    return AUTH_KEY_FOUND;
+}
+
+static enum auth_key_result auth_key_from_cookie(const struct http_request *request, char *key, size_t size)
+{
+    char cookies[COOKIES_BYTES];
     const size_t name = strlen(KEY_COOKIE);
 
     if (!http_request_header(request, "cookie", cookies, sizeof cookies))
-        return false;
+        return AUTH_KEY_ABSENT;
     for (char *at = cookies; at && *at; at = strchr(at, ';')) {
-        size_t n;
-
         at += strspn(at, "; ");
-        if (strncmp(at, KEY_COOKIE, name) != 0 || at[name] != '=')
-            continue;
-        at += name + 1;
-        n = strcspn(at, "; ");
-        if (n >= size)
-            return false;
-        memcpy(key, at, n);
-        key[n] = 0;
-        return true;
+        if (strncmp(at, KEY_COOKIE, name) == 0 && at[name] == '=')
+            return auth_key_copy(at + name + 1, strcspn(at + name + 1, "; "), key, size);
     }
-    return false;
+    return AUTH_KEY_ABSENT;
 }
 
-bool auth_key(const struct http_request *request, char *key, size_t size)
+enum auth_key_result auth_key(const struct http_request *request, char *key, size_t size)
 {
-    char text[KEY_MAX_BYTES + 16];
+    char text[AUTHORIZATION_BYTES];
 
     if (http_request_header(request, "authorization", text, sizeof text) && strncasecmp(text, "bearer ", 7) == 0) {
-        snprintf(key, size, "%s", text + 7 + strspn(text + 7, " "));
-        return true;
+        const char *at = text + 7 + strspn(text + 7, " ");
+
+        return auth_key_copy(at, strlen(at), key, size);
     }
-    return http_request_header(request, "x-api-key", key, size) || auth_key_from_cookie(request, key, size);
+    if (http_request_header(request, "x-api-key", text, sizeof text))
+        return auth_key_copy(text, strlen(text), key, size);
+    return auth_key_from_cookie(request, key, size);
 }
 
 struct api_keys_verdict auth_authenticate(struct auth *auth, struct http_request *request, const char *key)
@@ -80,7 +83,14 @@ bool auth_check(struct auth *auth, struct http_request *request, unsigned access
 
     if (!auth->required || access == ACCESS_PUBLIC)
         return true;
-    if (!auth_key(request, key, sizeof key)) {
+    switch (auth_key(request, key, sizeof key)) {
+    case AUTH_KEY_FOUND:
+        break;
+    case AUTH_KEY_INVALID:
+        http_add_header(request, "www-authenticate", "Bearer");
+        http_problem(request, 401, "wrong-key", "The API key is empty or has more than %d bytes.", KEY_MAX_BYTES);
+        return false;
+    case AUTH_KEY_ABSENT:
         http_add_header(request, "www-authenticate", "Bearer");
         http_problem(
             request, 401, "no-key",

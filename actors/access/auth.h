@@ -17,8 +17,10 @@ struct auth {
  * in the request. */
 bool auth_check(struct auth *auth, struct http_request *request, unsigned access);
 
-/* The API key of a request: Authorization: Bearer, x-api-key, or the dashboard's cookie. False when there is none. */
-bool auth_key(const struct http_request *request, char *key, size_t size);
+/* The API key of a request: Authorization: Bearer, x-api-key, or the dashboard's cookie, in this order. A key that is
+ * empty or longer than `size` - 1 bytes is AUTH_KEY_INVALID, never absent. */
+enum auth_key_result { AUTH_KEY_ABSENT, AUTH_KEY_FOUND, AUTH_KEY_INVALID };
+enum auth_key_result auth_key(const struct http_request *request, char *key, size_t size);
 /* Checks one key for this request and counts a failure against its address. */
 struct api_keys_verdict auth_authenticate(struct auth *auth, struct http_request *request, const char *key);
 /* Sends the problem document for a verdict other than KEY_VALID. */

@@ -227,7 +227,7 @@ static void keys_on_session(struct actor *self, struct http_request *request)
 
     if (config->auth->required) {
         verdict.roles = 0;
-        if (auth_key(request, key, sizeof key))
+        if (auth_key(request, key, sizeof key) == AUTH_KEY_FOUND)
             verdict = auth_authenticate(config->auth, request, key);
     }
     keys_answer_session(self, request, verdict.roles);

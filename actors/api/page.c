@@ -3,24 +3,16 @@
 
 #include "actors/api/request.h"
 
+enum { PAGE_DEFAULT = 50 };
+
 bool query_page(struct http_request *request, int64_t most, int *limit, int64_t *after)
 {
-    char text[32];
-    int64_t value;
+    int64_t number = most < PAGE_DEFAULT ? most : PAGE_DEFAULT;
 
-    *limit = most < 50 ? (int)most : 50;
     *after = 0;
-    if (http_request_query(request, "limit", text, sizeof text)) {
-        if (!request_parse_number(text, &value) || value < 1 || value > most) {
-            http_problem(request, 400, "wrong-value", "“limit” must be 1 to %lld (KITH_PAGE_LIMIT).", (long long)most);
-            return false;
-        }
-        *limit = (int)value;
-    }
-    if (http_request_query(request, "after", text, sizeof text) && !request_parse_number(text, after)) {
-        http_problem(request, 400, "wrong-value", "“after” must be the “next” of the page before.");
+    if (!query_number(request, "limit", 1, most, &number) || !query_number(request, "after", 0, INT64_MAX, after))
         return false;
-    }
+    *limit = (int)number;
     return true;
 }
 

@@ -4,10 +4,13 @@
 #include "core/base/log.h"
 #include "core/image/sniff.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+enum { CODING_BYTES = 64 };
 
 struct call *call_new(struct actor *self, struct http_request *request, int op)
 {
@@ -34,7 +37,7 @@ json_t *body_object(struct http_request *request)
     size_t len;
     const char *body = http_request_body(request, &len);
     json_error_t error;
-    /* \u0000 is let in here and refused where the text is used, in words. */
+    /* \u0000 is permitted here, so that the error of the text that has it can name the member. */
     json_t *json = body ? json_loadb(body, len, JSON_ALLOW_NUL, &error) : NULL;
 
     if (!body || len == 0) {
@@ -70,15 +73,47 @@ const char *body_text(struct http_request *request, json_t *object, const char *
     return json_string_value(value);
 }
 
+void request_media_type(const struct http_request *request, char type[MEDIA_TYPE_BYTES])
+{
+    size_t n;
+
+    if (!http_request_header(request, "content-type", type, MEDIA_TYPE_BYTES))
+        type[0] = 0;
+    n = strcspn(type, "; \t");
+    type[n] = 0;
+    for (char *c = type; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+}
+
+bool request_body_is_supported(struct http_request *request)
+{
+    char type[MEDIA_TYPE_BYTES], encoding[CODING_BYTES];
+
+    if (http_request_header(request, "content-encoding", encoding, sizeof encoding) &&
+        strcasecmp(encoding, "identity") != 0) {
+        http_add_header(request, "accept-encoding", "identity");
+        http_problem(request, 415, "content-encoding", "The body has the Content-Encoding “%s”; send it without one.",
+                     encoding);
+        return false;
+    }
+    request_media_type(request, type);
+    if (strncmp(type, "multipart/", 10) == 0) {
+        http_problem(
+            request, 415, "multipart",
+            "Multipart bodies are not supported: send the bytes of one image as the body, or JSON with paths.");
+        return false;
+    }
+    return true;
+}
+
 bool body_is_image(struct http_request *request)
 {
-    char type[128];
+    char type[MEDIA_TYPE_BYTES];
     size_t len;
     const char *body = http_request_body(request, &len);
 
-    if (!http_request_header(request, "content-type", type, sizeof type))
-        return body && sniff((const uint8_t *)body, len).type != IMAGE_UNKNOWN;
-    return strncasecmp(type, "image/", 6) == 0 || strncasecmp(type, "application/octet-stream", 24) == 0 ||
+    request_media_type(request, type);
+    return strncmp(type, "image/", 6) == 0 || strcmp(type, "application/octet-stream") == 0 ||
            (body && sniff((const uint8_t *)body, len).type != IMAGE_UNKNOWN);
 }
 
@@ -95,19 +130,20 @@ bool part_number(struct http_request *request, int n, int64_t *number)
 {
     if (request_parse_number(http_request_part(request, n), number) && *number > 0)
         return true;
-    http_problem(request, 404, "not-found", "“%s” is no id.", http_request_part(request, n));
+    http_problem(request, 404, "not-found", "“%s” is not an id.", http_request_part(request, n));
     return false;
 }
 
 bool query_number(struct http_request *request, const char *name, int64_t min, int64_t max, int64_t *value)
 {
-    char text[32];
+    char text[HTTP_QUERY_MAX];
     int64_t number;
 
     if (!http_request_query(request, name, text, sizeof text))
         return true;
     if (!request_parse_number(text, &number) || number < min || number > max) {
-        http_problem(request, 400, "wrong-value", "“%s” must be a number, %lld at least.", name, (long long)min);
+        http_problem(request, 400, "wrong-value", "“%s” must be a number from %lld to %lld.", name, (long long)min,
+                     (long long)max);
         return false;
     }
     *value = number;
@@ -116,7 +152,7 @@ bool query_number(struct http_request *request, const char *name, int64_t min, i
 
 bool query_bool(struct http_request *request, const char *name, bool *value)
 {
-    char text[8];
+    char text[HTTP_QUERY_MAX];
 
     if (!http_request_query(request, name, text, sizeof text))
         return true;
@@ -129,6 +165,18 @@ bool query_bool(struct http_request *request, const char *name, bool *value)
         return false;
     }
     return true;
+}
+
+bool query_text(struct http_request *request, const char *name, size_t max, char text[HTTP_QUERY_MAX])
+{
+    if (!http_request_query(request, name, text, HTTP_QUERY_MAX)) {
+        text[0] = 0;
+        return true;
+    }
+    if (text[0] && strlen(text) <= max)
+        return true;
+    http_problem(request, 400, "wrong-value", "“%s” must have 1 to %zu bytes.", name, max);
+    return false;
 }
 
 bool query_explain(struct http_request *request, bool *explain)

@@ -28,6 +28,11 @@ void call_free(struct call *call);
 json_t *body_object(struct http_request *request);
 /* A string member of 1 to `max` bytes without NUL, borrowed from `object`; NULL: answered. */
 const char *body_text(struct http_request *request, json_t *object, const char *name, size_t max, size_t *len);
+/* The media type of the body in lower case, without parameters; "" when there is none. */
+enum { MEDIA_TYPE_BYTES = 256 };
+void request_media_type(const struct http_request *request, char type[MEDIA_TYPE_BYTES]);
+/* False when the body has a Content-Encoding or is multipart: answered with 415. */
+bool request_body_is_supported(struct http_request *request);
 /* Whether the body is an image, by its Content-Type or its first bytes. */
 bool body_is_image(struct http_request *request);
 /* The positive number in the n-th part of the path; false: answered with 404. */
@@ -40,6 +45,8 @@ bool query_number(struct http_request *request, const char *name, int64_t min, i
 /* An optional boolean query parameter: "true", "1", "false" or "0". Leaves `value` unchanged when it is absent; any
  * other text gets a 400 and returns false. */
 bool query_bool(struct http_request *request, const char *name, bool *value);
+/* An optional text of 1 to max bytes; "" when it is absent. */
+bool query_text(struct http_request *request, const char *name, size_t max, char text[HTTP_QUERY_MAX]);
 /* The query parameter “explain”, as query_bool. */
 bool query_explain(struct http_request *request, bool *explain);
 

@@ -2,6 +2,7 @@
 
 #include "actors/access/auth.h"
 #include "actors/api/ops.h"
+#include "actors/api/request.h"
 #include "actors/messages.h"
 #include "core/actor/driver_uv.h"
 
@@ -60,9 +61,12 @@ void routes_dispatch(void *context, const struct http_route *route, struct http_
         http_request_unref(request);
         return;
     }
-    m = (struct msg_http *)msg_new(MSG_HTTP, sizeof *m);
-
     http_request_body(request, &len);
+    if (len && !request_body_is_supported(request)) {
+        http_request_unref(request);
+        return;
+    }
+    m = (struct msg_http *)msg_new(MSG_HTTP, sizeof *m);
     m->head.destroy = routes_destroy_message;
     m->head.size_bytes += len;
     m->request = request;

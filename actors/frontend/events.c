@@ -8,6 +8,7 @@
 #include "actors/frontend/events.h"
 
 #include "actors/api/json_records.h"
+#include "actors/api/request.h"
 #include "core/actor/system.h"
 
 #include <stdio.h>
@@ -246,13 +247,29 @@ static void read_on(struct actor *self)
 
 /* --- subscribing --- */
 
+/* The event after which the stream starts: Last-Event-ID, else ?after=; -1: at the newest. False: answered. */
+static bool events_read_cursor(struct http_request *request, int64_t *cursor)
+{
+    char text[32];
+
+    *cursor = -1;
+    if (!http_request_header(request, "last-event-id", text, sizeof text))
+        return query_number(request, "after", 0, INT64_MAX, cursor);
+    if (request_parse_number(text, cursor))
+        return true;
+    http_problem(request, 400, "wrong-value", "“Last-Event-ID” must be the id of an event.");
+    return false;
+}
+
 static void subscribe(struct actor *self, struct http_request *request)
 {
     const struct events_config *config = actor_config(self);
     struct events *e = actor_state(self);
     struct subscriber *s;
-    char text[32], *end;
+    int64_t cursor;
 
+    if (!events_read_cursor(request, &cursor))
+        return;
     if (e->count >= config->subscribers_max) {
         http_problem(request, 503, "too-many-subscribers", "%u event streams are open (KITH_MAX_SUBSCRIBERS).",
                      e->count);
@@ -263,17 +280,8 @@ static void subscribe(struct actor *self, struct http_request *request)
         abort();
     s->actor = self;
     s->request = request;
-    s->cursor = -1;
+    s->cursor = cursor;
     s->breaker_due = true;
-    if (http_request_header(request, "last-event-id", text, sizeof text) ||
-        http_request_query(request, "after", text, sizeof text)) {
-        s->cursor = strtoll(text, &end, 10);
-        if (*end || s->cursor < 0) {
-            http_problem(request, 400, "wrong-value", "Last-Event-ID must be the id of an event.");
-            free(s);
-            return;
-        }
-    }
     http_add_header(request, "cache-control", "no-store");
     if (!http_stream_start(request, "text/event-stream", &stream_ops, s)) {
         free(s);

@@ -37,7 +37,7 @@ static void frontend_on_images(struct actor *self, void *context, int status, co
 /* ?status= is a status, or "unknown"; ?person= the id of a person. */
 static bool frontend_query_filters(struct http_request *request, struct store_list *m)
 {
-    char text[64], *end;
+    char text[HTTP_QUERY_MAX];
 
     m->status = m->verdict = -1;
     if (http_request_query(request, "status", text, sizeof text)) {
@@ -50,14 +50,7 @@ static bool frontend_query_filters(struct http_request *request, struct store_li
             return false;
         }
     }
-    if (http_request_query(request, "person", text, sizeof text)) {
-        m->person = strtoll(text, &end, 10);
-        if (*end || m->person <= 0) {
-            http_problem(request, 400, "wrong-value", "“person” must be the id of a person.");
-            return false;
-        }
-    }
-    return true;
+    return query_number(request, "person", 1, INT64_MAX, &m->person);
 }
 
 static void frontend_list_images(struct actor *self, struct http_request *request)

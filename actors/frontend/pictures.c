@@ -280,19 +280,12 @@ static void on_http(struct actor *self, struct http_request *request)
     int op = (int)http_request_route(request)->op;
     struct store_id *m;
     struct view *v;
-    char text[16], *end;
-    int64_t id;
-    long side = op == OP_CROP ? CROP_SIDE : 0;
+    int64_t id, side = op == OP_CROP ? CROP_SIDE : 0;
 
     if (!part_number(request, 0, &id))
         return;
-    if (http_request_query(request, "width", text, sizeof text)) {
-        side = strtol(text, &end, 10);
-        if (*end || side < SIDE_MIN || side > SIDE_MAX) {
-            http_problem(request, 400, "wrong-value", "“width” must be %d to %d.", SIDE_MIN, SIDE_MAX);
-            return;
-        }
-    }
+    if (!query_number(request, "width", SIDE_MIN, SIDE_MAX, &side))
+        return;
     v = calloc(1, sizeof *v);
     if (!v)
         abort();

@@ -14,6 +14,7 @@
 #include "actors/api/request.h"
 #include "core/base/log.h"
 #include "core/base/metrics.h"
+#include "core/base/text.h"
 #include "core/image/sniff.h"
 
 #include <errno.h>
@@ -35,16 +36,30 @@ static struct metric repeated = {.name = "kith_images_duplicate_total",
 
 /* --- answering --- */
 
+/* A path in a line of text: a control character in it could begin a line of its own. */
+static void receiver_write_path(struct buf *out, const char *path)
+{
+    for (; *path; path++)
+        if ((unsigned char)*path < 0x20 || *path == 0x7f)
+            buf_printf(out, "\\x%02x", (unsigned char)*path);
+        else
+            buf_add(out, path, 1);
+}
+
 static void receiver_write_lines(struct buf *out, const struct store_reply *r)
 {
     for (int i = 0; i < r->image_count; i++) {
         const struct image *image = &r->images[i];
 
-        buf_printf(out, "got path: %s\n", image->path);
-        if (image->existing)
-            buf_printf(out, "image %s already exists with id: %lld\n", image->path, (long long)image->id);
-        else
-            buf_printf(out, "image saved with id: %lld\nimage sent to queue\n", (long long)image->id);
+        buf_str(out, "got path: ");
+        receiver_write_path(out, image->path);
+        if (image->existing) {
+            buf_str(out, "\nimage ");
+            receiver_write_path(out, image->path);
+            buf_printf(out, " already exists with id: %lld\n", (long long)image->id);
+        } else {
+            buf_printf(out, "\nimage saved with id: %lld\nimage sent to queue\n", (long long)image->id);
+        }
     }
 }
 
@@ -190,14 +205,10 @@ static bool receiver_take_key(struct http_request *request, struct store_submit 
     size_t len;
     const char *body = http_request_body(request, &len);
 
-    if (!http_request_has_header(request, "idempotency-key"))
+    if (!http_request_header(request, "idempotency-key", key, sizeof key))
         return true;
-    if (!http_request_header(request, "idempotency-key", key, sizeof key)) {
-        http_problem(request, 400, "wrong-value", "The Idempotency-Key has more than %d bytes.", KEY_BYTES - 1);
-        return false;
-    }
-    if (!key[0]) {
-        http_problem(request, 400, "wrong-value", "The Idempotency-Key is empty.");
+    if (!key[0] || !text_is_utf8(key)) {
+        http_problem(request, 400, "wrong-value", "The Idempotency-Key is empty or not UTF-8.");
         return false;
     }
     sha256_hex(body ? body : "", len, hash);
@@ -352,14 +363,10 @@ static void receiver_on_spooled(struct actor *self, const struct spool_job *job)
 static void receiver_on_http(struct actor *self, struct http_request *request)
 {
     int op = (int)http_request_route(request)->op;
-    char type[64] = "";
+    char type[MEDIA_TYPE_BYTES];
 
-    http_request_header(request, "content-type", type, sizeof type);
-    if (strncmp(type, "multipart/", 10) == 0)
-        http_problem(
-            request, 415, "multipart",
-            "multipart bodies are not supported: send the bytes of one image as the body, or JSON with paths.");
-    else if (op == OP_SUBMIT && strncmp(type, "application/x-ndjson", 20) == 0)
+    request_media_type(request, type);
+    if (op == OP_SUBMIT && strcmp(type, "application/x-ndjson") == 0)
         receiver_on_paths(self, request, op, true);
     else if (op == OP_SUBMIT && body_is_image(request))
         receiver_on_bytes(self, request);

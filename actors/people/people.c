@@ -306,7 +306,7 @@ static void people_add_photo_path(struct actor *self, struct call *call)
 /* The body is the photo, or {"path": …}. ?name= names the photo. */
 static void people_add_photo(struct actor *self, struct http_request *request)
 {
-    char name[HTTP_QUERY_MAX] = "";
+    char name[HTTP_QUERY_MAX];
     const char *body;
     struct call *call;
     int64_t person;
@@ -314,10 +314,8 @@ static void people_add_photo(struct actor *self, struct http_request *request)
 
     if (!part_number(request, 0, &person))
         return;
-    if (http_request_query(request, "name", name, sizeof name) && strlen(name) > NAME_MAX_BYTES) {
-        http_problem(request, 400, "too-long", "“name” is longer than %d bytes.", NAME_MAX_BYTES);
+    if (!query_text(request, "name", NAME_MAX_BYTES, name))
         return;
-    }
     call = call_new(self, request, OP_PHOTO_ADD);
     call->id = person;
     call->name = name[0] ? strdup(name) : NULL;

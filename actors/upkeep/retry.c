@@ -98,16 +98,17 @@ static void retry_begin_all(struct actor *self, struct http_request *request)
     struct retry_all *r;
 
     if (http_request_query(request, "status", text, sizeof text) && strcmp(text, "failed") != 0) {
-        http_problem(request, 400, "wrong-value", "Only ?status=failed can be retried all at once.");
+        http_problem(request, 400, "wrong-value", "“status” must be failed.");
         return;
     }
     r = retry_all_new(call_new(self, request, OP_RETRY_ALL));
     if (!query_number(request, "older_ms", 0, INT64_MAX / 2, &r->older_ms) ||
-        !query_number(request, "limit", 1, INT64_MAX, &r->limit) || !query_bool(request, "dry_run", &r->dry)) {
+        !query_number(request, "limit", 1, INT64_MAX, &r->limit) || !query_bool(request, "dry_run", &r->dry) ||
+        !query_text(request, "reason", HTTP_QUERY_MAX, text)) {
         retry_all_free(r);
         return;
     }
-    if (http_request_query(request, "reason", text, sizeof text) && text[0])
+    if (text[0])
         r->reason = strdup(text);
     retry_ask_batch(self, r, 0);
 }

@@ -69,8 +69,8 @@ struct engine_ops {
     bool (*waits_for_write)(const struct engine_socket *socket);
     void (*close)(struct engine_socket *socket);
 
-    /* The value of a header by its lower-case name; base NULL when absent. */
-    struct engine_text (*header)(const struct engine_request *raw, const char *name);
+    /* The value of the n-th header (from 0) of a lower-case name; base NULL when there are fewer. */
+    struct engine_text (*header)(const struct engine_request *raw, const char *name, size_t n);
     /* Copies name and value. */
     void (*add_header)(struct engine_request *raw, const char *name, const char *value);
     /* Sends a whole response and copies the body. `reason` is static. `content_length`: SIZE_MAX for none. */

@@ -168,20 +168,18 @@ static void h2o_engine_close(struct engine_socket *socket)
 
 /* --- requests --- */
 
-/* Names that libh2o knows are interned as tokens, so both forms are searched. */
-static struct engine_text h2o_engine_header(const struct engine_request *raw, const char *name)
+static struct engine_text h2o_engine_header(const struct engine_request *raw, const char *name, size_t n)
 {
-    h2o_req_t *req = h2o_request_of(raw);
-    ssize_t i = h2o_find_header_by_str(&req->headers, name, strlen(name), -1);
+    const h2o_headers_t *headers = &h2o_request_of(raw)->headers;
+    const size_t len = strlen(name);
 
-    if (i < 0) {
-        const h2o_token_t *token = h2o_lookup_token(name, strlen(name));
+    for (size_t i = 0; i < headers->size; i++) {
+        const h2o_header_t *h = &headers->entries[i];
 
-        i = token ? h2o_find_header(&req->headers, token, -1) : -1;
+        if (h2o_memis(h->name->base, h->name->len, name, len) && n-- == 0)
+            return (struct engine_text){h->value.base, h->value.len};
     }
-    if (i < 0)
-        return (struct engine_text){NULL, 0};
-    return (struct engine_text){req->headers.entries[i].value.base, req->headers.entries[i].value.len};
+    return (struct engine_text){NULL, 0};
 }
 
 static void h2o_engine_add_header(struct engine_request *raw, const char *name, const char *value)

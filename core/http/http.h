@@ -82,15 +82,15 @@ void http_request_unref(struct http_request *request);
 const struct http_route *http_request_route(const struct http_request *request);
 /* The n-th part in braces, NUL-terminated; "" when there is none. */
 const char *http_request_part(const struct http_request *request, int n);
-/* A query parameter, decoded into `value`; false when it is absent. One that does not fit is cut short: each was
- * checked to have at most HTTP_QUERY_MAX bytes before the request was dispatched, so a buffer of that size always fits.
- */
+/* A query parameter, decoded into `value`; false when it is absent. A parameter without “=” is empty. Before a request
+ * is dispatched, each parameter of its route is checked: it is sent once, is UTF-8 without NUL, and fits a buffer of
+ * HTTP_QUERY_MAX bytes. `size` must be at least that. */
 enum { HTTP_QUERY_MAX = 1024 };
 bool http_request_query(const struct http_request *request, const char *name, char *value, size_t size);
-/* A header by its lower-case name, copied; false when absent, too long or the client has left. */
+/* A header by its lower-case name, copied; false when absent or the client has left. The names and their limits are the
+ * table in header.c: a longer or repeated header was refused before the request was dispatched. `size` must be larger
+ * than the limit. */
 bool http_request_header(const struct http_request *request, const char *name, char *value, size_t size);
-/* Whether the request has the header, of any length. False when the client has left. */
-bool http_request_has_header(const struct http_request *request, const char *name);
 /* The body, borrowed until the caller returns to the loop. NULL and 0 when the client has left. */
 const char *http_request_body(const struct http_request *request, size_t *len);
 const char *http_request_id(const struct http_request *request);

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <uthash.h>
 
+enum { HTTP_ORIGIN_MAX = 511 }; /* bytes of an origin or a host */
 enum { LISTENERS_MAX = 4, PARTS_MAX = 3, PART_BYTES = 256, ID_BYTES = 40, WHO_BYTES = 64 };
 
 struct peer {                /* connection count of one client address */
@@ -95,9 +96,17 @@ bool query_fits(struct http_request *request);
 
 /* route.c */
 const struct http_route *route_find(const struct http_route *routes, const char *method, size_t method_len,
-                                    const char *path, size_t path_len, struct http_request *request, bool *path_known);
+                                    const char *path, size_t path_len, struct http_request *request);
+/* The methods of a path for the header Allow: "GET, HEAD, DELETE"; "" when there is no such path. */
+void route_methods(const struct http_route *routes, const char *path, size_t len, char *text, size_t size);
 bool files_serve(const struct http_file *files, struct http_request *request);
 
+/* header.c: checks the headers that kith reads; sends a 431 or 400 and returns false when one is too long or repeated.
+ */
+bool header_fits(struct http_request *request);
+
+/* request.c: sends a 405 with the header Allow, or a 404 when no method is allowed. */
+void request_refuse_method(struct http_request *request, const char *allow);
 /* request.c: what the engine calls */
 extern const struct engine_callbacks request_callbacks;
 

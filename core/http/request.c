@@ -122,7 +122,7 @@ static bool is_name_of_this_machine(const char *host)
 /* Rejects cross-site requests from browsers: a foreign Origin, and on loopback a foreign Host name (DNS rebinding). */
 static bool is_foreign(const struct listener *listener, struct http_request *request)
 {
-    char origin[256], host[256];
+    char origin[HTTP_ORIGIN_MAX + 1], host[HTTP_ORIGIN_MAX + 1];
     const char *slashes;
 
     snprintf(host, sizeof host, "%.*s", (int)request->head.authority.len, request->head.authority.base);
@@ -134,12 +134,24 @@ static bool is_foreign(const struct listener *listener, struct http_request *req
     return !slashes || strcasecmp(slashes + 3, host) != 0;
 }
 
+void request_refuse_method(struct http_request *request, const char *allow)
+{
+    if (!allow[0]) {
+        http_problem(request, 404, "not-found", "There is nothing at this path.");
+        return;
+    }
+    http_add_header(request, "allow", allow);
+    http_problem(request, 405, "method-not-allowed", "This path takes the methods %s.", allow);
+}
+
 static void route_and_dispatch(struct listener *listener, struct http_request *request)
 {
     struct http_server *server = listener->server;
     const struct engine_head *head = &request->head;
-    bool path_known;
+    char methods[64];
 
+    if (!header_fits(request))
+        return;
     if (is_foreign(listener, request)) {
         http_problem(request, 403, "foreign-origin", "This address does not take requests from other sites.");
     } else if (head->body.len > server->o.max_body) {
@@ -149,12 +161,12 @@ static void route_and_dispatch(struct listener *listener, struct http_request *r
         http_problem(request, 503, "overloaded", "More than %u requests are under way (KITH_MAX_REQUESTS).",
                      server->o.max_requests);
     } else if ((request->route = route_find(server->o.routes, head->method.base, head->method.len, head->target.base,
-                                            head->path_len, request, &path_known))) {
+                                            head->path_len, request))) {
         if (query_fits(request))
             server->o.dispatch(server->o.context, request->route, http_request_ref(request));
     } else if (!files_serve(listener->files, request)) {
-        http_problem(request, path_known ? 405 : 404, path_known ? "method-not-allowed" : "not-found",
-                     path_known ? "This path does not take that method." : "There is nothing at this path.");
+        route_methods(server->o.routes, head->target.base, head->path_len, methods, sizeof methods);
+        request_refuse_method(request, methods);
     }
 }
 
@@ -245,25 +257,6 @@ const char *http_request_who(const struct http_request *request)
 bool http_request_waiting(const struct http_request *request)
 {
     return request->raw != NULL;
-}
-
-bool http_request_has_header(const struct http_request *request, const char *name)
-{
-    return request->raw && request->server->ops->header(request->raw, name).base;
-}
-
-bool http_request_header(const struct http_request *request, const char *name, char *value, size_t size)
-{
-    struct engine_text found;
-
-    if (!request->raw)
-        return false;
-    found = request->server->ops->header(request->raw, name);
-    if (!found.base || found.len >= size)
-        return false;
-    memcpy(value, found.base, found.len);
-    value[found.len] = 0;
-    return true;
 }
 
 const char *http_request_body(const struct http_request *request, size_t *len)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Matches part by part; fills the parts in braces. */
-static bool matches(const char *pattern, const char *path, size_t len, struct http_request *request)
+static bool route_matches(const char *pattern, const char *path, size_t len, struct http_request *request)
 {
     const char *end = path + len;
     int part = 0;
@@ -33,15 +33,13 @@ static bool matches(const char *pattern, const char *path, size_t len, struct ht
 }
 
 const struct http_route *route_find(const struct http_route *routes, const char *method, size_t method_len,
-                                    const char *path, size_t path_len, struct http_request *request, bool *path_known)
+                                    const char *path, size_t path_len, struct http_request *request)
 {
     bool head = method_len == 4 && memcmp(method, "HEAD", 4) == 0;
 
-    *path_known = false;
     for (; routes->method; routes++) {
-        if (!matches(routes->pattern, path, path_len, request))
+        if (!route_matches(routes->pattern, path, path_len, request))
             continue;
-        *path_known = true;
         if (strlen(routes->method) == method_len && memcmp(routes->method, method, method_len) == 0)
             return routes;
         if (head && strcmp(routes->method, "GET") == 0)
@@ -50,16 +48,34 @@ const struct http_route *route_find(const struct http_route *routes, const char 
     return NULL;
 }
 
+void route_methods(const struct http_route *routes, const char *path, size_t len, char *text, size_t size)
+{
+    struct http_request unused;
+    size_t n = 0;
+
+    text[0] = 0;
+    for (; routes->method; routes++)
+        if (route_matches(routes->pattern, path, len, &unused))
+            n += (size_t)snprintf(text + n, size - n, "%s%s%s", n ? ", " : "", routes->method,
+                                  strcmp(routes->method, "GET") == 0 ? ", HEAD" : "");
+}
+
 bool files_serve(const struct http_file *files, struct http_request *request)
 {
     const char *path = request->head.target.base;
     size_t len = request->head.path_len;
 
     for (; files && files->path; files++) {
+        const struct engine_text *method = &request->head.method;
         char hex[SHA256_HEX_BYTES], etag[24];
 
         if (strlen(files->path) != len || memcmp(files->path, path, len) != 0)
             continue;
+        if ((method->len != 3 || memcmp(method->base, "GET", 3) != 0) &&
+            (method->len != 4 || memcmp(method->base, "HEAD", 4) != 0)) {
+            request_refuse_method(request, "GET, HEAD");
+            return true;
+        }
         sha256_hex(files->data, files->len, hex);
         snprintf(etag, sizeof etag, "\"%.16s\"", hex);
         http_add_header(request, "cache-control", "no-cache");

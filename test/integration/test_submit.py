@@ -288,7 +288,7 @@ def test_the_first_wrong_path_is_the_one_that_is_named(kith):
 def test_an_idempotency_key_over_the_limit_is_refused(kith, body, headers):
     body = body or png(1, 2, 3)
     answer = kith.post('/v1/images', body, idempotency_key='k' * 256, **headers)
-    assert answer.status == 400 and 'Idempotency-Key' in answer.json['detail'] and '255' in answer.json['detail'], answer
+    assert answer.status == 431 and 'idempotency-key' in answer.json['detail'] and '255' in answer.json['detail'], answer
     assert kith.post('/v1/images', body, idempotency_key='k' * 255, **headers).status == 202
 
 

@@ -1,0 +1,122 @@
+/* Request headers: the names that kith reads, with their limits.
+ *
+ * A header that is too long or ambiguous must not be treated as absent: a CSRF check, a key or an Idempotency-Key would
+ * be skipped. So all of them are checked when the request arrives, and a header that is not in the table cannot be
+ * read.
+ */
+#include "core/http/http_internal.h"
+
+#include <assert.h>
+#include <string.h>
+#include <sys/types.h>
+
+enum { HEADER_MAX = 8191 }; /* the largest limit of the table */
+
+enum header_rule {
+    HEADER_SINGLE, /* longer than the limit: 431; repeated: 400 */
+    HEADER_LIST,   /* longer than the limit: 431; may be repeated, the first is read */
+    HEADER_COOKIE, /* longer than the limit: 431; HTTP/2 clients send it in pieces, which are joined with “; ” */
+    HEADER_HINT    /* longer than the limit: ignored, since nothing depends on it */
+};
+
+static const struct header_limit {
+    const char *name;
+    size_t max; /* bytes */
+    enum header_rule rule;
+} header_limits[] = {
+    {"access-control-request-method", 31, HEADER_SINGLE},
+    {"authorization", 7 + 256, HEADER_SINGLE}, /* “Bearer ” and a key */
+    {"content-encoding", 63, HEADER_SINGLE},
+    {"content-type", 255, HEADER_SINGLE},
+    {"cookie", HEADER_MAX, HEADER_COOKIE},
+    {"idempotency-key", 255, HEADER_SINGLE},
+    {"if-none-match", 511, HEADER_LIST},
+    {"last-event-id", 31, HEADER_SINGLE},
+    {"origin", HTTP_ORIGIN_MAX, HEADER_SINGLE},
+    {"sec-fetch-mode", 31, HEADER_SINGLE},
+    {"sec-fetch-site", 31, HEADER_SINGLE},
+    {"traceparent", 127, HEADER_HINT},
+    {"x-api-key", 256, HEADER_SINGLE},
+    {"x-request-id", ID_BYTES - 1, HEADER_HINT},
+};
+
+enum { HEADER_COUNT = sizeof header_limits / sizeof header_limits[0] };
+
+static struct engine_text header_raw(const struct http_request *request, const char *name, size_t n)
+{
+    return request->server->ops->header(request->raw, name, n);
+}
+
+/* Copies the header, joined by its rule. Returns its length, of which at most size - 1 bytes are copied; -1: absent. */
+static ssize_t header_copy(const struct http_request *request, const struct header_limit *h, char *value, size_t size)
+{
+    struct engine_text found = header_raw(request, h->name, 0);
+    struct buf joined = {0};
+    size_t len;
+
+    if (!found.base)
+        return -1;
+    for (size_t n = 1; found.base; n++) {
+        buf_add(&joined, found.base, found.len);
+        found = header_raw(request, h->name, n);
+        if (h->rule != HEADER_COOKIE)
+            break;
+        if (found.base)
+            buf_str(&joined, "; ");
+    }
+    len = joined.len;
+    memcpy(value, len ? joined.data : "", len < size ? len : size - 1);
+    value[len < size ? len : size - 1] = 0;
+    buf_free(&joined);
+    return (ssize_t)len;
+}
+
+static bool header_is_good(struct http_request *request, const struct header_limit *h)
+{
+    char value[HEADER_MAX + 1];
+    ssize_t len = h->rule == HEADER_HINT ? -1 : header_copy(request, h, value, sizeof value);
+
+    if (len < 0)
+        return true;
+    if ((size_t)len > h->max) {
+        http_problem(request, 431, "header-too-long", "The header “%s” has %zd bytes; the limit is %zu.", h->name, len,
+                     h->max);
+        return false;
+    }
+    if (h->rule == HEADER_SINGLE && header_raw(request, h->name, 1).base) {
+        http_problem(request, 400, "repeated-header", "The header “%s” is given more than once.", h->name);
+        return false;
+    }
+    if (strlen(value) < (size_t)len) {
+        http_problem(request, 400, "bad-header", "The header “%s” has a NUL.", h->name);
+        return false;
+    }
+    return true;
+}
+
+bool header_fits(struct http_request *request)
+{
+    if (request->head.authority.len > HTTP_ORIGIN_MAX) {
+        http_problem(request, 431, "header-too-long", "The header “host” has %zu bytes; the limit is %d.",
+                     request->head.authority.len, HTTP_ORIGIN_MAX);
+        return false;
+    }
+    for (size_t i = 0; i < HEADER_COUNT; i++)
+        if (!header_is_good(request, &header_limits[i]))
+            return false;
+    return true;
+}
+
+bool http_request_header(const struct http_request *request, const char *name, char *value, size_t size)
+{
+    size_t i = 0;
+    ssize_t len;
+
+    while (i < HEADER_COUNT && strcmp(header_limits[i].name, name) != 0)
+        i++;
+    assert(i < HEADER_COUNT && size > header_limits[i].max);
+    if (!request->raw)
+        return false;
+    len = header_copy(request, &header_limits[i], value, size);
+    return len >= 0 && (size_t)len <= header_limits[i].max;
+}
