@@ -61,6 +61,9 @@ int op_load_faces(struct op *op, struct image *image);
 void op_face_row(struct op *op, struct db_statement *s, struct face *face);
 /* Sets an image's person, status and verdict from its faces, as finishing does. */
 int op_judge_image(struct op *op, int64_t image);
+/* replace_faces.c: stores the faces of a finished run instead of those before, except what a person said about them.
+ * `same_bytes`: the image file is the one of the run before. `named`: a face has a name that was given by hand. */
+int op_replace_faces(struct op *op, const struct store_finish *m, bool same_bytes, bool *named);
 int op_person_exists(struct op *op, int64_t id); /* DB_ROW, DB_DONE or negative */
 /* Enrols what `m` says as a photo of that person, with its template. */
 int op_insert_photo(struct op *op, const struct store_photo *m, int64_t person);

@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import sqlite3
 
+import pytest
 from harness import png, until
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -273,3 +274,50 @@ def test_a_large_known_folder_beside_legacy_rows_costs_the_loop_nothing(make):
     until(lambda: kith.metric('kith_gallery_templates') == 1, 'the new photo to be enrolled')
     until(lambda: kith.metric('kith_known_people_scans_total') >= 2, 'another scan')
     assert kith.metric('kith_known_people_enrolments_total') == 1
+
+
+def run_again(kith, number):
+    before = kith.image(number)['attempts']
+    assert kith.post(f'/v1/images/{number}/retry').status == 200
+    return until(lambda: (lambda i: i if i['attempts'] > before and i['finished_at'] else None)(kith.image(number)),
+                 'the second run')
+
+
+@pytest.mark.parametrize('template', [False, True])
+def test_a_name_given_by_hand_survives_a_retry(kith, template):
+    number, = kith.submit(kith.picture('a.png', 10, 200, 30))
+    face = kith.finished(number)['faces'][0]['id']
+    assert kith.post(f'/v1/faces/{face}/person', {'name': 'Ann', 'template': template}).status == 200
+    image = run_again(kith, number)
+    assert image['person']['name'] == 'Ann' and image['status'] == 'processed' and image['verdict'] == 'known', image
+    assert [(f['id'], f['person']['name']) for f in image['faces']] == [(face, 'Ann')]
+    assert kith.get('/v1/stats').json['processed'] == 1 and kith.get('/v1/stats').json['unknown'] == 0
+    # Other bytes under the same path are another picture.
+    kith.picture('a.png', 250, 20, 250)
+    image = run_again(kith, number)
+    assert image['person'] is None and [f['person'] for f in image['faces']] == [None], image
+
+
+def test_a_retry_that_fails_keeps_the_name_for_the_next(kith):
+    path = kith.picture('a.png', 10, 200, 30)
+    number, = kith.submit(path)
+    face = kith.finished(number)['faces'][0]['id']
+    kith.post(f'/v1/faces/{face}/person', {'name': 'Ann', 'template': False})
+    path.rename(path.with_suffix('.away'))
+    assert run_again(kith, number)['status'] == 'failed'
+    path.with_suffix('.away').rename(path)
+    image = run_again(kith, number)
+    assert image['person']['name'] == 'Ann' and image['faces'][0]['id'] == face, image
+
+
+def test_a_counter_example_keeps_its_face_over_a_retry(kith):
+    person = kith.post('/v1/people', {'name': 'Ann'}).json['id']
+    kith.post(f'/v1/people/{person}/photos', png(10, 200, 30), content_type='image/png')
+    number, = kith.submit(kith.picture('a.png', 12, 200, 30))
+    face = kith.finished(number)['faces'][0]['id']
+    assert kith.image(number)['person']['name'] == 'Ann'
+    assert kith.post(f'/v1/faces/{face}/not/{person}').status == 200
+    image = run_again(kith, number)
+    assert image['person'] is None and image['faces'][0]['id'] == face, image
+    assert kith.post(f'/v1/faces/{face}/person', {'person': person}).status == 200, 'and can be taken back'
+    assert run_again(kith, number)['person']['name'] == 'Ann'

@@ -128,31 +128,6 @@ int op_renew(struct op *op, const struct msg *msg)
     return 0;
 }
 
-static int insert_face(struct op *op, int64_t image, const struct face *f)
-{
-    struct db_statement *s = db_query(
-        op->db, "INSERT INTO faces(image_id, x, y, width, height, landmarks, quality, model, embedding, person, "
-                "distance, similarity, candidates, decision) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    char decision[DECISION_BYTES];
-
-    op->d->bind_int(s, 1, image);
-    op->d->bind_real(s, 2, (double)f->x);
-    op->d->bind_real(s, 3, (double)f->y);
-    op->d->bind_real(s, 4, (double)f->width);
-    op->d->bind_real(s, 5, (double)f->height);
-    op->d->bind_blob(s, 6, f->landmarks, (size_t)f->landmark_count * 2 * sizeof(float), 0);
-    op->d->bind_real(s, 7, (double)f->quality);
-    op_bind_text(op, s, 8, f->model, MODEL_BYTES);
-    op->d->bind_blob(s, 9, f->embedding, (size_t)f->dimension * sizeof(float), 0);
-    op->d->bind_int(s, 10, f->person);
-    op->d->bind_real(s, 11, f->distance);
-    op->d->bind_real(s, 12, f->similarity);
-    db_bind_text(op->db, s, 13, op_candidates_text(op, f->candidates, f->candidate_count));
-    decision_write(&f->decision, decision);
-    db_bind_text(op->db, s, 14, f->decision.rule ? decision : NULL);
-    return db_finish(op->db, s);
-}
-
 struct ending {
     int status, verdict;
     int64_t person, run_after, finished_at;
@@ -229,23 +204,6 @@ static int write_ending(struct op *op, const struct image *before, const struct 
     return op_event(op, EVENT_IMAGE, before->id, 0);
 }
 
-/* Only an earlier run can have left faces: the first one has none to remove. */
-static int replace_faces(struct op *op, const struct store_finish *m)
-{
-    struct db_statement *s;
-
-    if (m->attempt > 1) {
-        s = db_query(op->db, "DELETE FROM faces WHERE image_id = ?");
-        op->d->bind_int(s, 1, m->id);
-        if (db_finish(op->db, s) < 0)
-            return DB_ERROR;
-    }
-    for (int i = 0; i < m->face_count; i++)
-        if (insert_face(op, m->id, &m->faces[i]) < 0)
-            return DB_ERROR;
-    return 0;
-}
-
 /* The row alone, locked to the end of the transaction. 1, 0 or negative. */
 static int read_run(struct op *op, int64_t id, struct image *image)
 {
@@ -273,6 +231,7 @@ int op_finish(struct op *op, const struct msg *msg)
     const struct store_finish *m = (const struct store_finish *)msg;
     struct image *before = arena_alloc(op->arena, sizeof *before);
     struct ending ending;
+    bool same_bytes, named = false;
     int result = read_run(op, m->id, before);
 
     if (result < 0)
@@ -284,14 +243,18 @@ int op_finish(struct op *op, const struct msg *msg)
     }
     if (result == 0 || before->status != IMAGE_PROCESSING || before->attempt != m->attempt)
         return 0; /* another run's, or deleted meanwhile: changed stays 0 */
+    same_bytes = !m->sha256 || !before->sha256 || strcmp(m->sha256, before->sha256) == 0;
     ending = ending_of(op, m, before);
     if ((result = write_ending(op, before, &ending, m->sha256)) < 0 || op->reply->changed == 0)
         return result;
     if (m->outcome == OUTCOME_FACES || m->outcome == OUTCOME_FAILED)
-        if ((result = replace_faces(op, m)) < 0)
+        if ((result = op_replace_faces(op, m, same_bytes, &named)) < 0)
             return result;
     ending.reason = arena_text(op->arena, ending.reason); /* the message may go before the reply */
     apply_ending(before, &ending);
+    if (named && m->outcome == OUTCOME_FACES) /* the name decides the image, too */
+        if ((result = op_judge_image(op, m->id)) < 0 || (result = read_run(op, m->id, before)) < 0)
+            return result;
     op->reply->image_count = 1;
     return 0;
 }
