@@ -238,7 +238,7 @@ static void keys_set_cookie(struct http_request *request, const char *key, int a
     char text[KEY_MAX_BYTES + 128];
 
     snprintf(text, sizeof text, KEY_COOKIE "=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%d%s", key, age_s,
-             http_request_is_tls(request) ? "; Secure" : "");
+             http_request_is_secure(request) ? "; Secure" : "");
     http_add_header(request, "set-cookie", text);
 }
 

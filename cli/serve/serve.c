@@ -189,6 +189,8 @@ static int check_settings(struct service *v)
         return cli_refuse("KITH_NODE_TIMEOUT must be at least twice KITH_NODE_HEARTBEAT");
     if (s->breaker_timeout > s->breaker_timeout_max)
         return cli_refuse("KITH_BREAKER_TIMEOUT is above KITH_BREAKER_TIMEOUT_MAX");
+    if (!(v->trust = http_trust_new(s->trusted_proxies, s->public_url, s->cors_origins, &error)))
+        return cli_refuse("%s", error.text);
     if (loader_find(s->recognizer, s->plugins, v->plugin, sizeof v->plugin, &error) < 0)
         return cli_refuse("%s", error.text);
     return check_address(s, s->api_listen, "KITH_API_LISTEN") |
@@ -295,7 +297,8 @@ static void make_system(struct service *v)
                                 .response_timeout_ms = (uint64_t)s->request_timeout,
                                 .shutdown_grace_ms = (uint64_t)s->shutdown_grace,
                                 .min_rate = (uint64_t)s->min_rate,
-                                .access_log = strcmp(s->access_log, "on") == 0};
+                                .access_log = strcmp(s->access_log, "on") == 0,
+                                .trust = v->trust};
 
     v->driver = driver_uv_new(&v->loop, &options);
     v->system = driver_uv_system(v->driver);
@@ -395,6 +398,7 @@ static void take_down(struct service *v)
     decider_free(v->decider);
     path_roots_free(v->roots);
     api_keys_free(v->auth.keys);
+    http_trust_free(v->trust);
     log_stop(LOG_STOP_MS);
 }
 

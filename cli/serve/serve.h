@@ -40,6 +40,7 @@ struct service {
     struct driver_uv *driver;
     struct actor_system *system;
     struct http_server *server;
+    struct http_trust *trust;
     bool http_stopped; /* no connection is open any more */
     struct store *store;
     struct offload *files, *search;

@@ -50,6 +50,13 @@ SETTING(keys_poll, duration, "2s", 50, 3600000,
 SETTING(tls_cert, text, "", 0, 0,
         "file of the TLS certificate and its intermediate certificates; when given, only TLS 1.2 or newer is served")
 SETTING(tls_key, text, "", 0, 0, "file of the private key of the TLS certificate; SIGHUP reloads both files")
+SETTING(trusted_proxies, text, "", 0, 0,
+        "addresses and networks of proxies, separated by commas, whose X-Forwarded-For, -Proto and -Host or Forwarded "
+        "headers are believed; empty: none")
+SETTING(public_url, text, "", 0, 0,
+        "URL under which browsers reach kith, https://kith.example.org; empty: the host of the request")
+SETTING(cors_origins, text, "", 0, 0,
+        "origins, separated by commas, whose pages may use the HTTP interface with an API key; empty: none")
 SETTING(api_url, text, "", 0, 0,
         "URL of a running kith for the other subcommands; empty: the address in KITH_API_LISTEN")
 SETTING(api_key, secret, "", 0, 0, "API key that the other subcommands send to a running kith")

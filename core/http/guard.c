@@ -32,6 +32,14 @@ static void cut_because(struct conn *conn, const char *why)
     guard_cut(conn);
 }
 
+static struct in6_addr guard_map_ipv4(const struct in_addr *v4)
+{
+    struct in6_addr mapped = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
+
+    memcpy(mapped.s6_addr + 12, v4, sizeof *v4);
+    return mapped;
+}
+
 static struct peer *peer_of(struct http_server *server, const uv_tcp_t *tcp)
 {
     struct sockaddr_storage sa;
@@ -43,7 +51,7 @@ static struct peer *peer_of(struct http_server *server, const uv_tcp_t *tcp)
         if (sa.ss_family == AF_INET6)
             key = ((struct sockaddr_in6 *)&sa)->sin6_addr;
         else if (sa.ss_family == AF_INET)
-            memcpy(&key, &((struct sockaddr_in *)&sa)->sin_addr, sizeof(struct in_addr));
+            key = guard_map_ipv4(&((struct sockaddr_in *)&sa)->sin_addr);
     }
     HASH_FIND(hh, server->peers, &key, sizeof key, peer);
     if (!peer) {
@@ -112,7 +120,8 @@ void guard_accept(struct listener *listener)
         goto refuse;
     conn->peer = peer_of(server, &conn->tcp);
     if (server->stopping || server->stats.connections >= server->o.max_connections ||
-        conn->peer->connections > server->o.max_connections_per_address ||
+        (conn->peer->connections > server->o.max_connections_per_address &&
+         !trust_is_proxy(server->o.trust, &conn->peer->address)) || /* one proxy serves many clients */
         uv_fileno((uv_handle_t *)&conn->tcp, &conn->fd) < 0)
         goto refuse;
     conn->progress_ms = conn->second_ms = clock_monotonic_ms();

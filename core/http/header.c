@@ -47,28 +47,41 @@ static struct engine_text header_raw(const struct http_request *request, const c
     return request->server->ops->header(request->raw, name, n);
 }
 
-/* Copies the header, joined by its rule. Returns its length, of which at most size - 1 bytes are copied; -1: absent. */
-static ssize_t header_copy(const struct http_request *request, const struct header_limit *h, char *value, size_t size)
+ssize_t header_join(const struct http_request *request, const char *name, const char *separator, char *value,
+                    size_t size)
 {
-    struct engine_text found = header_raw(request, h->name, 0);
-    struct buf joined = {0};
-    size_t len;
+    struct engine_text found = header_raw(request, name, 0);
+    size_t len = 0;
 
     if (!found.base)
         return -1;
-    for (size_t n = 1; found.base; n++) {
-        buf_add(&joined, found.base, found.len);
-        found = header_raw(request, h->name, n);
-        if (h->rule != HEADER_COOKIE)
-            break;
-        if (found.base)
-            buf_str(&joined, "; ");
+    value[0] = 0;
+    for (size_t n = 1; found.base; found = header_raw(request, name, n++)) {
+        size_t gap = n > 1 ? strlen(separator) : 0;
+
+        if (len + gap + found.len < size) {
+            memcpy(value + len, separator, gap);
+            memcpy(value + len + gap, found.base, found.len);
+            value[len + gap + found.len] = 0;
+        }
+        len += gap + found.len;
     }
-    len = joined.len;
-    memcpy(value, len ? joined.data : "", len < size ? len : size - 1);
-    value[len < size ? len : size - 1] = 0;
-    buf_free(&joined);
     return (ssize_t)len;
+}
+
+/* As header_join, by the rule of the header. */
+static ssize_t header_copy(const struct http_request *request, const struct header_limit *h, char *value, size_t size)
+{
+    struct engine_text found;
+
+    if (h->rule == HEADER_COOKIE)
+        return header_join(request, h->name, "; ", value, size);
+    found = header_raw(request, h->name, 0);
+    if (!found.base)
+        return -1;
+    memcpy(value, found.base, found.len < size ? found.len : 0);
+    value[found.len < size ? found.len : 0] = 0;
+    return (ssize_t)found.len;
 }
 
 static bool header_is_good(struct http_request *request, const struct header_limit *h)

@@ -19,6 +19,7 @@
 
 struct http_server;
 struct http_request;
+struct http_trust;
 
 /* A row of the route table. A parameter in braces matches one path segment: "/v1/images/{id}/photo". */
 struct http_route {
@@ -47,7 +48,16 @@ struct http_options {
     uint64_t idle_timeout_ms, response_timeout_ms, shutdown_grace_ms;
     uint64_t min_rate; /* bytes a second */
     bool access_log;
+    const struct http_trust *trust; /* borrowed; NULL: no proxy and no other origin is trusted */
 };
+
+/* Which proxies and origins are trusted. `proxies`: addresses and networks in CIDR notation that may say who their
+ * client is (KITH_TRUSTED_PROXIES). `public_url`: the URL under which browsers reach the server (KITH_PUBLIC_URL).
+ * `cors_origins`: origins whose pages may use the interface (KITH_CORS_ORIGINS). Lists are separated by commas; each
+ * may be "". NULL with `error` that names the setting. */
+struct http_trust *http_trust_new(const char *proxies, const char *public_url, const char *cors_origins,
+                                  struct error *error);
+void http_trust_free(struct http_trust *trust);
 
 /* `options` is copied; what it points to is borrowed for the server's life. One server a process. */
 struct http_server *http_server_new(const struct http_options *options);
@@ -98,9 +108,10 @@ const char *http_request_id(const struct http_request *request);
  */
 enum { HTTP_TRACE_BYTES = 56 };
 const char *http_request_trace(const struct http_request *request);
-/* The client address: "192.0.2.7", or the /64 network of an IPv6 address; "" when the client has left. */
+/* The address of the client, which trusted proxies report: "192.0.2.7", or the /64 network of an IPv6 address. */
 void http_request_address(const struct http_request *request, char *text, size_t size);
-bool http_request_is_tls(const struct http_request *request);
+/* Whether the connection of the client is encrypted, here or at a trusted proxy, or KITH_PUBLIC_URL is an https URL. */
+bool http_request_is_secure(const struct http_request *request);
 /* The name of the API key of the request, for the log, and a number that identifies the key. "" and 0 when no key was
  * needed. */
 void http_request_set_who(struct http_request *request, const char *who, uint64_t key);

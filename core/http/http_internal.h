@@ -4,15 +4,16 @@
 
 #include "core/http/engine.h"
 #include "core/http/http.h"
+#include "core/http/trust.h"
 
 #include <netinet/in.h>
+#include <sys/types.h>
 #include <uthash.h>
 
-enum { HTTP_ORIGIN_MAX = 511 }; /* bytes of an origin or a host */
 enum { LISTENERS_MAX = 4, PARTS_MAX = 3, PART_BYTES = 256, ID_BYTES = 40, WHO_BYTES = 64 };
 
 struct peer {                /* connection count of one client address */
-    struct in6_addr address; /* IPv4: in the first four bytes, the rest 0 */
+    struct in6_addr address; /* IPv4: IPv4-mapped */
     uint32_t connections;
     UT_hash_handle hh;
 };
@@ -39,6 +40,8 @@ struct http_request {
     struct conn *conn;
     struct http_request *conn_next, *conn_prev;
     const struct http_route *route;
+    struct in6_addr client; /* its address, behind trusted proxies */
+    bool secure;            /* see http_request_is_secure */
     uint32_t refs;
     bool answered, streaming, stream_ended, chunk_waits;
     uint64_t begun_ms, due_ms; /* due: when the answer must have left, 0 while it is not given */
@@ -104,6 +107,19 @@ bool files_serve(const struct http_file *files, struct http_request *request);
 /* header.c: checks the headers that kith reads; sends a 431 or 400 and returns false when one is too long or repeated.
  */
 bool header_fits(struct http_request *request);
+
+/* All lines of a header joined with `separator`. Returns the length, of which at most size - 1 bytes are copied; -1:
+ * absent. */
+ssize_t header_join(const struct http_request *request, const char *name, const char *separator, char *value,
+                    size_t size);
+
+/* origin.c: finds the client and stores its address in the request; false: answered with 400 or 431. */
+bool origin_find_client(struct http_request *request, struct trust_client *client);
+/* Whether a browser sent the request for another site. Adds the CORS headers for an origin of KITH_CORS_ORIGINS. */
+bool origin_is_foreign(const struct listener *listener, struct http_request *request,
+                       const struct trust_client *client);
+/* Answers a CORS preflight request; false when it is none. `methods`: of the path. */
+bool origin_answer_preflight(struct http_request *request, const char *methods);
 
 /* request.c: sends a 405 with the header Allow, or a 404 when no method is allowed. */
 void request_refuse_method(struct http_request *request, const char *allow);

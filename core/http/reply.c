@@ -84,6 +84,7 @@ static void reply_begin(struct http_request *request, int status, const char *co
         http_add_header(request, "content-type", content_type);
     http_add_header(request, "x-request-id", request->id);
     http_add_header(request, "x-content-type-options", "nosniff");
+    http_add_header(request, "cross-origin-resource-policy", "same-origin");
     request->answered = true;
 }
 

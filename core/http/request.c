@@ -109,31 +109,6 @@ static void take_trace(struct http_request *request)
     memcpy(request->trace, text, HTTP_TRACE_BYTES - 1);
 }
 
-static bool is_name_of_this_machine(const char *host)
-{
-    size_t n = strcspn(host, "]");
-
-    if (host[0] == '[')
-        return host[n] == ']';
-    n = strcspn(host, ":");
-    return (n == 9 && strncasecmp(host, "localhost", 9) == 0) || strspn(host, "0123456789.") == n;
-}
-
-/* Rejects cross-site requests from browsers: a foreign Origin, and on loopback a foreign Host name (DNS rebinding). */
-static bool is_foreign(const struct listener *listener, struct http_request *request)
-{
-    char origin[HTTP_ORIGIN_MAX + 1], host[HTTP_ORIGIN_MAX + 1];
-    const char *slashes;
-
-    snprintf(host, sizeof host, "%.*s", (int)request->head.authority.len, request->head.authority.base);
-    if (listener->loopback && !is_name_of_this_machine(host))
-        return true;
-    if (!http_request_header(request, "origin", origin, sizeof origin))
-        return false;
-    slashes = strstr(origin, "://");
-    return !slashes || strcasecmp(slashes + 3, host) != 0;
-}
-
 void request_refuse_method(struct http_request *request, const char *allow)
 {
     if (!allow[0]) {
@@ -148,12 +123,14 @@ static void route_and_dispatch(struct listener *listener, struct http_request *r
 {
     struct http_server *server = listener->server;
     const struct engine_head *head = &request->head;
+    struct trust_client client;
     char methods[64];
 
-    if (!header_fits(request))
+    if (!header_fits(request) || !origin_find_client(request, &client))
         return;
-    if (is_foreign(listener, request)) {
-        http_problem(request, 403, "foreign-origin", "This address does not take requests from other sites.");
+    if (origin_is_foreign(listener, request, &client)) {
+        http_problem(request, 403, "foreign-origin",
+                     "Requests from pages of other sites are refused (KITH_PUBLIC_URL, KITH_CORS_ORIGINS).");
     } else if (head->body.len > server->o.max_body) {
         http_problem(request, 413, "body-too-large", "The body has %zu bytes; the limit is %zu (KITH_MAX_BODY).",
                      head->body.len, server->o.max_body);
@@ -166,7 +143,8 @@ static void route_and_dispatch(struct listener *listener, struct http_request *r
             server->o.dispatch(server->o.context, request->route, http_request_ref(request));
     } else if (!files_serve(listener->files, request)) {
         route_methods(server->o.routes, head->target.base, head->path_len, methods, sizeof methods);
-        request_refuse_method(request, methods);
+        if (!origin_answer_preflight(request, methods))
+            request_refuse_method(request, methods);
     }
 }
 
@@ -186,6 +164,7 @@ static void request_received(void *context, struct engine_request *raw, const st
     request->head = *head;
     request->refs = 1;
     request->begun_ms = clock_monotonic_ms();
+    request->client = conn->peer->address;
     server->stats.handled++;
     guard_request_begins(conn, request);
     make_id(request);
@@ -218,24 +197,19 @@ const char *http_request_id(const struct http_request *request)
 
 void http_request_address(const struct http_request *request, char *text, size_t size)
 {
-    static const uint8_t none[12];
-    struct in6_addr a;
+    struct in6_addr a = request->client;
 
-    text[0] = 0;
-    if (!request->conn)
-        return;
-    a = request->conn->peer->address;
-    if (memcmp(a.s6_addr + 4, none, sizeof none) == 0) {
-        inet_ntop(AF_INET, &a, text, (socklen_t)size);
+    if (IN6_IS_ADDR_V4MAPPED(&a)) {
+        inet_ntop(AF_INET, a.s6_addr + 12, text, (socklen_t)size);
         return;
     }
     memset(a.s6_addr + 8, 0, 8);
     inet_ntop(AF_INET6, &a, text, (socklen_t)size);
 }
 
-bool http_request_is_tls(const struct http_request *request)
+bool http_request_is_secure(const struct http_request *request)
 {
-    return request->server->tls != NULL;
+    return request->secure;
 }
 
 uint64_t http_request_key(const struct http_request *request)
