@@ -51,12 +51,13 @@ struct api_keys_verdict auth_authenticate(struct auth *auth, struct http_request
 {
     struct api_keys_verdict verdict;
     char address[ADDRESS_BYTES];
+    uint64_t now_ms = clock_monotonic_ms();
 
     http_request_address(request, address, sizeof address);
-    verdict = api_keys_check(auth->keys, address, key, strlen(key), clock_monotonic_ms());
+    verdict = api_keys_check(auth->keys, address, key, strlen(key), now_ms);
     if (verdict.result == KEY_VALID)
         http_request_set_who(request, verdict.who, verdict.key);
-    else if (verdict.result == KEY_INVALID)
+    else if (verdict.result == KEY_INVALID && log_rate_permits(&auth->log_rate, now_ms))
         log_event(LOG_WARN, "wrong key", LOG_STR("address", address), LOG_STR("request", http_request_id(request)));
     return verdict;
 }

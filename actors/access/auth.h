@@ -3,6 +3,7 @@
 #define KITH_ACTORS_ACCESS_AUTH_H
 
 #include "actors/access/api_keys.h"
+#include "core/base/log_rate.h"
 #include "core/http/http.h"
 
 #define KEY_COOKIE "kith_key"
@@ -11,6 +12,7 @@ struct auth {
     bool required; /* false: KITH_AUTH=none, every request is permitted */
     bool loaded;   /* the keys of the database have been loaded at least once */
     struct api_keys *keys;
+    struct log_rate log_rate; /* of the lines about wrong keys */
 };
 
 /* Whether the request may be dispatched; if not, it gets a 401, 403, 429 or 503. Stores the name and number of the key

@@ -195,6 +195,7 @@ static void keys_load(struct actor *self)
 {
     const struct keys_config *config = actor_config(self);
 
+    log_rate_report(&config->auth->log_rate, actor_now_ms(self));
     actor_ask(self, "store", &STORE_MESSAGE(STORE_KEYS, store_list)->m.head, config->store_ms, keys_on_records, NULL);
 }
 

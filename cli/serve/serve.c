@@ -145,6 +145,7 @@ static int serve_load_keys(struct service *v)
     struct error error;
     int code = 0;
 
+    v->auth.log_rate = (struct log_rate){.event = "wrong key", .per_second = (uint32_t)s->log_refused};
     v->auth.keys = api_keys_new((uint32_t)s->auth_failures);
     v->auth.required = strcmp(s->auth, "keys") == 0 || (!s->auth[0] && s->api_keys_file[0]);
     if (!s->api_keys_file[0])
@@ -298,6 +299,7 @@ static void make_system(struct service *v)
                                 .shutdown_grace_ms = (uint64_t)s->shutdown_grace,
                                 .min_rate = (uint64_t)s->min_rate,
                                 .access_log = strcmp(s->access_log, "on") == 0,
+                                .log_refused = (uint32_t)s->log_refused,
                                 .trust = v->trust};
 
     v->driver = driver_uv_new(&v->loop, &options);

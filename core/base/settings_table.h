@@ -167,3 +167,5 @@ SETTING(log_format, choice, "text", "text,json", 0, "format of the log lines")
 SETTING(log_buffer, size, "16MB", 65536, 1 << 30,
         "bytes of log lines kept in memory while standard error is not read; further lines are dropped and counted")
 SETTING(access_log, choice, "on", "on,off", 0, "log one line for each request")
+SETTING(log_refused, count, "20", 1, 1000000,
+        "lines logged in one second about refused requests, and about wrong API keys; further ones are counted")

@@ -28,7 +28,8 @@ static void cut_because(struct conn *conn, const char *why)
 {
     if (conn->cut)
         return;
-    log_event(LOG_INFO, "connection cut off", LOG_STR("why", why), LOG_INT("fd", conn->fd));
+    if (log_rate_permits(&conn->server->log_cuts, clock_monotonic_ms()))
+        log_event(LOG_INFO, "connection cut off", LOG_STR("why", why), LOG_INT("fd", conn->fd));
     guard_cut(conn);
 }
 
@@ -232,6 +233,8 @@ static void on_tick(uv_timer_t *timer)
 
     for (struct conn *c = server->head.next; c != &server->head; c = c->next)
         look_at(c, now_ms);
+    log_rate_report(&server->log_requests, now_ms);
+    log_rate_report(&server->log_cuts, now_ms);
     if (!server->stopping)
         return;
     if (now_ms > server->stop_ms)

@@ -48,6 +48,7 @@ struct http_options {
     uint64_t idle_timeout_ms, response_timeout_ms, shutdown_grace_ms;
     uint64_t min_rate; /* bytes a second */
     bool access_log;
+    uint32_t log_refused;           /* log lines in one second about refused requests; 0: no limit */
     const struct http_trust *trust; /* borrowed; NULL: no proxy and no other origin is trusted */
 };
 

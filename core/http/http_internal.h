@@ -2,6 +2,7 @@
 #ifndef KITH_CORE_HTTP_HTTP_INTERNAL_H
 #define KITH_CORE_HTTP_HTTP_INTERNAL_H
 
+#include "core/base/log_rate.h"
 #include "core/http/engine.h"
 #include "core/http/http.h"
 #include "core/http/trust.h"
@@ -78,6 +79,7 @@ struct http_server {
     SSL_CTX *tls; /* NULL: without */
     uv_timer_t tick;
     struct http_stats stats;
+    struct log_rate log_requests, log_cuts; /* of refused requests, of connections that were cut off */
     uint64_t serial, stop_ms;
     uint32_t boot;
     bool stopping;

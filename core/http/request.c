@@ -12,11 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* An error of the client, or too much load: what a flood of requests gets. */
+static bool request_was_refused(const struct http_request *request)
+{
+    return request->answered && ((request->status >= 400 && request->status < 500) || request->status == 503);
+}
+
 static void log_access(const struct http_request *request)
 {
     const struct engine_head *head = &request->head;
     char method[16], path[256];
 
+    if (request_was_refused(request) && !log_rate_permits(&request->server->log_requests, clock_monotonic_ms()))
+        return;
     snprintf(method, sizeof method, "%.*s", (int)head->method.len, head->method.base);
     snprintf(path, sizeof path, "%.*s", (int)head->target.len, head->target.base);
     log_event(LOG_INFO, "request", LOG_STR("id", request->id),

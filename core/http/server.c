@@ -34,6 +34,8 @@ struct http_server *http_server_new(const struct http_options *options)
     if (!server)
         abort();
     server->o = *options;
+    server->log_requests = (struct log_rate){.event = "request", .per_second = options->log_refused};
+    server->log_cuts = (struct log_rate){.event = "connection cut off", .per_second = options->log_refused};
     if (getrandom(&server->boot, sizeof server->boot, 0) != sizeof server->boot)
         abort();
     server->ops = &engine_h2o;

@@ -71,3 +71,27 @@ def test_a_slow_callback_is_logged_and_counted(make):
     until(lambda: kith.log().count(' accepted ') == len(paths), 'a line for each image')
     assert kith.metric('kith_log_lines_lost_total') == 0
     assert kith.metric('kith_slow_callbacks_total{actor="receiver"}') > 0
+
+
+def left_out(kith, event):
+    return sum(int(n) for n in re.findall(rf'lines left out event="?{event}"? count=(\d+)', kith.log()))
+
+
+def test_refused_requests_do_not_flood_the_log(make):
+    kith = make(access_log='on', log_refused=5, auth='keys', auth_failures=1000, keys_poll='50ms').start()
+    host, port = kith.api.rsplit(':', 1)
+    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    for n in range(500):
+        connection.request('GET', '/v1/images', headers={'x-api-key': f'wrong{n}'})
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 401
+    connection.close()
+
+    def counted(event, pattern):
+        logged = len(re.findall(pattern, kith.log()))
+        return logged < 400 and logged + left_out(kith, event) == 500
+    until(lambda: counted('wrong key', r' wrong key address='), 'all wrong keys to be logged or counted')
+    until(lambda: counted('request', r' request .*status=401 '), 'all requests to be logged or counted')
+    kith.get('/healthz')
+    until(lambda: 'path=/healthz status=200' in kith.log(), 'requests that are served to be logged')
