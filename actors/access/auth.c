@@ -9,14 +9,12 @@
 
 enum { ADDRESS_BYTES = 64 };
 
-static bool from_cookie(const struct http_request *request, char *key, size_t size)
+/* The session cookie's value among `cookies`. */
+static bool auth_key_of_cookies(const char *cookies, char *key, size_t size)
 {
-    char cookies[4096];
     const size_t name = strlen(KEY_COOKIE);
 
-    if (!http_request_header(request, "cookie", cookies, sizeof cookies))
-        return false;
-    for (char *at = cookies; at && *at; at = strchr(at, ';')) {
+    for (const char *at = cookies; at && *at; at = strchr(at, ';')) {
         size_t n;
 
         at += strspn(at, "; ");
@@ -33,15 +31,39 @@ static bool from_cookie(const struct http_request *request, char *key, size_t si
     return false;
 }
 
+static bool auth_key_of(const struct http_credentials *c, char *key, size_t size)
+{
+    const char *found = NULL;
+
+    if (c->authorization && strncasecmp(c->authorization, "bearer ", 7) == 0)
+        found = c->authorization + 7 + strspn(c->authorization + 7, " ");
+    else if (c->api_key)
+        found = c->api_key;
+    if (!found)
+        return c->cookie && auth_key_of_cookies(c->cookie, key, size);
+    if (strlen(found) >= size)
+        return false;
+    memcpy(key, found, strlen(found) + 1);
+    return true;
+}
+
 bool auth_key(const struct http_request *request, char *key, size_t size)
 {
-    char text[KEY_MAX_BYTES + 16];
+    char authorization[KEY_MAX_BYTES + 16], api_key[KEY_MAX_BYTES + 16], cookie[4096];
+    const struct http_credentials credentials = {
+        http_request_header(request, "authorization", authorization, sizeof authorization) ? authorization : NULL,
+        http_request_header(request, "x-api-key", api_key, sizeof api_key) ? api_key : NULL,
+        http_request_header(request, "cookie", cookie, sizeof cookie) ? cookie : NULL};
 
-    if (http_request_header(request, "authorization", text, sizeof text) && strncasecmp(text, "bearer ", 7) == 0) {
-        snprintf(key, size, "%s", text + 7 + strspn(text + 7, " "));
-        return true;
-    }
-    return http_request_header(request, "x-api-key", key, size) || from_cookie(request, key, size);
+    return auth_key_of(&credentials, key, size);
+}
+
+bool auth_admits(struct auth *auth, const char *address, const struct http_credentials *credentials)
+{
+    char key[KEY_MAX_BYTES + 1];
+
+    return auth_key_of(credentials, key, sizeof key) &&
+           api_keys_check(auth->ring, address, key, strlen(key), clock_monotonic_ms()).result == KEY_VALID;
 }
 
 struct api_keys_verdict auth_authenticate(struct auth *auth, struct http_request *request, const char *key)

@@ -49,6 +49,13 @@ static void destroy(struct msg *m)
     http_request_unref(((struct msg_http *)m)->request);
 }
 
+bool routes_admits(void *context, const char *address, const struct http_credentials *credentials)
+{
+    const struct routes_context *c = context;
+
+    return auth_admits(c->door, address, credentials);
+}
+
 void routes_dispatch(void *context, const struct http_route *route, struct http_request *request)
 {
     const struct routes_context *c = context;
@@ -65,6 +72,8 @@ void routes_dispatch(void *context, const struct http_route *route, struct http_
     http_request_body(request, &len);
     m->head.destroy = destroy;
     m->head.size_bytes += len;
+    m->head.cancel = cancel_ref(http_request_cancel(request));
+    m->head.skip_cancelled = true;
     m->request = request;
     http_request_ref(request);
     status = actor_system_tell(driver_uv_system(c->driver), route->actor, &m->head);

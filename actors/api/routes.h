@@ -17,4 +17,7 @@ struct routes_context {
 /* Gives a request that is let in to the actor of its route, or answers why not. `context` is a routes_context. */
 void routes_dispatch(void *context, const struct http_route *route, struct http_request *request);
 
+/* Whether the credentials of an unfinished request hold a valid key. `context` is a routes_context. */
+bool routes_admits(void *context, const char *address, const struct http_credentials *credentials);
+
 #endif
