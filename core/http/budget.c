@@ -12,6 +12,7 @@
 #include "core/base/clock.h"
 #include "core/http/tcp_info.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -19,7 +20,7 @@ enum {
     MEASURE_BYTES = 16384, /* read between two measures */
     RESUME_AT_ONCE = 8,    /* connections, so that the budget is not overshot by all of them */
     HEADER_BYTES = 4096,
-    PENDING_FRAMES = 65536 /* input that is always allowed: one TLS record, or frames of several small requests */
+    SMALL_ANSWER = 65536 /* bytes that are always sent: problem documents, one page of a list */
 };
 
 static bool budget_is_over(const struct conn *conn)
@@ -36,7 +37,7 @@ static bool budget_is_oldest(const struct conn *conn)
     bool all = server->held > server->o.memory;
 
     for (const struct conn *c = server->head.next; c != &server->head; c = c->next)
-        if (c != conn && c->budget.since_ms && c->budget.since_ms < conn->budget.since_ms && !c->cut &&
+        if (c != conn && c->budget.order && c->budget.order < conn->budget.order && !c->cut &&
             (all || c->peer == conn->peer))
             return false;
     return true;
@@ -64,14 +65,15 @@ static void budget_measure(struct conn *conn)
     uint64_t now_ms = clock_monotonic_ms();
 
     b->measured = conn->meter.bytes;
+    b->http2 = held.http2;
     budget_set_bodies(conn, held.bytes);
     /* HTTP/1 keeps the input of a request until it is answered. */
     b->unfinished = budget_request_is_open(conn) ? 0 : held.unfinished;
-    if (b->unfinished && !b->since_ms) {
-        b->since_ms = now_ms;
+    if (b->unfinished && !b->order) {
+        b->order = ++conn->server->bodies_begun;
         b->upload = (struct rate_window){now_ms, conn->meter.bytes};
-    } else if (!b->unfinished && b->since_ms) {
-        b->since_ms = b->upload.start_ms = 0;
+    } else if (!b->unfinished && b->order) {
+        b->order = b->upload.start_ms = 0;
         conn->progress_ms = now_ms;
     }
 }
@@ -106,16 +108,31 @@ static bool budget_is_admitted(const struct conn *conn)
     return false;
 }
 
-/* HTTP/2 bodies are discarded, and each request gets its 401 at its end. HTTP/1 cannot: it is answered at once. */
+/* Answers a request whose body is still arriving, and sends nothing more. TLS would need the engine: nothing is sent.
+ */
+static void budget_answer_early(struct conn *conn)
+{
+    static const char body[] = "{\"type\":\"urn:kith:problem:no-key\",\"title\":\"Unauthorized\",\"status\":401,"
+                               "\"detail\":\"A body of this size needs an API key (KITH_UNKNOWN_BODY).\"}\n";
+    char answer[512];
+    int len = snprintf(answer, sizeof answer,
+                       "HTTP/1.1 401 Unauthorized\r\nconnection: close\r\nwww-authenticate: Bearer\r\n"
+                       "content-type: application/problem+json\r\ncontent-length: %zu\r\n\r\n%s",
+                       sizeof body - 1, body);
+    uv_buf_t buf = uv_buf_init(answer, (unsigned)len);
+
+    if (conn->server->tls || uv_try_write((uv_stream_t *)&conn->tcp, &buf, 1) != len)
+        return;
+    meter_pause(conn);
+    shutdown(conn->fd, SHUT_WR);
+}
+
+/* HTTP/2 bodies are discarded, and each request gets its 401 at its end. HTTP/1 cannot: it is answered at once and cut
+ * by the next tick, so that the client has time to read the answer. */
 static void budget_refuse_unknown(struct conn *conn)
 {
-    static const char answer[] = "HTTP/1.1 401 Unauthorized\r\nconnection: close\r\nwww-authenticate: Bearer\r\n"
-                                 "content-type: application/problem+json\r\ncontent-length: 146\r\n\r\n"
-                                 "{\"type\":\"urn:kith:problem:no-key\",\"title\":\"Unauthorized\",\"status\":401,"
-                                 "\"detail\":\"A body of this size needs an API key (KITH_UNKNOWN_BODY).\"}\n";
     const struct engine_ops *ops = conn->server->ops;
     bool discarded = false;
-    uv_buf_t buf = uv_buf_init((char *)(uintptr_t)answer, sizeof answer - 1);
 
     while (ops->discard_newest(conn->sock, conn->budget.memo, 0))
         discarded = true;
@@ -123,13 +140,10 @@ static void budget_refuse_unknown(struct conn *conn)
         budget_measure(conn);
         return;
     }
-    if (conn->budget.bodies < conn->server->o.unknown_body + PENDING_FRAMES)
-        return; /* HTTP/2 input that is not parsed yet */
-    if (!conn->server->tls && uv_try_write((uv_stream_t *)&conn->tcp, &buf, 1) > 0) {
-        meter_pause(conn);
-        shutdown(conn->fd, SHUT_WR);
-    }
-    guard_cut_because(conn, "no key");
+    if (conn->budget.http2)
+        return; /* input that is not parsed yet */
+    budget_answer_early(conn);
+    conn->budget.refused = true;
 }
 
 static void budget_enforce(struct conn *conn)
@@ -154,7 +168,7 @@ static void budget_enforce(struct conn *conn)
 
 void budget_on_read(struct conn *conn)
 {
-    if (conn->cut || conn->meter.bytes - conn->budget.measured < MEASURE_BYTES)
+    if (conn->cut || conn->budget.refused || conn->meter.bytes - conn->budget.measured < MEASURE_BYTES)
         return;
     budget_measure(conn);
     budget_enforce(conn);
@@ -183,7 +197,7 @@ void budget_resume(struct http_server *server)
         struct conn *oldest = NULL;
 
         for (struct conn *c = server->head.next; c != &server->head; c = c->next)
-            if (c->meter.paused && (!oldest || c->budget.since_ms < oldest->budget.since_ms) &&
+            if (c->meter.paused && !c->budget.refused && (!oldest || c->budget.order < oldest->budget.order) &&
                 (!budget_is_over(c) || budget_is_oldest(c)))
                 oldest = c;
         if (!oldest)
@@ -200,7 +214,7 @@ bool budget_take_answer(struct http_request *request, size_t len)
 
     if (!conn)
         return true;
-    if (len > PENDING_FRAMES &&
+    if (len > SMALL_ANSWER &&
         (conn->server->held + len > conn->server->o.memory || conn->peer->held + len > conn->server->o.address_memory))
         return false;
     request->answer_bytes = len;
@@ -251,12 +265,15 @@ void budget_check_rates(struct conn *conn, uint64_t now_ms)
     struct budget *b = &conn->budget;
     bool unsent = false;
 
+    if (b->refused) {
+        guard_cut_because(conn, "no key");
+        return;
+    }
     if (conn->meter.bytes != b->measured) {
         budget_measure(conn);
         budget_enforce(conn);
     }
-    if (b->since_ms && !conn->meter.paused && b->upload.start_ms &&
-        budget_is_slow(&b->upload, conn->meter.bytes, now_ms, o)) {
+    if (b->order && !conn->meter.paused && budget_is_slow(&b->upload, conn->meter.bytes, now_ms, o)) {
         guard_cut_because(conn, "slow upload");
         return;
     }

@@ -176,7 +176,7 @@ void guard_request_ends(struct http_request *request)
     budget_release_answer(request);
     request->conn = NULL;
     conn->progress_ms = now_ms;
-    if (conn->budget.bodies || conn->budget.since_ms)
+    if (conn->budget.bodies || conn->budget.order)
         budget_update(conn);
     if (request->answered && !request->streaming)
         return;
@@ -218,7 +218,7 @@ static void look_at(struct conn *conn, uint64_t now_ms)
     if (conn->cut)
         return;
     budget_check_rates(conn, now_ms);
-    if (conn->requests || conn->budget.since_ms) /* the client waits for a reply, or sends a request */
+    if (conn->requests || conn->budget.order) /* the client waits for a reply, or sends a request */
         return;
     if (now_ms - conn->progress_ms > o->idle_timeout_ms)
         guard_cut_because(conn, "idle");

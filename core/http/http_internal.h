@@ -40,9 +40,11 @@ struct budget {
     size_t bodies, answers;
     uint64_t measured; /* meter.bytes at the last measure */
     uint32_t unfinished;
-    bool stale; /* to be measured before the loop waits */
-    uint64_t since_ms; /* when the oldest unfinished body began, or 0 */
-    bool admitted;     /* it has shown a valid API key, or needs none */
+    bool stale;     /* to be measured before the loop waits */
+    uint64_t order; /* of the beginning of its oldest unfinished body, or 0: none */
+    bool http2;
+    bool refused;  /* it got its 401 before the end of its request */
+    bool admitted; /* it has shown a valid API key, or needs none */
     struct rate_window upload, download;
 };
 
@@ -110,7 +112,8 @@ struct http_server {
     struct conn *unwrapped; /* linked by meter.next */
     uint32_t paused;        /* connections */
     size_t held;            /* bytes of all connections, see budget.c */
-    uint32_t live;          /* requests that somebody holds, abandoned ones included */
+    uint64_t bodies_begun;
+    uint32_t live; /* requests that somebody holds, abandoned ones included */
     struct http_stats stats;
     uint64_t serial, stop_ms;
     uint32_t boot;

@@ -41,6 +41,7 @@ struct engine_head {
 struct engine_held {
     size_t bytes;        /* memory of request bodies and of unparsed input */
     uint32_t unfinished; /* requests whose end has not arrived */
+    bool http2;
 };
 
 /* Calls from the engine. */

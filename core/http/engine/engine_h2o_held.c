@@ -85,6 +85,7 @@ struct engine_held h2o_engine_measure(h2o_context_t *context, h2o_socket_t *sock
     /* The end of a TLS session outlives its HTTP/2 connection. */
     if (!memo->http2 || sock->ssl)
         memo->http2 = held_find_http2(context, sock);
+    held.http2 = memo->http2 != NULL;
     if (memo->http2)
         held_measure_http2(memo, &held);
     else /* the input of a request that is being answered stays in the buffer, too: the guard knows of it */
