@@ -13,7 +13,7 @@ MAY = {
     'core/base/': [],
     'core/image/': [],
     'core/match/': ['core/base/'],
-    'core/actor/': [],
+    'core/actor/': ['core/base/'],
     'core/http/': ['core/base/'],
     'core/bus/': ['core/base/', 'core/actor/'],
     'core/store/': ['core/base/', 'core/image/', 'core/match/', 'core/actor/'],
@@ -28,7 +28,7 @@ MAY = {
 }
 # Only here may these libraries' headers be seen.
 LIBRARIES = {
-    r'h2o': ['core/http/engine_'],
+    r'h2o': ['core/http/engine/'],
     r'nats': ['core/bus/'],
     r'sqlite3|mysql|mariadb': ['core/store/db/', 'core/store/'],
     r'turbojpeg|png|webp': ['plugins/worker/image/', 'test/unit/test_decode.c'],
@@ -36,7 +36,7 @@ LIBRARIES = {
     r'seccomp': ['plugins/worker/sandbox.c'],
     r'curl': ['cli/client.c', 'cli/bench/bench_accept.c'],
     r'dnnl': ['plugins/dlib/network/'],
-    r'openssl': ['core/base/hash.c', 'core/http/tls.c', 'core/http/engine'],
+    r'openssl': ['core/base/hash.c', 'core/http/tls.c', 'core/http/engine/'],
 }
 # What the protobuf compiler writes.
 WIRE = ['actors/cluster/', 'test/unit/test_wire.c']

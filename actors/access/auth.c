@@ -18,14 +18,12 @@ static enum auth_key_result auth_key_copy(const char *text, size_t len, char *ke
     return AUTH_KEY_FOUND;
 }
 
-static enum auth_key_result auth_key_from_cookie(const struct http_request *request, char *key, size_t size)
+/* The session cookie's value among `cookies`. */
+static enum auth_key_result auth_key_of_cookies(const char *cookies, char *key, size_t size)
 {
-    char cookies[COOKIES_BYTES];
     const size_t name = strlen(KEY_COOKIE);
 
-    if (!http_request_header(request, "cookie", cookies, sizeof cookies))
-        return AUTH_KEY_ABSENT;
-    for (char *at = cookies; at && *at; at = strchr(at, ';')) {
+    for (const char *at = cookies; at && *at; at = strchr(at, ';')) {
         at += strspn(at, "; ");
         if (strncmp(at, KEY_COOKIE, name) == 0 && at[name] == '=')
             return auth_key_copy(at + name + 1, strcspn(at + name + 1, "; "), key, size);
@@ -33,18 +31,35 @@ static enum auth_key_result auth_key_from_cookie(const struct http_request *requ
     return AUTH_KEY_ABSENT;
 }
 
-enum auth_key_result auth_key(const struct http_request *request, char *key, size_t size)
+static enum auth_key_result auth_key_of(const struct http_credentials *c, char *key, size_t size)
 {
-    char text[AUTHORIZATION_BYTES];
-
-    if (http_request_header(request, "authorization", text, sizeof text) && strncasecmp(text, "bearer ", 7) == 0) {
-        const char *at = text + 7 + strspn(text + 7, " ");
+    if (c->authorization && strncasecmp(c->authorization, "bearer ", 7) == 0) {
+        const char *at = c->authorization + 7 + strspn(c->authorization + 7, " ");
 
         return auth_key_copy(at, strlen(at), key, size);
     }
-    if (http_request_header(request, "x-api-key", text, sizeof text))
-        return auth_key_copy(text, strlen(text), key, size);
-    return auth_key_from_cookie(request, key, size);
+    if (c->api_key)
+        return auth_key_copy(c->api_key, strlen(c->api_key), key, size);
+    return c->cookie ? auth_key_of_cookies(c->cookie, key, size) : AUTH_KEY_ABSENT;
+}
+
+enum auth_key_result auth_key(const struct http_request *request, char *key, size_t size)
+{
+    char authorization[AUTHORIZATION_BYTES], api_key[KEY_MAX_BYTES + 1], cookie[COOKIES_BYTES];
+    const struct http_credentials credentials = {
+        http_request_header(request, "authorization", authorization, sizeof authorization) ? authorization : NULL,
+        http_request_header(request, "x-api-key", api_key, sizeof api_key) ? api_key : NULL,
+        http_request_header(request, "cookie", cookie, sizeof cookie) ? cookie : NULL};
+
+    return auth_key_of(&credentials, key, size);
+}
+
+bool auth_admits(struct auth *auth, const char *address, const struct http_credentials *credentials)
+{
+    char key[KEY_MAX_BYTES + 1];
+
+    return auth_key_of(credentials, key, sizeof key) == AUTH_KEY_FOUND &&
+           api_keys_check(auth->keys, address, key, strlen(key), clock_monotonic_ms()).result == KEY_VALID;
 }
 
 struct api_keys_verdict auth_authenticate(struct auth *auth, struct http_request *request, const char *key)

@@ -23,6 +23,9 @@ bool auth_check(struct auth *auth, struct http_request *request, unsigned access
  * empty or longer than `size` - 1 bytes is AUTH_KEY_INVALID, never absent. */
 enum auth_key_result { AUTH_KEY_ABSENT, AUTH_KEY_FOUND, AUTH_KEY_INVALID };
 enum auth_key_result auth_key(const struct http_request *request, char *key, size_t size);
+/* Whether the credentials hold a valid key, before their request is complete. A wrong key counts as a failure of the
+ * client at `address`. */
+bool auth_admits(struct auth *auth, const char *address, const struct http_credentials *credentials);
 /* Checks one key for this request and counts a failure against its address. */
 struct api_keys_verdict auth_authenticate(struct auth *auth, struct http_request *request, const char *key);
 /* Sends the problem document for a verdict other than KEY_VALID. */

@@ -50,6 +50,13 @@ static void routes_destroy_message(struct msg *m)
     http_request_unref(((struct msg_http *)m)->request);
 }
 
+bool routes_admits(void *context, const char *address, const struct http_credentials *credentials)
+{
+    const struct routes_context *c = context;
+
+    return auth_admits(c->auth, address, credentials);
+}
+
 void routes_dispatch(void *context, const struct http_route *route, struct http_request *request)
 {
     const struct routes_context *c = context;
@@ -69,6 +76,8 @@ void routes_dispatch(void *context, const struct http_route *route, struct http_
     m = (struct msg_http *)msg_new(MSG_HTTP, sizeof *m);
     m->head.destroy = routes_destroy_message;
     m->head.size_bytes += len;
+    m->head.cancel = cancel_ref(http_request_cancel(request));
+    m->head.skip_cancelled = true;
     m->request = request;
     http_request_ref(request);
     status = actor_system_tell(driver_uv_system(c->driver), route->actor, &m->head);

@@ -18,4 +18,7 @@ struct routes_context {
  * routes_context. */
 void routes_dispatch(void *context, const struct http_route *route, struct http_request *request);
 
+/* Whether the credentials of an unfinished request hold a valid key. `context` is a routes_context. */
+bool routes_admits(void *context, const char *address, const struct http_credentials *credentials);
+
 #endif

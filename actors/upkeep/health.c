@@ -67,6 +67,7 @@ enum actor_metric {
     METRIC_HANDLED,
     METRIC_REFUSED,
     METRIC_MISROUTED,
+    METRIC_CANCELLED,
     METRIC_RESTARTS,
     METRIC_SLOW,
     METRIC_SECONDS
@@ -80,6 +81,7 @@ static const struct {
     [METRIC_REFUSED] = {"kith_actor_refused_total", "counter", "Messages refused: mailbox full."},
     [METRIC_MISROUTED] = {"kith_actor_misrouted_total", "counter",
                           "Messages refused: a type that the actor does not accept."},
+    [METRIC_CANCELLED] = {"kith_actor_cancelled_total", "counter", "Messages dropped because their client had left."},
     [METRIC_RESTARTS] = {"kith_actor_restarts_total", "counter", "Restarts after a failure."},
     [METRIC_SLOW] = {"kith_slow_callbacks_total", "counter", "Callbacks that took longer than KITH_SLOW_CALLBACK."},
     [METRIC_SECONDS] = {"kith_actor_seconds_total", "counter", "Seconds spent handling messages."},
@@ -97,6 +99,7 @@ static void health_write_actor(void *context, const struct actor_stats *s)
                                 [METRIC_HANDLED] = (long long)s->handled,
                                 [METRIC_REFUSED] = (long long)s->refused,
                                 [METRIC_MISROUTED] = (long long)s->misrouted,
+                                [METRIC_CANCELLED] = (long long)s->cancelled,
                                 [METRIC_RESTARTS] = (long long)s->restarts,
                                 [METRIC_SLOW] = (long long)s->slow};
 
@@ -129,6 +132,9 @@ static void health_write_metrics(struct actor *self, struct buf *out, const stru
         {"kith_http_streams", "gauge", "Event streams.", http.streams, false},
         {"kith_http_requests_total", "counter", "Requests handled.", (long long)http.handled, false},
         {"kith_http_refused_total", "counter", "Connections refused.", (long long)http.refused, false},
+        {"kith_http_memory_bytes", "gauge", "Bytes of request bodies under way and of answers that are not sent yet.",
+         (long long)http.held, false},
+        {"kith_http_paused", "gauge", "Connections whose request bodies wait for memory.", http.paused, false},
         {"kith_http_cut_off_total", "counter", "Connections cut off.", (long long)http.cut_off, false},
         {"kith_database_reachable", "gauge", "1 while the database answers.", r != NULL, false},
         {"kith_images_unknown", "gauge", "Pending images with unknown faces only.", r ? (long long)r->unknown : 0,

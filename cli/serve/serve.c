@@ -298,6 +298,10 @@ static void make_system(struct service *v)
                                 .response_timeout_ms = (uint64_t)s->request_timeout,
                                 .shutdown_grace_ms = (uint64_t)s->shutdown_grace,
                                 .min_rate = (uint64_t)s->min_rate,
+                                .memory = (size_t)s->http_memory,
+                                .address_memory = (size_t)s->http_address_memory,
+                                .unknown_body = (size_t)s->unknown_body,
+                                .admits = v->auth.required ? routes_admits : NULL,
                                 .access_log = strcmp(s->access_log, "on") == 0,
                                 .log_refused = (uint32_t)s->log_refused,
                                 .trust = v->trust};

@@ -16,6 +16,8 @@ const char *actor_status_name(int status)
         return "gone";
     case ACTOR_TIMEOUT:
         return "no answer in time";
+    case ACTOR_CANCELLED:
+        return "cancelled";
     case ACTOR_REFUSED:
         return "message type not accepted";
     default:

@@ -26,11 +26,12 @@ struct actor_system;
 
 enum actor_status {
     ACTOR_OK = 0,
-    ACTOR_FULL = -1,    /* the mailbox or the table of asks is at its limit: try later */
-    ACTOR_GONE = -2,    /* no actor of that name, or it has stopped */
-    ACTOR_TIMEOUT = -3, /* no answer before the deadline */
-    ACTOR_FAILED = -4,  /* the asked actor failed before it answered */
-    ACTOR_REFUSED = -5  /* it does not accept messages of that type */
+    ACTOR_FULL = -1,     /* the mailbox or the table of asks is at its limit: try later */
+    ACTOR_GONE = -2,     /* no actor of that name, or it has stopped */
+    ACTOR_TIMEOUT = -3,  /* no answer before the deadline */
+    ACTOR_FAILED = -4,   /* the asked actor failed before it answered */
+    ACTOR_REFUSED = -5,  /* it does not accept messages of that type */
+    ACTOR_CANCELLED = -6 /* nobody waits for the outcome: the message was dropped */
 };
 
 /* The name of a status, for logs. */

@@ -25,7 +25,8 @@ struct ask {
     struct actor *asker, *to;
     actor_reply_fn on_reply;
     void *context;
-    bool received; /* the asked actor has taken it from its mailbox */
+    struct cancel *cancel; /* of the message, or NULL */
+    bool received;         /* the asked actor has taken it from its mailbox */
     uint32_t next_free;
 };
 
@@ -52,7 +53,7 @@ struct actor {
     struct timer_node restart;
     struct failures failures;
     struct actor *ready_next, *spawn_next, *spawn_prev;
-    uint64_t handled, refused, misrouted, slow, restarts, handling_ns;
+    uint64_t handled, refused, misrouted, cancelled, slow, restarts, handling_ns;
     UT_hash_handle hh;
 };
 
@@ -68,8 +69,9 @@ struct actor_system {
     struct actor *spawn_first, *spawn_last;
     struct actor *ready_first, *ready_last;
     struct timer_heap heap;
-    uint64_t now_ms;  /* of the turn */
-    uint64_t last_ns; /* when the last callback ended */
+    uint64_t now_ms;       /* of the turn */
+    uint64_t last_ns;      /* when the last callback ended */
+    struct cancel *cancel; /* borrowed, of the work that the running callback belongs to; NULL: none */
     struct ask **asks;
     uint32_t ask_slots, ask_free, ask_count; /* ask_free: slot + 1 */
     bool finished;
@@ -79,10 +81,7 @@ struct actor_system {
 };
 
 /* The form in which a local message is delivered: in test builds encoded and decoded. Takes `m`, returns owned. */
-static inline struct msg *system_pass(const struct actor_system *system, struct msg *m)
-{
-    return system->remote.as_if_remote && m ? system->remote.as_if_remote(m) : m;
-}
+struct msg *system_pass(const struct actor_system *system, struct msg *m);
 
 uint64_t system_clock_ns(const struct actor_system *system);
 int system_deliver(struct actor *to, const struct envelope *e);

@@ -71,6 +71,7 @@ static void ask_end(struct ask *ask, int status, const struct msg *reply)
     struct actor_system *system = asker->system;
     actor_reply_fn on_reply = ask->on_reply;
     void *context = ask->context;
+    struct cancel *cancel = ask->cancel, *outer = system->cancel;
 
     timer_heap_remove(&system->heap, &ask->node);
     ask->asker = NULL;
@@ -80,7 +81,11 @@ static void ask_end(struct ask *ask, int status, const struct msg *reply)
     ask->next_free = system->ask_free;
     system->ask_free = ask_slot_of(ask->id) + 1;
     system->ask_count--;
+    ask->cancel = NULL;
+    system->cancel = cancel;
     on_reply(asker, context, status, status == ACTOR_OK ? reply : NULL);
+    system->cancel = outer;
+    cancel_unref(cancel);
 }
 
 void ask_send_ending(struct ask *ask, int status, struct msg *reply)
@@ -104,7 +109,10 @@ void actor_ask_to(struct actor *self, struct actor *to, struct msg *m, uint64_t 
         return;
     }
     m = system_pass(system, m);
+    if (!m->cancel && m->refs == 1) /* a shared message was sent before: it must not change */
+        m->cancel = cancel_ref(system->cancel);
     ask = ask_new(self, to, on_reply, context);
+    ask->cancel = cancel_ref(m->cancel);
     ask->node.due_ms = system->now_ms + timeout_ms;
     timer_heap_add(&system->heap, &ask->node);
     if (system->ask_count > system->o.max_asks) {
@@ -128,6 +136,7 @@ static void ask_remote(struct actor *self, const char *to, struct msg *m, uint64
     uint64_t id = ask->id;
     int status = ACTOR_FULL;
 
+    ask->cancel = cancel_ref(system->cancel);
     ask->node.due_ms = system->now_ms + timeout_ms;
     timer_heap_add(&system->heap, &ask->node);
     if (system->ask_count <= system->o.max_asks)
@@ -215,7 +224,9 @@ void asks_of_failed(struct actor *actor)
 
 void asks_free(struct actor_system *system)
 {
-    for (uint32_t i = 0; i < system->ask_slots; i++)
+    for (uint32_t i = 0; i < system->ask_slots; i++) {
+        cancel_unref(system->asks[i]->cancel);
         free(system->asks[i]);
+    }
     free(system->asks);
 }

@@ -37,5 +37,6 @@ void msg_unref(const struct msg *m)
         return;
     if (mine->destroy)
         mine->destroy(mine);
+    cancel_unref(mine->cancel);
     free(mine);
 }

@@ -7,6 +7,8 @@
 #ifndef KITH_CORE_ACTOR_MSG_H
 #define KITH_CORE_ACTOR_MSG_H
 
+#include "core/base/cancel.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +17,10 @@ struct msg {
     uint32_t refs;     /* loop thread only */
     size_t size_bytes; /* of the struct and all that it owns, for the limit of mailboxes */
     void (*destroy)(struct msg *self); /* frees what the struct owns, not the struct; may be NULL */
+    /* Set when nobody waits for the outcome; owned, NULL for none. The runtime gives it to each ask that is sent while
+     * this message, or an answer on its behalf, is handled. */
+    struct cancel *cancel;
+    bool skip_cancelled; /* a mailbox drops the message, without handling it, once it is cancelled */
 };
 
 /* A zeroed message of `struct_bytes` (at least sizeof(struct msg)) with one reference, which the caller owns.

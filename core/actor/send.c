@@ -3,6 +3,25 @@
 
 #include <stdlib.h>
 
+struct msg *system_pass(const struct actor_system *system, struct msg *m)
+{
+    struct cancel *cancel;
+    bool skip;
+
+    if (!system->remote.as_if_remote || !m)
+        return m;
+    cancel = cancel_ref(m->cancel);
+    skip = m->skip_cancelled;
+    m = system->remote.as_if_remote(m);
+    if (m && !m->cancel) {
+        m->cancel = cancel;
+        m->skip_cancelled = skip;
+    } else {
+        cancel_unref(cancel);
+    }
+    return m;
+}
+
 /* Leaves the message to the caller unless it returns ACTOR_OK. */
 int system_deliver(struct actor *to, const struct envelope *e)
 {

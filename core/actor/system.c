@@ -137,6 +137,7 @@ void actor_system_each(const struct actor_system *system, void (*each)(void *con
                                     .handled = a->handled,
                                     .refused = a->refused,
                                     .misrouted = a->misrouted,
+                                    .cancelled = a->cancelled,
 
                                     .slow = a->slow,
                                     .restarts = a->restarts == UINT64_MAX ? 0 : a->restarts,

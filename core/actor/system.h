@@ -106,7 +106,7 @@ struct actor_stats {
     const char *name;
     uint32_t depth;
     size_t depth_bytes;
-    uint64_t handled, refused, misrouted, slow, restarts, handling_ns;
+    uint64_t handled, refused, misrouted, cancelled, slow, restarts, handling_ns;
     bool running;
 };
 

@@ -51,6 +51,27 @@ static void turn_refuse(struct actor *actor, const struct envelope *e)
         actor_answer_error(actor, e->ask_id, ACTOR_REFUSED);
 }
 
+static void turn_receive(struct actor *actor, const struct envelope *e)
+{
+    struct actor_system *system = actor->system;
+    struct ask *ask = ask_find(system, e->ask_id);
+
+    if (ask)
+        ask->received = true;
+    if (!ask && e->ask_id) /* the ask has ended: nobody would get the answer */
+        return;
+    if (e->msg->skip_cancelled && cancel_is_set(e->msg->cancel)) {
+        actor->cancelled++;
+        actor_answer_error(actor, e->ask_id, ACTOR_CANCELLED);
+        return;
+    }
+    actor->current_ask = e->ask_id;
+    system->cancel = e->msg->cancel;
+    actor->ops->receive(actor, e->msg);
+    system->cancel = NULL;
+    actor->current_ask = 0;
+}
+
 static void turn_handle(struct actor *actor, struct envelope *e)
 {
     const bool reply = e->lane == MAIL_REPLY && e->ask_id;
@@ -61,15 +82,7 @@ static void turn_handle(struct actor *actor, struct envelope *e)
     } else if (!turn_accepts(actor->ops, e->msg->type)) {
         turn_refuse(actor, e);
     } else {
-        struct ask *ask = ask_find(actor->system, e->ask_id);
-
-        if (ask)
-            ask->received = true;
-        if (ask || e->ask_id == 0) { /* an ask that has ended is not worth the work */
-            actor->current_ask = e->ask_id;
-            actor->ops->receive(actor, e->msg);
-            actor->current_ask = 0;
-        }
+        turn_receive(actor, e);
     }
     turn_account(actor, reply ? "reply" : "message", e->msg ? e->msg->type : 0);
     msg_unref(e->msg);

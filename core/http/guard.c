@@ -1,14 +1,16 @@
 /* The guard accepts connections, tracks each of them, and closes those that violate a limit.
  *
  * libh2o 2.2.5 has no write timeout on HTTP/2, no body timeout, and no defence against rapid resets (CVE-2023-44487).
- * The guard observes the same from outside the engine: bytes read, requests begun and disposed of, replies that are not
- * sent in time. It closes a connection with shutdown(2); the engine then releases its own state.
+ * The guard observes the same from outside the engine: bytes read (meter.c), memory held and rates (budget.c), requests
+ * begun and disposed of. It closes a connection with shutdown(2); the engine then releases its own state. What the
+ * engine still parses of a closed connection's input is not dispatched.
  */
 #include "core/http/http_internal.h"
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -24,7 +26,7 @@ void guard_cut(struct conn *conn)
     shutdown(conn->fd, SHUT_RDWR);
 }
 
-static void cut_because(struct conn *conn, const char *why)
+void guard_cut_because(struct conn *conn, const char *why)
 {
     if (conn->cut)
         return;
@@ -78,6 +80,10 @@ static void on_closed(uv_handle_t *handle)
         if ((size_t)conn->fd < server->by_fd_size && server->by_fd[conn->fd] == conn)
             server->by_fd[conn->fd] = NULL;
     }
+    if (conn->sock) {
+        meter_remove(conn);
+        budget_remove(conn);
+    }
     if (conn->peer && --conn->peer->connections == 0) {
         HASH_DEL(server->peers, conn->peer);
         free(conn->peer);
@@ -129,10 +135,23 @@ void guard_accept(struct listener *listener)
     remember(server, conn);
     uv_tcp_nodelay(&conn->tcp, 1);
     conn->sock = server->ops->accept(server->engine, listener->index, &conn->tcp, on_closed);
+    meter_add(conn);
     return;
 refuse:
     server->stats.refused++;
     uv_close((uv_handle_t *)&conn->tcp, on_closed);
+}
+
+void guard_write_address(const struct in6_addr *address, char *text, size_t size)
+{
+    struct in6_addr a = *address;
+
+    if (IN6_IS_ADDR_V4MAPPED(&a)) {
+        inet_ntop(AF_INET, a.s6_addr + 12, text, (socklen_t)size);
+        return;
+    }
+    memset(a.s6_addr + 8, 0, 8);
+    inet_ntop(AF_INET6, &a, text, (socklen_t)size);
 }
 
 struct conn *guard_conn_of(struct http_server *server, int fd)
@@ -144,7 +163,6 @@ void guard_request_begins(struct conn *conn, struct http_request *request)
 {
     request->conn = conn;
     conn->server->stats.requests++;
-    conn->progress_ms = request->begun_ms;
     request->conn_next = conn->requests;
     if (conn->requests)
         conn->requests->conn_prev = request;
@@ -164,8 +182,11 @@ void guard_request_ends(struct http_request *request)
         conn->requests = request->conn_next;
     if (request->conn_next)
         request->conn_next->conn_prev = request->conn_prev;
+    budget_release_answer(request);
     request->conn = NULL;
     conn->progress_ms = now_ms;
+    if (conn->budget.bodies || conn->budget.order)
+        budget_update(conn);
     if (request->answered && !request->streaming)
         return;
     if (now_ms - conn->second_ms > 1000) {
@@ -173,7 +194,7 @@ void guard_request_ends(struct http_request *request)
         conn->resets = 0;
     }
     if (++conn->resets > conn->server->o.max_resets)
-        cut_because(conn, "resets");
+        guard_cut_because(conn, "resets");
 }
 
 /* When a client resets a TLS connection, libuv rejects the close_notify that libh2o writes. libh2o ignores the error
@@ -190,8 +211,6 @@ static bool is_stuck(const struct conn *conn)
 static void look_at(struct conn *conn, uint64_t now_ms)
 {
     const struct http_options *o = &conn->server->o;
-    size_t read_now = conn->server->ops->bytes_read(conn->sock);
-    bool reading = read_now - conn->read_before >= o->min_rate * TICK_MS / 1000;
     bool stuck = is_stuck(conn);
 
     if (stuck && conn->stuck) {
@@ -199,19 +218,19 @@ static void look_at(struct conn *conn, uint64_t now_ms)
         return;
     }
     conn->stuck = stuck;
-    conn->read_before = read_now;
-    if (reading)
-        conn->progress_ms = now_ms;
     for (const struct http_request *r = conn->requests; r; r = r->conn_next) {
         if (r->due_ms && now_ms > r->due_ms) {
-            cut_because(conn, "unread");
+            guard_cut_because(conn, "unread");
             return;
         }
     }
-    if (conn->requests) /* the client waits for a reply */
+    if (conn->cut)
+        return;
+    budget_check_rates(conn, now_ms);
+    if (conn->requests || conn->budget.order) /* the client waits for a reply, or sends a request */
         return;
     if (now_ms - conn->progress_ms > o->idle_timeout_ms)
-        cut_because(conn, "idle");
+        guard_cut_because(conn, "idle");
     else if (conn->server->stopping && now_ms - conn->progress_ms > 500)
         guard_cut(conn); /* keep-alive connection without a request */
 }
@@ -247,6 +266,7 @@ static void on_tick(uv_timer_t *timer)
 void guard_start(struct http_server *server)
 {
     server->head.next = server->head.prev = &server->head;
+    meter_start(server);
     uv_timer_init(server->o.loop, &server->tick);
     server->tick.data = server;
     uv_timer_start(&server->tick, on_tick, TICK_MS, TICK_MS);

@@ -37,6 +37,11 @@ struct http_file {
     size_t len;
 };
 
+/* Headers that may hold an API key, NUL-terminated; NULL when absent or too long. */
+struct http_credentials {
+    const char *authorization, *api_key, *cookie;
+};
+
 struct http_options {
     uv_loop_t *loop;
     const struct http_route *routes; /* ends with a NULL method */
@@ -46,7 +51,12 @@ struct http_options {
     size_t max_body;
     uint32_t max_connections, max_connections_per_address, max_requests, max_resets, max_streams;
     uint64_t idle_timeout_ms, response_timeout_ms, shutdown_grace_ms;
-    uint64_t min_rate; /* bytes a second */
+    uint64_t min_rate;     /* bytes a second of an upload or a download, over idle_timeout_ms */
+    size_t memory;         /* of bodies under way and unsent answers, all together */
+    size_t address_memory; /* the same for one client address */
+    size_t unknown_body;   /* of bodies on a connection for which `admits` has not returned true */
+    /* Whether the credentials allow a body larger than that. NULL: no connection needs any. Absent headers are NULL. */
+    bool (*admits)(void *context, const char *address, const struct http_credentials *credentials);
     bool access_log;
     uint32_t log_refused;           /* log lines in one second about refused requests; 0: no limit */
     const struct http_trust *trust; /* borrowed; NULL: no proxy and no other origin is trusted */
@@ -118,8 +128,10 @@ bool http_request_is_secure(const struct http_request *request);
 void http_request_set_who(struct http_request *request, const char *who, uint64_t key);
 uint64_t http_request_key(const struct http_request *request);
 const char *http_request_who(const struct http_request *request);
-/* Whether the client is still connected. */
+/* Whether the client waits for the answer: it has not left and was not answered. */
 bool http_request_waiting(const struct http_request *request);
+/* Is set when the client has left before its answer, or was answered 504. Borrowed; as long as the request. */
+struct cancel *http_request_cancel(const struct http_request *request);
 
 /* --- the reply: one of these, once --- */
 
@@ -154,7 +166,8 @@ void http_stream_end(struct http_request *request);
 
 /* Numbers for /metrics. */
 struct http_stats {
-    uint32_t connections, requests, streams;
+    uint32_t connections, requests, streams, paused;
+    size_t held; /* bytes of bodies and unsent answers */
     uint64_t accepted, refused, cut_off, handled;
 };
 struct http_stats http_server_stats(const struct http_server *server);

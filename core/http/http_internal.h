@@ -2,8 +2,9 @@
 #ifndef KITH_CORE_HTTP_HTTP_INTERNAL_H
 #define KITH_CORE_HTTP_HTTP_INTERNAL_H
 
+#include "core/base/cancel.h"
 #include "core/base/log_rate.h"
-#include "core/http/engine.h"
+#include "core/http/engine/engine.h"
 #include "core/http/http.h"
 #include "core/http/trust.h"
 
@@ -13,10 +14,41 @@
 
 enum { LISTENERS_MAX = 4, PARTS_MAX = 3, PART_BYTES = 256, ID_BYTES = 40, WHO_BYTES = 64 };
 
-struct peer {                /* connection count of one client address */
+struct peer {                /* one client address */
     struct in6_addr address; /* IPv4: IPv4-mapped */
     uint32_t connections;
+    size_t held; /* bytes of its connections, see budget.c */
     UT_hash_handle hh;
+};
+
+/* How a connection is read, see meter.c. */
+struct meter {
+    uv_alloc_cb alloc; /* the engine's */
+    uv_read_cb read;   /* the engine's */
+    uint64_t bytes;    /* read in all */
+    bool paused;
+    struct conn *next; /* in the prepare handle's list */
+    bool listed;
+};
+
+/* The time over which a transfer must show the least rate. */
+struct rate_window {
+    uint64_t start_ms; /* 0: no transfer is under way */
+    uint64_t bytes;    /* of the connection at the start */
+};
+
+/* What a connection holds of the memory budget, see budget.c. */
+struct budget {
+    void *memo; /* the engine's */
+    size_t bodies, answers;
+    uint64_t measured; /* meter.bytes at the last measure */
+    uint32_t unfinished;
+    bool stale;     /* to be measured before the loop waits */
+    uint64_t order; /* of the beginning of its oldest unfinished body, or 0: none */
+    bool http2;
+    bool refused;  /* it got its 401 before the end of its request */
+    bool admitted; /* it has shown a valid API key, or needs none */
+    struct rate_window upload, download;
 };
 
 struct conn {
@@ -26,12 +58,13 @@ struct conn {
     struct peer *peer;
     struct engine_socket *sock;
     struct http_request *requests; /* under way, linked by conn_next */
-    uint64_t progress_ms;          /* time of the last progress */
-    size_t read_before;            /* bytes read at the last tick */
+    uint64_t progress_ms;          /* when it was accepted, or the last request or body ended */
     uint64_t second_ms;            /* the second that `resets` counts in */
     uint32_t resets;
     int fd;
     bool cut, stuck; /* stuck: waits for a write that was never made */
+    struct meter meter;
+    struct budget budget;
 };
 
 struct http_request {
@@ -45,7 +78,9 @@ struct http_request {
     bool secure;            /* see http_request_is_secure */
     uint32_t refs;
     bool answered, streaming, stream_ended, chunk_waits;
-    uint64_t begun_ms, due_ms; /* due: when the answer must have left, 0 while it is not given */
+    uint64_t begun_ms, due_ms; /* due: when a chunk must have left, 0 while there is none */
+    size_t answer_bytes;       /* of an answer that has not been sent */
+    struct cancel *cancel;     /* see http_request_cancel */
     const struct http_stream_ops *stream_ops;
     void *stream_context;
     char *chunk; /* in flight */
@@ -78,6 +113,12 @@ struct http_server {
     struct peer *peers;
     SSL_CTX *tls; /* NULL: without */
     uv_timer_t tick;
+    uv_prepare_t prepare;
+    struct conn *unwrapped; /* linked by meter.next */
+    uint32_t paused;        /* connections */
+    size_t held;            /* bytes of all connections, see budget.c */
+    uint64_t bodies_begun;
+    uint32_t live; /* requests that somebody holds, abandoned ones included */
     struct http_stats stats;
     struct log_rate log_requests, log_cuts; /* of refused requests, of connections that were cut off */
     uint64_t serial, stop_ms;
@@ -92,8 +133,36 @@ void guard_start(struct http_server *server);
 void guard_cut(struct conn *conn);
 void guard_request_begins(struct conn *conn, struct http_request *request);
 void guard_request_ends(struct http_request *request);
+/* The client's address, as http_request_address gives it. */
+void guard_write_address(const struct in6_addr *address, char *text, size_t size);
+void guard_cut_because(struct conn *conn, const char *why);
 struct conn *guard_conn_of(struct http_server *server, int fd);
 void guard_accept(struct listener *listener);
+
+/* meter.c: counts the bytes that a connection reads, and can pause the reading */
+void meter_start(struct http_server *server);
+void meter_add(struct conn *conn);
+void meter_remove(struct conn *conn);
+/* Visits the connection before the loop waits for input. */
+void meter_list(struct conn *conn);
+void meter_pause(struct conn *conn);
+void meter_resume(struct conn *conn);
+
+/* budget.c: the memory of request bodies and of unsent answers */
+void budget_on_read(struct conn *conn);
+/* A request has begun or ended. Called by the engine, whose structs may be in the middle of a change. */
+void budget_update(struct conn *conn);
+/* Measures the connection if it is stale. */
+void budget_refresh(struct conn *conn);
+/* Lets paused connections read on when there is room. */
+void budget_resume(struct http_server *server);
+/* Whether an answer of `len` bytes fits; takes it into account. */
+bool budget_take_answer(struct http_request *request, size_t len);
+/* The request is disposed of. */
+void budget_release_answer(struct http_request *request);
+/* Cuts the connection when a transfer is too slow. */
+void budget_check_rates(struct conn *conn, uint64_t now_ms);
+void budget_remove(struct conn *conn);
 
 /* Checks all query parameters against the route; sends a 400 and returns false for unknown ones, so that a misspelled
  * filter does not disable the filter. */

@@ -90,14 +90,19 @@ static void reply_begin(struct http_request *request, int status, const char *co
 
 void http_reply(struct http_request *request, int status, const char *content_type, const void *body, size_t len)
 {
-    const struct http_options *o = &request->server->o;
     size_t content_length = status == 304 || status == 204 ? SIZE_MAX : len;
 
     if (!request->raw)
         return;
     assert(!request->answered);
+    if (!budget_take_answer(request, len)) {
+        http_problem(request, 503, "http-memory",
+                     "Too many bytes of answers wait to be read (KITH_HTTP_MEMORY, KITH_HTTP_ADDRESS_MEMORY).");
+        return;
+    }
     reply_begin(request, status, content_type);
-    request->due_ms = clock_monotonic_ms() + o->response_timeout_ms + len * 1000 / (o->min_rate ? o->min_rate : 1);
+    if (status == 504) /* the work may go on: its result is not needed */
+        cancel_set(request->cancel);
     /* HEAD: the Content-Length of the GET response without its body (RFC 9110, 9.3.2). */
     request->server->ops->reply(request->raw, status, reason_of(status), content_length, body,
                                 reply_is_head(request) ? 0 : len);

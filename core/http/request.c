@@ -4,7 +4,6 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <ctype.h>
 #include <stdarg.h>
@@ -50,6 +49,8 @@ static void request_disposed(struct http_request *request)
         log_access(request);
     guard_request_ends(request);
     request->raw = NULL;
+    if (!request->answered)
+        cancel_set(request->cancel);
     free(request->chunk);
     request->chunk = NULL;
     if (request->streaming) {
@@ -73,8 +74,11 @@ void http_request_unref(struct http_request *request)
     /* Only the engine's reference is left and nobody can answer any more. */
     if (--request->refs == 1 && request->raw && !request->answered)
         http_problem(request, 500, "no-answer", "The request was dropped without an answer.");
-    else if (request->refs == 0)
+    else if (request->refs == 0) {
+        request->server->live--;
+        cancel_unref(request->cancel);
         free(request);
+    }
 }
 
 static void make_id(struct http_request *request)
@@ -131,18 +135,25 @@ static void route_and_dispatch(struct listener *listener, struct http_request *r
 {
     struct http_server *server = listener->server;
     const struct engine_head *head = &request->head;
+    bool discarded = server->ops->was_discarded(request->raw, request->conn->budget.memo);
     struct trust_client client;
     char methods[64];
 
     if (!header_fits(request) || !origin_find_client(request, &client))
         return;
-    if (origin_is_foreign(listener, request, &client)) {
+    if (discarded && server->o.admits && !request->conn->budget.admitted) {
+        http_add_header(request, "www-authenticate", "Bearer");
+        http_problem(request, 401, "no-key", "A body of this size needs an API key (KITH_UNKNOWN_BODY).");
+    } else if (origin_is_foreign(listener, request, &client)) {
         http_problem(request, 403, "foreign-origin",
                      "Requests from pages of other sites are refused (KITH_PUBLIC_URL, KITH_CORS_ORIGINS).");
     } else if (head->body.len > server->o.max_body) {
         http_problem(request, 413, "body-too-large", "The body has %zu bytes; the limit is %zu (KITH_MAX_BODY).",
                      head->body.len, server->o.max_body);
-    } else if (server->stats.requests > server->o.max_requests) {
+    } else if (discarded) {
+        http_problem(request, 503, "http-memory",
+                     "Too many bytes of request bodies are under way (KITH_HTTP_MEMORY, KITH_HTTP_ADDRESS_MEMORY).");
+    } else if (server->live > server->o.max_requests) {
         http_problem(request, 503, "overloaded", "More than %u requests are under way (KITH_MAX_REQUESTS).",
                      server->o.max_requests);
     } else if ((request->route = route_find(server->o.routes, head->method.base, head->method.len, head->target.base,
@@ -173,11 +184,16 @@ static void request_received(void *context, struct engine_request *raw, const st
     request->refs = 1;
     request->begun_ms = clock_monotonic_ms();
     request->client = conn->peer->address;
+    request->cancel = cancel_new();
+    server->live++;
     server->stats.handled++;
     guard_request_begins(conn, request);
+    if (head->body.len)
+        budget_update(conn);
     make_id(request);
     take_trace(request);
-    route_and_dispatch(listener, request);
+    if (!conn->cut) /* the engine parses on what it has read; nobody will get an answer */
+        route_and_dispatch(listener, request);
 }
 
 const struct engine_callbacks request_callbacks = {
@@ -205,14 +221,7 @@ const char *http_request_id(const struct http_request *request)
 
 void http_request_address(const struct http_request *request, char *text, size_t size)
 {
-    struct in6_addr a = request->client;
-
-    if (IN6_IS_ADDR_V4MAPPED(&a)) {
-        inet_ntop(AF_INET, a.s6_addr + 12, text, (socklen_t)size);
-        return;
-    }
-    memset(a.s6_addr + 8, 0, 8);
-    inet_ntop(AF_INET6, &a, text, (socklen_t)size);
+    guard_write_address(&request->client, text, size);
 }
 
 bool http_request_is_secure(const struct http_request *request)
@@ -227,6 +236,8 @@ uint64_t http_request_key(const struct http_request *request)
 
 void http_request_set_who(struct http_request *request, const char *who, uint64_t key)
 {
+    if (request->conn && key)
+        request->conn->budget.admitted = true;
     request->key = key;
     snprintf(request->who, sizeof request->who, "%s", who);
 }
@@ -238,7 +249,12 @@ const char *http_request_who(const struct http_request *request)
 
 bool http_request_waiting(const struct http_request *request)
 {
-    return request->raw != NULL;
+    return request->raw && !request->answered;
+}
+
+struct cancel *http_request_cancel(const struct http_request *request)
+{
+    return request->cancel;
 }
 
 const char *http_request_body(const struct http_request *request, size_t *len)

@@ -141,5 +141,9 @@ const char *http_server_address(const struct http_server *server, int n)
 
 struct http_stats http_server_stats(const struct http_server *server)
 {
-    return server->stats;
+    struct http_stats stats = server->stats;
+
+    stats.held = server->held;
+    stats.paused = server->paused;
+    return stats;
 }

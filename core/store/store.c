@@ -74,6 +74,13 @@ static void answer_all(struct actor *self, struct msg_done *done)
         actor_fail(self, "the database cannot write: stopping before more is promised");
 }
 
+/* Reads that serve one HTTP request. The others may serve several askers at once. */
+static bool store_is_clients_read(uint32_t type)
+{
+    return type == STORE_IMAGE || type == STORE_IMAGES || type == STORE_PEOPLE || type == STORE_PHOTOS ||
+           type == STORE_UNKNOWN_PEOPLE || type == STORE_FACE;
+}
+
 static void store_receive(struct actor *self, const struct msg *m)
 {
     struct threads *t = &store_of(self)->threads;
@@ -87,6 +94,7 @@ static void store_receive(struct actor *self, const struct msg *m)
     if (!r)
         abort();
     r->m = msg_ref(m);
+    r->skip_cancelled = store_is_clients_read(m->type);
     r->token = actor_defer(self);
     threads_put(m->type < STORE_FIRST_READ ? &t->writes : &t->reads, r);
 }

@@ -32,6 +32,20 @@ def until(condition, what='it', patience=PATIENCE_S, pause=0.02):
         select.select([], [], [], pause)
 
 
+def closed_within(client, seconds):
+    deadline = time.monotonic() + seconds
+    client.settimeout(seconds)
+    try:
+        while time.monotonic() < deadline:
+            if not client.recv(65536):
+                return True
+    except ConnectionError:
+        return True
+    except socket.timeout:
+        return False
+    return False
+
+
 def png(red, green, blue, width=64, height=64):
     """A picture of one colour: the example recogniser tells pictures apart by their colours."""
     def chunk(kind, data):

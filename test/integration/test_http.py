@@ -6,11 +6,9 @@ import subprocess
 import time
 
 import pytest
-from harness import ROOT, Events, png, until
+from harness import ROOT, Events, closed_within, png, until
 
 h2 = pytest.importorskip('h2.connection')
-import h2.config  # noqa: E402
-import h2.events  # noqa: E402
 import h2.settings  # noqa: E402
 from http2 import Http2  # noqa: E402
 
@@ -63,20 +61,6 @@ def test_a_slow_upload_that_gets_on_is_served(make):
         select.select([], [], [], 0.05)
     assert client.recv(100).startswith(b'HTTP/1.1 200')
     client.close()
-
-
-def closed_within(client, seconds):
-    deadline = time.monotonic() + seconds
-    client.settimeout(seconds)
-    try:
-        while time.monotonic() < deadline:
-            if not client.recv(65536):
-                return True
-    except ConnectionError:
-        return True
-    except socket.timeout:
-        return False
-    return False
 
 
 @pytest.mark.parametrize('beginning', [

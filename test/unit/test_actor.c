@@ -338,6 +338,84 @@ static void test_offload_refuses_one_job_more_than_its_limit(void **state)
     actor_system_free(s);
 }
 
+static struct cancel *chained;
+
+static void on_chained_reply(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    (void)self, (void)context, (void)reply;
+    seen.endings++;
+    seen.last_status = status;
+}
+
+/* Asks another actor on behalf of the message that it handles. */
+static void cancel_relay_receive(struct actor *self, const struct msg *m)
+{
+    struct msg *ask = number(MSG_LATER, 0);
+
+    (void)m;
+    ask->skip_cancelled = true;
+    actor_ask(self, "worker", ask, 1000, on_chained_reply, NULL);
+    assert_ptr_equal(ask->cancel, chained);
+    actor_tell(self, "worker", number(MSG_ADD, 7)); /* a tell stands for itself */
+}
+
+static const struct actor_ops cancel_relay = {.name = "relay", .receive = cancel_relay_receive};
+
+static struct msg *cancellable(uint32_t type, struct cancel *cancel)
+{
+    struct msg *m = number(type, 1);
+
+    m->cancel = cancel_ref(cancel);
+    m->skip_cancelled = true;
+    return m;
+}
+
+static void test_a_cancelled_message_is_dropped_and_counted(void **state)
+{
+    struct actor_system *s = new_system();
+    struct cancel *cancel = cancel_new();
+    struct actor_stats stats;
+
+    (void)state;
+    spawn(s, "worker", &worker);
+    actor_system_tell(s, "worker", cancellable(MSG_ADD, cancel));
+    settle(s);
+    assert_int_equal(seen.count, 1);
+    actor_system_tell(s, "worker", cancellable(MSG_ADD, cancel));
+    cancel_set(cancel);
+    settle(s);
+    assert_int_equal(seen.count, 1);
+    actor_system_each(s, count_actor, &stats);
+    assert_int_equal(stats.cancelled, 1);
+    cancel_unref(cancel);
+    actor_system_free(s);
+}
+
+static void test_an_ask_inherits_the_cancel_of_its_cause(void **state)
+{
+    struct actor_system *s = new_system();
+
+    (void)state;
+    chained = cancel_new();
+    spawn(s, "relay", &cancel_relay);
+    spawn(s, "worker", &worker);
+    actor_system_tell(s, "relay", cancellable(MSG_GO, chained));
+    cancel_set(chained);
+    settle(s); /* the relay's own message is dropped: it was cancelled before */
+    assert_int_equal(seen.endings, 0);
+    cancel_unref(chained);
+    chained = cancel_new();
+    actor_system_tell(s, "relay", cancellable(MSG_GO, chained));
+    settle(s);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.endings, 0); /* the worker answers later */
+    settle_after(s, 1000);
+    assert_int_equal(seen.endings, 1);
+    assert_int_equal(seen.last_status, ACTOR_TIMEOUT);
+    cancel_unref(chained);
+    actor_system_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -353,6 +431,8 @@ int main(void)
         cmocka_unit_test(test_turn_keeps_its_budget),
         cmocka_unit_test(test_an_ask_that_has_ended_is_not_handled),
         cmocka_unit_test(test_accepted_types_reach_the_actor),
+        cmocka_unit_test(test_a_cancelled_message_is_dropped_and_counted),
+        cmocka_unit_test(test_an_ask_inherits_the_cancel_of_its_cause),
 #ifdef KITH_DEBUG
         cmocka_unit_test(test_a_misrouted_message_aborts_a_debug_build),
 #else

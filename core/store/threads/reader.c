@@ -39,6 +39,11 @@ void *reader_run(void *arg)
         struct msg_done *done = done_new(r);
         int result = DB_GONE;
 
+        if (r->skip_cancelled && cancel_is_set(r->m->cancel)) {
+            reply_fail_all(r, DB_AGAIN, "the client has left");
+            actor_post(w->of->system, w->of->actor, &done->head);
+            continue;
+        }
         for (int n = 0; n < 2 && result == DB_GONE && connection_ready(w); n++) /* a read can be repeated */
             result = reader_run_one(w, r);
         done->away = result == DB_GONE;

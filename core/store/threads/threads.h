@@ -19,6 +19,7 @@ struct request {
     struct msg *m; /* held by the actor's side: released on the loop */
     struct store_reply *reply;
     actor_token token;
+    bool skip_cancelled; /* a read for one client: dropped once the message is cancelled */
 };
 
 struct msg_done { /* what a thread posts: a list of answered requests */

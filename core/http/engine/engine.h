@@ -1,7 +1,7 @@
 /* The interface to the library that speaks HTTP on a connection. Internal to core/http.
  *
  * An engine parses requests and writes responses on connections that the guard has accepted. Routing, limits, replies
- * and TLS loading stand above this interface and see no type of the library; only engine_*.c include its headers.
+ * and TLS loading stand above this interface and see no type of the library; only this folder includes its headers.
  *
  * Everything runs on the loop thread. Texts that an engine hands out are borrowed; they live until it reports the
  * request as disposed.
@@ -37,6 +37,13 @@ struct engine_head {
     int version;     /* major: 1 or 2 */
 };
 
+/* What a connection holds of requests. */
+struct engine_held {
+    size_t bytes;        /* memory of request bodies and of unparsed input */
+    uint32_t unfinished; /* requests whose end has not arrived */
+    bool http2;
+};
+
 /* Calls from the engine. */
 struct engine_callbacks {
     void (*received)(void *listener, struct engine_request *raw, const struct engine_head *head);
@@ -64,7 +71,17 @@ struct engine_ops {
 
     /* Takes over an accepted connection; `closed` gets the handle last. */
     struct engine_socket *(*accept)(struct engine *engine, int listener, uv_tcp_t *tcp, uv_close_cb closed);
-    size_t (*bytes_read)(const struct engine_socket *socket);
+    /* Measures a connection, and drops what has arrived of discarded bodies. `memo`: a pointer of the engine for this
+     * connection, NULL at first; the caller gives it back to `forget` when the connection is closed. */
+    struct engine_held (*measure)(struct engine *engine, struct engine_socket *socket, void **memo);
+    void (*forget)(void *memo);
+    /* A header of the n-th unfinished request by its lower-case name; base NULL when absent. Only after `measure`. */
+    struct engine_text (*unfinished_header)(struct engine_socket *socket, void *memo, uint32_t n, const char *name);
+    /* Stops keeping the body of the newest unfinished request that is still kept, and leaves at least `keep` of them.
+     * Returns false when there is none, or the protocol cannot. */
+    bool (*discard_newest)(struct engine_socket *socket, void *memo, uint32_t keep);
+    /* Whether the body of a received request was discarded. Call it once a request. */
+    bool (*was_discarded)(const struct engine_request *raw, void *memo);
     /* Whether a TLS connection waits for a write that was never made; a close then ends the wait. */
     bool (*waits_for_write)(const struct engine_socket *socket);
     void (*close)(struct engine_socket *socket);

@@ -1,14 +1,5 @@
 /* The engine on libh2o 2.2.5: HTTP/1.1 and HTTP/2. */
-#include "core/http/engine.h"
-
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#include <h2o.h>
-#include <h2o/http1.h>
-#include <h2o/http2.h>
-#pragma GCC diagnostic pop
+#include "core/http/engine/engine_h2o.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,9 +140,9 @@ static struct engine_socket *h2o_engine_accept(struct engine *engine, int listen
     return (struct engine_socket *)sock;
 }
 
-static size_t h2o_engine_bytes_read(const struct engine_socket *socket)
+static struct engine_held h2o_engine_measure_socket(struct engine *engine, struct engine_socket *socket, void **memo)
 {
-    return h2o_socket_of(socket)->bytes_read;
+    return h2o_engine_measure(&engine->context, h2o_socket_of(socket), memo);
 }
 
 static bool h2o_engine_waits_for_write(const struct engine_socket *socket)
@@ -168,18 +159,29 @@ static void h2o_engine_close(struct engine_socket *socket)
 
 /* --- requests --- */
 
-static struct engine_text h2o_engine_header(const struct engine_request *raw, const char *name, size_t n)
+struct engine_text h2o_engine_find_header(const h2o_req_t *req, const char *name, size_t n)
 {
-    const h2o_headers_t *headers = &h2o_request_of(raw)->headers;
     const size_t len = strlen(name);
 
-    for (size_t i = 0; i < headers->size; i++) {
-        const h2o_header_t *h = &headers->entries[i];
+    for (size_t i = 0; i < req->headers.size; i++) {
+        const h2o_header_t *h = &req->headers.entries[i];
 
         if (h2o_memis(h->name->base, h->name->len, name, len) && n-- == 0)
             return (struct engine_text){h->value.base, h->value.len};
     }
     return (struct engine_text){NULL, 0};
+}
+
+static struct engine_text h2o_engine_header(const struct engine_request *raw, const char *name, size_t n)
+{
+    return h2o_engine_find_header(h2o_request_of(raw), name, n);
+}
+
+static bool h2o_engine_was_discarded(const struct engine_request *raw, void *memo)
+{
+    h2o_req_t *req = h2o_request_of(raw);
+
+    return req->version >= 0x200 && h2o_engine_is_discarded(memo, req);
 }
 
 static void h2o_engine_add_header(struct engine_request *raw, const char *name, const char *value)
@@ -245,7 +247,11 @@ const struct engine_ops engine_h2o = {
     .register_alpn = h2o_engine_register_alpn,
     .shutdown = h2o_engine_shutdown,
     .accept = h2o_engine_accept,
-    .bytes_read = h2o_engine_bytes_read,
+    .measure = h2o_engine_measure_socket,
+    .forget = h2o_engine_forget,
+    .unfinished_header = h2o_engine_unfinished_header,
+    .discard_newest = h2o_engine_discard_newest,
+    .was_discarded = h2o_engine_was_discarded,
     .waits_for_write = h2o_engine_waits_for_write,
     .close = h2o_engine_close,
     .header = h2o_engine_header,

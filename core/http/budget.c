@@ -1,0 +1,290 @@
+/* The memory that clients can make the server hold: bodies that arrive, and answers that are not read.
+ *
+ * One budget covers all connections, a smaller one the connections of one client address. Above a budget, the oldest
+ * unfinished body goes on and the others wait: an HTTP/1 connection is paused, of an HTTP/2 connection the newest
+ * bodies are discarded as they arrive and answered with 503. A transfer must show the least rate, so the oldest body
+ * ends or is cut, and the next goes on. An answer that does not fit is replaced by a 503.
+ *
+ * With API keys in force, a connection that has shown no valid key may send small bodies only.
+ */
+#include "core/http/http_internal.h"
+
+#include "core/base/clock.h"
+#include "core/http/tcp_info.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum {
+    MEASURE_BYTES = 16384, /* read between two measures */
+    RESUME_AT_ONCE = 8,    /* connections, so that the budget is not overshot by all of them */
+    HEADER_BYTES = 4096,
+    SMALL_ANSWER = 65536 /* bytes that are always sent: problem documents, one page of a list */
+};
+
+static bool budget_is_over(const struct conn *conn)
+{
+    const struct http_options *o = &conn->server->o;
+
+    return conn->server->held > o->memory || conn->peer->held > o->address_memory;
+}
+
+/* The server reads on for the one whose body began first, so that some body always ends. */
+static bool budget_is_oldest(const struct conn *conn)
+{
+    const struct http_server *server = conn->server;
+    bool all = server->held > server->o.memory;
+
+    for (const struct conn *c = server->head.next; c != &server->head; c = c->next)
+        if (c != conn && c->budget.order && c->budget.order < conn->budget.order && !c->cut &&
+            (all || c->peer == conn->peer))
+            return false;
+    return true;
+}
+
+static void budget_set_bodies(struct conn *conn, size_t bytes)
+{
+    conn->server->held += bytes - conn->budget.bodies;
+    conn->peer->held += bytes - conn->budget.bodies;
+    conn->budget.bodies = bytes;
+}
+
+static bool budget_request_is_open(const struct conn *conn)
+{
+    for (const struct http_request *r = conn->requests; r; r = r->conn_next)
+        if (r->head.version == 1)
+            return true;
+    return false;
+}
+
+static void budget_measure(struct conn *conn)
+{
+    struct budget *b = &conn->budget;
+    struct engine_held held = conn->server->ops->measure(conn->server->engine, conn->sock, &b->memo);
+    uint64_t now_ms = clock_monotonic_ms();
+
+    b->measured = conn->meter.bytes;
+    b->http2 = held.http2;
+    budget_set_bodies(conn, held.bytes);
+    /* HTTP/1 keeps the input of a request until it is answered. */
+    b->unfinished = budget_request_is_open(conn) ? 0 : held.unfinished;
+    if (b->unfinished && !b->order) {
+        b->order = ++conn->server->bodies_begun;
+        b->upload = (struct rate_window){now_ms, conn->meter.bytes};
+    } else if (!b->unfinished && b->order) {
+        b->order = b->upload.start_ms = 0;
+        conn->progress_ms = now_ms;
+    }
+}
+
+static const char *budget_copy(struct engine_text text, char *copy, size_t size)
+{
+    if (!text.base || text.len >= size)
+        return NULL;
+    memcpy(copy, text.base, text.len);
+    copy[text.len] = 0;
+    return copy;
+}
+
+/* Whether one of the unfinished requests shows a valid key. */
+static bool budget_is_admitted(const struct conn *conn)
+{
+    const struct http_server *server = conn->server;
+    char authorization[HEADER_BYTES], key[HEADER_BYTES], cookie[HEADER_BYTES], address[INET6_ADDRSTRLEN];
+
+    guard_write_address(&conn->peer->address, address, sizeof address);
+    for (uint32_t n = 0; n < conn->budget.unfinished; n++) {
+        const struct http_credentials credentials = {
+            budget_copy(server->ops->unfinished_header(conn->sock, conn->budget.memo, n, "authorization"),
+                        authorization, sizeof authorization),
+            budget_copy(server->ops->unfinished_header(conn->sock, conn->budget.memo, n, "x-api-key"), key, sizeof key),
+            budget_copy(server->ops->unfinished_header(conn->sock, conn->budget.memo, n, "cookie"), cookie,
+                        sizeof cookie)};
+
+        if (server->o.admits(server->o.context, address, &credentials))
+            return true;
+    }
+    return false;
+}
+
+/* Answers a request whose body is still arriving, and sends nothing more. TLS would need the engine: nothing is sent.
+ */
+static void budget_answer_early(struct conn *conn)
+{
+    static const char body[] = "{\"type\":\"urn:kith:problem:no-key\",\"title\":\"Unauthorized\",\"status\":401,"
+                               "\"detail\":\"A body of this size needs an API key (KITH_UNKNOWN_BODY).\"}\n";
+    char answer[512];
+    int len = snprintf(answer, sizeof answer,
+                       "HTTP/1.1 401 Unauthorized\r\nconnection: close\r\nwww-authenticate: Bearer\r\n"
+                       "content-type: application/problem+json\r\ncontent-length: %zu\r\n\r\n%s",
+                       sizeof body - 1, body);
+    uv_buf_t buf = uv_buf_init(answer, (unsigned)len);
+
+    if (conn->server->tls || uv_try_write((uv_stream_t *)&conn->tcp, &buf, 1) != len)
+        return;
+    meter_pause(conn);
+    shutdown(conn->fd, SHUT_WR);
+}
+
+/* HTTP/2 bodies are discarded, and each request gets its 401 at its end. HTTP/1 cannot: it is answered at once and cut
+ * by the next tick, so that the client has time to read the answer. */
+static void budget_refuse_unknown(struct conn *conn)
+{
+    const struct engine_ops *ops = conn->server->ops;
+    bool discarded = false;
+
+    while (ops->discard_newest(conn->sock, conn->budget.memo, 0))
+        discarded = true;
+    if (discarded) {
+        budget_measure(conn);
+        return;
+    }
+    if (conn->budget.http2)
+        return; /* input that is not parsed yet */
+    budget_answer_early(conn);
+    conn->budget.refused = true;
+}
+
+static void budget_enforce(struct conn *conn)
+{
+    const struct engine_ops *ops = conn->server->ops;
+    const struct http_options *o = &conn->server->o;
+
+    if (o->admits && !conn->budget.admitted && conn->budget.unfinished && conn->budget.bodies > o->unknown_body) {
+        conn->budget.admitted = budget_is_admitted(conn);
+        if (!conn->budget.admitted) {
+            budget_refuse_unknown(conn);
+            return;
+        }
+    }
+    if (!conn->budget.unfinished)
+        return;
+    while (budget_is_over(conn) && ops->discard_newest(conn->sock, conn->budget.memo, 1))
+        budget_measure(conn);
+    if (budget_is_over(conn) && !budget_is_oldest(conn))
+        meter_pause(conn);
+}
+
+void budget_on_read(struct conn *conn)
+{
+    if (conn->cut || conn->budget.refused || conn->meter.bytes - conn->budget.measured < MEASURE_BYTES)
+        return;
+    budget_measure(conn);
+    budget_enforce(conn);
+}
+
+void budget_update(struct conn *conn)
+{
+    conn->budget.stale = true;
+    meter_list(conn);
+}
+
+void budget_refresh(struct conn *conn)
+{
+    if (!conn->budget.stale)
+        return;
+    conn->budget.stale = false;
+    if (!conn->cut && conn->sock && !uv_is_closing((uv_handle_t *)&conn->tcp))
+        budget_measure(conn);
+}
+
+void budget_resume(struct http_server *server)
+{
+    int resumed = 0;
+
+    while (server->paused && resumed < RESUME_AT_ONCE) {
+        struct conn *oldest = NULL;
+
+        for (struct conn *c = server->head.next; c != &server->head; c = c->next)
+            if (c->meter.paused && !c->budget.refused && (!oldest || c->budget.order < oldest->budget.order) &&
+                (!budget_is_over(c) || budget_is_oldest(c)))
+                oldest = c;
+        if (!oldest)
+            return;
+        oldest->budget.upload = (struct rate_window){clock_monotonic_ms(), oldest->meter.bytes};
+        meter_resume(oldest);
+        resumed++;
+    }
+}
+
+bool budget_take_answer(struct http_request *request, size_t len)
+{
+    struct conn *conn = request->conn;
+
+    if (!conn)
+        return true;
+    if (len > SMALL_ANSWER &&
+        (conn->server->held + len > conn->server->o.memory || conn->peer->held + len > conn->server->o.address_memory))
+        return false;
+    request->answer_bytes = len;
+    conn->budget.answers += len;
+    conn->server->held += len;
+    conn->peer->held += len;
+    return true;
+}
+
+void budget_release_answer(struct http_request *request)
+{
+    struct conn *conn = request->conn;
+
+    if (!conn)
+        return;
+    conn->budget.answers -= request->answer_bytes;
+    conn->server->held -= request->answer_bytes;
+    conn->peer->held -= request->answer_bytes;
+    request->answer_bytes = 0;
+}
+
+void budget_remove(struct conn *conn)
+{
+    budget_set_bodies(conn, 0);
+    if (conn->budget.memo)
+        conn->server->ops->forget(conn->budget.memo);
+    conn->budget.memo = NULL;
+}
+
+/* --- rates --- */
+
+/* Whether a transfer moved less than the least rate over the window that ends now. */
+static bool budget_is_slow(struct rate_window *w, uint64_t bytes, uint64_t now_ms, const struct http_options *o)
+{
+    uint64_t least = o->min_rate * o->idle_timeout_ms / 1000;
+
+    if (now_ms - w->start_ms < o->idle_timeout_ms)
+        return false;
+    if (bytes - w->bytes < least)
+        return true;
+    *w = (struct rate_window){now_ms, bytes};
+    return false;
+}
+
+void budget_check_rates(struct conn *conn, uint64_t now_ms)
+{
+    const struct http_options *o = &conn->server->o;
+    struct budget *b = &conn->budget;
+    bool unsent = false;
+
+    if (b->refused) {
+        guard_cut_because(conn, "no key");
+        return;
+    }
+    if (conn->meter.bytes != b->measured) {
+        budget_measure(conn);
+        budget_enforce(conn);
+    }
+    if (b->order && !conn->meter.paused && budget_is_slow(&b->upload, conn->meter.bytes, now_ms, o)) {
+        guard_cut_because(conn, "slow upload");
+        return;
+    }
+    for (const struct http_request *r = conn->requests; r && !unsent; r = r->conn_next)
+        unsent = r->answered && !r->streaming;
+    if (!unsent) {
+        b->download.start_ms = 0;
+    } else if (!b->download.start_ms) {
+        b->download = (struct rate_window){now_ms, tcp_info_bytes_acknowledged(conn->fd)};
+    } else if (now_ms - b->download.start_ms >= o->idle_timeout_ms &&
+               budget_is_slow(&b->download, tcp_info_bytes_acknowledged(conn->fd), now_ms, o)) {
+        guard_cut_because(conn, "slow download");
+    }
+}

@@ -1,0 +1,194 @@
+"""The memory that clients can make the server hold: bodies under way, unread answers; and requests of clients that left."""
+import re
+import select
+
+import pytest
+from harness import closed_within, png, until
+
+pytest.importorskip('h2.connection')
+import h2.settings  # noqa: E402
+from http2 import Http2  # noqa: E402
+
+MB = 1 << 20
+
+
+def head(kith, length, **more):
+    lines = ''.join(f'{k.replace("_", "-")}: {v}\r\n' for k, v in more.items())
+    return (f'POST /v1/images HTTP/1.1\r\nhost: {kith.api}\r\ncontent-type: image/png\r\ncontent-length: {length}\r\n'
+            f'{lines}\r\n').encode()
+
+
+def picture_of(size):
+    """A picture of one colour followed by bytes that decoders ignore."""
+    image = png(1, 2, 3)
+    return image + b'\0' * (size - len(image))
+
+
+def held(kith):
+    return kith.metric('kith_http_memory_bytes')
+
+
+def test_unfinished_http2_bodies_are_bounded_and_refused_in_words(make):
+    kith = make(http_memory='6MB', http_address_memory='4MB').start()
+    client = Http2(kith)
+    body = picture_of(MB)
+    streams = [client.begin('POST', '/v1/images', content_type='image/png', content_length=len(body)) for _ in range(20)]
+    for stream in streams:
+        client.send(stream, body[:-1])
+    client.connection.ping(b'12345678')
+    client.flush()
+    until(lambda: any(type(e).__name__ == 'PingAckReceived' for e in client.read()), 'all to be read')
+    assert held(kith) <= 5 * MB, 'the address has a share of 4 MB, and one read comes on top'
+    for stream in streams:
+        client.send(stream, body[-1:], end=True)
+    answers = [client.answer(stream) for stream in streams]
+    statuses = [status for status, _ in answers]
+    assert statuses[0] == 202, 'the oldest body is kept'
+    assert statuses.count(202) >= 3 and statuses.count(503) >= 10 and set(statuses) == {202, 503}
+    assert all(b'KITH_HTTP_MEMORY' in text for status, text in answers if status == 503)
+    status, _ = client.answer(client.request('POST', '/v1/images', body, content_type='image/png'))
+    assert status == 202, 'there is room again'
+    client.close()
+    until(lambda: held(kith) == 0, 'the memory to be free')
+
+
+def test_http1_bodies_above_the_budget_wait_and_are_served(make):
+    kith = make(http_memory='3MB', http_address_memory='2MB').start()
+    body = picture_of(MB)
+    clients = [kith.socket() for _ in range(24)]
+    for client in clients:
+        client.sendall(head(kith, len(body)))
+        client.setblocking(False)
+    sent, most = [0] * len(clients), 0
+    while min(sent) < len(body):
+        _, ready, _ = select.select([], [c for c, n in zip(clients, sent) if n < len(body)], [], 30)
+        assert ready, 'nobody may send'
+        for n, client in enumerate(clients):
+            if client in ready:
+                sent[n] += client.send(body[sent[n]:sent[n] + 65536])
+        most = max(most, held(kith))
+    assert most <= 8 * MB, 'of 24 MB: the share, the oldest body, and complete ones until they are stored'
+    for client in clients:
+        client.setblocking(True)
+        assert client.recv(100).startswith(b'HTTP/1.1 202')
+        client.close()
+    until(lambda: held(kith) == 0, 'the memory to be free')
+
+
+@pytest.mark.parametrize('protocol', [1, 2])
+def test_a_trickle_is_cut_and_a_slow_upload_is_not(make, protocol):
+    kith = make(idle_timeout='400ms', min_rate='1KB').start()
+    body = picture_of(4096)
+
+    def upload(step, pause):
+        if protocol == 2:
+            client = Http2(kith)
+            stream = client.begin('POST', '/v1/images', content_type='image/png', content_length=len(body))
+            send = lambda part, end: client.send(stream, part, end=end)  # noqa: E731
+        else:
+            client = kith.socket()
+            client.sendall(head(kith, len(body)))
+            send = lambda part, end: client.sendall(part)  # noqa: E731
+        try:
+            for at in range(0, len(body), step):
+                send(body[at:at + step], at + step >= len(body))
+                select.select([], [], [], pause)
+            if protocol == 2:
+                return client.answer(stream)[0]
+            return int(client.recv(100).split()[1])
+        except ConnectionError:
+            return 'cut'
+        finally:
+            client.close()
+
+    assert upload(256, 0.05) == 202, '5 KB a second, longer than the idle timeout'
+    assert upload(2, 0.05) == 'cut', '40 bytes a second'
+
+
+def test_an_open_stream_does_not_shelter_an_unfinished_body(make):
+    kith = make(idle_timeout='400ms').start()
+    client = Http2(kith)
+    client.request('GET', '/v1/events')
+    client.begin('POST', '/v1/images', content_type='image/png', content_length=100000)
+    assert closed_within(client.socket, 20)
+
+
+def test_without_a_key_a_large_body_is_not_kept(make):
+    kith = make(auth='keys', keys_poll='50ms', unknown_body='16KB').start()
+    key = kith.run('key', 'create', '--role', 'submit').stdout.strip()
+    body = picture_of(2 * MB)
+    until(lambda: kith.post('/v1/images', body, content_type='image/png', x_api_key=key).status == 202, 'the key')
+
+    client = kith.socket()
+    client.sendall(head(kith, len(body)) + body[:100000])
+    assert b'KITH_UNKNOWN_BODY' in client.recv(4096) or b'KITH_UNKNOWN_BODY' in client.recv(4096)
+    assert closed_within(client, 20)
+
+    client = Http2(kith)
+    streams = [client.begin('POST', '/v1/images', content_type='image/png') for _ in range(10)]
+    for stream in streams:
+        client.send(stream, body, end=True)
+    assert all(client.answer(stream)[0] == 401 for stream in streams)
+    client.close()
+
+    client = Http2(kith)
+    for credentials in ({'x_api_key': key}, {'authorization': f'Bearer {key}'}):
+        status, text = client.answer(client.request('POST', '/v1/images', body, content_type='image/png', **credentials))
+        assert status == 202, text
+    client.close()
+    client = kith.socket()
+    client.sendall(head(kith, len(body), X_Api_Key=key) + body)
+    assert client.recv(100).startswith(b'HTTP/1.1 202')
+    client.close()
+
+
+def test_answers_that_are_not_read_are_bounded(make):
+    kith = make(http_memory='8MB', http_address_memory='6MB').start()
+    big = kith.images / 'big.png'
+    big.write_bytes(picture_of(2 * MB))
+    number, = kith.submit(big)
+    kith.finished(number)
+    client = Http2(kith)
+    client.connection.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 0})
+    client.flush()
+    for _ in range(20):
+        client.connection.send_headers(client.connection.get_next_available_stream_id(),
+                                       client.headers('GET', f'/v1/images/{number}/photo'), end_stream=True)
+    client.flush()
+    until(lambda: kith.metric('kith_http_requests_total') >= 21, 'all to be asked')
+    until(lambda: held(kith) >= 3 * MB, 'answers to wait')
+    assert held(kith) <= 7 * MB
+    client.close()
+    until(lambda: held(kith) == 0, 'the memory to be free')
+
+
+def test_requests_that_were_reset_are_not_worked_on(make):
+    kith = make(max_resets=1000000).start()
+    for n in range(50):
+        kith.picture(f'{n}.png', n, 0, 0)
+    kith.submit(*[kith.images / f'{n}.png' for n in range(50)])
+
+    def burst():
+        client = Http2(kith)
+        for _ in range(40):
+            stream = client.connection.get_next_available_stream_id()
+            client.connection.send_headers(stream, client.headers('GET', '/v1/images'), end_stream=True)
+            client.connection.reset_stream(stream, 8)
+        client.flush()
+        client.close()
+        return re.search(r'^kith_actor_cancelled_total{actor="frontend"} [1-9]', kith.get('/metrics').text, re.M)
+    until(burst, 'a request to be dropped')
+    assert kith.get('/v1/images').status == 200
+
+
+def test_a_cut_connection_is_not_dispatched(make):
+    kith = make(max_resets=10).start()
+    client = Http2(kith)
+    for n in range(80):
+        stream = client.connection.get_next_available_stream_id()
+        client.connection.send_headers(stream, client.headers('POST', '/v1/people', content_type='application/json'))
+        client.connection.send_data(stream, b'{"name":"Ghost %d"}' % n, end_stream=True)
+        client.connection.reset_stream(stream, 8)
+    client.flush()
+    assert closed_within(client.socket, 20)
+    assert len(kith.get('/v1/people?limit=500').json['people']) <= 12
