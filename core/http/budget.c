@@ -27,7 +27,7 @@ static bool budget_is_over(const struct conn *conn)
 {
     const struct http_options *o = &conn->server->o;
 
-    return conn->server->held > o->memory || conn->peer->held > o->address_memory;
+    return conn->server->held > o->memory || (conn->peer->held > o->address_memory && guard_address_is_limited(conn));
 }
 
 /* The server reads on for the one whose body began first, so that some body always ends. */
@@ -215,7 +215,8 @@ bool budget_take_answer(struct http_request *request, size_t len)
     if (!conn)
         return true;
     if (len > SMALL_ANSWER &&
-        (conn->server->held + len > conn->server->o.memory || conn->peer->held + len > conn->server->o.address_memory))
+        (conn->server->held + len > conn->server->o.memory ||
+         (conn->peer->held + len > conn->server->o.address_memory && guard_address_is_limited(conn))))
         return false;
     request->answer_bytes = len;
     conn->budget.answers += len;

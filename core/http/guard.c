@@ -127,8 +127,7 @@ void guard_accept(struct listener *listener)
         goto refuse;
     conn->peer = peer_of(server, &conn->tcp);
     if (server->stopping || server->stats.connections >= server->o.max_connections ||
-        (conn->peer->connections > server->o.max_connections_per_address &&
-         !trust_is_proxy(server->o.trust, &conn->peer->address)) || /* one proxy serves many clients */
+        (conn->peer->connections > server->o.max_connections_per_address && guard_address_is_limited(conn)) ||
         uv_fileno((uv_handle_t *)&conn->tcp, &conn->fd) < 0)
         goto refuse;
     conn->progress_ms = conn->second_ms = clock_monotonic_ms();
@@ -140,6 +139,11 @@ void guard_accept(struct listener *listener)
 refuse:
     server->stats.refused++;
     uv_close((uv_handle_t *)&conn->tcp, on_closed);
+}
+
+bool guard_address_is_limited(const struct conn *conn)
+{
+    return !trust_is_proxy(conn->server->o.trust, &conn->peer->address);
 }
 
 void guard_write_address(const struct in6_addr *address, char *text, size_t size)

@@ -133,7 +133,9 @@ void guard_start(struct http_server *server);
 void guard_cut(struct conn *conn);
 void guard_request_begins(struct conn *conn, struct http_request *request);
 void guard_request_ends(struct http_request *request);
-/* The client's address, as http_request_address gives it. */
+/* Whether the limits of one client address apply to a connection: not to a trusted proxy, which serves many clients. */
+bool guard_address_is_limited(const struct conn *conn);
+/* An address as http_request_address gives it. */
 void guard_write_address(const struct in6_addr *address, char *text, size_t size);
 void guard_cut_because(struct conn *conn, const char *why);
 struct conn *guard_conn_of(struct http_server *server, int fd);
