@@ -214,7 +214,7 @@ struct store_reply {
     struct store_message_head m;
     int status;                /* store_status */
     char error[200];           /* text for people, when it is not STORE_OK */
-    bool permanent;            /* STORE_BROKEN: the database refuses these values, a repetition fails again */
+    bool permanent;            /* STORE_BROKEN: the database refuses these values, each repetition fails */
     int64_t id, changed, next; /* next: cursor of the next page, 0: none */
     bool more;
     struct image *images;

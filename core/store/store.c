@@ -48,7 +48,7 @@ static void say_where_it_is(struct store *store, const struct msg_done *done)
         return;
     store->away = done->away;
     if (done->away)
-        log_event(LOG_ERROR, "database away", LOG_STR("reason", done->words));
+        log_event(LOG_ERROR, "database away", LOG_STR("reason", done->cause));
     else
         log_event(LOG_INFO, "database back", LOG_STR("database", store->threads.server ? "mariadb" : "sqlite"));
 }
@@ -56,12 +56,12 @@ static void say_where_it_is(struct store *store, const struct msg_done *done)
 static void answer_all(struct actor *self, struct msg_done *done)
 {
     say_where_it_is(store_of(self), done);
+    if (done->cause[0] && !done->away)
+        log_event(LOG_ERROR, "transaction failed", LOG_STR("reason", done->cause));
     for (struct request *r = done->first; r; r = r->next) {
-        if (r->reply->status ==
-            STORE_BROKEN) { /* the text of the database names tables and values: it is for the log only */
-            log_event(LOG_ERROR, "database refused", LOG_STR("reason", r->reply->error));
-            snprintf(r->reply->error, sizeof r->reply->error, "the database refused the request; see the log");
-        }
+        if (r->cause[0])
+            log_event(LOG_ERROR, "database refused", LOG_INT("operation", r->m->type - STORE_SUBMIT),
+                      LOG_STR("reason", r->cause));
         /* A big page is held by its reader, who asked for it; a mailbox need not count it. */
         actor_answer(self, r->token, &r->reply->m.head);
         r->reply = NULL;

@@ -76,7 +76,7 @@ int db_step(struct db *db, struct db_statement *s)
 
     if (++db->steps == fault) {
         atomic_fetch_add(&db_fault.hits, 1);
-        result = DB_ERROR;
+        result = atomic_load(&db_fault.result) ? atomic_load(&db_fault.result) : DB_ERROR;
     } else {
         result = db->driver->step(s);
     }

@@ -17,12 +17,13 @@ struct db_statement;
 enum db_result {
     DB_ROW = 1,
     DB_DONE = 0,
-    DB_ERROR = -1,
+    DB_ERROR = -1, /* any other error: it may pass */
     DB_FULL = -2,
-    DB_IO = -3,
-    DB_GONE = -4,   /* the connection is lost: what was asked may or may not have happened */
-    DB_AGAIN = -5,  /* rolled back for another's sake (a deadlock, a lock held too long): the same may succeed now */
-    DB_REFUSED = -6 /* no database error: an operation refused its request; its writes must be rolled back */
+    DB_IO = -3,    /* the file of the database cannot be read or written */
+    DB_GONE = -4,  /* the connection is lost: what was asked may or may not have happened */
+    DB_AGAIN = -5, /* another transaction was in the way (a deadlock, a lock held too long): a repetition may succeed */
+    DB_REFUSED = -6, /* no database error: an operation refused its request; its writes must be rolled back */
+    DB_INVALID = -7  /* the database refuses these values: a repetition fails in the same way */
 };
 
 enum db_dialect { DIALECT_SQLITE, DIALECT_MARIADB };
@@ -55,7 +56,7 @@ struct db {
     int gone;    /* the connection is lost: close it and open another */
     int failure; /* first error of a step since db_begin_operation; 0: none */
     int steps;   /* steps since db_begin_operation; negative: not counted */
-    int again;   /* the transaction under way was rolled back for another's sake; cleared by who begins the next */
+    int again;   /* another transaction was in the way of the current one; cleared when the next one begins */
 };
 
 /* The prepared statement of `sql`, a string that lives as long as the program, ready to bind (positions from 1). Aborts
@@ -84,10 +85,10 @@ char *db_expand(const struct db *db, const char *sql);
 enum db_part { DB_READER, DB_WRITER, DB_GUEST };
 struct db *db_open_sqlite(const char *file, enum db_part part, struct error *error);
 
-/* Where a MariaDB is and who we are there. Texts are borrowed while a connection is opened. */
 /* Copies the database `from` to the new file `to` and checks the copy. */
 int db_backup_sqlite(const char *from, const char *to, struct error *error);
 
+/* Where a MariaDB is, and the account. Texts are borrowed while a connection is opened. */
 struct db_address {
     char user[128], host[256], name[128];
     unsigned port;
@@ -103,9 +104,14 @@ int db_address_parse(const char *url, struct db_address *address, struct error *
  * something else when it will not (password, rights, no such database). */
 struct db *db_open_mariadb(const struct db_address *address, struct error *error);
 
+/* The db_result of an error code of the database, not of a success. */
+int db_sqlite_result(int code);
+int db_mariadb_result(unsigned code);
+
 /* Error injection for tests; all 0 in production. Applies to every connection of the process. */
 struct db_fault {
-    atomic_int step;   /* n: the n-th step of each operation fails with DB_ERROR */
+    atomic_int step;   /* n: the n-th step of each operation fails */
+    atomic_int result; /* with this db_result; 0: DB_ERROR */
     atomic_int commit; /* 1: each COMMIT fails with DB_ERROR and is not executed */
     atomic_int hits;   /* failures injected so far */
 };

@@ -65,24 +65,44 @@ static void sqlite_bind_blob(struct db_statement *s, int at, const void *data, s
         sqlite3_bind_blob64(stmt_of(s), at, data, len, SQLITE_STATIC);
 }
 
+/* Primary result codes and their meaning: https://sqlite.org/rescode.html. A code that is not listed is DB_ERROR: it
+ * may pass. */
+static const struct {
+    int code, result;
+} errors[] = {
+    /* another connection has a lock; busy_timeout is over */
+    {SQLITE_BUSY, DB_AGAIN},
+    {SQLITE_LOCKED, DB_AGAIN},
+    {SQLITE_PROTOCOL, DB_AGAIN},
+    /* the file */
+    {SQLITE_FULL, DB_FULL},
+    {SQLITE_IOERR, DB_IO},
+    {SQLITE_CORRUPT, DB_IO},
+    {SQLITE_NOTADB, DB_IO},
+    /* the values: the same statement fails each time */
+    {SQLITE_CONSTRAINT, DB_INVALID},
+    {SQLITE_MISMATCH, DB_INVALID},
+    {SQLITE_TOOBIG, DB_INVALID},
+    {SQLITE_RANGE, DB_INVALID},
+    {SQLITE_MISUSE, DB_INVALID},
+};
+
+int db_sqlite_result(int code)
+{
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
+        if (errors[i].code == (code & 0xff))
+            return errors[i].result;
+    return DB_ERROR;
+}
+
 static int sqlite_step_statement(struct db_statement *s)
 {
-    int code = sqlite3_step(stmt_of(s));
+    int code = sqlite3_step(stmt_of(s)), result;
 
-    switch (code & 0xff) {
-    case SQLITE_ROW:
-        return DB_ROW;
-    case SQLITE_DONE:
-        return DB_DONE;
-    case SQLITE_FULL:
-        return DB_FULL;
-    case SQLITE_IOERR:
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return errno == ENOSPC || errno == EDQUOT ? DB_FULL : DB_IO;
-    default:
-        return DB_ERROR;
-    }
+    if (code == SQLITE_ROW || code == SQLITE_DONE)
+        return code == SQLITE_ROW ? DB_ROW : DB_DONE;
+    result = db_sqlite_result(code);
+    return result == DB_IO && (errno == ENOSPC || errno == EDQUOT) ? DB_FULL : result;
 }
 
 static void sqlite_reset_statement(struct db_statement *s)

@@ -4,6 +4,7 @@
 #include "core/base/clock.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 enum { RETRY_MIN_MS = 100, RETRY_MAX_MS = 3000 };
@@ -41,6 +42,7 @@ int connection_open(struct store_thread *w)
                                        &w->error);
     if (!w->db)
         return w->error.code;
+    w->db->steps = INT_MIN; /* injected errors hit operations only */
     w->error.code = 0;
     if ((w->writes || t->server) && schema_migrate(w->db, &w->error) < 0) {
         if (!w->error.code)

@@ -111,10 +111,12 @@ static int run_apart(struct group *g, struct request *first)
         if ((result = db_run(db, "SAVEPOINT one")) < 0)
             return result;
         if ((result = run_one(g, r)) < 0) {
-            if (result != DB_REFUSED)
-                reply_fail(r->reply, result, db->driver->error(db));
-            r->reply->permanent = result == DB_ERROR; /* alone in its savepoint: its values are the cause */
-            if (db->gone || db->again || result == DB_FULL || result == DB_IO || !db->driver->in_transaction(db))
+            if (result != DB_REFUSED) {
+                reply_fail(r->reply, result, false);
+                snprintf(r->cause, sizeof r->cause, "%s", db->driver->error(db));
+            }
+            if (db->gone || db->again || result == DB_AGAIN || result == DB_FULL || result == DB_IO ||
+                !db->driver->in_transaction(db))
                 return result; /* it is not this one's fault alone */
             result = db_run(db, "ROLLBACK TO SAVEPOINT one");
         }
@@ -193,7 +195,8 @@ static void commit_group(struct store_thread *w, struct request *first, struct m
     struct group g = {.w = w};
     int result = DB_GONE;
 
-    for (int n = 0; n < GROUP_TRIES && (result == DB_GONE || result == DB_AGAIN); n++) {
+    /* SQLite has waited for the lock already (busy_timeout). */
+    for (int n = 0; n < GROUP_TRIES && (n == 0 || result == DB_GONE || (result == DB_AGAIN && w->of->server)); n++) {
         if (!connection_ready(w)) {
             result = DB_GONE;
             break;
@@ -201,16 +204,16 @@ static void commit_group(struct store_thread *w, struct request *first, struct m
         if (result == DB_AGAIN)
             pause_ms((unsigned)random() % 30 + 1);
         result = try_group(&g, first, run_together);
-        if (result == DB_ERROR || result == DB_REFUSED)
+        if (result == DB_ERROR || result == DB_INVALID || result == DB_REFUSED)
             result = try_group(&g, first, run_apart);
     }
     done->made_events = result >= 0 && g.sum.made_events;
     done->broken = result == DB_IO;
     done->away = result == DB_GONE;
     if (result < 0) {
-        snprintf(done->words, sizeof done->words, "%s%s", w->db ? w->db->driver->error(w->db) : w->error.text,
-                 g.again ? "; whether it is stored is not known: repeat it, nothing is stored twice" : "");
-        reply_fail_all(first, result, done->words);
+        snprintf(done->cause, sizeof done->cause, "%s%s", w->db ? w->db->driver->error(w->db) : w->error.text,
+                 g.again ? "; COMMIT was sent and not answered" : "");
+        reply_fail_all(first, result, g.again);
     }
 }
 

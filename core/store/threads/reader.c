@@ -43,8 +43,8 @@ void *reader_run(void *arg)
             result = reader_run_one(w, r);
         done->away = result == DB_GONE;
         if (result < 0) {
-            snprintf(done->words, sizeof done->words, "%s", w->db ? w->db->driver->error(w->db) : w->error.text);
-            reply_fail_all(r, result, done->words);
+            snprintf(done->cause, sizeof done->cause, "%s", w->db ? w->db->driver->error(w->db) : w->error.text);
+            reply_fail_all(r, result, false);
         }
         actor_post(w->of->system, w->of->actor, &done->head);
     }

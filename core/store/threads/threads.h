@@ -19,14 +19,15 @@ struct request {
     struct msg *m; /* held by the actor's side: released on the loop */
     struct store_reply *reply;
     actor_token token;
+    char cause[256]; /* what the database reported when this request alone failed; "": nothing. For the log only */
 };
 
 struct msg_done { /* what a thread posts: a list of answered requests */
     struct msg head;
     struct request *first;
     bool made_events, broken;
-    bool away; /* the database could not be reached */
-    char words[512];
+    bool away;       /* the database could not be reached */
+    char cause[512]; /* what the database reported when the whole transaction failed; for the log only */
 };
 
 struct queue {

@@ -28,10 +28,11 @@ int connection_count_pending(struct store_thread *w, int64_t now_ms);
 
 /* Gives the request an empty reply: an operation may run again after a failed transaction. */
 void reply_renew(struct request *r);
-void reply_fail(struct store_reply *r, int result, const char *words);
+/* Sets the status and the text for clients, who do not get to see what the database reported. */
+void reply_fail(struct store_reply *r, int result, bool outcome_unknown);
 void reply_clear_refused(struct store_reply *r);
-/* Fails each request of a transaction that was not committed. */
-void reply_fail_all(struct request *first, int result, const char *words);
+/* Fails each request of a transaction that was not committed. `outcome_unknown`: its COMMIT was not answered. */
+void reply_fail_all(struct request *first, int result, bool outcome_unknown);
 
 struct op operation_for(struct group *g, struct store_reply *reply);
 int operation_run(struct op *op, const struct msg *m);
