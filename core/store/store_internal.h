@@ -48,6 +48,8 @@ int op_refuse(struct op *op, int status, const char *text, ...) __attribute__((f
 /* Binds a text for a column of at most `max` bytes (0: no limit): invalid UTF-8 is replaced and a longer text is cut at
  * a character border, because MariaDB refuses both. Not for paths and names, which must stay as they are. */
 void op_bind_text(struct op *op, struct db_statement *s, int at, const char *text, size_t max);
+/* Runs a statement whose one parameter is an id. */
+int op_run_with_id(struct op *op, const char *sql, int64_t id);
 const char *op_text(struct op *op, struct db_statement *s, int at); /* copied to the arena; NULL for null */
 int op_event(struct op *op, int kind, int64_t image, int64_t person);
 /* One event of a kind for each image. */
@@ -56,6 +58,8 @@ int op_events(struct op *op, int kind, const int64_t *images, int count);
 int op_gallery_log(struct op *op, enum gallery_change_kind kind, int64_t person, int64_t template);
 /* Reads the row of SELECT_IMAGE into `image`. */
 void op_image_row(struct op *op, struct db_statement *s, struct image *image);
+/* Steps through the statement and resets it. The number of images, at most `max`, or negative. */
+int op_image_rows(struct op *op, struct db_statement *s, struct image *rows, int max);
 int op_load_image(struct op *op, int64_t id, struct image *image); /* 1 found, 0 not, negative */
 int op_load_faces(struct op *op, struct image *image);
 void op_face_row(struct op *op, struct db_statement *s, struct face *face);

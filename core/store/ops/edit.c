@@ -102,35 +102,6 @@ int op_delete(struct op *op, const struct msg *msg)
     return op_event(op, EVENT_IMAGE_DELETED, m->id, 0);
 }
 
-int op_quarantine(struct op *op, const struct msg *msg)
-{
-    const struct store_text *m = (const struct store_text *)msg;
-    struct db_statement *s = db_query(op->db, "REPLACE INTO quarantine(sha256, until_ms) VALUES(?, ?)");
-
-    db_bind_text(op->db, s, 1, m->text);
-    op->d->bind_int(s, 2, op->now_ms + m->for_ms);
-    return db_finish(op->db, s);
-}
-
-int op_known_file(struct op *op, const struct msg *msg)
-{
-    const struct known_file *f = &((const struct store_known *)msg)->file;
-    struct db_statement *s =
-        db_query(op->db, "REPLACE INTO known_files(path_key, path, person_name, size, mtime_ns, taken, reason) "
-                         "VALUES(?, ?, ?, ?, ?, ?, ?)");
-    uint8_t key[PATH_KEY_BYTES];
-
-    op_text_key(f->path, key);
-    op->d->bind_blob(s, 1, key, sizeof key, 0);
-    db_bind_text(op->db, s, 2, f->path);
-    op_bind_text(op, s, 3, f->person_name, 0);
-    op->d->bind_int(s, 4, f->size);
-    op->d->bind_int(s, 5, f->mtime_ns);
-    op->d->bind_int(s, 6, f->taken);
-    op_bind_text(op, s, 7, f->reason, 0);
-    return db_finish(op->db, s);
-}
-
 /* At most a batch of the events beyond those that are kept. */
 static int prune_events(struct op *op, int64_t keep)
 {
