@@ -45,11 +45,11 @@ enum store_message {
     STORE_IMAGE = STORE_FIRST_READ,
     STORE_IMAGES,
     STORE_EVENTS,
-    STORE_TALLY,
+    STORE_STATUS_COUNTS,
     STORE_PEOPLE,
     STORE_PHOTOS,
     STORE_GALLERY_CHANGES,
-    STORE_HAND_PHOTOS,
+    STORE_ADOPTED_PHOTOS,
     STORE_UNKNOWN_FACES,
     STORE_PERSON_FACES,
     STORE_UNKNOWN_PEOPLE,
@@ -138,7 +138,7 @@ struct store_id { /* KEY_REVOKE, IMAGE, DELETE, FACE, PHOTO_DELETE, PERSON_DELET
     int64_t id;
 };
 
-/* IMAGES, PEOPLE, EVENTS, GALLERY_CHANGES, UNKNOWN_FACES, PERSON_FACES, UNKNOWN_PEOPLE, KNOWN_FILES, HAND_PHOTOS */
+/* IMAGES, PEOPLE, EVENTS, GALLERY_CHANGES, UNKNOWN_FACES, PERSON_FACES, UNKNOWN_PEOPLE, KNOWN_FILES, ADOPTED_PHOTOS */
 struct store_list {
     struct store_message_head m;
     int status, verdict; /* -1: any */
@@ -163,7 +163,7 @@ struct store_photo { /* a template and the photo it came from */
     const float *embedding;
     int dimension;
     bool spooled;
-    int64_t legacy_photo_row; /* the row of person_images that somebody wrote by hand for it; 0: none */
+    int64_t legacy_photo_row; /* the row of person_images that another program inserted for it; 0: none */
 };
 
 struct store_name_face { /* NAME_FACE; NAME_UNKNOWN_PERSON: all faces of an unknown person, a batch each time; DENY_FACE
@@ -235,7 +235,7 @@ struct store_reply {
     int unknown_person_count;
     struct known_file *files;
     int file_count;
-    int64_t tally[IMAGE_STATUSES], unknown;         /* rows by status; unknown ones are among the pending */
+    int64_t status_counts[IMAGE_STATUSES], unknown; /* images by status; the unknown ones are among the pending */
     int64_t first_event, last_event, settled_event; /* settled: none below it can still come */
     bool waits;                                     /* an event is missing that may still come: read on soon */
     struct api_key *keys;

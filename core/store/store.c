@@ -141,7 +141,7 @@ static int prepare(struct store *store, const struct store_options *o, struct er
     t->o = *o;
     if (mkdir(o->folder, 0750) < 0 && errno != EEXIST)
         return error_set(error, -errno, "KITH_DATA: cannot make %s: %s", o->folder, strerror(errno));
-    if (!o->guest && lock_folder(store, o->folder, error) < 0)
+    if (!o->without_lock && lock_folder(store, o->folder, error) < 0)
         return -1;
     if (strcmp(o->database, "sqlite") == 0) {
         snprintf(t->file, sizeof t->file, "%s/kith.db", o->folder);
@@ -152,7 +152,7 @@ static int prepare(struct store *store, const struct store_options *o, struct er
     t->address.password = o->password;
     t->address.relaxed = o->relaxed;
     t->address.ca = o->ca;
-    t->tally_slot = slot_of(o->node ? o->node : "");
+    t->counts_slot = slot_of(o->node ? o->node : "");
     return db_address_parse(o->database, &t->address, error);
 }
 

@@ -17,10 +17,10 @@ struct op {
     struct store_reply *reply;
     struct arena *arena; /* the reply's */
     int64_t now_ms;
-    int64_t tally[IMAGE_STATUSES], unknown; /* what this operation adds to the table of counts */
+    int64_t status_counts[IMAGE_STATUSES], unknown; /* what this operation adds to the counts of images by status */
     int64_t rows_waiting, queue_limit;
     bool made_events;
-    bool again; /* a commit of the same request was sent before and its answer never came */
+    bool outcome_unknown; /* COMMIT was sent for this request before and not answered: it may be stored already */
 };
 
 /* Of a path's or a name's SHA-256: what makes it unique. */
@@ -108,7 +108,7 @@ int op_prune(struct op *op, const struct msg *m);
 int op_image(struct op *op, const struct msg *m);
 int op_images(struct op *op, const struct msg *m);
 int op_read_events(struct op *op, const struct msg *m);
-int op_tally(struct op *op, const struct msg *m);
+int op_status_counts(struct op *op, const struct msg *m);
 int op_people(struct op *op, const struct msg *m);
 int op_photos(struct op *op, const struct msg *m);
 int op_gallery_changes(struct op *op, const struct msg *m);
@@ -116,7 +116,7 @@ int op_key_add(struct op *op, const struct msg *m);
 int op_key_revoke(struct op *op, const struct msg *m);
 int op_keys(struct op *op, const struct msg *m);
 int op_photo_person(struct op *op, const struct msg *m);
-int op_hand_photos(struct op *op, const struct msg *m);
+int op_adopted_photos(struct op *op, const struct msg *m);
 int op_unknown_faces(struct op *op, const struct msg *m);
 int op_person_faces(struct op *op, const struct msg *m);
 int op_unknown_people(struct op *op, const struct msg *m);

@@ -256,14 +256,14 @@ static void *make_path_in_use(void)
     }
 LIST(make_images, STORE_IMAGES)
 LIST(make_events, STORE_EVENTS)
-LIST(make_tally, STORE_TALLY)
+LIST(make_status_counts, STORE_STATUS_COUNTS)
 LIST(make_people, STORE_PEOPLE)
 LIST(make_changes, STORE_GALLERY_CHANGES)
 LIST(make_unknown_faces, STORE_UNKNOWN_FACES)
 LIST(make_unknown_people, STORE_UNKNOWN_PEOPLE)
 LIST(make_known_files, STORE_KNOWN_FILES)
 LIST(make_quarantined, STORE_QUARANTINED)
-LIST(make_hand_photos, STORE_HAND_PHOTOS)
+LIST(make_adopted_photos, STORE_ADOPTED_PHOTOS)
 LIST(make_keys, STORE_KEYS)
 
 static const struct {
@@ -293,7 +293,7 @@ static const struct {
     {"photos", make_photos, true},
     {"images", make_images, true},
     {"events", make_events, true},
-    {"tally", make_tally, true},
+    {"status counts", make_status_counts, true},
     {"people", make_people, true},
     {"gallery changes", make_changes, true},
     {"unknown faces", make_unknown_faces, true},
@@ -302,7 +302,7 @@ static const struct {
     {"quarantined", make_quarantined, true},
     {"path in use", make_path_in_use, true},
     {"person faces", make_person_faces, true},
-    {"hand photos", make_hand_photos, true},
+    {"adopted photos", make_adopted_photos, true},
     {"photo person", make_photo_person, true},
     {"keys", make_keys, true},
 };

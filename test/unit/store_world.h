@@ -184,7 +184,7 @@ __attribute__((unused)) static void open_observer(void)
 
     snprintf(file, sizeof file, "%s/kith.db", folder);
     if (strcmp(database(), "sqlite") == 0) {
-        observer = db_open_sqlite(file, DB_GUEST, &error);
+        observer = db_open_sqlite(file, DB_WRITER_BESIDE, &error);
     } else {
         assert_int_equal(db_address_parse(database(), &address, &error), 0);
         observer = db_open_mariadb(&address, &error);
@@ -301,14 +301,15 @@ __attribute__((unused)) static int64_t person(const char *name)
     return ask(m)->id;
 }
 
-__attribute__((unused)) static void expect_tally(int pending, int processed, int failed, int processing, int unknown)
+__attribute__((unused)) static void expect_status_counts(int pending, int processed, int failed, int processing,
+                                                         int unknown)
 {
-    struct store_reply *r = ask(STORE_MESSAGE(STORE_TALLY, store_list));
+    struct store_reply *r = ask(STORE_MESSAGE(STORE_STATUS_COUNTS, store_list));
 
-    assert_int_equal(r->tally[IMAGE_PENDING], pending);
-    assert_int_equal(r->tally[IMAGE_PROCESSED], processed);
-    assert_int_equal(r->tally[IMAGE_FAILED], failed);
-    assert_int_equal(r->tally[IMAGE_PROCESSING], processing);
+    assert_int_equal(r->status_counts[IMAGE_PENDING], pending);
+    assert_int_equal(r->status_counts[IMAGE_PROCESSED], processed);
+    assert_int_equal(r->status_counts[IMAGE_FAILED], failed);
+    assert_int_equal(r->status_counts[IMAGE_PROCESSING], processing);
     assert_int_equal(r->unknown, unknown);
 }
 

@@ -19,7 +19,8 @@ static const struct {
     {"SELECT n, kind, person_id, template_id FROM gallery_log ORDER BY n", 4},
     {"SELECT n FROM gallery_head", 1},
     {"SELECT id, kind, image_id, person_id FROM events ORDER BY id", 4},
-    {"SELECT id, pending, processed, failed, processing, unknown FROM tally WHERE pending <> 0 OR processed <> 0 OR "
+    {"SELECT id, pending, processed, failed, processing, unknown FROM status_counts WHERE pending <> 0 OR processed <> "
+     "0 OR "
      "failed <> 0 OR processing <> 0 OR unknown <> 0 ORDER BY id",
      6},
     {"SELECT id FROM api_keys ORDER BY id", 1},

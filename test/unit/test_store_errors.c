@@ -11,7 +11,7 @@ static void test_a_failed_commit_is_no_success(void **state)
     assert_int_equal(observer_number("SELECT COUNT(*) FROM images"), 0);
     assert_int_equal(ask(submission("/a"))->status, STORE_OK);
     assert_false(last->images[0].existing);
-    expect_tally(1, 0, 0, 0, 0);
+    expect_status_counts(1, 0, 0, 0, 0);
     close_observer();
 }
 
@@ -38,20 +38,23 @@ static void test_a_text_that_is_not_utf8_is_stored_with_replacements(void **stat
 
 static void test_only_errors_of_the_values_are_permanent(void **state)
 {
-    static const int sqlite[][2] = {
-        {19, DB_INVALID},   {20, DB_INVALID}, {18, DB_INVALID}, {25, DB_INVALID}, {21, DB_INVALID}, /* CONSTRAINT, … */
-        {1555, DB_INVALID},                                                                         /* …_PRIMARYKEY */
-        {5, DB_AGAIN},      {6, DB_AGAIN},    {261, DB_AGAIN},                                      /* BUSY, LOCKED */
-        {13, DB_FULL},      {10, DB_IO},      {11, DB_IO},      {26, DB_IO},      {8, DB_ERROR},
-        {14, DB_ERROR},     {7, DB_ERROR},    {9, DB_ERROR},    {1, DB_ERROR}, /* READONLY, CANTOPEN, … */
-    };
+    static const int sqlite[][2] =
+        {
+            {19, DB_INVALID},   {20, DB_INVALID}, {18, DB_INVALID},
+            {25, DB_INVALID},   {21, DB_INVALID},                     /* CONSTRAINT, … */
+            {1555, DB_INVALID},                                       /* …_PRIMARYKEY */
+            {5, DB_CONFLICT},   {6, DB_CONFLICT}, {261, DB_CONFLICT}, /* BUSY, LOCKED */
+            {13, DB_FULL},      {10, DB_IO},      {11, DB_IO},
+            {26, DB_IO},        {8, DB_ERROR},    {14, DB_ERROR},
+            {7, DB_ERROR},      {9, DB_ERROR},    {1, DB_ERROR}, /* READONLY, CANTOPEN, … */
+        };
     static const int mariadb[][2] = {
-        {1406, DB_INVALID}, {1366, DB_INVALID}, {1264, DB_INVALID}, {1062, DB_INVALID}, {1452, DB_INVALID},
-        {1054, DB_INVALID}, {1048, DB_INVALID}, {4025, DB_INVALID}, {1213, DB_AGAIN},   {1205, DB_AGAIN},
-        {1020, DB_AGAIN},                    /* deadlock, lock wait, changed row */
-        {1021, DB_FULL},    {1114, DB_FULL}, /* disk full, table full */
-        {2006, DB_GONE},    {2013, DB_GONE},    {1040, DB_GONE},    {1290, DB_GONE},    {1927, DB_GONE},
-        {1030, DB_ERROR},   {1026, DB_ERROR},   {1836, DB_ERROR},   {1041, DB_ERROR}, /* I/O, read-only, memory */
+        {1406, DB_INVALID},  {1366, DB_INVALID}, {1264, DB_INVALID}, {1062, DB_INVALID},  {1452, DB_INVALID},
+        {1054, DB_INVALID},  {1048, DB_INVALID}, {4025, DB_INVALID}, {1213, DB_CONFLICT}, {1205, DB_CONFLICT},
+        {1020, DB_CONFLICT},                  /* deadlock, lock wait, changed row */
+        {1021, DB_FULL},     {1114, DB_FULL}, /* disk full, table full */
+        {2006, DB_GONE},     {2013, DB_GONE},    {1040, DB_GONE},    {1290, DB_GONE},     {1927, DB_GONE},
+        {1030, DB_ERROR},    {1026, DB_ERROR},   {1836, DB_ERROR},   {1041, DB_ERROR}, /* I/O, read-only, memory */
     };
 
     (void)state;
@@ -81,7 +84,7 @@ static void test_a_refused_value_is_permanent_and_its_cause_is_not_shown_to_clie
 
 static void test_an_injected_error_that_may_pass_is_not_permanent(void **state)
 {
-    static const int results[][2] = {{DB_ERROR, STORE_BROKEN}, {DB_FULL, STORE_NO_SPACE}, {DB_AGAIN, STORE_AWAY}};
+    static const int results[][2] = {{DB_ERROR, STORE_BROKEN}, {DB_FULL, STORE_NO_SPACE}, {DB_CONFLICT, STORE_AWAY}};
 
     (void)state;
     for (size_t i = 0; i < sizeof results / sizeof results[0]; i++) {
@@ -107,7 +110,7 @@ static void test_a_lock_that_is_held_too_long_is_not_permanent(void **state)
     database_timeout_ms = 0;
     open_observer();
     observer_run("{BEGIN IMMEDIATE|START TRANSACTION}");
-    observer_run("UPDATE tally SET pending = pending + 1");
+    observer_run("UPDATE status_counts SET pending = pending + 1");
     assert_int_equal(ask(submission("/a"))->status, STORE_AWAY);
     assert_false(last->permanent);
     expect_general_text();
@@ -164,7 +167,7 @@ static void test_a_refusal_in_a_group_costs_its_neighbours_nothing(void **state)
             wait_for_work();
     assert_int_equal(answers[STORE_OK], NEIGHBOURS);
     assert_int_equal(answers[STORE_NOT_FOUND], 1);
-    expect_tally(NEIGHBOURS, 0, 0, 0, 0);
+    expect_status_counts(NEIGHBOURS, 0, 0, 0, 0);
     open_observer();
     assert_int_equal(observer_number("SELECT COUNT(*) FROM person"), 0);
     close_observer();

@@ -38,7 +38,7 @@ static void test_naming_a_face_resolves_its_image_and_makes_a_template(void **st
     m->person_name = "Bo";
     assert_int_equal(ask(m)->images[0].status, IMAGE_PROCESSED);
     assert_string_equal(last->images[0].person_name, "Bo");
-    expect_tally(0, 1, 0, 0, 0);
+    expect_status_counts(0, 1, 0, 0, 0);
     struct store_list *list = STORE_MESSAGE(STORE_GALLERY_CHANGES, store_list);
     list->limit = 10;
     assert_int_equal(ask(list)->change_count, 2);
@@ -78,7 +78,7 @@ static void test_forgetting_a_person_unnames_the_images(void **state)
     assert_false(last->more);
     assert_int_equal(image(id)->person, PERSON_UNKNOWN);
     assert_int_equal(last->images[0].verdict, VERDICT_UNKNOWN);
-    expect_tally(1, 0, 0, 0, 1);
+    expect_status_counts(1, 0, 0, 0, 1);
 }
 
 static void test_one_that_fails_costs_its_neighbours_nothing(void **state)
@@ -93,7 +93,7 @@ static void test_one_that_fails_costs_its_neighbours_nothing(void **state)
             wait_for_work();
     assert_int_equal(crowd_of_status[STORE_OK], CROWD - 1);
     assert_int_equal(crowd_of_status[STORE_BROKEN], 1);
-    expect_tally(CROWD - 1, 0, 0, 0, 0);
+    expect_status_counts(CROWD - 1, 0, 0, 0, 0);
 }
 
 /* The refused operation creates the person before it finds out that there is no such unknown person. */
@@ -147,7 +147,7 @@ static void test_a_refused_operation_leaves_nothing_behind(void **state)
     assert_int_equal(crowd_of_status[STORE_OK], CROWD - 1);
     assert_int_equal(crowd_of_status[STORE_NOT_FOUND], 1);
     assert_int_equal(people_count(), 0);
-    expect_tally(CROWD - 1, 0, 0, 0, 0);
+    expect_status_counts(CROWD - 1, 0, 0, 0, 0);
 }
 
 static void test_the_queue_has_a_limit(void **state)
@@ -166,7 +166,7 @@ static void test_the_queue_has_a_limit(void **state)
     m->count = 1001;
     assert_int_equal(ask(m)->status, STORE_NO_SPACE);
     assert_non_null(strstr(last->error, "KITH_QUEUE_LIMIT"));
-    expect_tally(0, 0, 0, 0, 0);
+    expect_status_counts(0, 0, 0, 0, 0);
 }
 
 static void test_events_are_numbered_and_pruned(void **state)
@@ -210,7 +210,7 @@ static void test_everything_is_there_after_a_restart(void **state)
     assert_string_equal(image(id)->path, "/a");
     assert_string_equal(last->images[0].person_name, "Ann");
     assert_true(last->images[0].faces[0].distance > 0.24 && last->images[0].faces[0].distance < 0.26);
-    expect_tally(0, 1, 0, 0, 0);
+    expect_status_counts(0, 1, 0, 0, 0);
 }
 
 static void test_a_second_process_is_refused(void **state)

@@ -19,9 +19,10 @@ enum db_result {
     DB_DONE = 0,
     DB_ERROR = -1, /* any other error: it may pass */
     DB_FULL = -2,
-    DB_IO = -3,    /* the file of the database cannot be read or written */
-    DB_GONE = -4,  /* the connection is lost: what was asked may or may not have happened */
-    DB_AGAIN = -5, /* another transaction was in the way (a deadlock, a lock held too long): a repetition may succeed */
+    DB_IO = -3,   /* the file of the database cannot be read or written */
+    DB_GONE = -4, /* the connection is lost: what was asked may or may not have happened */
+    DB_CONFLICT =
+        -5, /* another transaction was in the way (a deadlock, a lock held too long): a repetition may succeed */
     DB_REFUSED = -6, /* no database error: an operation refused its request; its writes must be rolled back */
     DB_INVALID = -7  /* the database refuses these values: a repetition fails in the same way */
 };
@@ -52,11 +53,11 @@ struct db_driver {
 /* The start of every driver's connection. */
 struct db {
     const struct db_driver *driver;
-    void *cache; /* of prepared statements, by the address of their text */
-    int gone;    /* the connection is lost: close it and open another */
-    int failure; /* first error of a step since db_begin_operation; 0: none */
-    int steps;   /* steps since db_begin_operation; negative: not counted */
-    int again;   /* another transaction was in the way of the current one; cleared when the next one begins */
+    void *cache;  /* of prepared statements, by the address of their text */
+    int gone;     /* the connection is lost: close it and open another */
+    int failure;  /* first error of a step since db_begin_operation; 0: none */
+    int steps;    /* steps since db_begin_operation; negative: not counted */
+    int conflict; /* another transaction was in the way of the current one; cleared when the next one begins */
 };
 
 /* The prepared statement of `sql`, a string that lives as long as the program, ready to bind (positions from 1). Aborts
@@ -80,9 +81,9 @@ void db_close(struct db *db);
 /* `sql` with each `{sqlite|mariadb}` replaced by the driver's own; the caller frees it. */
 char *db_expand(const struct db *db, const char *sql);
 
-/* SQLite in WAL mode, synchronous FULL. The writer makes the connection for all writes and checkpoints; a guest writes
- * beside one of another process and leaves the checkpoints to it. */
-enum db_part { DB_READER, DB_WRITER, DB_GUEST };
+/* SQLite in WAL mode, synchronous FULL. DB_WRITER: the connection for all writes and checkpoints. DB_WRITER_BESIDE:
+ * writes beside the writer of another process and leaves the checkpoints to it. */
+enum db_part { DB_READER, DB_WRITER, DB_WRITER_BESIDE };
 struct db *db_open_sqlite(const char *file, enum db_part part, struct error *error);
 
 /* Copies the database `from` to the new file `to` and checks the copy. */

@@ -71,9 +71,9 @@ static const struct {
     int code, result;
 } errors[] = {
     /* another connection has a lock; busy_timeout is over */
-    {SQLITE_BUSY, DB_AGAIN},
-    {SQLITE_LOCKED, DB_AGAIN},
-    {SQLITE_PROTOCOL, DB_AGAIN},
+    {SQLITE_BUSY, DB_CONFLICT},
+    {SQLITE_LOCKED, DB_CONFLICT},
+    {SQLITE_PROTOCOL, DB_CONFLICT},
     /* the file */
     {SQLITE_FULL, DB_FULL},
     {SQLITE_IOERR, DB_IO},
@@ -193,9 +193,9 @@ static const char writer_pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronou
 static const char reader_pragmas[] = "PRAGMA query_only=ON; PRAGMA cache_size=-8000; PRAGMA busy_timeout=5000;"
                                      "PRAGMA wal_autocheckpoint=0; PRAGMA temp_store=MEMORY";
 
-/* Beside a kith that has the file only that one moves the log into it: two who do may lose a commit (SQLite before
+/* Only the writer of the process that owns the file moves the log into it: with two a commit may be lost (SQLite before
  * 3.51.3). */
-static const char guest_pragmas[] = "PRAGMA wal_autocheckpoint=0";
+static const char beside_pragmas[] = "PRAGMA wal_autocheckpoint=0";
 
 struct db *db_open_sqlite(const char *file, enum db_part part, struct error *error)
 {
@@ -210,9 +210,9 @@ struct db *db_open_sqlite(const char *file, enum db_part part, struct error *err
     code = sqlite3_open_v2(file, &db->handle, flags, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_exec(db->handle, writer ? writer_pragmas : reader_pragmas, NULL, NULL, NULL);
-    if (code == SQLITE_OK && part == DB_GUEST) {
+    if (code == SQLITE_OK && part == DB_WRITER_BESIDE) {
         sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        code = sqlite3_exec(db->handle, guest_pragmas, NULL, NULL, NULL);
+        code = sqlite3_exec(db->handle, beside_pragmas, NULL, NULL, NULL);
     }
     if (code != SQLITE_OK) {
         error_set(error, -EIO, "%s: %s", file, db->handle ? sqlite3_errmsg(db->handle) : "out of memory");

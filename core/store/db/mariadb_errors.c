@@ -27,9 +27,9 @@ static const struct {
     {ER_CON_COUNT_ERROR, DB_GONE},
     {ER_TOO_MANY_USER_CONNECTIONS, DB_GONE},
     /* another transaction */
-    {ER_LOCK_DEADLOCK, DB_AGAIN},
-    {ER_LOCK_WAIT_TIMEOUT, DB_AGAIN},
-    {ER_CHECKREAD, DB_AGAIN},
+    {ER_LOCK_DEADLOCK, DB_CONFLICT},
+    {ER_LOCK_WAIT_TIMEOUT, DB_CONFLICT},
+    {ER_CHECKREAD, DB_CONFLICT},
     /* the disk */
     {ER_DISK_FULL, DB_FULL},
     {ER_RECORD_FILE_FULL, DB_FULL},
@@ -71,7 +71,7 @@ int mariadb_fail(struct mariadb_db *m, unsigned code, const char *text)
     snprintf(m->error, sizeof m->error, "%s (%u)", text, code);
     if (result == DB_GONE)
         m->db.gone = 1;
-    if (result == DB_AGAIN)
-        m->db.again = 1;
+    if (result == DB_CONFLICT)
+        m->db.conflict = 1;
     return result;
 }

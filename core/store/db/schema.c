@@ -92,10 +92,12 @@ static const char *const version_1[] = {
     "{TEXT|MEDIUMTEXT} NOT NULL, created_at BIGINT NOT NULL)" BYKEY,
     "CREATE INDEX IF NOT EXISTS idempotency_age ON idempotency(created_at)",
     "CREATE TABLE IF NOT EXISTS quarantine(sha256 VARCHAR(64) PRIMARY KEY, until_ms BIGINT NOT NULL)" BYKEY,
-    "CREATE TABLE IF NOT EXISTS tally(id INTEGER PRIMARY KEY, pending BIGINT NOT NULL, processed BIGINT NOT NULL, "
+    "CREATE TABLE IF NOT EXISTS status_counts(id INTEGER PRIMARY KEY, pending BIGINT NOT NULL, processed BIGINT NOT "
+    "NULL, "
     "failed "
     "BIGINT NOT NULL, processing BIGINT NOT NULL, unknown BIGINT NOT NULL) " END,
-    "{INSERT OR IGNORE|INSERT IGNORE} INTO tally SELECT 0, COALESCE(SUM(status = 0), 0), COALESCE(SUM(status = 1), 0), "
+    "{INSERT OR IGNORE|INSERT IGNORE} INTO status_counts SELECT 0, COALESCE(SUM(status = 0), 0), COALESCE(SUM(status = "
+    "1), 0), "
     "COALESCE(SUM(status = 2), 0), COALESCE(SUM(status = 3), 0), 0 FROM images",
     NULL};
 

@@ -78,7 +78,7 @@ int op_claim(struct op *op, const struct msg *msg)
 {
     const struct store_claim *m = (const struct store_claim *)msg;
     struct image *due = arena_alloc(op->arena, (size_t)m->max * sizeof *due + 1);
-    int count = op->again ? find_taken(op, m, due) : 0, result = 0;
+    int count = op->outcome_unknown ? find_taken(op, m, due) : 0, result = 0;
 
     op->reply->images = due;
     if (count > 0) {

@@ -84,11 +84,11 @@ int op_run_with_id(struct op *op, const char *sql, int64_t id)
 void op_moved(struct op *op, int from_status, int from_verdict, int to_status, int to_verdict)
 {
     if (from_status >= 0) {
-        op->tally[from_status]--;
+        op->status_counts[from_status]--;
         op->unknown -= from_verdict == VERDICT_UNKNOWN;
     }
     if (to_status >= 0) {
-        op->tally[to_status]++;
+        op->status_counts[to_status]++;
         op->unknown += to_verdict == VERDICT_UNKNOWN;
     }
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static int put_back(struct op *op, int64_t id, int status, int verdict)
+static int retry_requeue(struct op *op, int64_t id, int status, int verdict)
 {
     struct db_statement *s = db_query(
         op->db, "UPDATE images SET status = 0, verdict = 0, person = -1, reason = NULL, tries = 0, crashes = 0, "
@@ -49,7 +49,7 @@ static int retry_failed(struct op *op, const struct store_retry *m)
         return 0;
     }
     for (int i = 0; i < count; i++)
-        if (put_back(op, ids[i], IMAGE_FAILED, VERDICT_NONE) < 0)
+        if (retry_requeue(op, ids[i], IMAGE_FAILED, VERDICT_NONE) < 0)
             return DB_ERROR;
     return 0;
 }
@@ -69,7 +69,7 @@ int op_retry(struct op *op, const struct msg *msg)
         return op_refuse(op, STORE_NOT_FOUND, "there is no image %lld", (long long)m->id);
     if (image->status == IMAGE_PROCESSING)
         return op_refuse(op, STORE_CONFLICT, "image %lld is being processed", (long long)m->id);
-    if (put_back(op, m->id, image->status, image->verdict) < 0)
+    if (retry_requeue(op, m->id, image->status, image->verdict) < 0)
         return DB_ERROR;
     op->reply->images = image;
     op->reply->image_count = 1;

@@ -33,7 +33,7 @@ static int insert_face(struct op *op, int64_t image, const struct face *f)
 struct ending {
     int status, verdict;
     int64_t person, run_after, finished_at;
-    int64_t tries_back, crashes; /* tries_back: 1 gives a try back */
+    int64_t tries_returned, crashes; /* tries_returned: 1 when this run does not count as a try */
     const char *reason;
 };
 
@@ -49,7 +49,7 @@ static struct ending ending_of(const struct op *op, const struct store_finish *m
         e = (struct ending){.person = before->person,
                             .verdict = before->verdict,
                             .run_after = op->now_ms + m->delay_ms,
-                            .tries_back = 1};
+                            .tries_returned = 1};
         break;
     case OUTCOME_RETRY:
         e.crashes = m->crashed;
@@ -91,7 +91,7 @@ static int write_ending(struct op *op, const struct image *before, const struct 
     op->d->bind_int(s, 3, e->person);
     op->d->bind_int(s, 4, e->run_after);
     op->d->bind_int(s, 5, e->finished_at);
-    op->d->bind_int(s, 6, e->tries_back);
+    op->d->bind_int(s, 6, e->tries_returned);
     op->d->bind_int(s, 7, e->crashes);
     op_bind_text(op, s, 8, e->reason, 0);
     db_bind_text(op->db, s, 9, sha256);
@@ -141,7 +141,7 @@ static void apply_ending(struct image *image, const struct ending *e)
     image->person = e->person;
     image->reason = e->reason;
     image->finished_ms = e->finished_at;
-    image->tries -= e->tries_back;
+    image->tries -= e->tries_returned;
     image->crashes += e->crashes;
 }
 
@@ -155,7 +155,7 @@ int op_finish(struct op *op, const struct msg *msg)
     if (result < 0)
         return result;
     op->reply->images = before;
-    if (result == 1 && op->again && before->attempt == m->attempt && before->status != IMAGE_PROCESSING) {
+    if (result == 1 && op->outcome_unknown && before->attempt == m->attempt && before->status != IMAGE_PROCESSING) {
         op->reply->changed = op->reply->image_count = 1; /* it was in: only its answer was lost */
         return 0;
     }

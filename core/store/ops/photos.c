@@ -1,8 +1,8 @@
 /* Photos of people and their templates. */
 #include "core/store/store_internal.h"
 
-/* A row that somebody wrote by hand, to say whose photo a file of the known-people folder is, becomes that photo's. */
-static int take_hand_row(struct op *op, const struct store_photo *m)
+/* Completes a row of person_images that another program inserted with a file's name and a person only. */
+static int photo_adopt_row(struct op *op, const struct store_photo *m)
 {
     struct db_statement *s =
         db_query(op->db, "UPDATE person_images SET path = ?, sha256 = ?, created_at = ? WHERE id = ? AND path IS NULL");
@@ -59,7 +59,7 @@ int op_insert_photo(struct op *op, const struct store_photo *m, int64_t person)
 {
     int64_t photo;
 
-    if ((m->legacy_photo_row ? take_hand_row(op, m) : insert_row(op, m, person)) < 0)
+    if ((m->legacy_photo_row ? photo_adopt_row(op, m) : insert_row(op, m, person)) < 0)
         return DB_ERROR;
     photo = m->legacy_photo_row ? m->legacy_photo_row : op->d->last_id(op->db);
     if (m->embedding && insert_template(op, m, person, photo) < 0)
@@ -118,7 +118,7 @@ int op_photo_add(struct op *op, const struct msg *msg)
         return op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)person);
     op->reply->id = person;
     if ((m->sha256 || !m->embedding) && (result = photo_is_there(op, m, person)) != DB_DONE)
-        return result < 0 ? result : m->legacy_photo_row ? take_hand_row(op, m) : 0;
+        return result < 0 ? result : m->legacy_photo_row ? photo_adopt_row(op, m) : 0;
     return op_insert_photo(op, m, person);
 }
 

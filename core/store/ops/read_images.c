@@ -69,18 +69,18 @@ int op_images(struct op *op, const struct msg *msg)
     return 0;
 }
 
-int op_tally(struct op *op, const struct msg *msg)
+int op_status_counts(struct op *op, const struct msg *msg)
 {
     struct db_statement *s = db_query(
         op->db,
         "SELECT {|CAST(}SUM(pending){| AS SIGNED)}, {|CAST(}SUM(processed){| AS SIGNED)}, {|CAST(}SUM(failed){| "
-        "AS SIGNED)}, {|CAST(}SUM(processing){| AS SIGNED)}, {|CAST(}SUM(unknown){| AS SIGNED)} FROM tally");
+        "AS SIGNED)}, {|CAST(}SUM(processing){| AS SIGNED)}, {|CAST(}SUM(unknown){| AS SIGNED)} FROM status_counts");
     int result;
 
     (void)msg;
     if ((result = db_step(op->db, s)) == DB_ROW) {
         for (int i = 0; i < IMAGE_STATUSES; i++)
-            op->reply->tally[i] = op->d->column_int(s, i);
+            op->reply->status_counts[i] = op->d->column_int(s, i);
         op->reply->unknown = op->d->column_int(s, 4);
     }
     op->d->reset(s);

@@ -59,8 +59,8 @@ int op_photos(struct op *op, const struct msg *msg)
     return result < 0 ? result : 0;
 }
 
-/* Rows that somebody wrote into person_images by hand: they have a file's name and a person, and no photo yet. */
-int op_hand_photos(struct op *op, const struct msg *msg)
+/* Rows of person_images that another program inserted: a file's name and a person, no photo yet. */
+int op_adopted_photos(struct op *op, const struct msg *msg)
 {
     const struct store_list *m = (const struct store_list *)msg;
     struct store_reply *r = op->reply;

@@ -13,9 +13,9 @@ int connection_count_pending(struct store_thread *w, int64_t now_ms)
 {
     struct store_reply *reply = STORE_MESSAGE(STORE_REPLY, store_reply);
     struct op op = {.db = w->db, .d = w->db->driver, .reply = reply, .arena = &reply->m.arena};
-    int result = op_tally(&op, NULL);
+    int result = op_status_counts(&op, NULL);
 
-    w->pending = reply->tally[IMAGE_PENDING];
+    w->pending = reply->status_counts[IMAGE_PENDING];
     w->pending_ms = now_ms;
     msg_unref(&reply->m.head);
     return result;
@@ -23,7 +23,8 @@ int connection_count_pending(struct store_thread *w, int64_t now_ms)
 
 static int connection_open_slot(struct store_thread *w)
 {
-    struct db_statement *s = db_query(w->db, "{INSERT OR IGNORE|INSERT IGNORE} INTO tally VALUES(?, 0, 0, 0, 0, 0)");
+    struct db_statement *s =
+        db_query(w->db, "{INSERT OR IGNORE|INSERT IGNORE} INTO status_counts VALUES(?, 0, 0, 0, 0, 0)");
 
     w->db->driver->bind_int(s, 1, w->slot);
     return db_finish(w->db, s);
@@ -36,9 +37,9 @@ int connection_open(struct store_thread *w)
     db_close(w->db);
     w->db = t->server ? db_open_mariadb(&t->address, &w->error)
                       : db_open_sqlite(t->file,
-                                       !w->writes   ? DB_READER
-                                       : t->o.guest ? DB_GUEST
-                                                    : DB_WRITER,
+                                       !w->writes          ? DB_READER
+                                       : t->o.without_lock ? DB_WRITER_BESIDE
+                                                           : DB_WRITER,
                                        &w->error);
     if (!w->db)
         return w->error.code;

@@ -23,15 +23,15 @@ struct op operation_for(struct group *g, struct store_reply *reply)
                        .now_ms = g->now_ms,
                        .rows_waiting = g->w->pending,
                        .queue_limit = g->w->of->o.queue_limit,
-                       .again = g->again};
+                       .outcome_unknown = g->outcome_unknown};
 }
 
 static void add_up(struct group *g, const struct op *op)
 {
     for (int i = 0; i < IMAGE_STATUSES; i++)
-        g->sum.tally[i] += op->tally[i];
+        g->sum.status_counts[i] += op->status_counts[i];
     g->sum.unknown += op->unknown;
-    g->w->pending += op->tally[IMAGE_PENDING];
+    g->w->pending += op->status_counts[IMAGE_PENDING];
     g->sum.made_events |= op->made_events;
 }
 
@@ -115,7 +115,7 @@ static int run_apart(struct group *g, struct request *first)
                 reply_fail(r->reply, result, false);
                 snprintf(r->cause, sizeof r->cause, "%s", db->driver->error(db));
             }
-            if (db->gone || db->again || result == DB_AGAIN || result == DB_FULL || result == DB_IO ||
+            if (db->gone || db->conflict || result == DB_CONFLICT || result == DB_FULL || result == DB_IO ||
                 !db->driver->in_transaction(db))
                 return result; /* it is not this one's fault alone */
             result = db_run(db, "ROLLBACK TO SAVEPOINT one");
@@ -126,17 +126,18 @@ static int run_apart(struct group *g, struct request *first)
     return result;
 }
 
-static int write_tally(struct group *g)
+static int group_write_counts(struct group *g)
 {
     struct db *db = g->w->db;
     struct db_statement *s = db_query(
-        db, "UPDATE tally SET pending = pending + ?, processed = processed + ?, failed = failed + ?, processing = "
-            "processing + ?, unknown = unknown + ? WHERE id = ?");
+        db,
+        "UPDATE status_counts SET pending = pending + ?, processed = processed + ?, failed = failed + ?, processing = "
+        "processing + ?, unknown = unknown + ? WHERE id = ?");
     bool any = g->sum.unknown != 0;
 
     for (int i = 0; i < IMAGE_STATUSES; i++) {
-        any |= g->sum.tally[i] != 0;
-        db->driver->bind_int(s, i + 1, g->sum.tally[i]);
+        any |= g->sum.status_counts[i] != 0;
+        db->driver->bind_int(s, i + 1, g->sum.status_counts[i]);
     }
     db->driver->bind_int(s, 5, g->sum.unknown);
     db->driver->bind_int(s, 6, g->w->slot);
@@ -147,7 +148,7 @@ static int write_tally(struct group *g)
 }
 
 /* One transaction, tried to its commit; on a failure nothing of it is in, unless DB_GONE comes of the commit itself:
- * then nobody knows, and `g->again` says so. */
+ * then nobody knows, and `g->outcome_unknown` says so. */
 static int try_group(struct group *g, struct request *first, int (*run)(struct group *g, struct request *first))
 {
     struct threads *t = g->w->of;
@@ -155,7 +156,7 @@ static int try_group(struct group *g, struct request *first, int (*run)(struct g
     int64_t pending_before = g->w->pending;
     int result;
 
-    db->again = 0;
+    db->conflict = 0;
     db->steps = INT_MIN; /* injected errors hit operations and what follows them, not the BEGIN */
     g->sum = (struct op){0};
     result = db_run(db, "{BEGIN IMMEDIATE|START TRANSACTION}");
@@ -168,13 +169,13 @@ static int try_group(struct group *g, struct request *first, int (*run)(struct g
     if (result >= 0)
         result = run(g, first);
     if (result >= 0)
-        result = write_tally(g);
+        result = group_write_counts(g);
     if (result >= 0 && (result = db_run(db, "COMMIT")) == DB_GONE)
-        g->again = true;
+        g->outcome_unknown = true;
     if (result >= 0)
         return result;
     g->w->pending = pending_before;
-    result = db->gone ? DB_GONE : db->again ? DB_AGAIN : result;
+    result = db->gone ? DB_GONE : db->conflict ? DB_CONFLICT : result;
     if (!db->gone && db->driver->in_transaction(db))
         db_run(db, "ROLLBACK");
     return result;
@@ -196,12 +197,12 @@ static void commit_group(struct store_thread *w, struct request *first, struct m
     int result = DB_GONE;
 
     /* SQLite has waited for the lock already (busy_timeout). */
-    for (int n = 0; n < GROUP_TRIES && (n == 0 || result == DB_GONE || (result == DB_AGAIN && w->of->server)); n++) {
+    for (int n = 0; n < GROUP_TRIES && (n == 0 || result == DB_GONE || (result == DB_CONFLICT && w->of->server)); n++) {
         if (!connection_ready(w)) {
             result = DB_GONE;
             break;
         }
-        if (result == DB_AGAIN)
+        if (result == DB_CONFLICT)
             pause_ms((unsigned)random() % 30 + 1);
         result = try_group(&g, first, run_together);
         if (result == DB_ERROR || result == DB_INVALID || result == DB_REFUSED)
@@ -212,8 +213,8 @@ static void commit_group(struct store_thread *w, struct request *first, struct m
     done->away = result == DB_GONE;
     if (result < 0) {
         snprintf(done->cause, sizeof done->cause, "%s%s", w->db ? w->db->driver->error(w->db) : w->error.text,
-                 g.again ? "; COMMIT was sent and not answered" : "");
-        reply_fail_all(first, result, g.again);
+                 g.outcome_unknown ? "; COMMIT was sent and not answered" : "");
+        reply_fail_all(first, result, g.outcome_unknown);
     }
 }
 

@@ -20,7 +20,7 @@ static const char *reply_text(int result, bool outcome_unknown)
         return "the disk of the database is full";
     case DB_GONE:
         return "the database cannot be reached; repeat the request";
-    case DB_AGAIN:
+    case DB_CONFLICT:
         return "the database is busy; repeat the request";
     case DB_INVALID:
         return "the database refuses a value of the request; see the log";
@@ -31,9 +31,9 @@ static const char *reply_text(int result, bool outcome_unknown)
 
 void reply_fail(struct store_reply *r, int result, bool outcome_unknown)
 {
-    r->status = result == DB_FULL                         ? STORE_NO_SPACE
-                : result == DB_GONE || result == DB_AGAIN ? STORE_AWAY
-                                                          : STORE_BROKEN;
+    r->status = result == DB_FULL                            ? STORE_NO_SPACE
+                : result == DB_GONE || result == DB_CONFLICT ? STORE_AWAY
+                                                             : STORE_BROKEN;
     r->permanent = result == DB_INVALID;
     snprintf(r->error, sizeof r->error, "%s", reply_text(result, outcome_unknown));
     r->image_count = r->face_count = r->person_count = r->photo_count = r->template_count = 0;

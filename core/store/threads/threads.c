@@ -16,7 +16,7 @@ int threads_open(struct threads *t, struct error *error)
     t->reader_count = t->server ? READERS_MAX : 1;
     t->writer_count = t->server ? WRITERS_MAX : 1;
     for (int i = 0; i < t->writer_count; i++)
-        t->writers[i] = (struct store_thread){.of = t, .queue = &t->writes, .writes = true, .slot = t->tally_slot + i};
+        t->writers[i] = (struct store_thread){.of = t, .queue = &t->writes, .writes = true, .slot = t->counts_slot + i};
     for (int i = 0; i < t->reader_count; i++)
         t->readers[i] = (struct store_thread){.of = t, .queue = &t->reads};
     if ((status = connection_open(&t->writers[0])) < 0) {

@@ -45,7 +45,7 @@ struct store_thread {
     struct db *db; /* its own; NULL while there is none */
     uint64_t retry_ms, wait_ms;
     struct error error;          /* why there is none */
-    int64_t slot;                /* a writer's row of the tally */
+    int64_t slot;                /* a writer's row of status_counts */
     int64_t pending, pending_ms; /* a writer's: rows that wait, for the limit; when they were last counted */
     bool writes, running;
     pthread_t thread;
@@ -56,7 +56,7 @@ struct threads {
     char file[4096];        /* SQLite's */
     bool server;            /* MariaDB */
     struct db_address address;
-    int64_t tally_slot; /* of the first writer */
+    int64_t counts_slot; /* of the first writer */
     struct queue writes, reads;
     struct store_thread writers[WRITERS_MAX], readers[READERS_MAX];
     int writer_count, reader_count;

@@ -12,8 +12,8 @@ enum {
 struct group { /* one transaction under way */
     struct store_thread *w;
     int64_t now_ms;
-    struct op sum; /* what all of it adds to the counts */
-    bool again;
+    struct op sum;        /* what all of it adds to the counts */
+    bool outcome_unknown; /* an earlier COMMIT of the same requests was not answered */
 };
 
 /* Waits for requests and takes at most `max` of them, in order. NULL when the queue is stopping and empty. */
