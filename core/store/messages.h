@@ -136,6 +136,7 @@ struct store_retry { /* id 0: a batch of the failed ones after `after`; the repl
 struct store_id { /* KEY_REVOKE, IMAGE, DELETE, FACE, PHOTO_DELETE, PERSON_DELETE, PHOTOS */
     struct store_message_head m;
     int64_t id;
+    int64_t person; /* PHOTO_DELETE: refused unless the photo is this person's; 0: any person's */
 };
 
 /* IMAGES, PEOPLE, EVENTS, GALLERY_CHANGES, UNKNOWN_FACES, PERSON_FACES, UNKNOWN_PEOPLE, KNOWN_FILES, ADOPTED_PHOTOS */
@@ -171,7 +172,8 @@ struct store_name_face { /* NAME_FACE; NAME_UNKNOWN_PERSON: all faces of an unkn
     struct store_message_head m;
     int64_t face, person;    /* face: of NAME_UNKNOWN_PERSON the unknown person */
     const char *person_name; /* used when person is 0; not by DENY_FACE */
-    bool no_template;        /* the name alone: what it looks like is not added to the person */
+    bool no_template;        /* the name alone: the face is not added to the person's templates */
+    bool next_batch;         /* NAME_UNKNOWN_PERSON: not the first batch; no face may be left, and that is no error */
 };
 
 struct resolved { /* a face that was `was` (PERSON_UNKNOWN, or somebody it is not) and is `person` now */

@@ -138,8 +138,12 @@ int op_photo_delete(struct op *op, const struct msg *msg)
         op->reply->photos->path = op->d->column_int(s, 2) ? op_text(op, s, 1) : NULL; /* ours to remove */
     }
     op->d->reset(s);
+    if (result < 0)
+        return result;
     if (result != DB_ROW)
-        return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no photo %lld", (long long)m->id);
+        return op_refuse(op, STORE_NOT_FOUND, "there is no photo %lld", (long long)m->id);
+    if (m->person && op->reply->id != m->person)
+        return op_refuse(op, STORE_NOT_FOUND, "person %lld has no photo %lld", (long long)m->person, (long long)m->id);
     s = db_query(op->db, "SELECT id FROM templates WHERE photo_id = ?");
     op->d->bind_int(s, 1, m->id);
     op->reply->templates = arena_alloc(op->arena, sizeof(struct template));
