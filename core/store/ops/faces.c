@@ -162,7 +162,7 @@ int op_name_unknown_person(struct op *op, const struct msg *msg)
 
     if (result < 0 || person == 0)
         return result;
-    if (!m->no_template && (result = teach_unknown_person(op, m->face, person)) <= 0)
+    if (!m->no_template && !m->next_batch && (result = teach_unknown_person(op, m->face, person)) <= 0)
         return result < 0 ? result
                           : op_refuse(op, STORE_NOT_FOUND, "there is no unknown person %lld", (long long)m->face);
     s = db_query(
@@ -177,7 +177,7 @@ int op_name_unknown_person(struct op *op, const struct msg *msg)
     op->d->reset(s);
     if (result < 0)
         return result;
-    if (count == 0)
+    if (count == 0 && !m->next_batch) /* between two batches the gallery may have assigned the last faces */
         return op_refuse(op, STORE_NOT_FOUND, "there is no unknown person %lld", (long long)m->face);
     op->reply->more = count > BATCH;
     count = count > BATCH ? BATCH : count;
