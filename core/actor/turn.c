@@ -67,8 +67,10 @@ static void turn_handle(struct actor *actor, struct envelope *e)
             ask->received = true;
         if (ask || e->ask_id == 0) { /* an ask that has ended is not worth the work */
             actor->current_ask = e->ask_id;
+            actor->current_sender = e->sender;
             actor->ops->receive(actor, e->msg);
             actor->current_ask = 0;
+            actor->current_sender = NULL;
         }
     }
     turn_account(actor, reply ? "reply" : "message", e->msg ? e->msg->type : 0);

@@ -87,6 +87,7 @@ static void store_receive(struct actor *self, const struct msg *m)
     if (!r)
         abort();
     r->m = msg_ref(m);
+    r->sender = actor_sender(self);
     r->token = actor_defer(self);
     threads_put(m->type < STORE_FIRST_READ ? &t->writes : &t->reads, r);
 }

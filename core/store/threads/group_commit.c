@@ -250,10 +250,11 @@ void *writer_run(void *arg)
     struct store_thread *w = arg;
     struct request *first;
 
-    while ((first = queue_take(w->queue, GROUP_MAX))) {
+    while ((first = queue_take(w->queue, w->number, GROUP_MAX))) {
         struct msg_done *done = done_new(first);
 
         commit_group(w, first, done);
+        queue_release(w->queue, w->number);
         actor_post(w->of->system, w->of->actor, &done->head);
     }
     return NULL;

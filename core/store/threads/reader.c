@@ -35,7 +35,7 @@ void *reader_run(void *arg)
     struct store_thread *w = arg;
     struct request *r;
 
-    while ((r = queue_take(w->queue, 1))) {
+    while ((r = queue_take(w->queue, w->number, 1))) {
         struct msg_done *done = done_new(r);
         int result = DB_GONE;
 

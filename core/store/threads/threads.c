@@ -13,12 +13,14 @@ int threads_open(struct threads *t, struct error *error)
         pthread_mutex_init(&queues[i]->lock, NULL);
         pthread_cond_init(&queues[i]->some, NULL);
     }
-    t->reader_count = t->server ? READERS_MAX : 1;
+    t->reader_count = t->server ? READERS_MAX : SQLITE_READERS;
     t->writer_count = t->server ? WRITERS_MAX : 1;
+    t->writes.taker_count = t->writer_count;
     for (int i = 0; i < t->writer_count; i++)
-        t->writers[i] = (struct store_thread){.of = t, .queue = &t->writes, .writes = true, .slot = t->counts_slot + i};
+        t->writers[i] = (struct store_thread){
+            .of = t, .queue = &t->writes, .writes = true, .number = i, .slot = t->counts_slot + i};
     for (int i = 0; i < t->reader_count; i++)
-        t->readers[i] = (struct store_thread){.of = t, .queue = &t->reads};
+        t->readers[i] = (struct store_thread){.of = t, .queue = &t->reads, .number = i};
     if ((status = connection_open(&t->writers[0])) < 0) {
         *error = t->writers[0].error;
         return status;

@@ -1,7 +1,7 @@
 /* The threads behind the actor "store". Only store.c includes it.
  *
- *   writes ─▶ one thread, one connection: all that waits is one transaction (a group commit); two with a server, which
- *             works on one group while the next is being made
+ *   writes ─▶ one thread, one connection: all that waits is one transaction (a group commit). Two with a server: while
+ *             it commits one group, the other thread executes the next. The requests of one sender keep their order
  *   reads  ─▶ one or a few threads, a connection each: one operation at a time
  *
  * A connection that is lost is replaced, with a growing wait between the tries; meanwhile what is asked is refused at
@@ -19,6 +19,7 @@ struct request {
     struct msg *m; /* held by the actor's side: released on the loop */
     struct store_reply *reply;
     actor_token token;
+    const struct actor *sender; /* identity only */
     char cause[256]; /* what the database reported when this request alone failed; "": nothing. For the log only */
 };
 
@@ -30,18 +31,37 @@ struct msg_done { /* what a thread posts: a list of answered requests */
     char cause[512]; /* what the database reported when the whole transaction failed; for the log only */
 };
 
+enum {
+    READERS_MAX = 4,    /* with a server */
+    SQLITE_READERS = 2, /* a recount must not delay other reads */
+    WRITERS_MAX = 2,    /* with a server */
+    SENDERS_MAX = 32
+};
+
+/* Senders of requests; `submits_only`: they are all submissions. */
+struct sender_set {
+    struct {
+        const struct actor *actor;
+        bool submits_only;
+    } at[SENDERS_MAX];
+    int count;
+};
+
 struct queue {
     pthread_mutex_t lock;
     pthread_cond_t some;
-    struct request *first, *last; /* under lock */
+    struct request *first, *last; /* under lock, as all below */
     bool stopping;
+    /* For each writer, the senders of the group that it works on. A later request of one of them stays in the queue, so
+     * that it does not commit first. Submissions may pass each other: none depends on another one's result. */
+    struct sender_set busy[WRITERS_MAX];
+    int taker_count; /* writers; 0: a queue of reads, which have no order */
 };
-
-enum { READERS_MAX = 4, WRITERS_MAX = 2 };
 
 struct store_thread {
     struct threads *of;
     struct queue *queue;
+    int number;    /* among the writers or the readers */
     struct db *db; /* its own; NULL while there is none */
     uint64_t retry_ms, wait_ms;
     struct error error;          /* why there is none */

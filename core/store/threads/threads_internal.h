@@ -16,8 +16,10 @@ struct group { /* one transaction under way */
     bool outcome_unknown; /* an earlier COMMIT of the same requests was not answered */
 };
 
-/* Waits for requests and takes at most `max` of them, in order. NULL when the queue is stopping and empty. */
-struct request *queue_take(struct queue *q, int max);
+/* Waits for requests that writer or reader `number` may take, and takes at most `max` of them, in order. NULL when the
+ * queue is stopping and empty. A writer calls queue_release when it has committed them. */
+struct request *queue_take(struct queue *q, int number, int max);
+void queue_release(struct queue *q, int number);
 
 /* Closes the connection of `w` and opens another. 0, or a negative errno that is also in `w->error`. */
 int connection_open(struct store_thread *w);
