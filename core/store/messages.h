@@ -40,12 +40,14 @@ enum store_message {
     STORE_PRUNE,
     STORE_KEY_ADD,
     STORE_KEY_REVOKE,
+    STORE_CORRECT_COUNTS,
     STORE_FIRST_READ,
     /* reads */
     STORE_IMAGE = STORE_FIRST_READ,
     STORE_IMAGES,
     STORE_EVENTS,
     STORE_STATUS_COUNTS,
+    STORE_RECOUNT,
     STORE_PEOPLE,
     STORE_PHOTOS,
     STORE_GALLERY_CHANGES,
@@ -207,6 +209,13 @@ struct store_key { /* KEY_ADD */
     const char *name, *roles, *hash; /* hash: SHA-256 of the key, hex */
 };
 
+struct store_counts { /* CORRECT_COUNTS: the differences that RECOUNT found; nothing changes when another node was first
+                       */
+    struct store_message_head m;
+    int64_t status_counts[IMAGE_STATUSES], unknown;
+    int64_t corrections; /* `next` of the recount's reply */
+};
+
 struct store_prune {
     struct store_message_head m;
     int64_t events_keep, idempotency_before_ms;
@@ -237,7 +246,9 @@ struct store_reply {
     int unknown_person_count;
     struct known_file *files;
     int file_count;
-    int64_t status_counts[IMAGE_STATUSES], unknown; /* images by status; the unknown ones are among the pending */
+    int64_t status_counts[IMAGE_STATUSES],
+        unknown;                                    /* images by status; the unknown ones are among the pending. Of
+                                                       RECOUNT: the differences, and `changed` is 0 when there are none */
     int64_t first_event, last_event, settled_event; /* settled: none below it can still come */
     bool waits;                                     /* an event is missing that may still come: read on soon */
     struct api_key *keys;

@@ -19,7 +19,9 @@ struct image {
     const char *path, *person_name, *reason, *sha256;
     const char *trace; /* the trace context that it came with, or NULL */
     int status, verdict;
-    int64_t attempt, tries, crashes;
+    int64_t attempt;                 /* runs so far: the fencing token of the current one, never reset */
+    int64_t tries;                   /* runs since the last retry on request that count towards KITH_TRIES */
+    int64_t crashes;                 /* of these runs, those that crashed their worker */
     int64_t created_ms, finished_ms; /* wall clock; 0: not yet */
     bool spooled;                    /* its bytes lie in the spool: they go with it */
     bool existing;                   /* in a submit's reply: was there already */

@@ -31,9 +31,10 @@ struct store_options {    /* borrowed for the store's life */
     const char *node;     /* this node's name among those that share a server */
     int64_t timeout_ms;   /* of a server's answers; 0: 5 s */
     int64_t queue_limit;
-    bool relaxed;      /* a server that does not flush at each commit is good enough */
-    bool without_lock; /* another process owns the folder: open beside it */
-    const char *ca;    /* of the authorities to trust: a server is spoken to by TLS; NULL or "": without */
+    int64_t recount_ms; /* time between two recounts of the images by status; 0: none */
+    bool relaxed;       /* a server that does not flush at each commit is good enough */
+    bool without_lock;  /* another process owns the folder: open beside it */
+    const char *ca;     /* of the authorities to trust: a server is spoken to by TLS; NULL or "": without */
 };
 
 /* Locks the folder, opens the database and brings its schema up to date. Blocks: before the loop runs. NULL with

@@ -84,6 +84,10 @@ void op_moved(struct op *op, int from_status, int from_verdict, int to_status, i
     "f.id, f.image_id, f.x, f.y, f.width, f.height, f.landmarks, f.quality, f.model, f.embedding, f.person, "          \
     "f.distance, f.similarity, f.candidates, p.name, f.unknown_person, f.decision"
 
+/* Give a key to at most a batch of rows that other programs inserted. 0 or negative. */
+int op_adopt_images(struct op *op);
+int op_adopt_people(struct op *op);
+
 int op_submit(struct op *op, const struct msg *m);
 /* The same for many requests at once; each reply says what became of its own. */
 int op_submit_many(struct op *op, const struct store_submit *const *m, struct store_reply *const *replies, int count);
@@ -109,6 +113,8 @@ int op_image(struct op *op, const struct msg *m);
 int op_images(struct op *op, const struct msg *m);
 int op_read_events(struct op *op, const struct msg *m);
 int op_status_counts(struct op *op, const struct msg *m);
+int op_recount(struct op *op, const struct msg *m);
+int op_correct_counts(struct op *op, const struct msg *m);
 int op_people(struct op *op, const struct msg *m);
 int op_photos(struct op *op, const struct msg *m);
 int op_gallery_changes(struct op *op, const struct msg *m);

@@ -201,6 +201,14 @@ static void *make_key_add(void)
     return m;
 }
 
+static void *make_correct_counts(void)
+{
+    struct store_counts *m = STORE_MESSAGE(STORE_CORRECT_COUNTS, store_counts);
+
+    m->status_counts[IMAGE_FAILED] = 1;
+    return m;
+}
+
 static void *make_list(uint32_t type)
 {
     struct store_list *m = store_message_new(type, sizeof *m);
@@ -257,6 +265,7 @@ static void *make_path_in_use(void)
 LIST(make_images, STORE_IMAGES)
 LIST(make_events, STORE_EVENTS)
 LIST(make_status_counts, STORE_STATUS_COUNTS)
+LIST(make_recount, STORE_RECOUNT)
 LIST(make_people, STORE_PEOPLE)
 LIST(make_changes, STORE_GALLERY_CHANGES)
 LIST(make_unknown_faces, STORE_UNKNOWN_FACES)
@@ -288,6 +297,7 @@ static const struct {
     {"quarantine", make_quarantine, false},
     {"key add", make_key_add, false},
     {"key revoke", make_key_revoke, false},
+    {"correct counts", make_correct_counts, false},
     {"image", make_image, true},
     {"face", make_face, true},
     {"photos", make_photos, true},
@@ -301,6 +311,7 @@ static const struct {
     {"known files", make_known_files, true},
     {"quarantined", make_quarantined, true},
     {"path in use", make_path_in_use, true},
+    {"recount", make_recount, true},
     {"person faces", make_person_faces, true},
     {"adopted photos", make_adopted_photos, true},
     {"photo person", make_photo_person, true},

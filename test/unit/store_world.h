@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+static int64_t recount_ms;          /* as the next one */
 static int64_t database_timeout_ms; /* of the store that open_store opens; 0: the default */
 static struct actor_system *sys;
 static struct store *store;
@@ -112,6 +113,7 @@ static void open_store(void)
                                .password = "kith",
                                .node = "test",
                                .timeout_ms = database_timeout_ms,
+                               .recount_ms = recount_ms,
                                .queue_limit = 1000};
     struct error error = {0};
 

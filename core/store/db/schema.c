@@ -2,9 +2,10 @@
  * can be repeated: MariaDB commits after every one, and a node may die between two.
  *
  * images, person and person_images keep the columns of the original tables; ours stand beside them. In MariaDB they may
- * be there already, with rows, some paths twice: they are taken over as they are. A path or a name is unique by its
- * key there, which is the start of its SHA-256 (too long texts cannot be indexed whole); of rows that came twice only
- * the first has one.
+ * be there already, with rows, some paths twice: they are taken over as they are. A path or a name is found by its key
+ * there, the start of its SHA-256: texts of that length cannot be indexed whole. Of rows with the same text the first
+ * one has that key, the others have one of their own. Other programs insert rows without a key; ops/adopt.c gives them
+ * one.
  *
  * Each index serves one query that grows: by key (is it there already?), what is due (or expires), the list by status,
  * verdict or person, the faces of an image or a person. gallery_log has one row for each template and each change of
@@ -22,44 +23,57 @@
 #define BYKEY "{ WITHOUT ROWID| ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin}"
 #define BLOB_ "{BLOB|MEDIUMBLOB}"
 
-/* Our columns of the original tables: made with the table in SQLite, added to the one that is there in MariaDB. */
-#define OWN_IMAGES(add)                                                                                                \
+/* The time of an insertion, also of one by another program. */
+#define NOW_SQLITE  "(CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))"
+#define NOW_MARIADB "(CAST(UNIX_TIMESTAMP(CURRENT_TIMESTAMP(3)) * 1000 AS SIGNED))"
+
+/* Our columns of the original tables: made with the table in SQLite, added to the one that is there in MariaDB.
+ *
+ *   attempt  runs of the image so far, of all cycles: the fencing token of the current one; never reset
+ *   cycle    how often a retry on request has started the image over
+ *   tries    runs of this cycle that count towards KITH_TRIES; a released run is subtracted
+ *   crashes  runs of this cycle that crashed their worker; KITH_POISON_CRASHES of them make the image fail */
+#define OWN_IMAGES(add, now)                                                                                           \
     add "path_key VARBINARY(16), " add "verdict INTEGER NOT NULL DEFAULT 0, " add "reason TEXT, " add                  \
         "sha256 VARCHAR(64), " add "spooled INTEGER NOT NULL DEFAULT 0, " add                                          \
         "attempt BIGINT NOT NULL DEFAULT 0, " add "tries BIGINT NOT NULL DEFAULT 0, " add                              \
         "crashes BIGINT NOT NULL DEFAULT 0, " add "cycle BIGINT NOT NULL DEFAULT 0, " add                              \
         "lease_owner VARCHAR(191), " add "run_after BIGINT NOT NULL DEFAULT 0, " add                                   \
-        "created_at BIGINT NOT NULL DEFAULT 0, " add "finished_at BIGINT NOT NULL DEFAULT 0"
-#define OWN_PHOTOS(add)                                                                                                \
+        "created_at BIGINT NOT NULL DEFAULT " now ", " add "finished_at BIGINT NOT NULL DEFAULT 0"
+#define OWN_PHOTOS(add, now)                                                                                           \
     add "path TEXT, " add "sha256 VARCHAR(64), " add "spooled INTEGER NOT NULL DEFAULT 0, " add                        \
-        "created_at BIGINT NOT NULL DEFAULT 0"
+        "created_at BIGINT NOT NULL DEFAULT " now
 #define VERSION_TABLE "CREATE TABLE IF NOT EXISTS schema_version(version INTEGER PRIMARY KEY) " END
 #define ADD           "ADD COLUMN IF NOT EXISTS "
 
 static const char *const version_1[] = {
     "CREATE TABLE IF NOT EXISTS person(id " ID ", name VARCHAR(255) NOT NULL{, name_key VARBINARY(16)|}) " END,
     "CREATE TABLE IF NOT EXISTS images(id " ID ", path VARCHAR(4096) NOT NULL, person BIGINT NOT NULL DEFAULT -1, "
-    "status INTEGER NOT NULL DEFAULT 0{, " OWN_IMAGES("") "|}) " END,
+    "status INTEGER NOT NULL DEFAULT 0{, " OWN_IMAGES("", NOW_SQLITE) "|}) " END,
     "CREATE TABLE IF NOT EXISTS person_images(id " ID
-    ", image_name VARCHAR(255), person_id BIGINT{, " OWN_PHOTOS("") "|}) " END,
+    ", image_name VARCHAR(255), person_id BIGINT{, " OWN_PHOTOS("", NOW_SQLITE) "|}) " END,
     /* the originals, wherever they came from, get our types and columns; no row is touched but for person NULL */
     "{SELECT 1|UPDATE images SET person = -1 WHERE person IS NULL}",
     "{SELECT 1|UPDATE images SET status = 0 WHERE status IS NULL}",
     "{SELECT 1|ALTER TABLE images CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin}",
     "{SELECT 1|ALTER TABLE images MODIFY id BIGINT NOT NULL AUTO_INCREMENT, MODIFY path VARCHAR(4096) NOT NULL, "
-    "MODIFY person BIGINT NOT NULL DEFAULT -1, MODIFY status INTEGER NOT NULL DEFAULT 0, " OWN_IMAGES(ADD) "}",
+    "MODIFY person BIGINT NOT NULL DEFAULT -1, MODIFY status INTEGER NOT NULL DEFAULT 0, " OWN_IMAGES(ADD,
+                                                                                                      NOW_MARIADB) "}",
     "{SELECT 1|ALTER TABLE person CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin}",
     "{SELECT 1|ALTER TABLE person MODIFY id BIGINT NOT NULL AUTO_INCREMENT, " ADD "name_key VARBINARY(16)}",
     "{SELECT 1|ALTER TABLE person_images CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin}",
     "{SELECT 1|ALTER TABLE person_images MODIFY id BIGINT NOT NULL AUTO_INCREMENT, MODIFY person_id "
-    "BIGINT, " OWN_PHOTOS(ADD) "}",
+    "BIGINT, " OWN_PHOTOS(ADD, NOW_MARIADB) "}",
     "{SELECT 1|UPDATE images i JOIN (SELECT MIN(id) AS id FROM images GROUP BY path) m ON m.id = i.id SET i.path_key = "
     "UNHEX(LEFT(SHA2(i.path, 256), 32)) WHERE i.path_key IS NULL}",
+    "{SELECT 1|UPDATE images SET path_key = UNHEX(LEFT(SHA2(CONCAT(id, ':', path), 256), 32)) WHERE path_key IS NULL}",
     "{SELECT 1|UPDATE person p JOIN (SELECT MIN(id) AS id FROM person GROUP BY name) m ON m.id = p.id SET p.name_key = "
     "UNHEX(LEFT(SHA2(p.name, 256), 32)) WHERE p.name_key IS NULL}",
+    "{SELECT 1|UPDATE person SET name_key = UNHEX(LEFT(SHA2(CONCAT(id, ':', name), 256), 32)) WHERE name_key IS NULL}",
     "{SELECT 1|UPDATE images SET verdict = 1 WHERE status = 1 AND person > 0 AND verdict = 0}",
     "CREATE UNIQUE INDEX IF NOT EXISTS person_name ON person(name_key)",
     "CREATE UNIQUE INDEX IF NOT EXISTS images_path ON images({path|path_key})",
+    "{CREATE INDEX IF NOT EXISTS images_unkeyed ON images(id) WHERE path_key IS NULL|SELECT 1}",
     "CREATE INDEX IF NOT EXISTS images_due ON images(status, run_after, id)",
     "CREATE INDEX IF NOT EXISTS images_status ON images(status, id)",
     "CREATE INDEX IF NOT EXISTS images_person ON images(person, id){ WHERE person > 0|}",
@@ -93,12 +107,12 @@ static const char *const version_1[] = {
     "CREATE INDEX IF NOT EXISTS idempotency_age ON idempotency(created_at)",
     "CREATE TABLE IF NOT EXISTS quarantine(sha256 VARCHAR(64) PRIMARY KEY, until_ms BIGINT NOT NULL)" BYKEY,
     "CREATE TABLE IF NOT EXISTS status_counts(id INTEGER PRIMARY KEY, pending BIGINT NOT NULL, processed BIGINT NOT "
-    "NULL, "
-    "failed "
-    "BIGINT NOT NULL, processing BIGINT NOT NULL, unknown BIGINT NOT NULL) " END,
-    "{INSERT OR IGNORE|INSERT IGNORE} INTO status_counts SELECT 0, COALESCE(SUM(status = 0), 0), COALESCE(SUM(status = "
-    "1), 0), "
-    "COALESCE(SUM(status = 2), 0), COALESCE(SUM(status = 3), 0), 0 FROM images",
+    "NULL, failed BIGINT NOT NULL, processing BIGINT NOT NULL, unknown BIGINT NOT NULL, corrections BIGINT NOT NULL "
+    "DEFAULT 0) " END,
+    "{INSERT OR IGNORE|INSERT IGNORE} INTO status_counts(id, pending, processed, failed, processing, unknown) SELECT "
+    "0, "
+    "COALESCE(SUM(status = 0), 0), COALESCE(SUM(status = 1), 0), COALESCE(SUM(status = 2), 0), COALESCE(SUM(status = "
+    "3), 0), 0 FROM images",
     NULL};
 
 /* Keys of the HTTP interface, by the hash of the key alone; the trace that an image came with. */

@@ -81,6 +81,8 @@ int op_claim(struct op *op, const struct msg *msg)
     int count = op->outcome_unknown ? find_taken(op, m, due) : 0, result = 0;
 
     op->reply->images = due;
+    if (!m->ids && (result = op_adopt_images(op)) < 0)
+        return result;
     if (count > 0) {
         op->reply->image_count = count;
         return 0;

@@ -185,8 +185,10 @@ int op_reap(struct op *op, const struct msg *msg)
                                         "256{| FOR UPDATE SKIP LOCKED}");
     const char *node = op->d->dialect == DIALECT_SQLITE || !m->node ? "" : m->node;
     int64_t ids[BATCH], attempts[BATCH];
-    int count = 0, result = 0;
+    int count = 0, result = op_adopt_images(op);
 
+    if (result < 0)
+        return result;
     if (m->not_owner) {
         op->d->bind_int(s, 1, (int64_t)strlen(m->not_owner));
         db_bind_text(op->db, s, 2, m->not_owner);

@@ -35,7 +35,7 @@ int op_person_by_name(struct op *op, const char *name, int64_t *id, bool *made)
 
     *made = false;
     op_text_key(name, key);
-    if ((result = find_person(op, key, id)) != DB_DONE)
+    if ((result = op_adopt_people(op)) < 0 || (result = find_person(op, key, id)) != DB_DONE)
         return result < 0 ? result : 0;
     s = db_query(op->db, "{INSERT OR IGNORE|INSERT IGNORE} INTO person(name, name_key) VALUES(?, ?)");
     db_bind_text(op->db, s, 1, name);
@@ -66,8 +66,10 @@ int op_person_rename(struct op *op, const struct msg *msg)
     const struct store_person *m = (const struct store_person *)msg;
     struct db_statement *s = db_query(op->db, "SELECT id FROM person WHERE name_key = ? AND id <> ?");
     uint8_t key[PATH_KEY_BYTES];
-    int result;
+    int result = op_adopt_people(op);
 
+    if (result < 0)
+        return result;
     op_text_key(m->name, key);
     op->d->bind_blob(s, 1, key, sizeof key, 0);
     op->d->bind_int(s, 2, m->id);

@@ -1,4 +1,4 @@
-/* Reads of images: one, a page by key, the counts by status. */
+/* Reads of images: one, a page by key. */
 #include "core/store/store_internal.h"
 
 int op_image(struct op *op, const struct msg *msg)
@@ -67,22 +67,4 @@ int op_images(struct op *op, const struct msg *msg)
         if (op_load_faces(op, &r->images[i]) < 0)
             return DB_ERROR;
     return 0;
-}
-
-int op_status_counts(struct op *op, const struct msg *msg)
-{
-    struct db_statement *s = db_query(
-        op->db,
-        "SELECT {|CAST(}SUM(pending){| AS SIGNED)}, {|CAST(}SUM(processed){| AS SIGNED)}, {|CAST(}SUM(failed){| "
-        "AS SIGNED)}, {|CAST(}SUM(processing){| AS SIGNED)}, {|CAST(}SUM(unknown){| AS SIGNED)} FROM status_counts");
-    int result;
-
-    (void)msg;
-    if ((result = db_step(op->db, s)) == DB_ROW) {
-        for (int i = 0; i < IMAGE_STATUSES; i++)
-            op->reply->status_counts[i] = op->d->column_int(s, i);
-        op->reply->unknown = op->d->column_int(s, 4);
-    }
-    op->d->reset(s);
-    return result < 0 ? result : 0;
 }

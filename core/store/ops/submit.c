@@ -201,6 +201,9 @@ int op_submit_many(struct op *op, const struct store_submit *const *m, struct st
             op_text_key(m[i]->paths[k], entries[n++].key);
         }
     }
+    /* SQLite has an index of the paths themselves: there another program's row has the path already. */
+    if (result >= 0 && n && op->d->dialect == DIALECT_MARIADB)
+        result = op_adopt_images(op);
     if (result >= 0)
         result = insert_all(op, entries, n);
     for (int i = 0; i < count && result >= 0; i++) {

@@ -23,8 +23,8 @@ int connection_count_pending(struct store_thread *w, int64_t now_ms)
 
 static int connection_open_slot(struct store_thread *w)
 {
-    struct db_statement *s =
-        db_query(w->db, "{INSERT OR IGNORE|INSERT IGNORE} INTO status_counts VALUES(?, 0, 0, 0, 0, 0)");
+    struct db_statement *s = db_query(w->db, "{INSERT OR IGNORE|INSERT IGNORE} INTO status_counts(id, pending, "
+                                             "processed, failed, processing, unknown) VALUES(?, 0, 0, 0, 0, 0)");
 
     w->db->driver->bind_int(s, 1, w->slot);
     return db_finish(w->db, s);
