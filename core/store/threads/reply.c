@@ -19,7 +19,7 @@ static const char *reply_text(int result, bool outcome_unknown)
     case DB_FULL:
         return "the disk of the database is full";
     case DB_GONE:
-        return "the database cannot be reached; repeat the request";
+        return "the database (KITH_DATABASE) cannot be reached; repeat the request";
     case DB_CONFLICT:
         return "the database is busy; repeat the request";
     case DB_INVALID:
