@@ -143,7 +143,7 @@ static void store_receive(struct actor *self, const struct msg *m)
     r->m = msg_ref(m);
     r->sender = actor_sender(self);
     r->token = actor_defer(self);
-    threads_put(m->type < STORE_FIRST_READ ? &t->writes : &t->reads, r);
+    queue_put(m->type < STORE_FIRST_READ ? &t->writes : &t->reads, r);
 }
 
 static const uint32_t store_accepts[] = {STORE_DONE, 0};

@@ -135,7 +135,7 @@ static const char *const *const versions[] = {version_1, version_2, version_3};
 enum { NEWEST = sizeof versions / sizeof versions[0], AHEAD = 1 };
 
 /* Negative: db_result. */
-static int64_t current_version(struct db *db)
+static int64_t schema_read_version(struct db *db)
 {
     struct db_statement *s = db_query(db, "SELECT COALESCE(MAX(version), 0) FROM schema_version");
     int result = db->driver->step(s);
@@ -146,7 +146,7 @@ static int64_t current_version(struct db *db)
 }
 
 /* Not through the cache: each is run once, and MariaDB cannot prepare a statement about a table that is not there. */
-static int run_once(struct db *db, const char *sql)
+static int schema_run(struct db *db, const char *sql)
 {
     char *text = db_expand(db, sql);
     struct db_statement *s = db->driver->prepare(db, text);
@@ -156,13 +156,13 @@ static int run_once(struct db *db, const char *sql)
     return result;
 }
 
-static int apply(struct db *db, int64_t version)
+static int schema_apply_version(struct db *db, int64_t version)
 {
     struct db_statement *s;
     int result = 0;
 
     for (const char *const *sql = versions[version]; *sql && result >= 0; sql++)
-        result = run_once(db, *sql);
+        result = schema_run(db, *sql);
     if (result < 0)
         return result;
     s = db_query(db, "REPLACE INTO schema_version VALUES(?)");
@@ -170,12 +170,12 @@ static int apply(struct db *db, int64_t version)
     return db_finish(db, s);
 }
 
-static int apply_all(struct db *db, struct error *error)
+static int schema_apply_all(struct db *db, struct error *error)
 {
-    int64_t version = current_version(db);
+    int64_t version = schema_read_version(db);
 
     for (; version >= 0 && version < NEWEST; version++)
-        if (db_run(db, "{BEGIN IMMEDIATE|START TRANSACTION}") < 0 || apply(db, version) < 0 ||
+        if (db_run(db, "{BEGIN IMMEDIATE|START TRANSACTION}") < 0 || schema_apply_version(db, version) < 0 ||
             db_run(db, "COMMIT") < 0) {
             error_set(error, db->gone ? -EAGAIN : -EIO, "KITH_DATABASE: schema %lld: %s", (long long)version + 1,
                       db->driver->error(db));
@@ -187,7 +187,7 @@ static int apply_all(struct db *db, struct error *error)
 }
 
 /* Of several nodes that start at once one brings the schema up to date; the others wait for it. */
-static int apply_alone(struct db *db, struct error *error)
+static int schema_apply_locked(struct db *db, struct error *error)
 {
     struct db_statement *s = db_query(db, "{SELECT 1|SELECT GET_LOCK('kith_schema', 60)}");
     int got = db->driver->step(s) == DB_ROW && db->driver->column_int(s, 0) == 1, result;
@@ -195,7 +195,7 @@ static int apply_alone(struct db *db, struct error *error)
     db->driver->reset(s);
     if (!got)
         return error_set(error, -EAGAIN, "KITH_DATABASE: another node holds the schema's lock for more than a minute");
-    result = apply_all(db, error);
+    result = schema_apply_all(db, error);
     s = db_query(db, "{SELECT 1|SELECT RELEASE_LOCK('kith_schema')}");
     db->driver->step(s);
     db->driver->reset(s);
@@ -204,7 +204,7 @@ static int apply_alone(struct db *db, struct error *error)
 
 /* Whether the table of versions is there; it is asked first, for who applies the SQL by hand may give no right to make
  * tables. */
-static int has_version_table(struct db *db)
+static int schema_has_versions(struct db *db)
 {
     struct db_statement *s =
         db_query(db, "{SELECT COUNT(*) FROM sqlite_master WHERE name = 'schema_version'|SELECT COUNT(*) "
@@ -220,16 +220,16 @@ static int has_version_table(struct db *db)
 
 int schema_migrate(struct db *db, struct error *error)
 {
-    int there = has_version_table(db);
+    int there = schema_has_versions(db);
     int64_t version;
 
-    if (there < 0 || (!there && run_once(db, VERSION_TABLE) < 0) || (version = current_version(db)) < 0)
+    if (there < 0 || (!there && schema_run(db, VERSION_TABLE) < 0) || (version = schema_read_version(db)) < 0)
         return error_set(error, db->gone ? -EAGAIN : -EIO, "KITH_DATABASE: schema: %s", db->driver->error(db));
     if (version > NEWEST + AHEAD)
         return error_set(error, -ENOTSUP,
                          "KITH_DATABASE: the database is of a newer kith (schema %lld, this program knows %d)",
                          (long long)version, NEWEST);
-    return version >= NEWEST ? 0 : apply_alone(db, error);
+    return version >= NEWEST ? 0 : schema_apply_locked(db, error);
 }
 
 void schema_print(enum db_dialect dialect, void (*line)(void *context, const char *sql), void *context)

@@ -6,7 +6,7 @@
 #define EVENTS64   EVENTS8 ", " EVENTS8 ", " EVENTS8 ", " EVENTS8 ", " EVENTS8 ", " EVENTS8 ", " EVENTS8 ", " EVENTS8
 #define ADD_EVENTS "INSERT INTO events(kind, image_id, person_id, at) VALUES"
 
-static int add_events(struct op *op, int kind, const int64_t *images, int count, int64_t person)
+static int events_insert(struct op *op, int kind, const int64_t *images, int count, int64_t person)
 {
     struct db_statement *s = db_query(op->db, count == 64  ? ADD_EVENTS EVENTS64
                                               : count == 8 ? ADD_EVENTS EVENTS8
@@ -25,7 +25,7 @@ static int add_events(struct op *op, int kind, const int64_t *images, int count,
 
 int op_event(struct op *op, int kind, int64_t image, int64_t person)
 {
-    return add_events(op, kind, &image, 1, person);
+    return events_insert(op, kind, &image, 1, person);
 }
 
 int op_events(struct op *op, int kind, const int64_t *images, int count)
@@ -34,14 +34,14 @@ int op_events(struct op *op, int kind, const int64_t *images, int count)
 
     for (int at = 0, n; at < count && result >= 0; at += n) {
         n = count - at >= 64 ? 64 : count - at >= 8 ? 8 : 1;
-        result = add_events(op, kind, images + at, n, 0);
+        result = events_insert(op, kind, images + at, n, 0);
     }
     return result;
 }
 
 /* Removes the earlier changes of a template that is being removed. A reader that has not read them needs the removal
  * only; readers skip gaps in the numbers. */
-static int forget_changes_of_template(struct op *op, int64_t person, int64_t template)
+static int gallery_log_compact(struct op *op, int64_t person, int64_t template)
 {
     struct db_statement *s = db_query(op->db, "DELETE FROM gallery_log WHERE person_id = ? AND template_id = ?");
 
@@ -65,7 +65,7 @@ int op_gallery_log(struct op *op, enum gallery_change_kind kind, int64_t person,
     op->d->reset(s);
     if (result < 0)
         return result;
-    if (kind == GALLERY_TEMPLATE_REMOVED && (result = forget_changes_of_template(op, person, template)) < 0)
+    if (kind == GALLERY_TEMPLATE_REMOVED && (result = gallery_log_compact(op, person, template)) < 0)
         return result;
     s = db_query(op->db, "INSERT INTO gallery_log(n, kind, person_id, template_id, at) VALUES(?, ?, ?, ?, ?)");
     op->d->bind_int(s, 1, n);

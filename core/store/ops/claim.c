@@ -11,7 +11,7 @@
     "reason = NULL WHERE status = 0 AND id IN (" ids ")"
 
 /* The rows are ours to change: locked by the select before, or by being the only writer. */
-static int take(struct op *op, const struct store_claim *m, struct image *due, int count)
+static int claim_take(struct op *op, const struct store_claim *m, struct image *due, int count)
 {
     struct db_statement *s = db_query(op->db, count == 64 ? TAKE(ID64) : count == 8 ? TAKE(ID8) : TAKE(ONE));
     int64_t ids[64];
@@ -34,7 +34,7 @@ static int take(struct op *op, const struct store_claim *m, struct image *due, i
     return op_events(op, EVENT_IMAGE, ids, count);
 }
 
-static int find_due(struct op *op, const struct store_claim *m, struct image *due)
+static int claim_find_due(struct op *op, const struct store_claim *m, struct image *due)
 {
     struct db_statement *s =
         db_query(op->db, "SELECT " IMAGE_OWN_COLUMNS " FROM images i WHERE i.status = 0 AND i.run_after <= ? ORDER BY "
@@ -45,7 +45,7 @@ static int find_due(struct op *op, const struct store_claim *m, struct image *du
     return op_image_rows(op, s, due, m->max);
 }
 
-static int find_these(struct op *op, const struct store_claim *m, struct image *due)
+static int claim_find_named(struct op *op, const struct store_claim *m, struct image *due)
 {
     int count = 0, result = 0;
 
@@ -64,7 +64,7 @@ static int find_these(struct op *op, const struct store_claim *m, struct image *
 }
 
 /* What the claim took before its answer was lost. */
-static int find_taken(struct op *op, const struct store_claim *m, struct image *due)
+static int claim_find_taken(struct op *op, const struct store_claim *m, struct image *due)
 {
     struct db_statement *s =
         db_query(op->db, "SELECT " IMAGE_OWN_COLUMNS " FROM images i WHERE i.status = 3 AND i.lease_owner = ? LIMIT ?");
@@ -78,7 +78,7 @@ int op_claim(struct op *op, const struct msg *msg)
 {
     const struct store_claim *m = (const struct store_claim *)msg;
     struct image *due = arena_alloc(op->arena, (size_t)m->max * sizeof *due + 1);
-    int count = op->outcome_unknown ? find_taken(op, m, due) : 0, result = 0;
+    int count = op->outcome_unknown ? claim_find_taken(op, m, due) : 0, result = 0;
 
     op->reply->images = due;
     if (!m->ids && (result = op_adopt_images(op)) < 0)
@@ -88,10 +88,10 @@ int op_claim(struct op *op, const struct msg *msg)
         return 0;
     }
     if (count == 0)
-        count = m->ids ? find_these(op, m, due) : find_due(op, m, due);
+        count = m->ids ? claim_find_named(op, m, due) : claim_find_due(op, m, due);
     for (int at = 0, n; at < count && result >= 0; at += n) {
         n = count - at >= 64 ? 64 : count - at >= 8 ? 8 : 1;
-        result = take(op, m, due + at, n);
+        result = claim_take(op, m, due + at, n);
     }
     if (count < 0 || result < 0)
         return count < 0 ? count : result;

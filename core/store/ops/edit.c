@@ -103,7 +103,7 @@ int op_delete(struct op *op, const struct msg *msg)
 }
 
 /* At most a batch of the events beyond those that are kept. */
-static int prune_events(struct op *op, int64_t keep)
+static int events_prune(struct op *op, int64_t keep)
 {
     enum { BATCH = 5000 };
     struct db_statement *s = db_query(op->db, "SELECT COALESCE(MIN(id), 0), COALESCE(MAX(id), 0) FROM events");
@@ -133,7 +133,7 @@ int op_prune(struct op *op, const struct msg *msg)
     const struct store_prune *m = (const struct store_prune *)msg;
     struct db_statement *s;
 
-    if (prune_events(op, m->events_keep) < 0)
+    if (events_prune(op, m->events_keep) < 0)
         return DB_ERROR;
     s = db_query(op->db, "DELETE FROM idempotency WHERE created_at < ?");
     op->d->bind_int(s, 1, m->idempotency_before_ms);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* `decision`: NULL when a person decided. */
-static int set_face_person(struct op *op, int64_t face, int64_t person, double distance, double similarity,
+static int face_set_person(struct op *op, int64_t face, int64_t person, double distance, double similarity,
                            const char *candidates, const struct decision *decision)
 {
     struct db_statement *s = db_query(op->db, "UPDATE faces SET person = ?, distance = ?, similarity = ?, candidates = "
@@ -23,7 +23,7 @@ static int set_face_person(struct op *op, int64_t face, int64_t person, double d
     return db_finish(op->db, s);
 }
 
-static int load_face(struct op *op, int64_t id, struct face *face)
+static int face_load(struct op *op, int64_t id, struct face *face)
 {
     struct db_statement *s =
         db_query(op->db, "SELECT " FACE_COLUMNS " FROM faces f LEFT JOIN person p ON p.id = f.person WHERE f.id = ?");
@@ -42,13 +42,13 @@ int op_face(struct op *op, const struct msg *msg)
     int result;
 
     op->reply->faces = arena_alloc(op->arena, sizeof(struct face));
-    result = load_face(op, ((const struct store_id *)msg)->id, op->reply->faces);
+    result = face_load(op, ((const struct store_id *)msg)->id, op->reply->faces);
     op->reply->face_count = result == DB_ROW;
     return result == DB_ROW ? 0 : result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no such face");
 }
 
 /* The face becomes a template of that person, and is no counter-example of theirs any more. */
-static int add_template(struct op *op, const struct face *face, const struct image *image, int64_t person)
+static int face_add_template(struct op *op, const struct face *face, const struct image *image, int64_t person)
 {
     const char *slash = strrchr(image->path, '/');
     struct store_photo photo = {.photo_name = slash ? slash + 1 : image->path,
@@ -61,7 +61,7 @@ static int add_template(struct op *op, const struct face *face, const struct ima
 }
 
 /* A counter-example has no photo: it carries the face that it came from, as a negative number. */
-static int64_t find_counter(struct op *op, int64_t face, int64_t person)
+static int64_t face_find_counter(struct op *op, int64_t face, int64_t person)
 {
     struct db_statement *s =
         db_query(op->db, "SELECT id FROM templates WHERE photo_id = ? AND person_id = ? AND counter = 1");
@@ -75,10 +75,10 @@ static int64_t find_counter(struct op *op, int64_t face, int64_t person)
     return id;
 }
 
-static int drop_counter(struct op *op, int64_t face, int64_t person)
+static int face_remove_counter(struct op *op, int64_t face, int64_t person)
 {
     struct db_statement *s;
-    int64_t id = find_counter(op, face, person);
+    int64_t id = face_find_counter(op, face, person);
 
     if (!id)
         return 0;
@@ -88,7 +88,7 @@ static int drop_counter(struct op *op, int64_t face, int64_t person)
 }
 
 /* The person that a message means, made when it is a new name. Negative, or 0 with `person` 0 when it was refused. */
-static int named_person(struct op *op, const struct store_name_face *m, int64_t *person)
+static int face_resolve_person(struct op *op, const struct store_name_face *m, int64_t *person)
 {
     bool made;
     int result;
@@ -111,14 +111,14 @@ int op_name_face(struct op *op, const struct msg *msg)
     struct face *face = arena_alloc(op->arena, sizeof *face);
     struct image *image = arena_alloc(op->arena, sizeof *image);
     int64_t person;
-    int result = load_face(op, m->face, face);
+    int result = face_load(op, m->face, face);
 
     if (result != DB_ROW || (result = op_load_image(op, face->image, image)) != 1)
         return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no face %lld", (long long)m->face);
-    if ((result = named_person(op, m, &person)) < 0 || person == 0)
+    if ((result = face_resolve_person(op, m, &person)) < 0 || person == 0)
         return result;
-    if (set_face_person(op, m->face, person, 0, 1, NULL, NULL) < 0 || op_judge_image(op, face->image) < 0 ||
-        drop_counter(op, m->face, person) < 0 || (!m->no_template && add_template(op, face, image, person) < 0))
+    if (face_set_person(op, m->face, person, 0, 1, NULL, NULL) < 0 || op_judge_image(op, face->image) < 0 ||
+        face_remove_counter(op, m->face, person) < 0 || (!m->no_template && face_add_template(op, face, image, person) < 0))
         return DB_ERROR;
     op->reply->id = person;
     op->reply->images = image;
@@ -127,7 +127,7 @@ int op_name_face(struct op *op, const struct msg *msg)
 }
 
 /* The best pictures of an unknown person say what the person looks like. */
-static int teach_unknown_person(struct op *op, int64_t unknown_person, int64_t person)
+static int face_add_unknown_templates(struct op *op, int64_t unknown_person, int64_t person)
 {
     enum { TEMPLATES = 3 };
     struct db_statement *s = db_query(
@@ -145,7 +145,7 @@ static int teach_unknown_person(struct op *op, int64_t unknown_person, int64_t p
         return result;
     for (int i = 0; i < count; i++) {
         image = (struct image){0};
-        if (op_load_image(op, faces[i].image, &image) != 1 || add_template(op, &faces[i], &image, person) < 0)
+        if (op_load_image(op, faces[i].image, &image) != 1 || face_add_template(op, &faces[i], &image, person) < 0)
             return DB_ERROR;
     }
     return count;
@@ -158,11 +158,11 @@ int op_name_unknown_person(struct op *op, const struct msg *msg)
     const struct store_name_face *m = (const struct store_name_face *)msg;
     struct db_statement *s;
     int64_t faces[BATCH + 1], images[BATCH + 1], person;
-    int count = 0, result = named_person(op, m, &person);
+    int count = 0, result = face_resolve_person(op, m, &person);
 
     if (result < 0 || person == 0)
         return result;
-    if (!m->no_template && !m->next_batch && (result = teach_unknown_person(op, m->face, person)) <= 0)
+    if (!m->no_template && !m->next_batch && (result = face_add_unknown_templates(op, m->face, person)) <= 0)
         return result < 0 ? result
                           : op_refuse(op, STORE_NOT_FOUND, "there is no unknown person %lld", (long long)m->face);
     s = db_query(
@@ -182,17 +182,17 @@ int op_name_unknown_person(struct op *op, const struct msg *msg)
     op->reply->more = count > BATCH;
     count = count > BATCH ? BATCH : count;
     for (int i = 0; i < count; i++)
-        if (set_face_person(op, faces[i], person, 0, 1, NULL, NULL) < 0 || op_judge_image(op, images[i]) < 0)
+        if (face_set_person(op, faces[i], person, 0, 1, NULL, NULL) < 0 || op_judge_image(op, images[i]) < 0)
             return DB_ERROR;
     op->reply->id = person;
     op->reply->changed = count;
     return 0;
 }
 
-static int add_counter(struct op *op, const struct face *face, int64_t person)
+static int face_add_counter(struct op *op, const struct face *face, int64_t person)
 {
     struct db_statement *s;
-    int64_t id = find_counter(op, face->id, person);
+    int64_t id = face_find_counter(op, face->id, person);
 
     if (!face->embedding)
         return 0;
@@ -217,16 +217,16 @@ int op_deny_face(struct op *op, const struct msg *msg)
     struct face *face = arena_alloc(op->arena, sizeof *face);
     struct image *image = arena_alloc(op->arena, sizeof *image);
     const struct decision denied = {.rule = DECIDED_BY_DENIAL, .denied = m->person};
-    int result = load_face(op, m->face, face);
+    int result = face_load(op, m->face, face);
 
     if (result != DB_ROW)
         return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no face %lld", (long long)m->face);
     if ((result = op_person_exists(op, m->person)) != DB_ROW)
         return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)m->person);
-    if (add_counter(op, face, m->person) < 0)
+    if (face_add_counter(op, face, m->person) < 0)
         return DB_ERROR;
     if (face->person == m->person) {
-        if (set_face_person(op, m->face, PERSON_UNKNOWN, face->distance, 0, NULL, &denied) < 0 ||
+        if (face_set_person(op, m->face, PERSON_UNKNOWN, face->distance, 0, NULL, &denied) < 0 ||
             op_judge_image(op, face->image) < 0)
             return DB_ERROR;
         op->reply->changed = 1;
@@ -237,7 +237,7 @@ int op_deny_face(struct op *op, const struct msg *msg)
     return op_load_image(op, face->image, image) < 0 ? DB_ERROR : 0;
 }
 
-static int set_unknown_person(struct op *op, int64_t face, int64_t unknown_person)
+static int face_set_unknown_person(struct op *op, int64_t face, int64_t unknown_person)
 {
     struct db_statement *s =
         db_query(op->db, "UPDATE faces SET unknown_person = ? WHERE id = ? AND unknown_person = 0 AND person = -1");
@@ -259,7 +259,7 @@ int op_resolve(struct op *op, const struct msg *msg)
         int result;
 
         if (r->person == r->was) {
-            if (set_unknown_person(op, r->face, r->unknown_person) < 0)
+            if (face_set_unknown_person(op, r->face, r->unknown_person) < 0)
                 return DB_ERROR;
             continue;
         }
@@ -272,7 +272,7 @@ int op_resolve(struct op *op, const struct msg *msg)
             return result;
         if (result != DB_ROW || (r->person > 0 && op_person_exists(op, r->person) != DB_ROW))
             continue;
-        if (set_face_person(op, r->face, r->person, r->distance, r->similarity,
+        if (face_set_person(op, r->face, r->person, r->distance, r->similarity,
                             op_candidates_text(op, r->candidates, r->candidate_count), &r->decision) < 0 ||
             op_judge_image(op, r->image) < 0)
             return DB_ERROR;

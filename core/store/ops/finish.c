@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static int insert_face(struct op *op, int64_t image, const struct face *f)
+static int finish_insert_face(struct op *op, int64_t image, const struct face *f)
 {
     struct db_statement *s = db_query(
         op->db, "INSERT INTO faces(image_id, x, y, width, height, landmarks, quality, model, embedding, person, "
@@ -37,7 +37,7 @@ struct ending {
     const char *reason;
 };
 
-static struct ending ending_of(const struct op *op, const struct store_finish *m, const struct image *before)
+static struct ending finish_compute(const struct op *op, const struct store_finish *m, const struct image *before)
 {
     struct ending e = {
         .status = IMAGE_FAILED, .person = PERSON_UNKNOWN, .finished_at = op->now_ms, .reason = m->reason};
@@ -77,7 +77,7 @@ static struct ending ending_of(const struct op *op, const struct store_finish *m
     return e;
 }
 
-static int write_ending(struct op *op, const struct image *before, const struct ending *e, const char *sha256)
+static int finish_write(struct op *op, const struct image *before, const struct ending *e, const char *sha256)
 {
     struct db_statement *s = db_query(
         op->db,
@@ -107,7 +107,7 @@ static int write_ending(struct op *op, const struct image *before, const struct 
 }
 
 /* Only an earlier run can have left faces: the first one has none to remove. */
-static int replace_faces(struct op *op, const struct store_finish *m)
+static int finish_replace_faces(struct op *op, const struct store_finish *m)
 {
     struct db_statement *s;
 
@@ -118,13 +118,13 @@ static int replace_faces(struct op *op, const struct store_finish *m)
             return DB_ERROR;
     }
     for (int i = 0; i < m->face_count; i++)
-        if (insert_face(op, m->id, &m->faces[i]) < 0)
+        if (finish_insert_face(op, m->id, &m->faces[i]) < 0)
             return DB_ERROR;
     return 0;
 }
 
 /* The row alone, locked to the end of the transaction. 1, 0 or negative. */
-static int read_run(struct op *op, int64_t id, struct image *image)
+static int finish_read_run(struct op *op, int64_t id, struct image *image)
 {
     struct db_statement *s =
         db_query(op->db, "SELECT " IMAGE_OWN_COLUMNS " FROM images i WHERE i.id = ?{| FOR UPDATE}");
@@ -134,7 +134,7 @@ static int read_run(struct op *op, int64_t id, struct image *image)
 }
 
 /* The image as it is now, without another look at it; its person has no name here. */
-static void apply_ending(struct image *image, const struct ending *e)
+static void finish_apply(struct image *image, const struct ending *e)
 {
     image->status = e->status;
     image->verdict = e->verdict;
@@ -150,7 +150,7 @@ int op_finish(struct op *op, const struct msg *msg)
     const struct store_finish *m = (const struct store_finish *)msg;
     struct image *before = arena_alloc(op->arena, sizeof *before);
     struct ending ending;
-    int result = read_run(op, m->id, before);
+    int result = finish_read_run(op, m->id, before);
 
     if (result < 0)
         return result;
@@ -161,14 +161,14 @@ int op_finish(struct op *op, const struct msg *msg)
     }
     if (result == 0 || before->status != IMAGE_PROCESSING || before->attempt != m->attempt)
         return 0; /* another run's, or deleted meanwhile: changed stays 0 */
-    ending = ending_of(op, m, before);
-    if ((result = write_ending(op, before, &ending, m->sha256)) < 0 || op->reply->changed == 0)
+    ending = finish_compute(op, m, before);
+    if ((result = finish_write(op, before, &ending, m->sha256)) < 0 || op->reply->changed == 0)
         return result;
     if (m->outcome == OUTCOME_FACES || m->outcome == OUTCOME_FAILED)
-        if ((result = replace_faces(op, m)) < 0)
+        if ((result = finish_replace_faces(op, m)) < 0)
             return result;
     ending.reason = arena_text(op->arena, ending.reason); /* the message may go before the reply */
-    apply_ending(before, &ending);
+    finish_apply(before, &ending);
     op->reply->image_count = 1;
     return 0;
 }

@@ -14,7 +14,7 @@ static int photo_adopt_row(struct op *op, const struct store_photo *m)
     return db_finish(op->db, s);
 }
 
-static int insert_row(struct op *op, const struct store_photo *m, int64_t person)
+static int photo_insert_row(struct op *op, const struct store_photo *m, int64_t person)
 {
     struct db_statement *s = db_query(op->db, "INSERT INTO person_images(image_name, person_id, path, sha256, spooled, "
                                               "created_at) VALUES(?, ?, ?, ?, ?, ?)");
@@ -28,7 +28,7 @@ static int insert_row(struct op *op, const struct store_photo *m, int64_t person
     return db_finish(op->db, s);
 }
 
-static int insert_template(struct op *op, const struct store_photo *m, int64_t person, int64_t photo)
+static int photo_insert_template(struct op *op, const struct store_photo *m, int64_t person, int64_t photo)
 {
     struct db_statement *s =
         db_query(op->db, "INSERT INTO templates(person_id, photo_id, model, embedding) VALUES(?, ?, ?, ?)");
@@ -59,10 +59,10 @@ int op_insert_photo(struct op *op, const struct store_photo *m, int64_t person)
 {
     int64_t photo;
 
-    if ((m->legacy_photo_row ? photo_adopt_row(op, m) : insert_row(op, m, person)) < 0)
+    if ((m->legacy_photo_row ? photo_adopt_row(op, m) : photo_insert_row(op, m, person)) < 0)
         return DB_ERROR;
     photo = m->legacy_photo_row ? m->legacy_photo_row : op->d->last_id(op->db);
-    if (m->embedding && insert_template(op, m, person, photo) < 0)
+    if (m->embedding && photo_insert_template(op, m, person, photo) < 0)
         return DB_ERROR;
     op->reply->photos = arena_alloc(op->arena, sizeof(struct photo));
     op->reply->photo_count = 1;
@@ -76,7 +76,7 @@ int op_insert_photo(struct op *op, const struct store_photo *m, int64_t person)
 }
 
 /* A photo whose bytes the person has already, for the same model, is enrolled once; one that is only a name, by it. */
-static int photo_is_there(struct op *op, const struct store_photo *m, int64_t person)
+static int photo_exists(struct op *op, const struct store_photo *m, int64_t person)
 {
     struct db_statement *s =
         m->embedding ? db_query(op->db, "SELECT pi.id FROM person_images pi JOIN templates t ON t.photo_id = pi.id "
@@ -97,7 +97,7 @@ static int photo_is_there(struct op *op, const struct store_photo *m, int64_t pe
 }
 
 /* One photo at a time, of all nodes: two that watch the same folder would both see that a photo is not there yet. */
-static int lock_gallery(struct op *op)
+static int photo_lock_gallery(struct op *op)
 {
     return op->d->dialect == DIALECT_MARIADB ? db_run(op->db, "UPDATE gallery_head SET n = n WHERE id = 1") : 0;
 }
@@ -107,7 +107,7 @@ int op_photo_add(struct op *op, const struct msg *msg)
     const struct store_photo *m = (const struct store_photo *)msg;
     int64_t person = m->person;
     bool made;
-    int result = lock_gallery(op);
+    int result = photo_lock_gallery(op);
 
     if (result < 0)
         return result;
@@ -117,7 +117,7 @@ int op_photo_add(struct op *op, const struct msg *msg)
     if (!m->person_name && result != DB_ROW)
         return op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)person);
     op->reply->id = person;
-    if ((m->sha256 || !m->embedding) && (result = photo_is_there(op, m, person)) != DB_DONE)
+    if ((m->sha256 || !m->embedding) && (result = photo_exists(op, m, person)) != DB_DONE)
         return result < 0 ? result : m->legacy_photo_row ? photo_adopt_row(op, m) : 0;
     return op_insert_photo(op, m, person);
 }

@@ -5,7 +5,7 @@
 
 #define EMBEDDED "SELECT id, image_id, model, embedding, quality, person, unknown_person, distance FROM faces WHERE "
 
-static int read_faces(struct op *op, struct db_statement *s, int limit)
+static int faces_read(struct op *op, struct db_statement *s, int limit)
 {
     struct store_reply *r = op->reply;
     int result = DB_DONE;
@@ -41,7 +41,7 @@ int op_unknown_faces(struct op *op, const struct msg *msg)
 
     op->d->bind_int(s, 1, m->after);
     op->d->bind_int(s, 2, m->limit);
-    return read_faces(op, s, m->limit);
+    return faces_read(op, s, m->limit);
 }
 
 /* Faces that were given a person's name by the gallery; those named by hand have distance 0 and no reasons, and are
@@ -55,7 +55,7 @@ int op_person_faces(struct op *op, const struct msg *msg)
     op->d->bind_int(s, 1, m->person);
     op->d->bind_int(s, 2, m->after);
     op->d->bind_int(s, 3, m->limit);
-    return read_faces(op, s, m->limit);
+    return faces_read(op, s, m->limit);
 }
 
 int op_unknown_people(struct op *op, const struct msg *msg)

@@ -19,7 +19,7 @@ int op_image(struct op *op, const struct msg *msg)
     " i.id < ? ORDER BY i.id DESC LIMIT ?"
 
 /* The newest first. Each filter has its index; two filters together walk the index of the narrower one. */
-static struct db_statement *list_statement(struct op *op, const struct store_list *m, int *bound)
+static struct db_statement *images_prepare_list(struct op *op, const struct store_list *m, int *bound)
 {
     struct db_statement *s;
     int at = 0;
@@ -49,7 +49,7 @@ int op_images(struct op *op, const struct msg *msg)
     const struct store_list *m = (const struct store_list *)msg;
     struct store_reply *r = op->reply;
     int at, result = 0;
-    struct db_statement *s = list_statement(op, m, &at);
+    struct db_statement *s = images_prepare_list(op, m, &at);
 
     r->images = arena_alloc(op->arena, (size_t)(m->limit + 1) * sizeof(struct image));
     op->d->bind_int(s, at + 1, m->after ? m->after : INT64_MAX);

@@ -36,7 +36,7 @@ int op_image_rows(struct op *op, struct db_statement *s, struct image *rows, int
     return result < 0 ? result : count;
 }
 
-static const char *name_of_person(struct op *op, int64_t id)
+static const char *candidate_read_name(struct op *op, int64_t id)
 {
     struct db_statement *s = db_query(op->db, "SELECT name FROM person WHERE id = ?");
     const char *name = NULL;
@@ -49,7 +49,7 @@ static const char *name_of_person(struct op *op, int64_t id)
 }
 
 /* Candidates are stored as "person distance similarity;" each; names are looked up, for they may change. */
-static void read_candidates(struct op *op, struct face *face, const char *text)
+static void candidates_parse(struct op *op, struct face *face, const char *text)
 {
     struct candidate *list;
     int max = 0;
@@ -64,7 +64,7 @@ static void read_candidates(struct op *op, struct face *face, const char *text)
         c->person = strtoll(text, &end, 10);
         c->distance = strtod(end, &end);
         c->similarity = strtod(end, &end);
-        c->name = name_of_person(op, c->person);
+        c->name = candidate_read_name(op, c->person);
         if (c->name) /* a person deleted since is no candidate any more */
             face->candidate_count++;
         text = end + strcspn(end, ";");
@@ -114,7 +114,7 @@ void op_face_row(struct op *op, struct db_statement *s, struct face *face)
     face->unknown_person = d->column_int(s, 15);
     face->decision = decision_read(op_text(op, s, 16));
     if (candidates)
-        read_candidates(op, face, candidates);
+        candidates_parse(op, face, candidates);
 }
 
 int op_load_faces(struct op *op, struct image *image)

@@ -26,7 +26,7 @@ struct op operation_for(struct group *g, struct store_reply *reply)
                        .outcome_unknown = g->outcome_unknown};
 }
 
-static void add_up(struct group *g, const struct op *op)
+static void group_add_counts(struct group *g, const struct op *op)
 {
     for (int i = 0; i < IMAGE_STATUSES; i++)
         g->sum.status_counts[i] += op->status_counts[i];
@@ -46,7 +46,7 @@ int operation_run(struct op *op, const struct msg *m)
     return op->db->failure ? op->db->failure : result;
 }
 
-static int run_one(struct group *g, struct request *r)
+static int group_run_operation(struct group *g, struct request *r)
 {
     struct op op = operation_for(g, r->reply);
     int64_t changes = g->w->db->driver->total_changes(g->w->db);
@@ -57,12 +57,12 @@ static int run_one(struct group *g, struct request *r)
     if (result == DB_REFUSED && g->w->db->driver->total_changes(g->w->db) == changes)
         return 0; /* it wrote nothing: there is nothing to roll back */
     if (result >= 0)
-        add_up(g, &op);
+        group_add_counts(g, &op);
     return result;
 }
 
 /* Submissions that stand together in the queue are one insert. Returns the last of them in `r`. */
-static int run_submissions(struct group *g, struct request **r)
+static int group_run_submits(struct group *g, struct request **r)
 {
     const struct store_submit *m[GROUP_MAX];
     struct store_reply *replies[GROUP_MAX];
@@ -81,27 +81,27 @@ static int run_submissions(struct group *g, struct request **r)
     if (op.db->failure)
         result = op.db->failure;
     if (result >= 0)
-        add_up(g, &op);
+        group_add_counts(g, &op);
     return result;
 }
 
-static int run_together(struct group *g, struct request *first)
+static int group_run_plain(struct group *g, struct request *first)
 {
     int result = 0;
 
     for (struct request *r = first; r && result >= 0; r = r->next) {
         if (r->m->type == STORE_SUBMIT) {
-            result = run_submissions(g, &r);
+            result = group_run_submits(g, &r);
         } else {
             reply_renew(r);
-            result = run_one(g, r);
+            result = group_run_operation(g, r);
         }
     }
     return result;
 }
 
 /* Each operation in a savepoint: one that fails or refuses is rolled back to it, the others go on. */
-static int run_apart(struct group *g, struct request *first)
+static int group_run_savepoints(struct group *g, struct request *first)
 {
     struct db *db = g->w->db;
     int result = 0;
@@ -110,7 +110,7 @@ static int run_apart(struct group *g, struct request *first)
         reply_renew(r);
         if ((result = db_run(db, "SAVEPOINT one")) < 0)
             return result;
-        if ((result = run_one(g, r)) < 0) {
+        if ((result = group_run_operation(g, r)) < 0) {
             if (result != DB_REFUSED) {
                 reply_fail(r->reply, result, false);
                 snprintf(r->cause, sizeof r->cause, "%s", db->driver->error(db));
@@ -149,7 +149,7 @@ static int group_write_counts(struct group *g)
 
 /* One transaction, tried to its commit; on a failure nothing of it is in, unless DB_GONE comes of the commit itself:
  * then nobody knows, and `g->outcome_unknown` says so. */
-static int try_group(struct group *g, struct request *first, int (*run)(struct group *g, struct request *first))
+static int group_try(struct group *g, struct request *first, int (*run)(struct group *g, struct request *first))
 {
     struct threads *t = g->w->of;
     struct db *db = g->w->db;
@@ -181,7 +181,7 @@ static int try_group(struct group *g, struct request *first, int (*run)(struct g
     return result;
 }
 
-static void pause_ms(unsigned ms)
+static void group_pause(unsigned ms)
 {
     struct timespec t = {.tv_nsec = (long)ms * 1000000};
 
@@ -191,7 +191,7 @@ static void pause_ms(unsigned ms)
 /* A savepoint copies every page it touches, which is a third of the cost of a small write. Almost no request fails,
  * so the group is first run without savepoints. If an operation fails, or refuses after it has written, the transaction
  * is rolled back and the group runs again with a savepoint for each operation. */
-static void commit_group(struct store_thread *w, struct request *first, struct msg_done *done)
+static void group_commit(struct store_thread *w, struct request *first, struct msg_done *done)
 {
     struct group g = {.w = w};
     int result = DB_GONE;
@@ -203,10 +203,10 @@ static void commit_group(struct store_thread *w, struct request *first, struct m
             break;
         }
         if (result == DB_CONFLICT)
-            pause_ms((unsigned)random() % 30 + 1);
-        result = try_group(&g, first, run_together);
+            group_pause((unsigned)random() % 30 + 1);
+        result = group_try(&g, first, group_run_plain);
         if (result == DB_ERROR || result == DB_INVALID || result == DB_REFUSED)
-            result = try_group(&g, first, run_apart);
+            result = group_try(&g, first, group_run_savepoints);
     }
     done->made_events = result >= 0 && g.sum.made_events;
     done->broken = result == DB_IO;
@@ -231,7 +231,7 @@ void requests_free(struct request *first)
 }
 
 /* One that nobody receives any more, at the end of the program. */
-static void destroy_done(struct msg *m)
+static void done_destroy(struct msg *m)
 {
     requests_free(((struct msg_done *)m)->first);
 }
@@ -240,7 +240,7 @@ struct msg_done *done_new(struct request *first)
 {
     struct msg_done *done = (struct msg_done *)msg_new(STORE_DONE, sizeof *done);
 
-    done->head.destroy = destroy_done;
+    done->head.destroy = done_destroy;
     done->first = first;
     return done;
 }
@@ -253,7 +253,7 @@ void *writer_run(void *arg)
     while ((first = queue_take(w->queue, w->number, GROUP_MAX))) {
         struct msg_done *done = done_new(first);
 
-        commit_group(w, first, done);
+        group_commit(w, first, done);
         queue_release(w->queue, w->number);
         actor_post(w->of->system, w->of->actor, &done->head);
     }

@@ -101,7 +101,7 @@ void queue_release(struct queue *q, int number)
     pthread_mutex_unlock(&q->lock);
 }
 
-void threads_put(struct queue *q, struct request *r)
+void queue_put(struct queue *q, struct request *r)
 {
     pthread_mutex_lock(&q->lock);
     if (q->last)

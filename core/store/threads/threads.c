@@ -30,7 +30,7 @@ int threads_open(struct threads *t, struct error *error)
     return status;
 }
 
-static void start(struct store_thread *w, void *(*run)(void *arg), const char *name)
+static void thread_start(struct store_thread *w, void *(*run)(void *arg), const char *name)
 {
     if (pthread_create(&w->thread, NULL, run, w))
         abort();
@@ -45,13 +45,13 @@ void threads_start(struct threads *t)
     sigfillset(&all); /* signals are the loop's business */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     for (int i = 0; i < t->writer_count; i++)
-        start(&t->writers[i], writer_run, "store-write");
+        thread_start(&t->writers[i], writer_run, "store-write");
     for (int i = 0; i < t->reader_count; i++)
-        start(&t->readers[i], reader_run, "store-read");
+        thread_start(&t->readers[i], reader_run, "store-read");
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-static void stop_queue(struct queue *q)
+static void queue_stop(struct queue *q)
 {
     pthread_mutex_lock(&q->lock);
     q->stopping = true;
@@ -59,7 +59,7 @@ static void stop_queue(struct queue *q)
     pthread_mutex_unlock(&q->lock);
 }
 
-static void join(struct store_thread *w)
+static void thread_join(struct store_thread *w)
 {
     if (w->running)
         pthread_join(w->thread, NULL);
@@ -70,12 +70,12 @@ void threads_stop(struct threads *t)
 {
     if (!t->writer_count)
         return;
-    stop_queue(&t->writes);
-    stop_queue(&t->reads);
+    queue_stop(&t->writes);
+    queue_stop(&t->reads);
     for (int i = 0; i < t->reader_count; i++)
-        join(&t->readers[i]);
+        thread_join(&t->readers[i]);
     for (int i = 0; i < t->writer_count; i++)
-        join(&t->writers[i]);
+        thread_join(&t->writers[i]);
 }
 
 void threads_close(struct threads *t)

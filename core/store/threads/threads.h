@@ -90,7 +90,7 @@ void requests_free(struct request *first);
 /* Opens the connections for the first time. -EAGAIN with `error`: not there now, may come; other: will not. */
 int threads_open(struct threads *t, struct error *error);
 void threads_start(struct threads *t);
-void threads_put(struct queue *q, struct request *r);
+void queue_put(struct queue *q, struct request *r);
 /* Does what waits, then joins. */
 void threads_stop(struct threads *t);
 void threads_close(struct threads *t);
