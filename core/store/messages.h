@@ -14,7 +14,7 @@ enum store_status {
     STORE_NO_SPACE,
     STORE_BROKEN,
     STORE_MISMATCH,
-    STORE_AWAY /* the database cannot be reached: nothing is known to have happened, ask again */
+    STORE_AWAY /* the database cannot be reached, or is busy: repeat the request */
 };
 
 enum store_message {
@@ -61,10 +61,10 @@ enum store_message {
     STORE_QUARANTINED,
     STORE_PHOTO_PERSON,
     STORE_KEYS,
-    /* what it tells others */
+    /* sent by the store */
     STORE_REPLY,
-    STORE_CHANGED, /* told to the actor "events" after a commit that made events */
-    STORE_DONE     /* its own threads to itself */
+    STORE_CHANGED, /* told to the actor "events" after a commit with events */
+    STORE_DONE     /* from the store's threads to the actor */
 };
 
 /* How every message of the store begins. */
@@ -89,7 +89,7 @@ struct store_claim {
     int max;
     const int64_t *ids; /* only these, or NULL: whatever is due */
     int id_count;
-    const char *owner; /* a text of its own for each claim: what tells whether it was in, when its answer is lost */
+    const char *owner; /* unique for each claim: it finds the claimed rows when the COMMIT was not answered */
     int64_t lease_ms;
 };
 
@@ -102,9 +102,9 @@ struct store_renew {
 
 enum outcome {
     OUTCOME_FACES,  /* recognised: `faces`, the best known person decides */
-    OUTCOME_FAILED, /* the image itself is to blame: `reason` */
-    OUTCOME_RETRY,  /* the recogniser is: again after `delay_ms`, failed after max_tries or max_crashes */
-    OUTCOME_RELEASE /* nobody is: as if it had never been claimed */
+    OUTCOME_FAILED, /* the image cannot be recognised: `reason` */
+    OUTCOME_RETRY,  /* the recogniser failed: pending after `delay_ms`, failed after max_tries or max_crashes */
+    OUTCOME_RELEASE /* as if it had never been claimed */
 };
 
 struct store_finish {
@@ -120,19 +120,19 @@ struct store_finish {
 
 struct store_reap { /* expired leases, or (owner given) those of processes that are known to be dead */
     struct store_message_head m;
-    const char *not_owner; /* how this process's owners begin; those of earlier ones of this node are dead */
-    const char *node;      /* and how all of this node's begin; in a database of one nobody else's count */
+    const char *not_owner; /* how the owners of this process begin; earlier processes of this node are dead */
+    const char *node;      /* how all owners of this node begin; SQLite has one node: not compared */
     int64_t max_tries, max_crashes, delay_ms;
 };
 
-struct store_retry { /* id 0: a batch of the failed ones after `after`; the reply says whether there are more */
+struct store_retry { /* id 0: a batch of the failed images after `after`; the reply has `more` */
     struct store_message_head m;
     int64_t id, after;
     /* of a batch: */
-    const char *reason; /* only those whose reason has this in it; NULL: any */
-    int64_t older_ms;   /* only those that failed so long ago or longer */
+    const char *reason; /* only images whose reason contains this; NULL: any */
+    int64_t older_ms;   /* only images that failed at least so long ago */
     int64_t limit;      /* at most so many; 0: all */
-    bool dry;           /* change nothing, say how many it would be */
+    bool dry;           /* count them, change nothing */
 };
 
 struct store_id { /* KEY_REVOKE, IMAGE, DELETE, FACE, PHOTO_DELETE, PERSON_DELETE, PHOTOS */
@@ -161,7 +161,7 @@ struct store_person {
 struct store_photo { /* a template and the photo it came from */
     struct store_message_head m;
     int64_t person;
-    const char *person_name; /* made when it does not exist; NULL: `person` must */
+    const char *person_name; /* created when it does not exist; NULL: `person` must exist */
     const char *photo_name, *path, *sha256, *model;
     const float *embedding;
     int dimension;
@@ -178,9 +178,9 @@ struct store_name_face { /* NAME_FACE; NAME_UNKNOWN_PERSON: all faces of an unkn
     bool next_batch;         /* NAME_UNKNOWN_PERSON: not the first batch; no face may be left, and that is no error */
 };
 
-struct resolved { /* a face that was `was` (PERSON_UNKNOWN, or somebody it is not) and is `person` now */
+struct resolved { /* a decision: the face changes from the person `was` (or PERSON_UNKNOWN) to `person` */
     int64_t face, image, was, person;
-    int64_t unknown_person; /* of one that stays unknown: which unknown person it is, and nothing else changes */
+    int64_t unknown_person; /* when `person` equals `was`: the unknown person of the face, the only change */
     double distance, similarity;
     const struct candidate *candidates;
     int candidate_count;
@@ -246,10 +246,10 @@ struct store_reply {
     int unknown_person_count;
     struct known_file *files;
     int file_count;
-    int64_t status_counts[IMAGE_STATUSES],
-        unknown;                                    /* images by status; the unknown ones are among the pending. Of
-                                                       RECOUNT: the differences, and `changed` is 0 when there are none */
-    int64_t first_event, last_event, settled_event; /* settled: none below it can still come */
+    /* Images by status; the unknown ones are among the pending. Of RECOUNT: the differences, with `changed` 0 when
+     * there are none. */
+    int64_t status_counts[IMAGE_STATUSES], unknown;
+    int64_t first_event, last_event, settled_event; /* settled: no event up to it can still come */
     bool waits;                                     /* an event is missing that may still come: read on soon */
     struct api_key *keys;
     int key_count;

@@ -29,7 +29,7 @@ int spool_open(struct spool *spool, const char *shared, const char *data, struct
     return 0;
 }
 
-/* Tells this process from those of other nodes that write into the same folder. */
+/* Differs between the processes of the nodes that write into the same folder. */
 static uint64_t spool_process_number(void)
 {
     static _Atomic uint64_t number;
@@ -98,7 +98,7 @@ static int spool_store(struct spool_job *job)
     sha256_hex(job->data, job->len, job->sha256);
     snprintf(folder, sizeof folder, "%s/%.2s", job->spool->folder, job->sha256);
     snprintf(job->path, sizeof job->path, "%s/%s.%s", folder, job->sha256, endings[sniff(job->data, job->len).type]);
-    /* There already: new to the orphans' collector, and synced by whoever put it there before its rename. */
+    /* The file exists: a new time protects it from the collection of orphans; it was synced before its rename. */
     if (utimensat(AT_FDCWD, job->path, NULL, 0) < 0) {
         if (mkdir(folder, 0750) == 0)
             result = spool_sync_folder(job->spool->folder);

@@ -1,4 +1,4 @@
-/* The actor "store": hands what it is asked to its threads, and their answers back; opening and closing. */
+/* The actor "store": passes requests to its threads and sends their answers; opening and closing. */
 #include "core/store/store.h"
 
 #include "core/actor/system.h"
@@ -19,7 +19,7 @@ struct store {
     struct threads threads;
     int lock_fd;
     uint64_t recount_begun_ms;
-    bool away; /* the database cannot be reached, and the log says so */
+    bool away; /* the database cannot be reached, and this was logged */
 };
 
 static void store_message_free(struct msg *m)
@@ -181,7 +181,8 @@ static int store_lock_folder(struct store *store, const char *folder, struct err
     return 0;
 }
 
-/* Nodes count in rows of their own, so that their commits do not wait for each other; which one hardly matters. */
+/* Each node counts in rows of its own, so that commits do not wait for each other. Two nodes with the same hash wait.
+ */
 static int64_t store_counts_slot(const char *node)
 {
     uint32_t hash = 2166136261u; /* FNV-1a */
@@ -224,7 +225,7 @@ struct store *store_open(const struct store_options *options, struct error *erro
     if (store_prepare(store, options, error) < 0)
         goto fail;
     status = threads_open(&store->threads, error);
-    if (status == -EAGAIN && store->threads.server) { /* it may come: what is asked until then is refused */
+    if (status == -EAGAIN && store->threads.server) { /* requests are refused until it can be reached */
         store->away = true;
         log_event(LOG_ERROR, "database away", LOG_STR("reason", error->text));
     } else if (status < 0) {

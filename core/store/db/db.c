@@ -6,7 +6,7 @@
 #include <uthash.h>
 
 struct cached {
-    const char *sql; /* the literal's address is the key */
+    const char *sql; /* the key is the address of the literal */
     struct db_statement *statement;
     UT_hash_handle hh;
 };
@@ -119,7 +119,7 @@ void db_close(struct db *db)
     HASH_ITER(hh, cache, c, next)
     {
         HASH_DEL(cache, c);
-        free(c); /* the statements go with the connection */
+        free(c); /* the driver frees the statements with the connection */
     }
     db->driver->close(db);
 }

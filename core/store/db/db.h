@@ -1,6 +1,6 @@
 /* A database as the operations see it: statements with `?`, bound and stepped. One driver a database; the SQL above it
- * is written once. Where the two databases say a thing differently, the statement holds both: `{sqlite|mariadb}`, of
- * which the driver takes its own. One connection belongs to one thread.
+ * is written once. Where the SQL of the two databases differs, the statement holds both: `{sqlite|mariadb}`, of which
+ * the driver takes its own. One connection belongs to one thread.
  */
 #ifndef KITH_CORE_STORE_DB_DB_H
 #define KITH_CORE_STORE_DB_DB_H
@@ -20,7 +20,7 @@ enum db_result {
     DB_ERROR = -1, /* any other error: it may pass */
     DB_FULL = -2,
     DB_IO = -3,   /* the file of the database cannot be read or written */
-    DB_GONE = -4, /* the connection is lost: what was asked may or may not have happened */
+    DB_GONE = -4, /* the connection is lost: the statement may have been executed or not */
     DB_CONFLICT =
         -5, /* another transaction was in the way (a deadlock, a lock held too long): a repetition may succeed */
     DB_REFUSED = -6, /* no database error: an operation refused its request; its writes must be rolled back */
@@ -31,7 +31,7 @@ enum db_dialect { DIALECT_SQLITE, DIALECT_MARIADB };
 
 struct db_driver {
     const char *name;
-    enum db_dialect dialect; /* MariaDB: others may write to the same tables at the same time */
+    enum db_dialect dialect; /* MariaDB: other processes write to the same tables */
     void (*close)(struct db *db);
     struct db_statement *(*prepare)(struct db *db, const char *sql);
     void (*bind_int)(struct db_statement *s, int at, int64_t value);
@@ -95,14 +95,14 @@ struct db_address {
     unsigned port;
     const char *password;
     unsigned timeout_s; /* of connecting, and of each answer */
-    const char *ca;     /* file of the authorities to trust: TLS; NULL or "": without */
-    int relaxed;        /* a server that does not flush at each commit is good enough */
+    const char *ca;     /* file of CA certificates: TLS; NULL or "": no TLS */
+    int relaxed;        /* accept a server that does not flush its log at each commit */
 };
 
-/* Takes "mariadb://user@host:port/name" apart. 0, or -EINVAL with words. */
+/* Takes "mariadb://user@host:port/name" apart. 0, or -EINVAL with `error`. */
 int db_address_parse(const char *url, struct db_address *address, struct error *error);
-/* NULL with `error`, whose code is -EAGAIN when it may come back (not reachable, starting, too many connections) and
- * something else when it will not (password, rights, no such database). */
+/* NULL with `error`, whose code is -EAGAIN when a later try may succeed (not reachable, starting, too many connections)
+ * and another one when not (password, rights, no such database). */
 struct db *db_open_mariadb(const struct db_address *address, struct error *error);
 
 /* The db_result of an error code of the database, not of a success. */

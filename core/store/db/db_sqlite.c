@@ -54,7 +54,7 @@ static void sqlite_bind_real(struct db_statement *s, int at, double value)
     sqlite3_bind_double(sqlite_stmt_of(s), at, value);
 }
 
-/* What is bound lives until the statement is reset: every operation keeps its message that long. */
+/* Bound data must live until the statement is reset; operations hold their messages that long. */
 static void sqlite_bind_blob(struct db_statement *s, int at, const void *data, size_t len, int is_text)
 {
     if (!data)
@@ -186,7 +186,7 @@ static const struct db_driver driver = {
     .in_transaction = sqlite_in_transaction,
 };
 
-/* The reader cannot turn WAL on, but must see it on: the writer is opened first. */
+/* A reader cannot enable WAL: the writer is opened first. */
 static const char writer_pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;"
                                      "PRAGMA cache_size=-32000; PRAGMA busy_timeout=5000; PRAGMA temp_store=MEMORY;"
                                      "PRAGMA journal_size_limit=67108864";
@@ -238,7 +238,7 @@ static int sqlite_check_copy(sqlite3 *copy, const char *file, struct error *erro
     return status;
 }
 
-/* In one step: a copy in pieces would begin anew with each commit of the other. */
+/* In one step: a copy in several steps restarts at each commit of another process. */
 static int sqlite_copy(sqlite3 *from, sqlite3 *to, const char *file, struct error *error)
 {
     sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");

@@ -52,7 +52,7 @@ static const char *const version_1[] = {
     "status INTEGER NOT NULL DEFAULT 0{, " OWN_IMAGES("", NOW_SQLITE) "|}) " END,
     "CREATE TABLE IF NOT EXISTS person_images(id " ID
     ", image_name VARCHAR(255), person_id BIGINT{, " OWN_PHOTOS("", NOW_SQLITE) "|}) " END,
-    /* the originals, wherever they came from, get our types and columns; no row is touched but for person NULL */
+    /* existing original tables get our types and columns; of their values only NULL changes */
     "{SELECT 1|UPDATE images SET person = -1 WHERE person IS NULL}",
     "{SELECT 1|UPDATE images SET status = 0 WHERE status IS NULL}",
     "{SELECT 1|ALTER TABLE images CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin}",
@@ -115,13 +115,13 @@ static const char *const version_1[] = {
     "3), 0), 0 FROM images",
     NULL};
 
-/* Keys of the HTTP interface, by the hash of the key alone; the trace that an image came with. */
+/* API keys, of which only the hash is stored; the trace context of an image. */
 static const char *const version_2[] = {"CREATE TABLE IF NOT EXISTS api_keys(id " ID
                                         ", name VARCHAR(255) NOT NULL, roles VARCHAR(64) NOT NULL, "
                                         "hash VARCHAR(64) NOT NULL, created_at BIGINT NOT NULL) " END,
                                         "ALTER TABLE images ADD COLUMN {| IF NOT EXISTS} trace VARCHAR(64)", NULL};
 
-/* Which of the unknown people a face is, and by which rule it has its name; templates that say who it is not. */
+/* The unknown person and the decision of a face; counter-examples among the templates. */
 static const char *const version_3[] = {
     "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} unknown_person BIGINT NOT NULL DEFAULT 0",
     "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} decision VARCHAR(191)",
@@ -130,8 +130,8 @@ static const char *const version_3[] = {
     NULL};
 
 static const char *const *const versions[] = {version_1, version_2, version_3};
-/* While a cluster is renewed node by node, those of version N work on the schema of N+1: a version only adds, what it
- * makes superfluous goes with the one after it. */
+/* In a rolling upgrade nodes of version N work on the schema of N+1: a version only adds, and what it makes superfluous
+ * is removed by the next one. */
 enum { NEWEST = sizeof versions / sizeof versions[0], AHEAD = 1 };
 
 /* Negative: db_result. */
@@ -145,7 +145,7 @@ static int64_t schema_read_version(struct db *db)
     return version;
 }
 
-/* Not through the cache: each is run once, and MariaDB cannot prepare a statement about a table that is not there. */
+/* Not through the cache: each statement runs once, and MariaDB cannot prepare one for a table that does not exist. */
 static int schema_run(struct db *db, const char *sql)
 {
     char *text = db_expand(db, sql);
@@ -186,7 +186,7 @@ static int schema_apply_all(struct db *db, struct error *error)
     return version < 0 ? (int)version : 0;
 }
 
-/* Of several nodes that start at once one brings the schema up to date; the others wait for it. */
+/* Of several nodes that start at once, one migrates the schema and the others wait for it. */
 static int schema_apply_locked(struct db *db, struct error *error)
 {
     struct db_statement *s = db_query(db, "{SELECT 1|SELECT GET_LOCK('kith_schema', 60)}");
@@ -202,8 +202,8 @@ static int schema_apply_locked(struct db *db, struct error *error)
     return result;
 }
 
-/* Whether the table of versions is there; it is asked first, for who applies the SQL by hand may give no right to make
- * tables. */
+/* Whether the table of versions exists. The account may have no right to create tables when the SQL was applied by
+ * hand. */
 static int schema_has_versions(struct db *db)
 {
     struct db_statement *s =

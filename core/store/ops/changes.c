@@ -1,4 +1,4 @@
-/* What operations record for others: events for subscribers, changes of the gallery. */
+/* Events for subscribers, and the log of gallery changes. */
 #include "core/store/store_internal.h"
 
 #define EVENT      "(?, ?, ?, ?)"
@@ -50,7 +50,8 @@ static int gallery_log_compact(struct op *op, int64_t person, int64_t template)
     return db_finish(op->db, s);
 }
 
-/* The head's row stays locked to the end of the transaction: who has the next number commits next. */
+/* The row of gallery_head stays locked to the end of the transaction, so that numbers are in the order of the commits.
+ */
 int op_gallery_log(struct op *op, enum gallery_change_kind kind, int64_t person, int64_t template)
 {
     struct db_statement *s;

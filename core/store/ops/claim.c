@@ -10,7 +10,7 @@
     "UPDATE images SET status = 3, attempt = attempt + 1, tries = tries + 1, lease_owner = ?, run_after = ?, "         \
     "reason = NULL WHERE status = 0 AND id IN (" ids ")"
 
-/* The rows are ours to change: locked by the select before, or by being the only writer. */
+/* The rows are locked by the SELECT before, or this is the only writer. */
 static int claim_take(struct op *op, const struct store_claim *m, struct image *due, int count)
 {
     struct db_statement *s = db_query(op->db, count == 64 ? TAKE(ID64) : count == 8 ? TAKE(ID8) : TAKE(ONE));
@@ -63,7 +63,7 @@ static int claim_find_named(struct op *op, const struct store_claim *m, struct i
     return result < 0 ? result : count;
 }
 
-/* What the claim took before its answer was lost. */
+/* The rows that this claim took when its COMMIT was not answered. */
 static int claim_find_taken(struct op *op, const struct store_claim *m, struct image *due)
 {
     struct db_statement *s =

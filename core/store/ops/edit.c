@@ -1,4 +1,4 @@
-/* Changes people ask for: retry, delete; and housekeeping. */
+/* Retry and deletion of images; removal of old events, idempotency keys and quarantined hashes. */
 #include "core/store/store_internal.h"
 
 #include <string.h>
@@ -21,7 +21,7 @@ static int retry_requeue(struct op *op, int64_t id, int status, int verdict)
     return op_event(op, EVENT_IMAGE, id, 0);
 }
 
-/* Looks at one page of the failed ones; the conditions are looked at here, so that no page takes long. */
+/* Reads one page of failed images and filters it here, so that the time of a page is bounded. */
 static int retry_failed(struct op *op, const struct store_retry *m)
 {
     enum { BATCH = 500 };
@@ -102,7 +102,7 @@ int op_delete(struct op *op, const struct msg *msg)
     return op_event(op, EVENT_IMAGE_DELETED, m->id, 0);
 }
 
-/* At most a batch of the events beyond those that are kept. */
+/* Deletes at most a batch of the events beyond `keep`. */
 static int events_prune(struct op *op, int64_t keep)
 {
     enum { BATCH = 5000 };

@@ -1,9 +1,9 @@
-/* Faces: who they are, who they are not, which of the unknown people; by a person or by the gallery. */
+/* Assignment of faces to people, to unknown people, and of counter-examples; by clients or by the gallery. */
 #include "core/store/store_internal.h"
 
 #include <string.h>
 
-/* `decision`: NULL when a person decided. */
+/* `decision`: NULL when a client decided. */
 static int face_set_person(struct op *op, int64_t face, int64_t person, double distance, double similarity,
                            const char *candidates, const struct decision *decision)
 {
@@ -47,7 +47,7 @@ int op_face(struct op *op, const struct msg *msg)
     return result == DB_ROW ? 0 : result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no such face");
 }
 
-/* The face becomes a template of that person, and is no counter-example of theirs any more. */
+/* Adds the face to the person's templates. */
 static int face_add_template(struct op *op, const struct face *face, const struct image *image, int64_t person)
 {
     const char *slash = strrchr(image->path, '/');
@@ -60,7 +60,7 @@ static int face_add_template(struct op *op, const struct face *face, const struc
     return face->embedding ? op_insert_photo(op, &photo, person) : 0;
 }
 
-/* A counter-example has no photo: it carries the face that it came from, as a negative number. */
+/* A counter-example has no photo: its photo_id is the negative id of its face. */
 static int64_t face_find_counter(struct op *op, int64_t face, int64_t person)
 {
     struct db_statement *s =
@@ -87,7 +87,7 @@ static int face_remove_counter(struct op *op, int64_t face, int64_t person)
     return db_finish(op->db, s) < 0 ? DB_ERROR : op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, person, id);
 }
 
-/* The person that a message means, made when it is a new name. Negative, or 0 with `person` 0 when it was refused. */
+/* Finds the person of a message, or creates it by its name. 0 or negative. */
 static int face_resolve_person(struct op *op, const struct store_name_face *m, int64_t *person)
 {
     bool made;
@@ -104,7 +104,7 @@ static int face_resolve_person(struct op *op, const struct store_name_face *m, i
     return 0;
 }
 
-/* A person says who this is: the face gets the name, and its embedding becomes a template of that person. */
+/* Assigns a face to a person for a client, and adds its embedding to the person's templates. */
 int op_name_face(struct op *op, const struct msg *msg)
 {
     const struct store_name_face *m = (const struct store_name_face *)msg;
@@ -118,7 +118,8 @@ int op_name_face(struct op *op, const struct msg *msg)
     if ((result = face_resolve_person(op, m, &person)) < 0 || person == 0)
         return result;
     if (face_set_person(op, m->face, person, 0, 1, NULL, NULL) < 0 || op_judge_image(op, face->image) < 0 ||
-        face_remove_counter(op, m->face, person) < 0 || (!m->no_template && face_add_template(op, face, image, person) < 0))
+        face_remove_counter(op, m->face, person) < 0 ||
+        (!m->no_template && face_add_template(op, face, image, person) < 0))
         return DB_ERROR;
     op->reply->id = person;
     op->reply->images = image;
@@ -126,7 +127,7 @@ int op_name_face(struct op *op, const struct msg *msg)
     return op_load_image(op, face->image, image) < 0 ? DB_ERROR : 0;
 }
 
-/* The best pictures of an unknown person say what the person looks like. */
+/* Makes templates of the faces with the best quality. Returns their number. */
 static int face_add_unknown_templates(struct op *op, int64_t unknown_person, int64_t person)
 {
     enum { TEMPLATES = 3 };
@@ -151,7 +152,7 @@ static int face_add_unknown_templates(struct op *op, int64_t unknown_person, int
     return count;
 }
 
-/* One batch of the faces of an unknown person; the caller asks again while `more`. */
+/* Assigns one batch of the faces of an unknown person; the caller repeats the request while `more`. */
 int op_name_unknown_person(struct op *op, const struct msg *msg)
 {
     enum { BATCH = 500 };
@@ -207,10 +208,11 @@ static int face_add_counter(struct op *op, const struct face *face, int64_t pers
             return DB_ERROR;
         id = op->d->last_id(op->db);
     }
-    return op_gallery_log(op, GALLERY_COUNTER_ADDED, person, id); /* again, too: galleries look at it again */
+    return op_gallery_log(op, GALLERY_COUNTER_ADDED, person,
+                          id); /* a repetition makes the galleries review the person again */
 }
 
-/* A person says who this is not: it is a counter-example from now on, and the face is nobody's if it was theirs. */
+/* Makes the face a counter-example of the person for a client, and removes the person from it. */
 int op_deny_face(struct op *op, const struct msg *msg)
 {
     const struct store_name_face *m = (const struct store_name_face *)msg;
@@ -247,8 +249,7 @@ static int face_set_unknown_person(struct op *op, int64_t face, int64_t unknown_
     return db_finish(op->db, s);
 }
 
-/* Faces that were unknown (or somebody they are not) and now are not. One that somebody named meanwhile is left alone.
- */
+/* Stores decisions of the gallery about faces. A face whose person has changed since is left as it is. */
 int op_resolve(struct op *op, const struct msg *msg)
 {
     const struct store_resolve *m = (const struct store_resolve *)msg;

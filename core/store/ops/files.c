@@ -41,7 +41,7 @@ int op_known_files(struct op *op, const struct msg *msg)
     return result < 0 ? result : 0;
 }
 
-/* Whether a spooled file still belongs to an image or a photo. */
+/* Whether a spooled file belongs to an image or a photo. */
 int op_path_in_use(struct op *op, const struct msg *msg)
 {
     const char *path = ((const struct store_text *)msg)->text;

@@ -106,7 +106,7 @@ static int finish_write(struct op *op, const struct image *before, const struct 
     return op_event(op, EVENT_IMAGE, before->id, 0);
 }
 
-/* Only an earlier run can have left faces: the first one has none to remove. */
+/* The first run has no faces of an earlier run to remove. */
 static int finish_replace_faces(struct op *op, const struct store_finish *m)
 {
     struct db_statement *s;
@@ -123,7 +123,7 @@ static int finish_replace_faces(struct op *op, const struct store_finish *m)
     return 0;
 }
 
-/* The row alone, locked to the end of the transaction. 1, 0 or negative. */
+/* Reads the row without faces and locks it to the end of the transaction. 1: found, 0: not, or negative. */
 static int finish_read_run(struct op *op, int64_t id, struct image *image)
 {
     struct db_statement *s =
@@ -133,7 +133,7 @@ static int finish_read_run(struct op *op, int64_t id, struct image *image)
     return op_image_rows(op, s, image, 1);
 }
 
-/* The image as it is now, without another look at it; its person has no name here. */
+/* Updates the struct as the row was updated; the person's name is not read. */
 static void finish_apply(struct image *image, const struct ending *e)
 {
     image->status = e->status;
@@ -156,18 +156,18 @@ int op_finish(struct op *op, const struct msg *msg)
         return result;
     op->reply->images = before;
     if (result == 1 && op->outcome_unknown && before->attempt == m->attempt && before->status != IMAGE_PROCESSING) {
-        op->reply->changed = op->reply->image_count = 1; /* it was in: only its answer was lost */
+        op->reply->changed = op->reply->image_count = 1; /* stored before; only the answer was lost */
         return 0;
     }
     if (result == 0 || before->status != IMAGE_PROCESSING || before->attempt != m->attempt)
-        return 0; /* another run's, or deleted meanwhile: changed stays 0 */
+        return 0; /* a newer run has it, or it was deleted: `changed` is 0 */
     ending = finish_compute(op, m, before);
     if ((result = finish_write(op, before, &ending, m->sha256)) < 0 || op->reply->changed == 0)
         return result;
     if (m->outcome == OUTCOME_FACES || m->outcome == OUTCOME_FAILED)
         if ((result = finish_replace_faces(op, m)) < 0)
             return result;
-    ending.reason = arena_text(op->arena, ending.reason); /* the message may go before the reply */
+    ending.reason = arena_text(op->arena, ending.reason); /* the message may be freed before the reply */
     finish_apply(before, &ending);
     op->reply->image_count = 1;
     return 0;
@@ -205,7 +205,7 @@ int op_reap(struct op *op, const struct msg *msg)
     if (result < 0)
         return result;
     for (int i = 0; i < count && result >= 0; i++) {
-        /* A process that died with it may have died of it: it counts as a try, not as a crash of a worker. */
+        /* The image may have killed the process: it counts as a try, not as a crash of a worker. */
         struct store_finish f = {.id = ids[i],
                                  .attempt = attempts[i],
                                  .outcome = OUTCOME_RETRY,

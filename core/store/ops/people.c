@@ -42,7 +42,7 @@ int op_person_by_name(struct op *op, const char *name, int64_t *id, bool *made)
     op->d->bind_blob(s, 2, key, sizeof key, 0);
     if ((result = db_finish(op->db, s)) < 0)
         return result;
-    if (op->d->changes(op->db) == 0) /* another node was faster */
+    if (op->d->changes(op->db) == 0) /* another node inserted it */
         return person_find(op, key, id) == DB_ROW ? 0 : DB_ERROR;
     *id = op->d->last_id(op->db);
     *made = true;
@@ -91,8 +91,8 @@ int op_person_rename(struct op *op, const struct msg *msg)
     return op_event(op, EVENT_PERSON, 0, m->id);
 }
 
-/* One batch of the faces that carry the person: they are nobody's again, their images judged anew. The person goes
- * with the last batch; the caller asks again while `more`. */
+/* Removes the person from one batch of faces and judges their images. The last batch deletes the person; the caller
+ * repeats the request while `more`. */
 int op_person_delete(struct op *op, const struct msg *msg)
 {
     enum { BATCH = 500 };

@@ -54,7 +54,7 @@ static int photo_insert_template(struct op *op, const struct store_photo *m, int
     return 0;
 }
 
-/* Without an embedding (the recogniser compares by itself) the photo says whose its name is, and no more. */
+/* A recogniser that compares faces itself gives no embedding: the photo then maps a file name to a person only. */
 int op_insert_photo(struct op *op, const struct store_photo *m, int64_t person)
 {
     int64_t photo;
@@ -75,7 +75,7 @@ int op_insert_photo(struct op *op, const struct store_photo *m, int64_t person)
     return op_event(op, EVENT_PERSON, 0, person);
 }
 
-/* A photo whose bytes the person has already, for the same model, is enrolled once; one that is only a name, by it. */
+/* Whether the person has the photo: the same bytes for the same model, or without an embedding the same name. */
 static int photo_exists(struct op *op, const struct store_photo *m, int64_t person)
 {
     struct db_statement *s =
@@ -96,7 +96,7 @@ static int photo_exists(struct op *op, const struct store_photo *m, int64_t pers
     return result;
 }
 
-/* One photo at a time, of all nodes: two that watch the same folder would both see that a photo is not there yet. */
+/* Serialises the enrolment of all nodes. Two nodes that watch the same folder would otherwise both insert a photo. */
 static int photo_lock_gallery(struct op *op)
 {
     return op->d->dialect == DIALECT_MARIADB ? db_run(op->db, "UPDATE gallery_head SET n = n WHERE id = 1") : 0;
@@ -135,7 +135,8 @@ int op_photo_delete(struct op *op, const struct msg *msg)
         op->reply->photos = arena_alloc(op->arena, sizeof(struct photo));
         op->reply->photo_count = 1;
         op->reply->photos->id = m->id;
-        op->reply->photos->path = op->d->column_int(s, 2) ? op_text(op, s, 1) : NULL; /* ours to remove */
+        op->reply->photos->path =
+            op->d->column_int(s, 2) ? op_text(op, s, 1) : NULL; /* NULL: not a spooled file, it stays */
     }
     op->d->reset(s);
     if (result < 0)

@@ -1,6 +1,4 @@
-/* Reads of faces across images: those nobody knows, those of a person, and who the unknown people are. By key, never a
- * scan.
- */
+/* Reads of faces across images: unknown faces, faces of a person, and the unknown people. By key, never a scan. */
 #include "core/store/store_internal.h"
 
 #define EMBEDDED "SELECT id, image_id, model, embedding, quality, person, unknown_person, distance FROM faces WHERE "
@@ -33,7 +31,7 @@ static int faces_read(struct op *op, struct db_statement *s, int limit)
     return result < 0 ? result : 0;
 }
 
-/* Faces nobody knows, by id: what is decided again after an enrolment. */
+/* Faces without a person, by id: they are decided again after an enrolment. */
 int op_unknown_faces(struct op *op, const struct msg *msg)
 {
     const struct store_list *m = (const struct store_list *)msg;
@@ -44,8 +42,7 @@ int op_unknown_faces(struct op *op, const struct msg *msg)
     return faces_read(op, s, m->limit);
 }
 
-/* Faces that were given a person's name by the gallery; those named by hand have distance 0 and no reasons, and are
- * left out. */
+/* Faces that the gallery assigned to the person. A face that a client named has distance 0 and no decision. */
 int op_person_faces(struct op *op, const struct msg *msg)
 {
     const struct store_list *m = (const struct store_list *)msg;

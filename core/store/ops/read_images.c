@@ -18,7 +18,7 @@ int op_image(struct op *op, const struct msg *msg)
     "SELECT " IMAGE_COLUMNS " FROM images i LEFT JOIN person p ON p.id = i.person WHERE " condition                    \
     " i.id < ? ORDER BY i.id DESC LIMIT ?"
 
-/* The newest first. Each filter has its index; two filters together walk the index of the narrower one. */
+/* The newest first. Each filter has an index; two filters together use the index of the more selective one. */
 static struct db_statement *images_prepare_list(struct op *op, const struct store_list *m, int *bound)
 {
     struct db_statement *s;

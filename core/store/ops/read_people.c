@@ -78,7 +78,7 @@ int op_adopted_photos(struct op *op, const struct msg *msg)
     return result < 0 ? result : 0;
 }
 
-/* Whose photo it is, by its name alone: the first of that name. id 0 when nobody has one. */
+/* The person of the first photo with that file name; id 0: none. */
 int op_photo_person(struct op *op, const struct msg *msg)
 {
     struct db_statement *s = db_query(op->db, "SELECT p.id, p.name FROM person_images pi JOIN person p ON p.id = "
@@ -98,7 +98,7 @@ int op_photo_person(struct op *op, const struct msg *msg)
     return result < 0 ? result : 0;
 }
 
-/* What changed in the gallery after a number. An added template that is gone again has no embedding here. */
+/* Changes of the gallery after a number. An added template that was deleted since has no embedding here. */
 int op_gallery_changes(struct op *op, const struct msg *msg)
 {
     const struct store_list *m = (const struct store_list *)msg;

@@ -48,7 +48,8 @@ static const char *candidate_read_name(struct op *op, int64_t id)
     return name;
 }
 
-/* Candidates are stored as "person distance similarity;" each; names are looked up, for they may change. */
+/* Candidates are stored as "person distance similarity;" each; names are read when they are used, because a person may
+ * be renamed. */
 static void candidates_parse(struct op *op, struct face *face, const char *text)
 {
     struct candidate *list;
@@ -65,7 +66,7 @@ static void candidates_parse(struct op *op, struct face *face, const char *text)
         c->distance = strtod(end, &end);
         c->similarity = strtod(end, &end);
         c->name = candidate_read_name(op, c->person);
-        if (c->name) /* a person deleted since is no candidate any more */
+        if (c->name) /* NULL: the person was deleted */
             face->candidate_count++;
         text = end + strcspn(end, ";");
         text += *text == ';';
@@ -155,7 +156,7 @@ int op_load_image(struct op *op, int64_t id, struct image *image)
     return result;
 }
 
-/* The person of an image is the most similar one among its faces' (a name given by hand has similarity 1). */
+/* The person of an image is the person of its most similar face. A face that a client named has similarity 1. */
 int op_judge_image(struct op *op, int64_t image)
 {
     struct db_statement *s;
@@ -178,7 +179,7 @@ int op_judge_image(struct op *op, int64_t image)
     status = result == DB_ROW ? op->d->column_int(s, 0) : -1;
     verdict = result == DB_ROW ? op->d->column_int(s, 1) : 0;
     op->d->reset(s);
-    /* Only an image at rest is judged anew: one being processed will be judged by its own run. */
+    /* An image in processing is judged at the end of its run. */
     if (result != DB_ROW || verdict == VERDICT_NONE || status == IMAGE_PROCESSING || status == IMAGE_FAILED)
         return result < 0 ? result : 0;
     s = db_query(op->db,

@@ -1,12 +1,11 @@
-/* Accepting images: all submissions that wait together become one insert of many rows; a path that is there already
- * keeps its row. */
+/* Submissions: all that wait are one INSERT of many rows; a path that exists keeps its row. */
 #include "core/store/store_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Of one statement. Few sizes, so that each is prepared once. */
+/* Rows of one statement. Few sizes, so that each statement is prepared once. */
 enum { MANY = 256, SOME = 16, KEY = PATH_KEY_BYTES };
 
 #define ROW    "(?, ?, -1, 0, ?, ?, ?, ?)"
@@ -41,7 +40,8 @@ static int submit_find_path(struct op *op, const uint8_t *key, struct image *ima
     return result;
 }
 
-/* Marks as new those of `e` that the statement says it has inserted; what it says comes in their order, mostly. */
+/* Marks the entries whose rows the statement returns as inserted. They come in the order of `e`, with few exceptions.
+ */
 static int submit_read_inserted(struct op *op, struct db_statement *s, struct entry *e, int count)
 {
     int at = 0, result;
@@ -59,7 +59,7 @@ static int submit_read_inserted(struct op *op, struct db_statement *s, struct en
     return result;
 }
 
-/* Few come with one: the statement that inserts them all does without. */
+/* Few submissions have a trace, so the INSERT has no column for it. */
 static int submit_write_trace(struct op *op, const struct entry *e)
 {
     struct db_statement *s = db_query(op->db, "UPDATE images SET trace = ? WHERE id = ?");
@@ -100,7 +100,8 @@ static int submit_insert_rows(struct op *op, struct entry *e, int count)
     return op_events(op, EVENT_IMAGE, fresh, n);
 }
 
-/* The same key again: the same ids, or a refusal when the request was another one. 1: answered, 0: not seen yet. */
+/* Answers a repeated idempotency key: the same ids, or a refusal when the request differs. 1: answered, 0: a new key.
+ */
 static int submit_replay(struct op *op, const struct store_submit *m, struct store_reply *r)
 {
     struct db_statement *s = db_query(op->db, "SELECT request_hash, images FROM idempotency WHERE idem_key = ?");
@@ -150,7 +151,7 @@ static int submit_store_key(struct op *op, const struct store_submit *m, const s
     return db_finish(op->db, s);
 }
 
-/* Whether the submission is to be inserted: its key is new and there is room. 1, 0, or negative. */
+/* Whether the submission is to be inserted: its key is new and the queue has room. 1, 0, or negative. */
 static int submit_admit(struct op *op, const struct store_submit *m, struct store_reply *r, int64_t before)
 {
     int result;
@@ -201,7 +202,7 @@ int op_submit_many(struct op *op, const struct store_submit *const *m, struct st
             op_text_key(m[i]->paths[k], entries[n++].key);
         }
     }
-    /* SQLite has an index of the paths themselves: there another program's row has the path already. */
+    /* SQLite has an index of the paths themselves: rows of other programs are found without a key. */
     if (result >= 0 && n && op->d->dialect == DIALECT_MARIADB)
         result = op_adopt_images(op);
     if (result >= 0)

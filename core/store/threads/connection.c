@@ -58,7 +58,6 @@ int connection_open(struct store_thread *w)
     return w->error.code;
 }
 
-/* Whether there is a connection; makes one when it is time to try. */
 bool connection_ready(struct store_thread *w)
 {
     uint64_t now_ms = clock_monotonic_ms();
@@ -79,7 +78,7 @@ bool connection_ready(struct store_thread *w)
     w->wait_ms = w->wait_ms ? w->wait_ms * 2 : RETRY_MIN_MS;
     if (w->wait_ms > RETRY_MAX_MS)
         w->wait_ms = RETRY_MAX_MS;
-    /* from when it failed: the try itself may have taken long; nodes that lost it together come back apart */
+    /* counted from the failure, as the try may have taken long; random, so that nodes do not return all at once */
     w->retry_ms = clock_monotonic_ms() + w->wait_ms / 2 + (uint64_t)random() % (w->wait_ms / 2 + 1);
     return false;
 }

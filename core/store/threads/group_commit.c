@@ -1,4 +1,4 @@
-/* Writing: all requests that wait are one transaction. */
+/* A writer: all requests that wait are one transaction. */
 #include "core/store/threads/threads_internal.h"
 
 #include "core/actor/system.h"
@@ -11,7 +11,7 @@
 
 enum {
     GROUP_TRIES = 4,
-    COUNT_MS = 5000 /* how long changes of the counts by other nodes may go unseen */
+    COUNT_MS = 5000 /* after which changes of the counts by other nodes are read */
 };
 
 struct op operation_for(struct group *g, struct store_reply *reply)
@@ -61,7 +61,7 @@ static int group_run_operation(struct group *g, struct request *r)
     return result;
 }
 
-/* Submissions that stand together in the queue are one insert. Returns the last of them in `r`. */
+/* Consecutive submissions are one INSERT. Returns the last of them in `r`. */
 static int group_run_submits(struct group *g, struct request **r)
 {
     const struct store_submit *m[GROUP_MAX];
@@ -100,7 +100,7 @@ static int group_run_plain(struct group *g, struct request *first)
     return result;
 }
 
-/* Each operation in a savepoint: one that fails or refuses is rolled back to it, the others go on. */
+/* Each operation in a savepoint: when it fails or refuses, only its changes are rolled back. */
 static int group_run_savepoints(struct group *g, struct request *first)
 {
     struct db *db = g->w->db;
@@ -117,7 +117,7 @@ static int group_run_savepoints(struct group *g, struct request *first)
             }
             if (db->gone || db->conflict || result == DB_CONFLICT || result == DB_FULL || result == DB_IO ||
                 !db->driver->in_transaction(db))
-                return result; /* it is not this one's fault alone */
+                return result; /* the whole transaction has failed */
             result = db_run(db, "ROLLBACK TO SAVEPOINT one");
         }
         if (result >= 0)
@@ -147,8 +147,8 @@ static int group_write_counts(struct group *g)
     return 0;
 }
 
-/* One transaction, tried to its commit; on a failure nothing of it is in, unless DB_GONE comes of the commit itself:
- * then nobody knows, and `g->outcome_unknown` says so. */
+/* Executes one transaction. After a failure nothing is stored, unless COMMIT itself returned DB_GONE: then
+ * `g->outcome_unknown` is set. */
 static int group_try(struct group *g, struct request *first, int (*run)(struct group *g, struct request *first))
 {
     struct threads *t = g->w->of;
@@ -230,7 +230,7 @@ void requests_free(struct request *first)
     }
 }
 
-/* One that nobody receives any more, at the end of the program. */
+/* Frees a message that is not received, at the end of the program. */
 static void done_destroy(struct msg *m)
 {
     requests_free(((struct msg_done *)m)->first);

@@ -1,4 +1,4 @@
-/* Reading: one operation at a time, in one transaction. */
+/* A reader: one operation at a time, in one transaction. */
 #include "core/store/threads/threads_internal.h"
 
 #include "core/actor/system.h"
@@ -17,7 +17,7 @@ static int reader_run_one(struct store_thread *w, struct request *r)
     if ((g.now_ms = w->db->driver->clock_ms(w->db)) < 0)
         return (int)g.now_ms;
     op = operation_for(&g, r->reply);
-    /* One view for all statements of an operation. */
+    /* In SQLite all statements of an operation see one snapshot; MariaDB's read what is committed at their start. */
     if ((result = db_run(w->db, "{BEGIN|START TRANSACTION READ ONLY}")) < 0)
         return result;
     result = operation_run(&op, r->m);

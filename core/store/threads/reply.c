@@ -40,7 +40,7 @@ void reply_fail(struct store_reply *r, int result, bool outcome_unknown)
     r->changed = 0;
 }
 
-/* A refused request changed nothing: what the operation filled in before it refused does not hold. */
+/* A refused request changed nothing: clears what the operation filled in before it refused. */
 void reply_clear_refused(struct store_reply *r)
 {
     r->image_count = r->face_count = r->person_count = r->photo_count = r->template_count = 0;

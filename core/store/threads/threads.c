@@ -42,7 +42,7 @@ void threads_start(struct threads *t)
 {
     sigset_t all, before;
 
-    sigfillset(&all); /* signals are the loop's business */
+    sigfillset(&all); /* signals are handled on the loop thread */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     for (int i = 0; i < t->writer_count; i++)
         thread_start(&t->writers[i], writer_run, "store-write");
@@ -86,7 +86,7 @@ void threads_close(struct threads *t)
     for (int i = 0; i < t->reader_count; i++)
         db_close(t->readers[i].db);
     for (int i = 0; i < t->writer_count; i++)
-        db_close(t->writers[i].db); /* the last: SQLite's checkpoints */
+        db_close(t->writers[i].db); /* after the readers: SQLite's last connection makes a checkpoint */
     pthread_mutex_destroy(&t->writes.lock);
     pthread_cond_destroy(&t->writes.some);
     pthread_mutex_destroy(&t->reads.lock);

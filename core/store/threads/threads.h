@@ -5,7 +5,7 @@
  *   reads  ─▶ one or a few threads, a connection each: one operation at a time
  *
  * A connection that is lost is replaced, with a growing wait between the tries; meanwhile what is asked is refused at
- * once. A group whose commit was sent and never answered is done again: each operation knows how to see that it was in.
+ * once. A group whose COMMIT was not answered is executed again: operations are idempotent (`outcome_unknown`).
  */
 #ifndef KITH_CORE_STORE_THREADS_THREADS_H
 #define KITH_CORE_STORE_THREADS_THREADS_H
