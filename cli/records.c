@@ -53,7 +53,7 @@ struct records *records_open(const struct settings *settings)
                                     .timeout_ms = settings->database_timeout,
                                     .queue_limit = settings->queue_limit,
                                     .relaxed = strcmp(settings->durability, "relaxed") == 0,
-                                    .guest = true};
+                                    .without_lock = true};
     struct actor_system_options nothing = {0};
     struct records *r = calloc(1, sizeof *r);
     struct error error;

@@ -200,7 +200,7 @@ static void on_unknown_person_named(struct actor *self, void *context, int statu
         m = STORE_MESSAGE(STORE_NAME_UNKNOWN_PERSON, store_name_face);
         m->face = unknown_person_of(call);
         m->person = r->id;
-        m->no_template = true;
+        m->next_batch = true;
         actor_ask(self, "store", &m->m.head, config->store_ms, on_unknown_person_named, call);
         return;
     }

@@ -29,7 +29,7 @@ struct known_folder_scan {
     uint64_t comparisons; /* strings compared by the lookups */
 };
 
-/* A job. Takes the references to `known` (STORE_KNOWN_FILES) and `legacy` (STORE_HAND_PHOTOS). Loop thread. */
+/* A job. Takes the references to `known` (STORE_KNOWN_FILES) and `legacy` (STORE_ADOPTED_PHOTOS). Loop thread. */
 struct known_folder_scan *known_folder_scan_new(uint32_t type, const char *folder, int max_files,
                                                 const struct store_reply *known, const struct store_reply *legacy);
 /* Runs the scan. It blocks on the disk: for a file thread. */

@@ -1,6 +1,6 @@
 /* Enrols the photos of the folder of known people: `NAME/….jpg`, or flat `name_1.jpg`.
  *
- *   start, a change, or a timer ─▶ STORE_KNOWN_FILES ─▶ STORE_HAND_PHOTOS ─▶ scan on a file thread (known_folder.h)
+ *   start, a change, or a timer ─▶ STORE_KNOWN_FILES ─▶ STORE_ADOPTED_PHOTOS ─▶ scan on a file thread (known_folder.h)
  *       ─▶ for each photo that needs work, one at a time: ask the enroller ─▶ STORE_KNOWN_FILE ─▶ the next
  *
  * The store records size and time of each file, so a restart enrols no photo again. A refused photo is recorded with
@@ -183,7 +183,7 @@ static void known_people_on_known_files(struct actor *self, void *context, int s
         return;
     }
     k->known = (const struct store_reply *)msg_ref(reply);
-    list = STORE_MESSAGE(STORE_HAND_PHOTOS, store_list);
+    list = STORE_MESSAGE(STORE_ADOPTED_PHOTOS, store_list);
     list->limit = LEGACY_ROWS_MAX;
     actor_ask(self, "store", &list->m.head, config->store_ms, known_people_on_legacy_rows, NULL);
 }

@@ -203,14 +203,29 @@ static void people_on_photo_deleted(struct actor *self, void *context, int statu
     people_ask_gallery(self, call, people_on_forgotten);
 }
 
-static void people_ask_by_id(struct actor *self, struct http_request *request, uint32_t type, int part,
-                             actor_reply_fn then)
+static void people_delete_photo(struct actor *self, struct http_request *request)
+{
+    const struct people_config *config = actor_config(self);
+    struct store_id *m;
+    struct call *call;
+    int64_t person, photo;
+
+    if (!part_number(request, 0, &person) || !part_number(request, 1, &photo))
+        return;
+    call = call_new(self, request, 0);
+    call->id = photo;
+    m = people_id_message(STORE_PHOTO_DELETE, photo);
+    m->person = person;
+    actor_ask(self, "store", &m->m.head, config->store_ms, people_on_photo_deleted, call);
+}
+
+static void people_ask_by_id(struct actor *self, struct http_request *request, uint32_t type, actor_reply_fn then)
 {
     const struct people_config *config = actor_config(self);
     struct call *call;
     int64_t id;
 
-    if (!part_number(request, part, &id))
+    if (!part_number(request, 0, &id))
         return;
     call = call_new(self, request, 0);
     call->id = id;
@@ -338,20 +353,20 @@ static void people_on_http(struct actor *self, struct http_request *request)
         people_list_people(self, request);
         break;
     case OP_PERSON:
-        people_ask_by_id(self, request, STORE_PHOTOS, 0, people_on_person);
+        people_ask_by_id(self, request, STORE_PHOTOS, people_on_person);
         break;
     case OP_PERSON_ADD:
     case OP_PERSON_RENAME:
         people_change_person(self, request, (int)http_request_route(request)->op);
         break;
     case OP_PERSON_DELETE:
-        people_ask_by_id(self, request, STORE_PERSON_DELETE, 0, people_on_person_deleted);
+        people_ask_by_id(self, request, STORE_PERSON_DELETE, people_on_person_deleted);
         break;
     case OP_PHOTO_ADD:
         people_add_photo(self, request);
         break;
     case OP_PHOTO_DELETE:
-        people_ask_by_id(self, request, STORE_PHOTO_DELETE, 1, people_on_photo_deleted);
+        people_delete_photo(self, request);
         break;
     }
 }

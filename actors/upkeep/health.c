@@ -17,7 +17,7 @@ struct health {
 static void health_write_stats(struct health *h, struct buf *out, const struct store_reply *r)
 {
     for (int i = 0; i < IMAGE_STATUSES; i++)
-        buf_printf(out, "%s\"%s\":%lld", i ? "," : "{", image_status_name(i), (long long)r->tally[i]);
+        buf_printf(out, "%s\"%s\":%lld", i ? "," : "{", image_status_name(i), (long long)r->status_counts[i]);
     buf_printf(out, ",\"unknown\":%lld,\"workers\":%d,\"workers_ready\":%d,\"recognizer\":", (long long)r->unknown,
                h->capacity.workers, h->capacity.ready);
     buf_json(out, h->capacity.recognizer);
@@ -156,12 +156,12 @@ static void health_write_metrics(struct actor *self, struct buf *out, const stru
         return;
     health_write_head(out, "kith_images", "gauge", "Images by status.");
     for (int i = 0; i < IMAGE_STATUSES; i++)
-        buf_printf(out, "kith_images{status=\"%s\"} %lld\n", image_status_name(i), (long long)r->tally[i]);
+        buf_printf(out, "kith_images{status=\"%s\"} %lld\n", image_status_name(i), (long long)r->status_counts[i]);
 }
 
 /* --- answers --- */
 
-static void health_on_tally(struct actor *self, void *context, int status, const struct msg *reply)
+static void health_on_status_counts(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct store_reply *r = (const struct store_reply *)reply;
     struct health *h = actor_state(self);
@@ -199,8 +199,8 @@ static void health_on_http(struct actor *self, struct http_request *request)
     if (op == OP_HEALTHZ) /* the answer itself shows that the loop runs and actors handle messages */
         http_reply(request, 200, "application/json", "{\"ok\":true}\n", 12);
     else
-        actor_ask(self, "store", &STORE_MESSAGE(STORE_TALLY, store_list)->m.head, config->store_ms, health_on_tally,
-                  call_new(self, request, op));
+        actor_ask(self, "store", &STORE_MESSAGE(STORE_STATUS_COUNTS, store_list)->m.head, config->store_ms,
+                  health_on_status_counts, call_new(self, request, op));
 }
 
 /* After a restart, asks the other actors to send their state. */

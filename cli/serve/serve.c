@@ -240,6 +240,7 @@ static int open_folders(struct service *v)
                                     .ca = v->s->database_ca,
                                     .timeout_ms = v->s->database_timeout,
                                     .queue_limit = v->s->queue_limit,
+                                    .recount_ms = v->s->recount,
                                     .relaxed = strcmp(v->s->durability, "relaxed") == 0};
     struct error error;
 

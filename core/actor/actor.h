@@ -83,6 +83,9 @@ void actor_ask_to(struct actor *self, struct actor *to, struct msg *m, uint64_t 
 /* Answers the message that is being received. Takes `reply`. The reply to a tell is dropped. */
 void actor_reply(struct actor *self, struct msg *reply);
 
+/* The actor that sent the message being received, for comparisons only; NULL: it came from outside the actors. */
+const struct actor *actor_sender(const struct actor *self);
+
 /* For an answer later: returns a token for one call of actor_answer or actor_answer_error; 0 for a tell. Answering an
  * ask that has ended meanwhile (deadline, asker failed) does nothing. */
 typedef uint64_t actor_token;

@@ -48,7 +48,8 @@ struct actor {
     bool queued;  /* it is in the system's ready list */
     bool failing; /* actor_fail was called during this message */
     char why[160];
-    uint64_t current_ask; /* of the message being received; 0 once answered or deferred */
+    struct actor *current_sender; /* of the message being received */
+    uint64_t current_ask;         /* of the message being received; 0 once answered or deferred */
     struct actor_timer *timers;
     struct timer_node restart;
     struct failures failures;

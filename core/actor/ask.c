@@ -156,6 +156,11 @@ void actor_ask(struct actor *self, const char *to, struct msg *m, uint64_t timeo
         actor_ask_to(self, actor_find(self->system, to), m, timeout_ms, on_reply, context);
 }
 
+const struct actor *actor_sender(const struct actor *self)
+{
+    return self->current_sender;
+}
+
 actor_token actor_defer(struct actor *self)
 {
     actor_token token = self->current_ask;

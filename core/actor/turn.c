@@ -66,10 +66,12 @@ static void turn_receive(struct actor *actor, const struct envelope *e)
         return;
     }
     actor->current_ask = e->ask_id;
+    actor->current_sender = e->sender;
     system->cancel = e->msg->cancel;
     actor->ops->receive(actor, e->msg);
     system->cancel = NULL;
     actor->current_ask = 0;
+    actor->current_sender = NULL;
 }
 
 static void turn_handle(struct actor *actor, struct envelope *e)

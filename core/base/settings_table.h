@@ -12,6 +12,9 @@ SETTING(database_password, secret, "", 0, 0, "password of the MariaDB user")
 SETTING(database_ca, text, "", 0, 0,
         "file of CA certificates for MariaDB; when given, the connection uses TLS and verifies the server")
 SETTING(database_timeout, duration, "5s", 1000, 600000, "time limit for one answer of the MariaDB server")
+SETTING(recount, duration, "10m", 0, 86400000,
+        "time between two recounts of the images by status, which correct the counts after writes of other programs; "
+        "0: never")
 SETTING(durability, choice, "strict", "strict,relaxed", 0,
         "strict: refuse a MariaDB server that does not flush its log at each commit; relaxed: accept it")
 SETTING(spool, text, "", 0, 0,

@@ -14,7 +14,7 @@ enum store_status {
     STORE_NO_SPACE,
     STORE_BROKEN,
     STORE_MISMATCH,
-    STORE_AWAY /* the database cannot be reached: nothing is known to have happened, ask again */
+    STORE_AWAY /* the database cannot be reached, or is busy: repeat the request */
 };
 
 enum store_message {
@@ -40,16 +40,18 @@ enum store_message {
     STORE_PRUNE,
     STORE_KEY_ADD,
     STORE_KEY_REVOKE,
+    STORE_CORRECT_COUNTS,
     STORE_FIRST_READ,
     /* reads */
     STORE_IMAGE = STORE_FIRST_READ,
     STORE_IMAGES,
     STORE_EVENTS,
-    STORE_TALLY,
+    STORE_STATUS_COUNTS,
+    STORE_RECOUNT,
     STORE_PEOPLE,
     STORE_PHOTOS,
     STORE_GALLERY_CHANGES,
-    STORE_HAND_PHOTOS,
+    STORE_ADOPTED_PHOTOS,
     STORE_UNKNOWN_FACES,
     STORE_PERSON_FACES,
     STORE_UNKNOWN_PEOPLE,
@@ -59,10 +61,10 @@ enum store_message {
     STORE_QUARANTINED,
     STORE_PHOTO_PERSON,
     STORE_KEYS,
-    /* what it tells others */
+    /* sent by the store */
     STORE_REPLY,
-    STORE_CHANGED, /* told to the actor "events" after a commit that made events */
-    STORE_DONE     /* its own threads to itself */
+    STORE_CHANGED, /* told to the actor "events" after a commit with events */
+    STORE_DONE     /* from the store's threads to the actor */
 };
 
 /* How every message of the store begins. */
@@ -87,7 +89,7 @@ struct store_claim {
     int max;
     const int64_t *ids; /* only these, or NULL: whatever is due */
     int id_count;
-    const char *owner; /* a text of its own for each claim: what tells whether it was in, when its answer is lost */
+    const char *owner; /* unique for each claim: it finds the claimed rows when the COMMIT was not answered */
     int64_t lease_ms;
 };
 
@@ -100,9 +102,9 @@ struct store_renew {
 
 enum outcome {
     OUTCOME_FACES,  /* recognised: `faces`, the best known person decides */
-    OUTCOME_FAILED, /* the image itself is to blame: `reason` */
-    OUTCOME_RETRY,  /* the recogniser is: again after `delay_ms`, failed after max_tries or max_crashes */
-    OUTCOME_RELEASE /* nobody is: as if it had never been claimed */
+    OUTCOME_FAILED, /* the image cannot be recognised: `reason` */
+    OUTCOME_RETRY,  /* the recogniser failed: pending after `delay_ms`, failed after max_tries or max_crashes */
+    OUTCOME_RELEASE /* as if it had never been claimed */
 };
 
 struct store_finish {
@@ -118,27 +120,28 @@ struct store_finish {
 
 struct store_reap { /* expired leases, or (owner given) those of processes that are known to be dead */
     struct store_message_head m;
-    const char *not_owner; /* how this process's owners begin; those of earlier ones of this node are dead */
-    const char *node;      /* and how all of this node's begin; in a database of one nobody else's count */
+    const char *not_owner; /* how the owners of this process begin; earlier processes of this node are dead */
+    const char *node;      /* how all owners of this node begin; SQLite has one node: not compared */
     int64_t max_tries, max_crashes, delay_ms;
 };
 
-struct store_retry { /* id 0: a batch of the failed ones after `after`; the reply says whether there are more */
+struct store_retry { /* id 0: a batch of the failed images after `after`; the reply has `more` */
     struct store_message_head m;
     int64_t id, after;
     /* of a batch: */
-    const char *reason; /* only those whose reason has this in it; NULL: any */
-    int64_t older_ms;   /* only those that failed so long ago or longer */
+    const char *reason; /* only images whose reason contains this; NULL: any */
+    int64_t older_ms;   /* only images that failed at least so long ago */
     int64_t limit;      /* at most so many; 0: all */
-    bool dry;           /* change nothing, say how many it would be */
+    bool dry;           /* count them, change nothing */
 };
 
 struct store_id { /* KEY_REVOKE, IMAGE, DELETE, FACE, PHOTO_DELETE, PERSON_DELETE, PHOTOS */
     struct store_message_head m;
     int64_t id;
+    int64_t person; /* PHOTO_DELETE: refused unless the photo is this person's; 0: any person's */
 };
 
-/* IMAGES, PEOPLE, EVENTS, GALLERY_CHANGES, UNKNOWN_FACES, PERSON_FACES, UNKNOWN_PEOPLE, KNOWN_FILES, HAND_PHOTOS */
+/* IMAGES, PEOPLE, EVENTS, GALLERY_CHANGES, UNKNOWN_FACES, PERSON_FACES, UNKNOWN_PEOPLE, KNOWN_FILES, ADOPTED_PHOTOS */
 struct store_list {
     struct store_message_head m;
     int status, verdict; /* -1: any */
@@ -158,12 +161,12 @@ struct store_person {
 struct store_photo { /* a template and the photo it came from */
     struct store_message_head m;
     int64_t person;
-    const char *person_name; /* made when it does not exist; NULL: `person` must */
+    const char *person_name; /* created when it does not exist; NULL: `person` must exist */
     const char *photo_name, *path, *sha256, *model;
     const float *embedding;
     int dimension;
     bool spooled;
-    int64_t legacy_photo_row; /* the row of person_images that somebody wrote by hand for it; 0: none */
+    int64_t legacy_photo_row; /* the row of person_images that another program inserted for it; 0: none */
 };
 
 struct store_name_face { /* NAME_FACE; NAME_UNKNOWN_PERSON: all faces of an unknown person, a batch each time; DENY_FACE
@@ -171,12 +174,13 @@ struct store_name_face { /* NAME_FACE; NAME_UNKNOWN_PERSON: all faces of an unkn
     struct store_message_head m;
     int64_t face, person;    /* face: of NAME_UNKNOWN_PERSON the unknown person */
     const char *person_name; /* used when person is 0; not by DENY_FACE */
-    bool no_template;        /* the name alone: what it looks like is not added to the person */
+    bool no_template;        /* the name alone: the face is not added to the person's templates */
+    bool next_batch;         /* NAME_UNKNOWN_PERSON: not the first batch; no face may be left, and that is no error */
 };
 
-struct resolved { /* a face that was `was` (PERSON_UNKNOWN, or somebody it is not) and is `person` now */
+struct resolved { /* a decision: the face changes from the person `was` (or PERSON_UNKNOWN) to `person` */
     int64_t face, image, was, person;
-    int64_t unknown_person; /* of one that stays unknown: which unknown person it is, and nothing else changes */
+    int64_t unknown_person; /* when `person` equals `was`: the unknown person of the face, the only change */
     double distance, similarity;
     const struct candidate *candidates;
     int candidate_count;
@@ -205,6 +209,13 @@ struct store_key { /* KEY_ADD */
     const char *name, *roles, *hash; /* hash: SHA-256 of the key, hex */
 };
 
+struct store_counts { /* CORRECT_COUNTS: the differences that RECOUNT found; nothing changes when another node was first
+                       */
+    struct store_message_head m;
+    int64_t status_counts[IMAGE_STATUSES], unknown;
+    int64_t corrections; /* `next` of the recount's reply */
+};
+
 struct store_prune {
     struct store_message_head m;
     int64_t events_keep, idempotency_before_ms;
@@ -214,7 +225,7 @@ struct store_reply {
     struct store_message_head m;
     int status;                /* store_status */
     char error[200];           /* text for people, when it is not STORE_OK */
-    bool permanent;            /* STORE_BROKEN: the database refuses these values, a repetition fails again */
+    bool permanent;            /* STORE_BROKEN: the database refuses these values, each repetition fails */
     int64_t id, changed, next; /* next: cursor of the next page, 0: none */
     bool more;
     struct image *images;
@@ -235,8 +246,10 @@ struct store_reply {
     int unknown_person_count;
     struct known_file *files;
     int file_count;
-    int64_t tally[IMAGE_STATUSES], unknown;         /* rows by status; unknown ones are among the pending */
-    int64_t first_event, last_event, settled_event; /* settled: none below it can still come */
+    /* Images by status; the unknown ones are among the pending. Of RECOUNT: the differences, with `changed` 0 when
+     * there are none. */
+    int64_t status_counts[IMAGE_STATUSES], unknown;
+    int64_t first_event, last_event, settled_event; /* settled: no event up to it can still come */
     bool waits;                                     /* an event is missing that may still come: read on soon */
     struct api_key *keys;
     int key_count;

@@ -12,17 +12,19 @@ enum image_status { IMAGE_PENDING = 0, IMAGE_PROCESSED = 1, IMAGE_FAILED = 2, IM
 enum image_verdict { VERDICT_NONE = 0, VERDICT_KNOWN = 1, VERDICT_UNKNOWN = 2 };
 
 const char *image_status_name(int status); /* "pending", … */
-int image_status_from(const char *name);   /* -1: no such word */
+int image_status_from(const char *name);   /* -1: no such status */
 
 struct image {
     int64_t id, person;
     const char *path, *person_name, *reason, *sha256;
     const char *trace; /* the trace context that it came with, or NULL */
     int status, verdict;
-    int64_t attempt, tries, crashes;
+    int64_t attempt;                 /* runs so far: the fencing token of the current one, never reset */
+    int64_t tries;                   /* runs since the last retry on request that count towards KITH_TRIES */
+    int64_t crashes;                 /* of these runs, those that crashed their worker */
     int64_t created_ms, finished_ms; /* wall clock; 0: not yet */
-    bool spooled;                    /* its bytes lie in the spool: they go with it */
-    bool existing;                   /* in a submit's reply: was there already */
+    bool spooled;                    /* its file is in the spool and is deleted with it */
+    bool existing;                   /* in the reply of a submission: the row existed */
     struct face *faces;
     int face_count;
 };
@@ -33,7 +35,7 @@ struct person {
     int64_t photos, images;
 };
 
-struct api_key { /* of the HTTP interface; the key itself is kept nowhere */
+struct api_key { /* the key itself is not stored */
     int64_t id;
     const char *name, *roles; /* roles: some of submit,read,admin */
     const char *hash;         /* SHA-256 of the key, hex */
@@ -52,13 +54,13 @@ enum gallery_change_kind {
     GALLERY_TEMPLATE_REMOVED,
     GALLERY_PERSON_NAMED, /* new, or renamed */
     GALLERY_PERSON_REMOVED,
-    GALLERY_COUNTER_ADDED /* somebody said that this face is not that person */
+    GALLERY_COUNTER_ADDED /* a client denied that this face is that person */
 };
 
 struct gallery_change {
     enum gallery_change_kind kind;
     int64_t person;
-    const char *name; /* of the person, as it is now; NULL: there is none any more */
+    const char *name; /* the person's current name; NULL: the person was deleted */
     struct template template;
 };
 
@@ -68,13 +70,13 @@ struct event {
 };
 enum event_kind { EVENT_IMAGE = 1, EVENT_IMAGE_DELETED, EVENT_PERSON, EVENT_PERSON_DELETED };
 
-struct known_file {                          /* a file of the known-people folder, as it was when last looked at */
-    const char *path, *person_name, *reason; /* reason: why it was not taken, else NULL */
+struct known_file {                          /* a file of the known-people folder, as of the last scan */
+    const char *path, *person_name, *reason; /* reason: why it was refused, or NULL */
     int64_t size, mtime_ns;
     bool taken;
 };
 
-struct unknown_person { /* who was seen and has no name */
+struct unknown_person { /* faces without a name that are alike */
     int64_t id, faces;
     int64_t face, image; /* one of them */
 };

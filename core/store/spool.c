@@ -29,8 +29,8 @@ int spool_open(struct spool *spool, const char *shared, const char *data, struct
     return 0;
 }
 
-/* Tells this process from those of other nodes that write into the same folder. */
-static uint64_t process_number(void)
+/* Differs between the processes of the nodes that write into the same folder. */
+static uint64_t spool_process_number(void)
 {
     static _Atomic uint64_t number;
     uint64_t seen = atomic_load(&number), fresh = 0;
@@ -42,7 +42,7 @@ static uint64_t process_number(void)
     return atomic_compare_exchange_strong(&number, &seen, fresh) ? fresh : seen;
 }
 
-static int sync_folder(const char *path)
+static int spool_sync_folder(const char *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), result;
 
@@ -53,7 +53,7 @@ static int sync_folder(const char *path)
     return result;
 }
 
-static int write_all(int fd, const char *data, size_t len)
+static int spool_write_all(int fd, const char *data, size_t len)
 {
     while (len > 0) {
         ssize_t n = write(fd, data, len);
@@ -72,10 +72,10 @@ int spool_write(const char *folder, const char *path, const void *data, size_t l
     char temporary[PATH_MAX];
     int fd, result;
 
-    snprintf(temporary, sizeof temporary, "%s/tmp/%llx-%u", folder, (unsigned long long)process_number(),
+    snprintf(temporary, sizeof temporary, "%s/tmp/%llx-%u", folder, (unsigned long long)spool_process_number(),
              atomic_fetch_add(&serial, 1));
     fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-    result = fd < 0 ? -errno : write_all(fd, data, len);
+    result = fd < 0 ? -errno : spool_write_all(fd, data, len);
     if (result == 0 && durable && fsync(fd) < 0)
         result = -errno;
     if (fd >= 0 && close(fd) < 0 && result == 0)
@@ -89,7 +89,7 @@ int spool_write(const char *folder, const char *path, const void *data, size_t l
                      strerror(-result));
 }
 
-static int put_away(struct spool_job *job)
+static int spool_store(struct spool_job *job)
 {
     static const char *const endings[] = {"bin", "jpg", "png", "webp"};
     char folder[PATH_MAX / 2 + 8];
@@ -98,10 +98,10 @@ static int put_away(struct spool_job *job)
     sha256_hex(job->data, job->len, job->sha256);
     snprintf(folder, sizeof folder, "%s/%.2s", job->spool->folder, job->sha256);
     snprintf(job->path, sizeof job->path, "%s/%s.%s", folder, job->sha256, endings[sniff(job->data, job->len).type]);
-    /* There already: new to the orphans' collector, and synced by whoever put it there before its rename. */
+    /* The file exists: a new time protects it from the collection of orphans; it was synced before its rename. */
     if (utimensat(AT_FDCWD, job->path, NULL, 0) < 0) {
         if (mkdir(folder, 0750) == 0)
-            result = sync_folder(job->spool->folder);
+            result = spool_sync_folder(job->spool->folder);
         else
             result = errno == EEXIST ? 0 : -errno;
         if (result < 0)
@@ -109,7 +109,7 @@ static int put_away(struct spool_job *job)
         if ((result = spool_write(job->spool->folder, job->path, job->data, job->len, 1, &job->error)) < 0)
             return result;
     }
-    if ((result = sync_folder(folder)) < 0)
+    if ((result = spool_sync_folder(folder)) < 0)
         return error_set(&job->error, result, "cannot sync %s: %s", folder, strerror(-result));
     return 0;
 }
@@ -118,7 +118,7 @@ void spool_work(struct msg *m)
 {
     struct spool_job *job = (struct spool_job *)m;
 
-    job->status = put_away(job);
+    job->status = spool_store(job);
 }
 
 struct spool_job *spool_job_new(uint32_t type, const struct spool *spool, const void *data, size_t len, void *context)

@@ -1,4 +1,4 @@
-/* Uploaded bytes on their way to the disk, and files on their way back. Functions that block: for the files' threads.
+/* Storage of uploaded bytes in files. The functions block: call them on the file threads only.
  *
  * A spooled image is named by its bytes, ab/abcdef….jpg, so the same bytes twice are one file. It is there before the
  * row that speaks of it: written to tmp/, synced, renamed, its folder synced. A file whose row never came (a crash in
@@ -21,7 +21,7 @@ struct spool {
  * with `error`. */
 int spool_open(struct spool *spool, const char *shared, const char *data, struct error *error);
 
-/* A job: put bytes away. Fill spool, data and len (borrowed until it comes back), run spool_work. */
+/* A job that stores bytes. Fill spool, data and len (borrowed until it comes back), run spool_work. */
 struct spool_job {
     struct msg head;
     const struct spool *spool;

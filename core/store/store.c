@@ -1,4 +1,4 @@
-/* The actor "store": hands what it is asked to its threads, and their answers back; opening and closing. */
+/* The actor "store": passes requests to its threads and sends their answers; opening and closing. */
 #include "core/store/store.h"
 
 #include "core/actor/system.h"
@@ -18,10 +18,11 @@
 struct store {
     struct threads threads;
     int lock_fd;
-    bool away; /* the database cannot be reached, and the log says so */
+    uint64_t recount_begun_ms;
+    bool away; /* the database cannot be reached, and this was logged */
 };
 
-static void free_arena(struct msg *m)
+static void store_message_free(struct msg *m)
 {
     arena_free(&((struct store_message_head *)m)->arena);
 }
@@ -31,37 +32,37 @@ void *store_message_new(uint32_t type, size_t size)
     struct msg *m = msg_new(type, size);
 
     assert(size >= sizeof(struct store_message_head));
-    m->destroy = free_arena;
+    m->destroy = store_message_free;
     return m;
 }
 
-/* --- the actor --- */
+/* --- answers --- */
 
 static struct store *store_of(struct actor *self)
 {
     return (struct store *)(uintptr_t)actor_config(self);
 }
 
-static void say_where_it_is(struct store *store, const struct msg_done *done)
+static void store_log_reachability(struct store *store, const struct msg_done *done)
 {
     if (done->away == store->away)
         return;
     store->away = done->away;
     if (done->away)
-        log_event(LOG_ERROR, "database away", LOG_STR("reason", done->words));
+        log_event(LOG_ERROR, "database away", LOG_STR("reason", done->cause));
     else
         log_event(LOG_INFO, "database back", LOG_STR("database", store->threads.server ? "mariadb" : "sqlite"));
 }
 
-static void answer_all(struct actor *self, struct msg_done *done)
+static void store_answer_all(struct actor *self, struct msg_done *done)
 {
-    say_where_it_is(store_of(self), done);
+    store_log_reachability(store_of(self), done);
+    if (done->cause[0] && !done->away)
+        log_event(LOG_ERROR, "transaction failed", LOG_STR("reason", done->cause));
     for (struct request *r = done->first; r; r = r->next) {
-        if (r->reply->status ==
-            STORE_BROKEN) { /* the text of the database names tables and values: it is for the log only */
-            log_event(LOG_ERROR, "database refused", LOG_STR("reason", r->reply->error));
-            snprintf(r->reply->error, sizeof r->reply->error, "the database refused the request; see the log");
-        }
+        if (r->cause[0])
+            log_event(LOG_ERROR, "database refused", LOG_INT("operation", r->m->type - STORE_SUBMIT),
+                      LOG_STR("reason", r->cause));
         /* A big page is held by its reader, who asked for it; a mailbox need not count it. */
         actor_answer(self, r->token, &r->reply->m.head);
         r->reply = NULL;
@@ -81,13 +82,66 @@ static bool store_is_clients_read(uint32_t type)
            type == STORE_UNKNOWN_PEOPLE || type == STORE_FACE;
 }
 
+/* --- recounts --- */
+
+enum { TIMER_RECOUNT = 1 };
+enum {
+    RECOUNT_FIRST_MS = 1000,
+    RECOUNT_TIMEOUT_MS = 600000,
+    RECOUNT_SHARE = 100 /* a recount takes at most this part of the time */
+};
+
+static void store_on_corrected(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct store_reply *r = (const struct store_reply *)reply;
+
+    (void)self, (void)context;
+    if (status == ACTOR_OK && r->changed)
+        log_event(LOG_INFO, "status counts corrected", LOG_STR("cause", "another program changed images"));
+}
+
+static void store_on_recounted(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct store_reply *r = (const struct store_reply *)reply;
+    const struct store *store = store_of(self);
+    uint64_t took_ms = actor_now_ms(self) - store->recount_begun_ms, wait_ms = (uint64_t)store->threads.o.recount_ms;
+
+    (void)context;
+    actor_after(self, took_ms * RECOUNT_SHARE > wait_ms ? took_ms * RECOUNT_SHARE : wait_ms, TIMER_RECOUNT);
+    if (status == ACTOR_OK && r->status == STORE_OK && r->changed) {
+        struct store_counts *m = STORE_MESSAGE(STORE_CORRECT_COUNTS, store_counts);
+
+        memcpy(m->status_counts, r->status_counts, sizeof m->status_counts);
+        m->unknown = r->unknown;
+        m->corrections = r->next;
+        actor_ask(self, "store", &m->m.head, RECOUNT_TIMEOUT_MS, store_on_corrected, NULL);
+    }
+}
+
+static void store_timer(struct actor *self, uint32_t timer_id)
+{
+    (void)timer_id;
+    store_of(self)->recount_begun_ms = actor_now_ms(self);
+    actor_ask(self, "store", &STORE_MESSAGE(STORE_RECOUNT, store_list)->m.head, RECOUNT_TIMEOUT_MS, store_on_recounted,
+              NULL);
+}
+
+static int store_start(struct actor *self)
+{
+    if (store_of(self)->threads.o.recount_ms)
+        actor_after(self, RECOUNT_FIRST_MS, TIMER_RECOUNT);
+    return 0;
+}
+
+/* --- the actor --- */
+
 static void store_receive(struct actor *self, const struct msg *m)
 {
     struct threads *t = &store_of(self)->threads;
     struct request *r;
 
     if (m->type == STORE_DONE) {
-        answer_all(self, (struct msg_done *)(uintptr_t)m);
+        store_answer_all(self, (struct msg_done *)(uintptr_t)m);
         return;
     }
     r = calloc(1, sizeof *r);
@@ -95,8 +149,9 @@ static void store_receive(struct actor *self, const struct msg *m)
         abort();
     r->m = msg_ref(m);
     r->skip_cancelled = store_is_clients_read(m->type);
+    r->sender = actor_sender(self);
     r->token = actor_defer(self);
-    threads_put(m->type < STORE_FIRST_READ ? &t->writes : &t->reads, r);
+    queue_put(m->type < STORE_FIRST_READ ? &t->writes : &t->reads, r);
 }
 
 static const uint32_t store_accepts[] = {STORE_DONE, 0};
@@ -105,7 +160,9 @@ static const struct actor_ops store_actor = {.name = "store",
                                              .accepts = store_accepts,
                                              .accepts_first = STORE_SUBMIT,
                                              .accepts_last = STORE_REPLY - 1,
-                                             .receive = store_receive};
+                                             .start = store_start,
+                                             .receive = store_receive,
+                                             .timer = store_timer};
 
 /* --- opening and closing --- */
 
@@ -119,7 +176,7 @@ bool store_schema(const char *database, void (*line)(void *context, const char *
     return true;
 }
 
-static int lock_folder(struct store *store, const char *folder, struct error *error)
+static int store_lock_folder(struct store *store, const char *folder, struct error *error)
 {
     char path[4096];
 
@@ -132,8 +189,9 @@ static int lock_folder(struct store *store, const char *folder, struct error *er
     return 0;
 }
 
-/* Nodes count in rows of their own, so that their commits do not wait for each other; which one hardly matters. */
-static int64_t slot_of(const char *node)
+/* Each node counts in rows of its own, so that commits do not wait for each other. Two nodes with the same hash wait.
+ */
+static int64_t store_counts_slot(const char *node)
 {
     uint32_t hash = 2166136261u; /* FNV-1a */
 
@@ -142,14 +200,14 @@ static int64_t slot_of(const char *node)
     return 1 + (int64_t)(hash % 1000000) * WRITERS_MAX;
 }
 
-static int prepare(struct store *store, const struct store_options *o, struct error *error)
+static int store_prepare(struct store *store, const struct store_options *o, struct error *error)
 {
     struct threads *t = &store->threads;
 
     t->o = *o;
     if (mkdir(o->folder, 0750) < 0 && errno != EEXIST)
         return error_set(error, -errno, "KITH_DATA: cannot make %s: %s", o->folder, strerror(errno));
-    if (!o->guest && lock_folder(store, o->folder, error) < 0)
+    if (!o->without_lock && store_lock_folder(store, o->folder, error) < 0)
         return -1;
     if (strcmp(o->database, "sqlite") == 0) {
         snprintf(t->file, sizeof t->file, "%s/kith.db", o->folder);
@@ -160,7 +218,7 @@ static int prepare(struct store *store, const struct store_options *o, struct er
     t->address.password = o->password;
     t->address.relaxed = o->relaxed;
     t->address.ca = o->ca;
-    t->tally_slot = slot_of(o->node ? o->node : "");
+    t->counts_slot = store_counts_slot(o->node ? o->node : "");
     return db_address_parse(o->database, &t->address, error);
 }
 
@@ -172,10 +230,10 @@ struct store *store_open(const struct store_options *options, struct error *erro
     if (!store)
         abort();
     store->lock_fd = -1;
-    if (prepare(store, options, error) < 0)
+    if (store_prepare(store, options, error) < 0)
         goto fail;
     status = threads_open(&store->threads, error);
-    if (status == -EAGAIN && store->threads.server) { /* it may come: what is asked until then is refused */
+    if (status == -EAGAIN && store->threads.server) { /* requests are refused until it can be reached */
         store->away = true;
         log_event(LOG_ERROR, "database away", LOG_STR("reason", error->text));
     } else if (status < 0) {

@@ -1,4 +1,4 @@
-/* The records: what kith knows, in words of the domain.
+/* The records of kith: images, faces, people, photos, events, API keys.
  *
  * The store looks like an actor, "store": every operation is a message to ask it. Behind it one thread owns the one
  * connection that writes: it takes all writes that wait into one transaction (one that fails costs the others nothing),
@@ -31,18 +31,19 @@ struct store_options {    /* borrowed for the store's life */
     const char *node;     /* this node's name among those that share a server */
     int64_t timeout_ms;   /* of a server's answers; 0: 5 s */
     int64_t queue_limit;
-    bool relaxed;   /* a server that does not flush at each commit is good enough */
-    bool guest;     /* beside a kith that has the folder: it is not locked */
-    const char *ca; /* of the authorities to trust: a server is spoken to by TLS; NULL or "": without */
+    int64_t recount_ms; /* time between two recounts of the images by status; 0: none */
+    bool relaxed;       /* accept a server that does not flush its log at each commit */
+    bool without_lock;  /* another process owns the folder: open beside it */
+    const char *ca;     /* file of CA certificates for TLS to a server; NULL or "": no TLS */
 };
 
 /* Locks the folder, opens the database and brings its schema up to date. Blocks: before the loop runs. NULL with
- * `error` when it cannot; a server that is merely not there now is waited for, and what is asked meanwhile is refused
- * with STORE_AWAY. */
+ * `error` when it cannot; a server that cannot be reached is waited for, and requests are refused with STORE_AWAY
+ * meanwhile. */
 struct store *store_open(const struct store_options *options, struct error *error);
 /* Spawns the actor "store" and starts the threads. */
 void store_attach(struct store *store, struct actor_system *system);
-/* Finishes what is under way and joins the threads. Before the actor system is freed. */
+/* Executes the requests that wait and joins the threads. Call it before the actor system is freed. */
 void store_detach(struct store *store);
 void store_close(struct store *store);
 

@@ -7,38 +7,39 @@
 
 /* The largest texts that the columns hold, in bytes. */
 enum { MODEL_BYTES = 191, PHOTO_NAME_BYTES = 255, TRACE_BYTES = 64, IDEMPOTENCY_KEY_BYTES = 256 };
-/* run_after of an image that waits only for its person's enrolment: never due, no claim takes it. */
+/* run_after of an image with unknown faces only: it is never due, no claim takes it. */
 #define RUN_NEVER INT64_MAX
 
-/* One operation at work: a connection, its message, the reply it fills. */
+/* One operation under way: its connection and the reply that it fills in. */
 struct op {
     struct db *db;
     const struct db_driver *d;
     struct store_reply *reply;
     struct arena *arena; /* the reply's */
     int64_t now_ms;
-    int64_t tally[IMAGE_STATUSES], unknown; /* what this operation adds to the table of counts */
+    int64_t status_counts[IMAGE_STATUSES], unknown; /* what this operation adds to the counts of images by status */
     int64_t rows_waiting, queue_limit;
     bool made_events;
-    bool again; /* a commit of the same request was sent before and its answer never came */
+    bool outcome_unknown; /* COMMIT was sent for this request before and not answered: it may be stored already */
 };
 
-/* Of a path's or a name's SHA-256: what makes it unique. */
+/* The start of the SHA-256 of a path or a name: its unique key. */
 enum { PATH_KEY_BYTES = 16 };
 void op_text_key(const char *text, uint8_t key[static PATH_KEY_BYTES]);
-/* Binds what a path is looked up by: WHERE_PATH. SQLite has an index of the paths themselves, for paths that come in
- * order then touch few of its pages; MariaDB cannot index texts of that length. */
+/* Binds the parameter of WHERE_PATH. SQLite has an index of the paths themselves, of which sorted paths touch few
+ * pages; MariaDB cannot index texts of that length. */
 #define WHERE_PATH "{path|path_key} = ?"
 void op_bind_path(struct op *op, struct db_statement *s, int at, const char *path,
                   const uint8_t key[static PATH_KEY_BYTES]);
 
-/* 0, or a negative db_result. What the reply says besides is the operation's. */
+/* Returns 0 or a negative db_result, and fills in the reply. */
 typedef int (*op_fn)(struct op *op, const struct msg *m);
 extern const op_fn store_ops[]; /* at [type - STORE_SUBMIT] */
 
-/* Brings the schema to the newest version. 0, or negative with `error`, whose code is -EAGAIN when it may pass. */
+/* Brings the schema to the newest version. 0, or negative with `error`, whose code is -EAGAIN when a later try may
+ * succeed. */
 int schema_migrate(struct db *db, struct error *error);
-/* Each statement that makes the newest schema, for people who apply it themselves. */
+/* Calls `line` with each statement that makes the newest schema. */
 void schema_print(enum db_dialect dialect, void (*line)(void *context, const char *sql), void *context);
 
 /* Fills in the reply of a refused request. Returns DB_REFUSED, which the operation must return too: its writes are then
@@ -48,14 +49,18 @@ int op_refuse(struct op *op, int status, const char *text, ...) __attribute__((f
 /* Binds a text for a column of at most `max` bytes (0: no limit): invalid UTF-8 is replaced and a longer text is cut at
  * a character border, because MariaDB refuses both. Not for paths and names, which must stay as they are. */
 void op_bind_text(struct op *op, struct db_statement *s, int at, const char *text, size_t max);
+/* Runs a statement whose one parameter is an id. */
+int op_run_with_id(struct op *op, const char *sql, int64_t id);
 const char *op_text(struct op *op, struct db_statement *s, int at); /* copied to the arena; NULL for null */
 int op_event(struct op *op, int kind, int64_t image, int64_t person);
 /* One event of a kind for each image. */
 int op_events(struct op *op, int kind, const int64_t *images, int count);
-/* What every gallery must hear of, numbered in the order of the commits. */
+/* A change for the galleries of all nodes, numbered in the order of the commits. */
 int op_gallery_log(struct op *op, enum gallery_change_kind kind, int64_t person, int64_t template);
 /* Reads the row of SELECT_IMAGE into `image`. */
 void op_image_row(struct op *op, struct db_statement *s, struct image *image);
+/* Steps through the statement and resets it. The number of images, at most `max`, or negative. */
+int op_image_rows(struct op *op, struct db_statement *s, struct image *rows, int max);
 int op_load_image(struct op *op, int64_t id, struct image *image); /* 1 found, 0 not, negative */
 int op_load_faces(struct op *op, struct image *image);
 void op_face_row(struct op *op, struct db_statement *s, struct face *face);
@@ -67,15 +72,15 @@ int op_replace_faces(struct op *op, const struct store_finish *m, bool same_byte
 int op_person_exists(struct op *op, int64_t id); /* DB_ROW, DB_DONE or negative */
 /* Enrols what `m` says as a photo of that person, with its template. */
 int op_insert_photo(struct op *op, const struct store_photo *m, int64_t person);
-int op_person_by_name(struct op *op, const char *name, int64_t *id, bool *made); /* makes it */
+int op_person_by_name(struct op *op, const char *name, int64_t *id, bool *made); /* creates it when it does not exist */
 char *op_candidates_text(struct op *op, const struct candidate *c, int count);
-/* Adds one finished row's move from one state to another to the counts. */
+/* Adds a change of an image's status and verdict to the counts. from_status -1: inserted, to_status -1: deleted. */
 void op_moved(struct op *op, int from_status, int from_verdict, int to_status, int to_verdict);
 
 #define IMAGE_COLUMNS                                                                                                  \
     "i.id, i.path, i.person, i.status, i.verdict, i.reason, i.sha256, i.attempt, i.tries, i.crashes, i.created_at, "   \
     "i.finished_at, i.spooled, p.name, i.trace"
-/* The same without a look at the person: for rows that are about to be locked. */
+/* The same without the person's name: a locking SELECT must not lock rows of person. */
 #define IMAGE_OWN_COLUMNS                                                                                              \
     "i.id, i.path, i.person, i.status, i.verdict, i.reason, i.sha256, i.attempt, i.tries, i.crashes, i.created_at, "   \
     "i.finished_at, i.spooled, NULL, i.trace"
@@ -83,8 +88,12 @@ void op_moved(struct op *op, int from_status, int from_verdict, int to_status, i
     "f.id, f.image_id, f.x, f.y, f.width, f.height, f.landmarks, f.quality, f.model, f.embedding, f.person, "          \
     "f.distance, f.similarity, f.candidates, p.name, f.unknown_person, f.decision"
 
+/* Give a key to at most a batch of rows that other programs inserted. 0 or negative. */
+int op_adopt_images(struct op *op);
+int op_adopt_people(struct op *op);
+
 int op_submit(struct op *op, const struct msg *m);
-/* The same for many requests at once; each reply says what became of its own. */
+/* The same for many requests at once, each with a reply of its own. */
 int op_submit_many(struct op *op, const struct store_submit *const *m, struct store_reply *const *replies, int count);
 int op_claim(struct op *op, const struct msg *m);
 int op_renew(struct op *op, const struct msg *m);
@@ -107,7 +116,9 @@ int op_prune(struct op *op, const struct msg *m);
 int op_image(struct op *op, const struct msg *m);
 int op_images(struct op *op, const struct msg *m);
 int op_read_events(struct op *op, const struct msg *m);
-int op_tally(struct op *op, const struct msg *m);
+int op_status_counts(struct op *op, const struct msg *m);
+int op_recount(struct op *op, const struct msg *m);
+int op_correct_counts(struct op *op, const struct msg *m);
 int op_people(struct op *op, const struct msg *m);
 int op_photos(struct op *op, const struct msg *m);
 int op_gallery_changes(struct op *op, const struct msg *m);
@@ -115,7 +126,7 @@ int op_key_add(struct op *op, const struct msg *m);
 int op_key_revoke(struct op *op, const struct msg *m);
 int op_keys(struct op *op, const struct msg *m);
 int op_photo_person(struct op *op, const struct msg *m);
-int op_hand_photos(struct op *op, const struct msg *m);
+int op_adopted_photos(struct op *op, const struct msg *m);
 int op_unknown_faces(struct op *op, const struct msg *m);
 int op_person_faces(struct op *op, const struct msg *m);
 int op_unknown_people(struct op *op, const struct msg *m);

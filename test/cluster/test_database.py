@@ -93,7 +93,7 @@ def test_two_nodes_make_the_schema_at_once(world):
     for node in nodes:
         until(node._serving, 'it to serve')
     assert world.mariadb.rows('SELECT COUNT(*) FROM schema_version WHERE version = 1') == [['1']]
-    assert world.mariadb.rows('SELECT COUNT(*) FROM tally WHERE id = 0') == [['1']]
+    assert world.mariadb.rows('SELECT COUNT(*) FROM status_counts WHERE id = 0') == [['1']]
 
 
 def test_a_wrong_password(world):

@@ -58,10 +58,10 @@ class World:
                    'GROUP BY i.id HAVING COUNT(f.id) <> (i.verdict > 0)')
         assert odd == [], f'half results: {odd[:5]}'
         assert rows('SELECT COUNT(*) FROM faces WHERE image_id NOT IN (SELECT id FROM images)') == [['0']]
-        tally = rows('SELECT SUM(pending), SUM(processed), SUM(failed), SUM(processing), SUM(unknown) FROM tally')[0]
+        counts = rows('SELECT SUM(pending), SUM(processed), SUM(failed), SUM(processing), SUM(unknown) FROM status_counts')[0]
         counted = [rows(f'SELECT COUNT(*) FROM images WHERE status = {s}')[0][0] for s in range(4)]
         counted.append(rows('SELECT COUNT(*) FROM images WHERE verdict = 2')[0][0])
-        assert tally == counted, (tally, counted)
+        assert counts == counted, (counts, counted)
 
     def finishes(self):
         """(image, attempt) of every finish that any node's log tells of: one run ends at most once."""

@@ -102,7 +102,7 @@ def test_an_older_schema_is_brought_up_to_date(make):
         records.executescript(first)
         records.execute('INSERT INTO schema_version VALUES(1)')
         records.execute("INSERT INTO images(path, path_key, created_at) VALUES(?, x'00', 1)", [str(kith.images / 'a.png')])
-        records.execute('UPDATE tally SET pending = 1')
+        records.execute('UPDATE status_counts SET pending = 1')
     records.close()
     kith.picture('a.png', 1, 2, 3)
     kith.start()

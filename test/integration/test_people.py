@@ -67,6 +67,8 @@ def test_people_are_listed_renamed_and_forgotten(kith):
 
 def test_deleting_a_photo_takes_its_template_out_of_the_gallery(kith):
     person, photo = add(kith, 'Red', *RED)
+    other = kith.post('/v1/people', {'name': 'Other'}).json['id']
+    assert kith.call('DELETE', f'/v1/people/{other}/photos/{photo["id"]}').status == 404, 'a photo of another person'
     assert kith.call('DELETE', f'/v1/people/{person}/photos/{photo["id"]}').status == 204
     face = kith.post('/v1/identify', png(*RED), content_type='image/png').json['faces'][0]
     assert face['candidates'] == []

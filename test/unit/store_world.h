@@ -3,6 +3,7 @@
 #ifndef KITH_TEST_UNIT_STORE_WORLD_H
 #define KITH_TEST_UNIT_STORE_WORLD_H
 
+#include "core/store/db/db.h"
 #include "core/store/store.h"
 
 #include "core/actor/system.h"
@@ -16,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+static int64_t recount_ms;          /* as the next one */
+static int64_t database_timeout_ms; /* of the store that open_store opens; 0: the default */
 static struct actor_system *sys;
 static struct store *store;
 static char folder[64];
@@ -105,8 +108,13 @@ static const char *database(void)
 static void open_store(void)
 {
     struct actor_system_options options = {.now_ns = real_now, .wake = wake};
-    struct store_options so = {
-        .folder = folder, .database = database(), .password = "kith", .node = "test", .queue_limit = 1000};
+    struct store_options so = {.folder = folder,
+                               .database = database(),
+                               .password = "kith",
+                               .node = "test",
+                               .timeout_ms = database_timeout_ms,
+                               .recount_ms = recount_ms,
+                               .queue_limit = 1000};
     struct error error = {0};
 
     wake_fd = eventfd(0, EFD_NONBLOCK);
@@ -166,7 +174,53 @@ __attribute__((unused)) static int teardown(void **state)
     return 0;
 }
 
-/* --- the words of the tests --- */
+/* --- a connection beside the store's --- */
+
+static struct db *observer;
+
+__attribute__((unused)) static void open_observer(void)
+{
+    struct db_address address = {.password = "kith", .timeout_s = 30};
+    struct error error = {0};
+    char file[96];
+
+    snprintf(file, sizeof file, "%s/kith.db", folder);
+    if (strcmp(database(), "sqlite") == 0) {
+        observer = db_open_sqlite(file, DB_WRITER_BESIDE, &error);
+    } else {
+        assert_int_equal(db_address_parse(database(), &address, &error), 0);
+        observer = db_open_mariadb(&address, &error);
+    }
+    if (!observer)
+        fail_msg("%s", error.text);
+}
+
+__attribute__((unused)) static void close_observer(void)
+{
+    db_close(observer);
+    observer = NULL;
+}
+
+/* Runs one statement that is a string literal. */
+__attribute__((unused)) static void observer_run(const char *sql)
+{
+    if (db_run(observer, sql) < 0)
+        fail_msg("%s: %s", sql, observer->driver->error(observer));
+}
+
+/* The first column of the first row; -1: no row. */
+__attribute__((unused)) static int64_t observer_number(const char *sql)
+{
+    struct db_statement *s = db_query(observer, sql);
+    int result = observer->driver->step(s);
+    int64_t number = result == DB_ROW ? observer->driver->column_int(s, 0) : -1;
+
+    observer->driver->reset(s);
+    assert_true(result >= 0);
+    return number;
+}
+
+/* --- requests --- */
 
 __attribute__((unused)) static struct store_submit *submission(const char *path)
 {
@@ -249,14 +303,15 @@ __attribute__((unused)) static int64_t person(const char *name)
     return ask(m)->id;
 }
 
-__attribute__((unused)) static void expect_tally(int pending, int processed, int failed, int processing, int unknown)
+__attribute__((unused)) static void expect_status_counts(int pending, int processed, int failed, int processing,
+                                                         int unknown)
 {
-    struct store_reply *r = ask(STORE_MESSAGE(STORE_TALLY, store_list));
+    struct store_reply *r = ask(STORE_MESSAGE(STORE_STATUS_COUNTS, store_list));
 
-    assert_int_equal(r->tally[IMAGE_PENDING], pending);
-    assert_int_equal(r->tally[IMAGE_PROCESSED], processed);
-    assert_int_equal(r->tally[IMAGE_FAILED], failed);
-    assert_int_equal(r->tally[IMAGE_PROCESSING], processing);
+    assert_int_equal(r->status_counts[IMAGE_PENDING], pending);
+    assert_int_equal(r->status_counts[IMAGE_PROCESSED], processed);
+    assert_int_equal(r->status_counts[IMAGE_FAILED], failed);
+    assert_int_equal(r->status_counts[IMAGE_PROCESSING], processing);
     assert_int_equal(r->unknown, unknown);
 }
 

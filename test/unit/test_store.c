@@ -9,7 +9,7 @@ static void test_a_path_is_one_row(void **state)
     assert_int_equal(submit("/a"), id);
     assert_true(last->images[0].existing);
     assert_true(submit("/b") > id);
-    expect_tally(2, 0, 0, 0, 0);
+    expect_status_counts(2, 0, 0, 0, 0);
 }
 
 static void test_a_claim_is_exclusive_and_raises_the_fencing_token(void **state)
@@ -21,7 +21,7 @@ static void test_a_claim_is_exclusive_and_raises_the_fencing_token(void **state)
     assert_int_equal(last->images[0].attempt, 1);
     assert_int_equal(last->images[0].id, id);
     assert_int_equal(claim(10), 0);
-    expect_tally(0, 0, 0, 1, 0);
+    expect_status_counts(0, 0, 0, 1, 0);
 }
 
 static void test_an_old_token_changes_nothing(void **state)
@@ -39,7 +39,7 @@ static void test_an_old_token_changes_nothing(void **state)
     assert_int_equal(finish_with_face(id, 2, PERSON_UNKNOWN, 0)->changed, 1);
     assert_int_equal(finish(id, 2, OUTCOME_FAILED, false)->changed, 0); /* finished once */
     assert_int_equal(image(id)->verdict, VERDICT_UNKNOWN);
-    expect_tally(1, 0, 0, 0, 1);
+    expect_status_counts(1, 0, 0, 0, 1);
 }
 
 static void test_a_known_person_is_processed_an_unknown_one_waits_and_is_not_requeued(void **state)
@@ -56,7 +56,7 @@ static void test_a_known_person_is_processed_an_unknown_one_waits_and_is_not_req
     assert_int_equal(image(unknown)->status, IMAGE_PENDING);
     assert_int_equal(last->images[0].person, PERSON_UNKNOWN);
     assert_int_equal(claim(10), 0);
-    expect_tally(1, 1, 0, 0, 1);
+    expect_status_counts(1, 1, 0, 0, 1);
 }
 
 static void test_crashes_poison_at_the_third(void **state)
@@ -142,7 +142,7 @@ static void test_a_dead_process_leases_are_taken_back(void **state)
     assert_int_equal(ask(m)->changed, 1);
     assert_int_equal(image(id)->status, IMAGE_PENDING);
     assert_int_equal(finish(id, 1, OUTCOME_FAILED, false)->changed, 0);
-    expect_tally(1, 0, 0, 0, 0);
+    expect_status_counts(1, 0, 0, 0, 0);
 }
 
 static void test_retry_starts_over_but_keeps_the_token_growing(void **state)
@@ -153,7 +153,7 @@ static void test_retry_starts_over_but_keeps_the_token_growing(void **state)
     (void)state;
     claim(1);
     finish(id, 1, OUTCOME_FAILED, false);
-    expect_tally(0, 0, 1, 0, 0);
+    expect_status_counts(0, 0, 1, 0, 0);
     assert_int_equal(ask(m)->changed, 1); /* all failed ones */
     assert_int_equal(claim(1), 1);
     assert_int_equal(last->images[0].attempt, 2);
@@ -176,7 +176,7 @@ static void test_a_deleted_image_cannot_be_finished(void **state)
     m->id = id;
     assert_int_equal(ask(m)->status, STORE_OK);
     assert_int_equal(finish_with_face(id, 1, PERSON_UNKNOWN, 0)->changed, 0);
-    expect_tally(0, 0, 0, 0, 0);
+    expect_status_counts(0, 0, 0, 0, 0);
 }
 
 static void test_many_at_once_with_the_same_among_them(void **state)
@@ -198,7 +198,7 @@ static void test_many_at_once_with_the_same_among_them(void **state)
         existing += last->images[i].existing;
     }
     assert_int_equal(existing, 51);
-    expect_tally(150, 0, 0, 0, 0);
+    expect_status_counts(150, 0, 0, 0, 0);
 }
 
 static void test_a_claim_of_named_images_takes_only_those_that_are_due(void **state)

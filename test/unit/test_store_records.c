@@ -38,7 +38,7 @@ static void test_naming_a_face_resolves_its_image_and_makes_a_template(void **st
     m->person_name = "Bo";
     assert_int_equal(ask(m)->images[0].status, IMAGE_PROCESSED);
     assert_string_equal(last->images[0].person_name, "Bo");
-    expect_tally(0, 1, 0, 0, 0);
+    expect_status_counts(0, 1, 0, 0, 0);
     struct store_list *list = STORE_MESSAGE(STORE_GALLERY_CHANGES, store_list);
     list->limit = 10;
     assert_int_equal(ask(list)->change_count, 2);
@@ -78,7 +78,7 @@ static void test_forgetting_a_person_unnames_the_images(void **state)
     assert_false(last->more);
     assert_int_equal(image(id)->person, PERSON_UNKNOWN);
     assert_int_equal(last->images[0].verdict, VERDICT_UNKNOWN);
-    expect_tally(1, 0, 0, 0, 1);
+    expect_status_counts(1, 0, 0, 0, 1);
 }
 
 static void test_one_that_fails_costs_its_neighbours_nothing(void **state)
@@ -93,7 +93,7 @@ static void test_one_that_fails_costs_its_neighbours_nothing(void **state)
             wait_for_work();
     assert_int_equal(crowd_of_status[STORE_OK], CROWD - 1);
     assert_int_equal(crowd_of_status[STORE_BROKEN], 1);
-    expect_tally(CROWD - 1, 0, 0, 0, 0);
+    expect_status_counts(CROWD - 1, 0, 0, 0, 0);
 }
 
 /* The refused operation creates the person before it finds out that there is no such unknown person. */
@@ -147,7 +147,7 @@ static void test_a_refused_operation_leaves_nothing_behind(void **state)
     assert_int_equal(crowd_of_status[STORE_OK], CROWD - 1);
     assert_int_equal(crowd_of_status[STORE_NOT_FOUND], 1);
     assert_int_equal(people_count(), 0);
-    expect_tally(CROWD - 1, 0, 0, 0, 0);
+    expect_status_counts(CROWD - 1, 0, 0, 0, 0);
 }
 
 static void test_the_queue_has_a_limit(void **state)
@@ -166,7 +166,7 @@ static void test_the_queue_has_a_limit(void **state)
     m->count = 1001;
     assert_int_equal(ask(m)->status, STORE_NO_SPACE);
     assert_non_null(strstr(last->error, "KITH_QUEUE_LIMIT"));
-    expect_tally(0, 0, 0, 0, 0);
+    expect_status_counts(0, 0, 0, 0, 0);
 }
 
 static void test_events_are_numbered_and_pruned(void **state)
@@ -210,7 +210,7 @@ static void test_everything_is_there_after_a_restart(void **state)
     assert_string_equal(image(id)->path, "/a");
     assert_string_equal(last->images[0].person_name, "Ann");
     assert_true(last->images[0].faces[0].distance > 0.24 && last->images[0].faces[0].distance < 0.26);
-    expect_tally(0, 1, 0, 0, 0);
+    expect_status_counts(0, 1, 0, 0, 0);
 }
 
 static void test_a_second_process_is_refused(void **state)
@@ -321,6 +321,124 @@ static void test_a_person_with_more_faces_than_a_batch_is_forgotten(void **state
         assert_int_equal((i ? last : (image(id), last))->images[0].faces[i].person, PERSON_UNKNOWN);
 }
 
+/* --- naming an unknown person who has more faces than a batch --- */
+
+enum { MANY_FACES = 600, NAMING_BATCH = 500 };
+
+/* One image with faces of one unknown person, whose id is returned. */
+static int64_t submit_unknown_person(void)
+{
+    struct store_finish *m = STORE_MESSAGE(STORE_FINISH, store_finish);
+    struct store_resolve *r = STORE_MESSAGE(STORE_RESOLVE, store_resolve);
+    struct resolved *list = arena_alloc(&r->m.arena, MANY_FACES * sizeof *list);
+    float *embedding = arena_alloc(&m->m.arena, 2 * sizeof *embedding);
+    int64_t id = submit("/a"), who;
+
+    claim(1);
+    m->id = id;
+    m->attempt = 1;
+    m->faces = arena_alloc(&m->m.arena, MANY_FACES * sizeof *m->faces);
+    m->face_count = MANY_FACES;
+    for (int i = 0; i < MANY_FACES; i++)
+        m->faces[i] =
+            (struct face){.width = 10, .model = "m", .person = PERSON_UNKNOWN, .embedding = embedding, .dimension = 2};
+    assert_int_equal(ask(m)->changed, 1);
+    who = image(id)->faces[0].id;
+    for (int i = 0; i < MANY_FACES; i++)
+        list[i] = (struct resolved){.face = last->images[0].faces[i].id,
+                                    .image = id,
+                                    .was = PERSON_UNKNOWN,
+                                    .person = PERSON_UNKNOWN,
+                                    .unknown_person = who};
+    r->faces = list;
+    r->count = MANY_FACES;
+    assert_int_equal(ask(r)->status, STORE_OK);
+    return who;
+}
+
+static struct store_name_face *name_unknown(int64_t unknown_person, int64_t person_id)
+{
+    struct store_name_face *m = STORE_MESSAGE(STORE_NAME_UNKNOWN_PERSON, store_name_face);
+
+    m->face = unknown_person;
+    m->person = person_id;
+    m->next_batch = person_id != 0;
+    m->person_name = person_id ? NULL : "Ann";
+    return m;
+}
+
+/* What a pass of the gallery does once it has the templates of the first batch. */
+static void resolve_the_rest(int64_t person_id)
+{
+    struct store_resolve *r = STORE_MESSAGE(STORE_RESOLVE, store_resolve);
+    struct resolved *list = arena_alloc(&r->m.arena, MANY_FACES * sizeof *list);
+    struct image *seen = image(1);
+
+    for (int i = 0; i < seen->face_count; i++)
+        if (seen->faces[i].person == PERSON_UNKNOWN)
+            list[r->count++] = (struct resolved){.face = seen->faces[i].id,
+                                                 .image = seen->id,
+                                                 .was = PERSON_UNKNOWN,
+                                                 .person = person_id,
+                                                 .distance = 0.1};
+    r->faces = list;
+    assert_int_equal(r->count, MANY_FACES - NAMING_BATCH);
+    assert_int_equal(ask(r)->status, STORE_OK);
+}
+
+static void test_a_second_batch_of_names_takes_the_faces_that_are_left(void **state)
+{
+    int64_t who = submit_unknown_person(), ann;
+
+    (void)state;
+    ann = ask(name_unknown(who, 0))->id;
+    assert_int_equal(last->changed, NAMING_BATCH);
+    assert_true(last->more);
+    assert_int_equal(ask(name_unknown(who, ann))->status, STORE_OK);
+    assert_int_equal(last->changed, MANY_FACES - NAMING_BATCH);
+    assert_false(last->more);
+    open_observer();
+    assert_int_equal(observer_number("SELECT COUNT(*) FROM templates"), 3); /* of the first batch only */
+    close_observer();
+}
+
+static void test_a_second_batch_of_names_may_find_no_face_left(void **state)
+{
+    int64_t who = submit_unknown_person(), ann;
+
+    (void)state;
+    ann = ask(name_unknown(who, 0))->id;
+    assert_true(last->more);
+    resolve_the_rest(ann);
+    assert_int_equal(ask(name_unknown(who, ann))->status, STORE_OK);
+    assert_int_equal(last->id, ann);
+    assert_int_equal(last->changed, 0);
+    assert_false(last->more);
+}
+
+static void test_a_photo_is_deleted_for_its_own_person_only(void **state)
+{
+    struct store_photo *add = STORE_MESSAGE(STORE_PHOTO_ADD, store_photo);
+    int64_t bo = person("Bo"), ann, photo;
+
+    (void)state;
+    add->person_name = "Ann";
+    add->photo_name = "a.jpg";
+    add->path = "/a.jpg";
+    ann = ask(add)->id;
+    photo = last->photos[0].id;
+    for (int own = 0; own < 2; own++) {
+        struct store_id *m = STORE_MESSAGE(STORE_PHOTO_DELETE, store_id);
+
+        m->id = photo;
+        m->person = own ? ann : bo;
+        assert_int_equal(ask(m)->status, own ? STORE_OK : STORE_NOT_FOUND);
+        open_observer();
+        assert_int_equal(observer_number("SELECT COUNT(*) FROM person_images"), own ? 0 : 1);
+        close_observer();
+    }
+}
+
 static void test_a_full_last_page_has_no_next(void **state)
 {
     (void)state;
@@ -370,6 +488,9 @@ int main(void)
         TEST(test_a_removed_template_leaves_one_change),
         TEST(test_a_person_with_more_faces_than_a_batch_is_forgotten),
         TEST(test_a_full_last_page_has_no_next),
+        TEST(test_a_second_batch_of_names_takes_the_faces_that_are_left),
+        TEST(test_a_second_batch_of_names_may_find_no_face_left),
+        TEST(test_a_photo_is_deleted_for_its_own_person_only),
         TEST(test_a_quarantine_ends),
         TEST(test_the_gallery_log_tells_every_change_in_order),
     };

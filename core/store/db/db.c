@@ -6,7 +6,7 @@
 #include <uthash.h>
 
 struct cached {
-    const char *sql; /* the literal's address is the key */
+    const char *sql; /* the key is the address of the literal */
     struct db_statement *statement;
     UT_hash_handle hh;
 };
@@ -76,7 +76,7 @@ int db_step(struct db *db, struct db_statement *s)
 
     if (++db->steps == fault) {
         atomic_fetch_add(&db_fault.hits, 1);
-        result = DB_ERROR;
+        result = atomic_load(&db_fault.result) ? atomic_load(&db_fault.result) : DB_ERROR;
     } else {
         result = db->driver->step(s);
     }
@@ -119,7 +119,7 @@ void db_close(struct db *db)
     HASH_ITER(hh, cache, c, next)
     {
         HASH_DEL(cache, c);
-        free(c); /* the statements go with the connection */
+        free(c); /* the driver frees the statements with the connection */
     }
     db->driver->close(db);
 }

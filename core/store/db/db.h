@@ -1,6 +1,6 @@
 /* A database as the operations see it: statements with `?`, bound and stepped. One driver a database; the SQL above it
- * is written once. Where the two databases say a thing differently, the statement holds both: `{sqlite|mariadb}`, of
- * which the driver takes its own. One connection belongs to one thread.
+ * is written once. Where the SQL of the two databases differs, the statement holds both: `{sqlite|mariadb}`, of which
+ * the driver takes its own. One connection belongs to one thread.
  */
 #ifndef KITH_CORE_STORE_DB_DB_H
 #define KITH_CORE_STORE_DB_DB_H
@@ -17,19 +17,21 @@ struct db_statement;
 enum db_result {
     DB_ROW = 1,
     DB_DONE = 0,
-    DB_ERROR = -1,
+    DB_ERROR = -1, /* any other error: it may pass */
     DB_FULL = -2,
-    DB_IO = -3,
-    DB_GONE = -4,   /* the connection is lost: what was asked may or may not have happened */
-    DB_AGAIN = -5,  /* rolled back for another's sake (a deadlock, a lock held too long): the same may succeed now */
-    DB_REFUSED = -6 /* no database error: an operation refused its request; its writes must be rolled back */
+    DB_IO = -3,   /* the file of the database cannot be read or written */
+    DB_GONE = -4, /* the connection is lost: the statement may have been executed or not */
+    DB_CONFLICT =
+        -5, /* another transaction was in the way (a deadlock, a lock held too long): a repetition may succeed */
+    DB_REFUSED = -6, /* no database error: an operation refused its request; its writes must be rolled back */
+    DB_INVALID = -7  /* the database refuses these values: a repetition fails in the same way */
 };
 
 enum db_dialect { DIALECT_SQLITE, DIALECT_MARIADB };
 
 struct db_driver {
     const char *name;
-    enum db_dialect dialect; /* MariaDB: others may write to the same tables at the same time */
+    enum db_dialect dialect; /* MariaDB: other processes write to the same tables */
     void (*close)(struct db *db);
     struct db_statement *(*prepare)(struct db *db, const char *sql);
     void (*bind_int)(struct db_statement *s, int at, int64_t value);
@@ -51,11 +53,11 @@ struct db_driver {
 /* The start of every driver's connection. */
 struct db {
     const struct db_driver *driver;
-    void *cache; /* of prepared statements, by the address of their text */
-    int gone;    /* the connection is lost: close it and open another */
-    int failure; /* first error of a step since db_begin_operation; 0: none */
-    int steps;   /* steps since db_begin_operation; negative: not counted */
-    int again;   /* the transaction under way was rolled back for another's sake; cleared by who begins the next */
+    void *cache;  /* of prepared statements, by the address of their text */
+    int gone;     /* the connection is lost: close it and open another */
+    int failure;  /* first error of a step since db_begin_operation; 0: none */
+    int steps;    /* steps since db_begin_operation; negative: not counted */
+    int conflict; /* another transaction was in the way of the current one; cleared when the next one begins */
 };
 
 /* The prepared statement of `sql`, a string that lives as long as the program, ready to bind (positions from 1). Aborts
@@ -79,33 +81,38 @@ void db_close(struct db *db);
 /* `sql` with each `{sqlite|mariadb}` replaced by the driver's own; the caller frees it. */
 char *db_expand(const struct db *db, const char *sql);
 
-/* SQLite in WAL mode, synchronous FULL. The writer makes the connection for all writes and checkpoints; a guest writes
- * beside one of another process and leaves the checkpoints to it. */
-enum db_part { DB_READER, DB_WRITER, DB_GUEST };
+/* SQLite in WAL mode, synchronous FULL. DB_WRITER: the connection for all writes and checkpoints. DB_WRITER_BESIDE:
+ * writes beside the writer of another process and leaves the checkpoints to it. */
+enum db_part { DB_READER, DB_WRITER, DB_WRITER_BESIDE };
 struct db *db_open_sqlite(const char *file, enum db_part part, struct error *error);
 
-/* Where a MariaDB is and who we are there. Texts are borrowed while a connection is opened. */
 /* Copies the database `from` to the new file `to` and checks the copy. */
 int db_backup_sqlite(const char *from, const char *to, struct error *error);
 
+/* Where a MariaDB is, and the account. Texts are borrowed while a connection is opened. */
 struct db_address {
     char user[128], host[256], name[128];
     unsigned port;
     const char *password;
     unsigned timeout_s; /* of connecting, and of each answer */
-    const char *ca;     /* file of the authorities to trust: TLS; NULL or "": without */
-    int relaxed;        /* a server that does not flush at each commit is good enough */
+    const char *ca;     /* file of CA certificates: TLS; NULL or "": no TLS */
+    int relaxed;        /* accept a server that does not flush its log at each commit */
 };
 
-/* Takes "mariadb://user@host:port/name" apart. 0, or -EINVAL with words. */
+/* Takes "mariadb://user@host:port/name" apart. 0, or -EINVAL with `error`. */
 int db_address_parse(const char *url, struct db_address *address, struct error *error);
-/* NULL with `error`, whose code is -EAGAIN when it may come back (not reachable, starting, too many connections) and
- * something else when it will not (password, rights, no such database). */
+/* NULL with `error`, whose code is -EAGAIN when a later try may succeed (not reachable, starting, too many connections)
+ * and another one when not (password, rights, no such database). */
 struct db *db_open_mariadb(const struct db_address *address, struct error *error);
+
+/* The db_result of an error code of the database, not of a success. */
+int db_sqlite_result(int code);
+int db_mariadb_result(unsigned code);
 
 /* Error injection for tests; all 0 in production. Applies to every connection of the process. */
 struct db_fault {
-    atomic_int step;   /* n: the n-th step of each operation fails with DB_ERROR */
+    atomic_int step;   /* n: the n-th step of each operation fails */
+    atomic_int result; /* with this db_result; 0: DB_ERROR */
     atomic_int commit; /* 1: each COMMIT fails with DB_ERROR and is not executed */
     atomic_int hits;   /* failures injected so far */
 };

@@ -15,19 +15,19 @@ struct sqlite_db {
     sqlite3 *handle;
 };
 
-static sqlite3 *handle_of(struct db *db)
+static sqlite3 *sqlite_handle_of(struct db *db)
 {
     return ((struct sqlite_db *)db)->handle;
 }
 
-static sqlite3_stmt *stmt_of(struct db_statement *s)
+static sqlite3_stmt *sqlite_stmt_of(struct db_statement *s)
 {
     return (sqlite3_stmt *)(void *)s;
 }
 
 static void sqlite_close_db(struct db *db)
 {
-    sqlite3 *handle = handle_of(db);
+    sqlite3 *handle = sqlite_handle_of(db);
     sqlite3_stmt *s;
 
     while ((s = sqlite3_next_stmt(handle, NULL)))
@@ -40,96 +40,116 @@ static struct db_statement *sqlite_prepare(struct db *db, const char *sql)
 {
     sqlite3_stmt *s = NULL;
 
-    sqlite3_prepare_v3(handle_of(db), sql, -1, SQLITE_PREPARE_PERSISTENT, &s, NULL);
+    sqlite3_prepare_v3(sqlite_handle_of(db), sql, -1, SQLITE_PREPARE_PERSISTENT, &s, NULL);
     return (struct db_statement *)(void *)s;
 }
 
 static void sqlite_bind_int(struct db_statement *s, int at, int64_t value)
 {
-    sqlite3_bind_int64(stmt_of(s), at, value);
+    sqlite3_bind_int64(sqlite_stmt_of(s), at, value);
 }
 
 static void sqlite_bind_real(struct db_statement *s, int at, double value)
 {
-    sqlite3_bind_double(stmt_of(s), at, value);
+    sqlite3_bind_double(sqlite_stmt_of(s), at, value);
 }
 
-/* What is bound lives until the statement is reset: every operation keeps its message that long. */
+/* Bound data must live until the statement is reset; operations hold their messages that long. */
 static void sqlite_bind_blob(struct db_statement *s, int at, const void *data, size_t len, int is_text)
 {
     if (!data)
-        sqlite3_bind_null(stmt_of(s), at);
+        sqlite3_bind_null(sqlite_stmt_of(s), at);
     else if (is_text)
-        sqlite3_bind_text64(stmt_of(s), at, data, len, SQLITE_STATIC, SQLITE_UTF8);
+        sqlite3_bind_text64(sqlite_stmt_of(s), at, data, len, SQLITE_STATIC, SQLITE_UTF8);
     else
-        sqlite3_bind_blob64(stmt_of(s), at, data, len, SQLITE_STATIC);
+        sqlite3_bind_blob64(sqlite_stmt_of(s), at, data, len, SQLITE_STATIC);
+}
+
+/* Primary result codes and their meaning: https://sqlite.org/rescode.html. A code that is not listed is DB_ERROR: it
+ * may pass. */
+static const struct {
+    int code, result;
+} errors[] = {
+    /* another connection has a lock; busy_timeout is over */
+    {SQLITE_BUSY, DB_CONFLICT},
+    {SQLITE_LOCKED, DB_CONFLICT},
+    {SQLITE_PROTOCOL, DB_CONFLICT},
+    /* the file */
+    {SQLITE_FULL, DB_FULL},
+    {SQLITE_IOERR, DB_IO},
+    {SQLITE_CORRUPT, DB_IO},
+    {SQLITE_NOTADB, DB_IO},
+    /* the values: the same statement fails each time */
+    {SQLITE_CONSTRAINT, DB_INVALID},
+    {SQLITE_MISMATCH, DB_INVALID},
+    {SQLITE_TOOBIG, DB_INVALID},
+    {SQLITE_RANGE, DB_INVALID},
+    {SQLITE_MISUSE, DB_INVALID},
+};
+
+int db_sqlite_result(int code)
+{
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
+        if (errors[i].code == (code & 0xff))
+            return errors[i].result;
+    return DB_ERROR;
 }
 
 static int sqlite_step_statement(struct db_statement *s)
 {
-    int code = sqlite3_step(stmt_of(s));
+    int code = sqlite3_step(sqlite_stmt_of(s)), result;
 
-    switch (code & 0xff) {
-    case SQLITE_ROW:
-        return DB_ROW;
-    case SQLITE_DONE:
-        return DB_DONE;
-    case SQLITE_FULL:
-        return DB_FULL;
-    case SQLITE_IOERR:
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return errno == ENOSPC || errno == EDQUOT ? DB_FULL : DB_IO;
-    default:
-        return DB_ERROR;
-    }
+    if (code == SQLITE_ROW || code == SQLITE_DONE)
+        return code == SQLITE_ROW ? DB_ROW : DB_DONE;
+    result = db_sqlite_result(code);
+    return result == DB_IO && (errno == ENOSPC || errno == EDQUOT) ? DB_FULL : result;
 }
 
 static void sqlite_reset_statement(struct db_statement *s)
 {
-    sqlite3_reset(stmt_of(s));
-    sqlite3_clear_bindings(stmt_of(s));
+    sqlite3_reset(sqlite_stmt_of(s));
+    sqlite3_clear_bindings(sqlite_stmt_of(s));
 }
 
-static int64_t sqlite_int(struct db_statement *s, int at)
+static int64_t sqlite_column_int(struct db_statement *s, int at)
 {
-    return sqlite3_column_int64(stmt_of(s), at);
+    return sqlite3_column_int64(sqlite_stmt_of(s), at);
 }
 
-static double sqlite_real(struct db_statement *s, int at)
+static double sqlite_column_real(struct db_statement *s, int at)
 {
-    return sqlite3_column_double(stmt_of(s), at);
+    return sqlite3_column_double(sqlite_stmt_of(s), at);
 }
 
-static const void *sqlite_blob(struct db_statement *s, int at, size_t *len)
+static const void *sqlite_column_blob(struct db_statement *s, int at, size_t *len)
 {
     const void *data;
 
-    if (sqlite3_column_type(stmt_of(s), at) == SQLITE_NULL) {
+    if (sqlite3_column_type(sqlite_stmt_of(s), at) == SQLITE_NULL) {
         *len = 0;
         return NULL;
     }
-    data = sqlite3_column_blob(stmt_of(s), at);
-    *len = (size_t)sqlite3_column_bytes(stmt_of(s), at);
+    data = sqlite3_column_blob(sqlite_stmt_of(s), at);
+    *len = (size_t)sqlite3_column_bytes(sqlite_stmt_of(s), at);
     return data ? data : "";
 }
 
 static int64_t sqlite_last_id(struct db *db)
 {
-    return sqlite3_last_insert_rowid(handle_of(db));
+    return sqlite3_last_insert_rowid(sqlite_handle_of(db));
 }
 
-static int64_t sqlite_changed(struct db *db)
+static int64_t sqlite_changes(struct db *db)
 {
-    return sqlite3_changes64(handle_of(db));
+    return sqlite3_changes64(sqlite_handle_of(db));
 }
 
-static int64_t sqlite_total_changed(struct db *db)
+static int64_t sqlite_total_changes(struct db *db)
 {
-    return sqlite3_total_changes64(handle_of(db));
+    return sqlite3_total_changes64(sqlite_handle_of(db));
 }
 
-static int64_t sqlite_clock(struct db *db)
+static int64_t sqlite_clock_ms(struct db *db)
 {
     (void)db;
     return clock_wall_ms();
@@ -137,12 +157,12 @@ static int64_t sqlite_clock(struct db *db)
 
 static const char *sqlite_error(struct db *db)
 {
-    return sqlite3_errmsg(handle_of(db));
+    return sqlite3_errmsg(sqlite_handle_of(db));
 }
 
 static int sqlite_in_transaction(struct db *db)
 {
-    return !sqlite3_get_autocommit(handle_of(db));
+    return !sqlite3_get_autocommit(sqlite_handle_of(db));
 }
 
 static const struct db_driver driver = {
@@ -155,27 +175,27 @@ static const struct db_driver driver = {
     .bind_blob = sqlite_bind_blob,
     .step = sqlite_step_statement,
     .reset = sqlite_reset_statement,
-    .column_int = sqlite_int,
-    .column_real = sqlite_real,
-    .column_blob = sqlite_blob,
+    .column_int = sqlite_column_int,
+    .column_real = sqlite_column_real,
+    .column_blob = sqlite_column_blob,
     .last_id = sqlite_last_id,
-    .changes = sqlite_changed,
-    .total_changes = sqlite_total_changed,
-    .clock_ms = sqlite_clock,
+    .changes = sqlite_changes,
+    .total_changes = sqlite_total_changes,
+    .clock_ms = sqlite_clock_ms,
     .error = sqlite_error,
     .in_transaction = sqlite_in_transaction,
 };
 
-/* The reader cannot turn WAL on, but must see it on: the writer is opened first. */
+/* A reader cannot enable WAL: the writer is opened first. */
 static const char writer_pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;"
                                      "PRAGMA cache_size=-32000; PRAGMA busy_timeout=5000; PRAGMA temp_store=MEMORY;"
                                      "PRAGMA journal_size_limit=67108864";
 static const char reader_pragmas[] = "PRAGMA query_only=ON; PRAGMA cache_size=-8000; PRAGMA busy_timeout=5000;"
                                      "PRAGMA wal_autocheckpoint=0; PRAGMA temp_store=MEMORY";
 
-/* Beside a kith that has the file only that one moves the log into it: two who do may lose a commit (SQLite before
+/* Only the writer of the process that owns the file moves the log into it: with two a commit may be lost (SQLite before
  * 3.51.3). */
-static const char guest_pragmas[] = "PRAGMA wal_autocheckpoint=0";
+static const char beside_pragmas[] = "PRAGMA wal_autocheckpoint=0";
 
 struct db *db_open_sqlite(const char *file, enum db_part part, struct error *error)
 {
@@ -190,9 +210,9 @@ struct db *db_open_sqlite(const char *file, enum db_part part, struct error *err
     code = sqlite3_open_v2(file, &db->handle, flags, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_exec(db->handle, writer ? writer_pragmas : reader_pragmas, NULL, NULL, NULL);
-    if (code == SQLITE_OK && part == DB_GUEST) {
+    if (code == SQLITE_OK && part == DB_WRITER_BESIDE) {
         sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        code = sqlite3_exec(db->handle, guest_pragmas, NULL, NULL, NULL);
+        code = sqlite3_exec(db->handle, beside_pragmas, NULL, NULL, NULL);
     }
     if (code != SQLITE_OK) {
         error_set(error, -EIO, "%s: %s", file, db->handle ? sqlite3_errmsg(db->handle) : "out of memory");
@@ -203,7 +223,7 @@ struct db *db_open_sqlite(const char *file, enum db_part part, struct error *err
     return &db->db;
 }
 
-static int check_copy(sqlite3 *copy, const char *file, struct error *error)
+static int sqlite_check_copy(sqlite3 *copy, const char *file, struct error *error)
 {
     sqlite3_stmt *s = NULL;
     int status = 0;
@@ -218,8 +238,8 @@ static int check_copy(sqlite3 *copy, const char *file, struct error *error)
     return status;
 }
 
-/* In one step: a copy in pieces would begin anew with each commit of the other. */
-static int copy_all(sqlite3 *from, sqlite3 *to, const char *file, struct error *error)
+/* In one step: a copy in several steps restarts at each commit of another process. */
+static int sqlite_copy(sqlite3 *from, sqlite3 *to, const char *file, struct error *error)
 {
     sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
     int code = backup ? sqlite3_backup_step(backup, -1) : SQLITE_ERROR;
@@ -241,10 +261,10 @@ int db_backup_sqlite(const char *from, const char *to, struct error *error)
     if (status == 0) {
         sqlite3_db_config(source, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         sqlite3_busy_timeout(source, 5000);
-        status = copy_all(source, copy, to, error);
+        status = sqlite_copy(source, copy, to, error);
     }
     if (status == 0)
-        status = check_copy(copy, to, error);
+        status = sqlite_check_copy(copy, to, error);
     sqlite3_close(copy);
     sqlite3_close(source);
     return status;

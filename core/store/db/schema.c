@@ -2,9 +2,10 @@
  * can be repeated: MariaDB commits after every one, and a node may die between two.
  *
  * images, person and person_images keep the columns of the original tables; ours stand beside them. In MariaDB they may
- * be there already, with rows, some paths twice: they are taken over as they are. A path or a name is unique by its
- * key there, which is the start of its SHA-256 (too long texts cannot be indexed whole); of rows that came twice only
- * the first has one.
+ * be there already, with rows, some paths twice: they are taken over as they are. A path or a name is found by its key
+ * there, the start of its SHA-256: texts of that length cannot be indexed whole. Of rows with the same text the first
+ * one has that key, the others have one of their own. Other programs insert rows without a key; ops/adopt.c gives them
+ * one.
  *
  * Each index serves one query that grows: by key (is it there already?), what is due (or expires), the list by status,
  * verdict or person, the faces of an image or a person. gallery_log has one row for each template and each change of
@@ -22,44 +23,57 @@
 #define BYKEY "{ WITHOUT ROWID| ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin}"
 #define BLOB_ "{BLOB|MEDIUMBLOB}"
 
-/* Our columns of the original tables: made with the table in SQLite, added to the one that is there in MariaDB. */
-#define OWN_IMAGES(add)                                                                                                \
+/* The time of an insertion, also of one by another program. */
+#define NOW_SQLITE  "(CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))"
+#define NOW_MARIADB "(CAST(UNIX_TIMESTAMP(CURRENT_TIMESTAMP(3)) * 1000 AS SIGNED))"
+
+/* Our columns of the original tables: made with the table in SQLite, added to the one that is there in MariaDB.
+ *
+ *   attempt  runs of the image so far, of all cycles: the fencing token of the current one; never reset
+ *   cycle    how often a retry on request has started the image over
+ *   tries    runs of this cycle that count towards KITH_TRIES; a released run is subtracted
+ *   crashes  runs of this cycle that crashed their worker; KITH_POISON_CRASHES of them make the image fail */
+#define OWN_IMAGES(add, now)                                                                                           \
     add "path_key VARBINARY(16), " add "verdict INTEGER NOT NULL DEFAULT 0, " add "reason TEXT, " add                  \
         "sha256 VARCHAR(64), " add "spooled INTEGER NOT NULL DEFAULT 0, " add                                          \
         "attempt BIGINT NOT NULL DEFAULT 0, " add "tries BIGINT NOT NULL DEFAULT 0, " add                              \
         "crashes BIGINT NOT NULL DEFAULT 0, " add "cycle BIGINT NOT NULL DEFAULT 0, " add                              \
         "lease_owner VARCHAR(191), " add "run_after BIGINT NOT NULL DEFAULT 0, " add                                   \
-        "created_at BIGINT NOT NULL DEFAULT 0, " add "finished_at BIGINT NOT NULL DEFAULT 0"
-#define OWN_PHOTOS(add)                                                                                                \
+        "created_at BIGINT NOT NULL DEFAULT " now ", " add "finished_at BIGINT NOT NULL DEFAULT 0"
+#define OWN_PHOTOS(add, now)                                                                                           \
     add "path TEXT, " add "sha256 VARCHAR(64), " add "spooled INTEGER NOT NULL DEFAULT 0, " add                        \
-        "created_at BIGINT NOT NULL DEFAULT 0"
+        "created_at BIGINT NOT NULL DEFAULT " now
 #define VERSION_TABLE "CREATE TABLE IF NOT EXISTS schema_version(version INTEGER PRIMARY KEY) " END
 #define ADD           "ADD COLUMN IF NOT EXISTS "
 
 static const char *const version_1[] = {
     "CREATE TABLE IF NOT EXISTS person(id " ID ", name VARCHAR(255) NOT NULL{, name_key VARBINARY(16)|}) " END,
     "CREATE TABLE IF NOT EXISTS images(id " ID ", path VARCHAR(4096) NOT NULL, person BIGINT NOT NULL DEFAULT -1, "
-    "status INTEGER NOT NULL DEFAULT 0{, " OWN_IMAGES("") "|}) " END,
+    "status INTEGER NOT NULL DEFAULT 0{, " OWN_IMAGES("", NOW_SQLITE) "|}) " END,
     "CREATE TABLE IF NOT EXISTS person_images(id " ID
-    ", image_name VARCHAR(255), person_id BIGINT{, " OWN_PHOTOS("") "|}) " END,
-    /* the originals, wherever they came from, get our types and columns; no row is touched but for person NULL */
+    ", image_name VARCHAR(255), person_id BIGINT{, " OWN_PHOTOS("", NOW_SQLITE) "|}) " END,
+    /* existing original tables get our types and columns; of their values only NULL changes */
     "{SELECT 1|UPDATE images SET person = -1 WHERE person IS NULL}",
     "{SELECT 1|UPDATE images SET status = 0 WHERE status IS NULL}",
     "{SELECT 1|ALTER TABLE images CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin}",
     "{SELECT 1|ALTER TABLE images MODIFY id BIGINT NOT NULL AUTO_INCREMENT, MODIFY path VARCHAR(4096) NOT NULL, "
-    "MODIFY person BIGINT NOT NULL DEFAULT -1, MODIFY status INTEGER NOT NULL DEFAULT 0, " OWN_IMAGES(ADD) "}",
+    "MODIFY person BIGINT NOT NULL DEFAULT -1, MODIFY status INTEGER NOT NULL DEFAULT 0, " OWN_IMAGES(ADD,
+                                                                                                      NOW_MARIADB) "}",
     "{SELECT 1|ALTER TABLE person CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin}",
     "{SELECT 1|ALTER TABLE person MODIFY id BIGINT NOT NULL AUTO_INCREMENT, " ADD "name_key VARBINARY(16)}",
     "{SELECT 1|ALTER TABLE person_images CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin}",
     "{SELECT 1|ALTER TABLE person_images MODIFY id BIGINT NOT NULL AUTO_INCREMENT, MODIFY person_id "
-    "BIGINT, " OWN_PHOTOS(ADD) "}",
+    "BIGINT, " OWN_PHOTOS(ADD, NOW_MARIADB) "}",
     "{SELECT 1|UPDATE images i JOIN (SELECT MIN(id) AS id FROM images GROUP BY path) m ON m.id = i.id SET i.path_key = "
     "UNHEX(LEFT(SHA2(i.path, 256), 32)) WHERE i.path_key IS NULL}",
+    "{SELECT 1|UPDATE images SET path_key = UNHEX(LEFT(SHA2(CONCAT(id, ':', path), 256), 32)) WHERE path_key IS NULL}",
     "{SELECT 1|UPDATE person p JOIN (SELECT MIN(id) AS id FROM person GROUP BY name) m ON m.id = p.id SET p.name_key = "
     "UNHEX(LEFT(SHA2(p.name, 256), 32)) WHERE p.name_key IS NULL}",
+    "{SELECT 1|UPDATE person SET name_key = UNHEX(LEFT(SHA2(CONCAT(id, ':', name), 256), 32)) WHERE name_key IS NULL}",
     "{SELECT 1|UPDATE images SET verdict = 1 WHERE status = 1 AND person > 0 AND verdict = 0}",
     "CREATE UNIQUE INDEX IF NOT EXISTS person_name ON person(name_key)",
     "CREATE UNIQUE INDEX IF NOT EXISTS images_path ON images({path|path_key})",
+    "{CREATE INDEX IF NOT EXISTS images_unkeyed ON images(id) WHERE path_key IS NULL|SELECT 1}",
     "CREATE INDEX IF NOT EXISTS images_due ON images(status, run_after, id)",
     "CREATE INDEX IF NOT EXISTS images_status ON images(status, id)",
     "CREATE INDEX IF NOT EXISTS images_person ON images(person, id){ WHERE person > 0|}",
@@ -92,20 +106,22 @@ static const char *const version_1[] = {
     "{TEXT|MEDIUMTEXT} NOT NULL, created_at BIGINT NOT NULL)" BYKEY,
     "CREATE INDEX IF NOT EXISTS idempotency_age ON idempotency(created_at)",
     "CREATE TABLE IF NOT EXISTS quarantine(sha256 VARCHAR(64) PRIMARY KEY, until_ms BIGINT NOT NULL)" BYKEY,
-    "CREATE TABLE IF NOT EXISTS tally(id INTEGER PRIMARY KEY, pending BIGINT NOT NULL, processed BIGINT NOT NULL, "
-    "failed "
-    "BIGINT NOT NULL, processing BIGINT NOT NULL, unknown BIGINT NOT NULL) " END,
-    "{INSERT OR IGNORE|INSERT IGNORE} INTO tally SELECT 0, COALESCE(SUM(status = 0), 0), COALESCE(SUM(status = 1), 0), "
-    "COALESCE(SUM(status = 2), 0), COALESCE(SUM(status = 3), 0), 0 FROM images",
+    "CREATE TABLE IF NOT EXISTS status_counts(id INTEGER PRIMARY KEY, pending BIGINT NOT NULL, processed BIGINT NOT "
+    "NULL, failed BIGINT NOT NULL, processing BIGINT NOT NULL, unknown BIGINT NOT NULL, corrections BIGINT NOT NULL "
+    "DEFAULT 0) " END,
+    "{INSERT OR IGNORE|INSERT IGNORE} INTO status_counts(id, pending, processed, failed, processing, unknown) SELECT "
+    "0, "
+    "COALESCE(SUM(status = 0), 0), COALESCE(SUM(status = 1), 0), COALESCE(SUM(status = 2), 0), COALESCE(SUM(status = "
+    "3), 0), 0 FROM images",
     NULL};
 
-/* Keys of the HTTP interface, by the hash of the key alone; the trace that an image came with. */
+/* API keys, of which only the hash is stored; the trace context of an image. */
 static const char *const version_2[] = {"CREATE TABLE IF NOT EXISTS api_keys(id " ID
                                         ", name VARCHAR(255) NOT NULL, roles VARCHAR(64) NOT NULL, "
                                         "hash VARCHAR(64) NOT NULL, created_at BIGINT NOT NULL) " END,
                                         "ALTER TABLE images ADD COLUMN {| IF NOT EXISTS} trace VARCHAR(64)", NULL};
 
-/* Which of the unknown people a face is, and by which rule it has its name; templates that say who it is not. */
+/* The unknown person and the decision of a face; counter-examples among the templates. */
 static const char *const version_3[] = {
     "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} unknown_person BIGINT NOT NULL DEFAULT 0",
     "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} decision VARCHAR(191)",
@@ -114,12 +130,12 @@ static const char *const version_3[] = {
     NULL};
 
 static const char *const *const versions[] = {version_1, version_2, version_3};
-/* While a cluster is renewed node by node, those of version N work on the schema of N+1: a version only adds, what it
- * makes superfluous goes with the one after it. */
+/* In a rolling upgrade nodes of version N work on the schema of N+1: a version only adds, and what it makes superfluous
+ * is removed by the next one. */
 enum { NEWEST = sizeof versions / sizeof versions[0], AHEAD = 1 };
 
 /* Negative: db_result. */
-static int64_t current_version(struct db *db)
+static int64_t schema_read_version(struct db *db)
 {
     struct db_statement *s = db_query(db, "SELECT COALESCE(MAX(version), 0) FROM schema_version");
     int result = db->driver->step(s);
@@ -129,8 +145,8 @@ static int64_t current_version(struct db *db)
     return version;
 }
 
-/* Not through the cache: each is run once, and MariaDB cannot prepare a statement about a table that is not there. */
-static int run_once(struct db *db, const char *sql)
+/* Not through the cache: each statement runs once, and MariaDB cannot prepare one for a table that does not exist. */
+static int schema_run(struct db *db, const char *sql)
 {
     char *text = db_expand(db, sql);
     struct db_statement *s = db->driver->prepare(db, text);
@@ -140,13 +156,13 @@ static int run_once(struct db *db, const char *sql)
     return result;
 }
 
-static int apply(struct db *db, int64_t version)
+static int schema_apply_version(struct db *db, int64_t version)
 {
     struct db_statement *s;
     int result = 0;
 
     for (const char *const *sql = versions[version]; *sql && result >= 0; sql++)
-        result = run_once(db, *sql);
+        result = schema_run(db, *sql);
     if (result < 0)
         return result;
     s = db_query(db, "REPLACE INTO schema_version VALUES(?)");
@@ -154,12 +170,12 @@ static int apply(struct db *db, int64_t version)
     return db_finish(db, s);
 }
 
-static int apply_all(struct db *db, struct error *error)
+static int schema_apply_all(struct db *db, struct error *error)
 {
-    int64_t version = current_version(db);
+    int64_t version = schema_read_version(db);
 
     for (; version >= 0 && version < NEWEST; version++)
-        if (db_run(db, "{BEGIN IMMEDIATE|START TRANSACTION}") < 0 || apply(db, version) < 0 ||
+        if (db_run(db, "{BEGIN IMMEDIATE|START TRANSACTION}") < 0 || schema_apply_version(db, version) < 0 ||
             db_run(db, "COMMIT") < 0) {
             error_set(error, db->gone ? -EAGAIN : -EIO, "KITH_DATABASE: schema %lld: %s", (long long)version + 1,
                       db->driver->error(db));
@@ -170,8 +186,8 @@ static int apply_all(struct db *db, struct error *error)
     return version < 0 ? (int)version : 0;
 }
 
-/* Of several nodes that start at once one brings the schema up to date; the others wait for it. */
-static int apply_alone(struct db *db, struct error *error)
+/* Of several nodes that start at once, one migrates the schema and the others wait for it. */
+static int schema_apply_locked(struct db *db, struct error *error)
 {
     struct db_statement *s = db_query(db, "{SELECT 1|SELECT GET_LOCK('kith_schema', 60)}");
     int got = db->driver->step(s) == DB_ROW && db->driver->column_int(s, 0) == 1, result;
@@ -179,16 +195,16 @@ static int apply_alone(struct db *db, struct error *error)
     db->driver->reset(s);
     if (!got)
         return error_set(error, -EAGAIN, "KITH_DATABASE: another node holds the schema's lock for more than a minute");
-    result = apply_all(db, error);
+    result = schema_apply_all(db, error);
     s = db_query(db, "{SELECT 1|SELECT RELEASE_LOCK('kith_schema')}");
     db->driver->step(s);
     db->driver->reset(s);
     return result;
 }
 
-/* Whether the table of versions is there; it is asked first, for who applies the SQL by hand may give no right to make
- * tables. */
-static int has_version_table(struct db *db)
+/* Whether the table of versions exists. The account may have no right to create tables when the SQL was applied by
+ * hand. */
+static int schema_has_versions(struct db *db)
 {
     struct db_statement *s =
         db_query(db, "{SELECT COUNT(*) FROM sqlite_master WHERE name = 'schema_version'|SELECT COUNT(*) "
@@ -204,16 +220,16 @@ static int has_version_table(struct db *db)
 
 int schema_migrate(struct db *db, struct error *error)
 {
-    int there = has_version_table(db);
+    int there = schema_has_versions(db);
     int64_t version;
 
-    if (there < 0 || (!there && run_once(db, VERSION_TABLE) < 0) || (version = current_version(db)) < 0)
+    if (there < 0 || (!there && schema_run(db, VERSION_TABLE) < 0) || (version = schema_read_version(db)) < 0)
         return error_set(error, db->gone ? -EAGAIN : -EIO, "KITH_DATABASE: schema: %s", db->driver->error(db));
     if (version > NEWEST + AHEAD)
         return error_set(error, -ENOTSUP,
                          "KITH_DATABASE: the database is of a newer kith (schema %lld, this program knows %d)",
                          (long long)version, NEWEST);
-    return version >= NEWEST ? 0 : apply_alone(db, error);
+    return version >= NEWEST ? 0 : schema_apply_locked(db, error);
 }
 
 void schema_print(enum db_dialect dialect, void (*line)(void *context, const char *sql), void *context)

@@ -1,9 +1,9 @@
-/* Changes people ask for: retry, delete; and housekeeping. */
+/* Retry and deletion of images; removal of old events, idempotency keys and quarantined hashes. */
 #include "core/store/store_internal.h"
 
 #include <string.h>
 
-static int put_back(struct op *op, int64_t id, int status, int verdict)
+static int retry_requeue(struct op *op, int64_t id, int status, int verdict)
 {
     struct db_statement *s = db_query(
         op->db, "UPDATE images SET status = 0, verdict = 0, person = -1, reason = NULL, tries = 0, crashes = 0, "
@@ -21,7 +21,7 @@ static int put_back(struct op *op, int64_t id, int status, int verdict)
     return op_event(op, EVENT_IMAGE, id, 0);
 }
 
-/* Looks at one page of the failed ones; the conditions are looked at here, so that no page takes long. */
+/* Reads one page of failed images and filters it here, so that the time of a page is bounded. */
 static int retry_failed(struct op *op, const struct store_retry *m)
 {
     enum { BATCH = 500 };
@@ -49,7 +49,7 @@ static int retry_failed(struct op *op, const struct store_retry *m)
         return 0;
     }
     for (int i = 0; i < count; i++)
-        if (put_back(op, ids[i], IMAGE_FAILED, VERDICT_NONE) < 0)
+        if (retry_requeue(op, ids[i], IMAGE_FAILED, VERDICT_NONE) < 0)
             return DB_ERROR;
     return 0;
 }
@@ -69,7 +69,7 @@ int op_retry(struct op *op, const struct msg *msg)
         return op_refuse(op, STORE_NOT_FOUND, "there is no image %lld", (long long)m->id);
     if (image->status == IMAGE_PROCESSING)
         return op_refuse(op, STORE_CONFLICT, "image %lld is being processed", (long long)m->id);
-    if (put_back(op, m->id, image->status, image->verdict) < 0)
+    if (retry_requeue(op, m->id, image->status, image->verdict) < 0)
         return DB_ERROR;
     op->reply->images = image;
     op->reply->image_count = 1;
@@ -102,37 +102,8 @@ int op_delete(struct op *op, const struct msg *msg)
     return op_event(op, EVENT_IMAGE_DELETED, m->id, 0);
 }
 
-int op_quarantine(struct op *op, const struct msg *msg)
-{
-    const struct store_text *m = (const struct store_text *)msg;
-    struct db_statement *s = db_query(op->db, "REPLACE INTO quarantine(sha256, until_ms) VALUES(?, ?)");
-
-    db_bind_text(op->db, s, 1, m->text);
-    op->d->bind_int(s, 2, op->now_ms + m->for_ms);
-    return db_finish(op->db, s);
-}
-
-int op_known_file(struct op *op, const struct msg *msg)
-{
-    const struct known_file *f = &((const struct store_known *)msg)->file;
-    struct db_statement *s =
-        db_query(op->db, "REPLACE INTO known_files(path_key, path, person_name, size, mtime_ns, taken, reason) "
-                         "VALUES(?, ?, ?, ?, ?, ?, ?)");
-    uint8_t key[PATH_KEY_BYTES];
-
-    op_text_key(f->path, key);
-    op->d->bind_blob(s, 1, key, sizeof key, 0);
-    db_bind_text(op->db, s, 2, f->path);
-    op_bind_text(op, s, 3, f->person_name, 0);
-    op->d->bind_int(s, 4, f->size);
-    op->d->bind_int(s, 5, f->mtime_ns);
-    op->d->bind_int(s, 6, f->taken);
-    op_bind_text(op, s, 7, f->reason, 0);
-    return db_finish(op->db, s);
-}
-
-/* At most a batch of the events beyond those that are kept. */
-static int prune_events(struct op *op, int64_t keep)
+/* Deletes at most a batch of the events beyond `keep`. */
+static int events_prune(struct op *op, int64_t keep)
 {
     enum { BATCH = 5000 };
     struct db_statement *s = db_query(op->db, "SELECT COALESCE(MIN(id), 0), COALESCE(MAX(id), 0) FROM events");
@@ -162,7 +133,7 @@ int op_prune(struct op *op, const struct msg *msg)
     const struct store_prune *m = (const struct store_prune *)msg;
     struct db_statement *s;
 
-    if (prune_events(op, m->events_keep) < 0)
+    if (events_prune(op, m->events_keep) < 0)
         return DB_ERROR;
     s = db_query(op->db, "DELETE FROM idempotency WHERE created_at < ?");
     op->d->bind_int(s, 1, m->idempotency_before_ms);

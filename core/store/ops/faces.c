@@ -1,10 +1,10 @@
-/* Faces: who they are, who they are not, which of the unknown people; by a person or by the gallery. */
+/* Assignment of faces to people, to unknown people, and of counter-examples; by clients or by the gallery. */
 #include "core/store/store_internal.h"
 
 #include <string.h>
 
-/* `decision`: NULL when a person decided. */
-static int set_face_person(struct op *op, int64_t face, int64_t person, double distance, double similarity,
+/* `decision`: NULL when a client decided. */
+static int face_set_person(struct op *op, int64_t face, int64_t person, double distance, double similarity,
                            const char *candidates, const struct decision *decision)
 {
     struct db_statement *s = db_query(op->db, "UPDATE faces SET person = ?, distance = ?, similarity = ?, candidates = "
@@ -23,7 +23,7 @@ static int set_face_person(struct op *op, int64_t face, int64_t person, double d
     return db_finish(op->db, s);
 }
 
-static int load_face(struct op *op, int64_t id, struct face *face)
+static int face_load(struct op *op, int64_t id, struct face *face)
 {
     struct db_statement *s =
         db_query(op->db, "SELECT " FACE_COLUMNS " FROM faces f LEFT JOIN person p ON p.id = f.person WHERE f.id = ?");
@@ -42,13 +42,13 @@ int op_face(struct op *op, const struct msg *msg)
     int result;
 
     op->reply->faces = arena_alloc(op->arena, sizeof(struct face));
-    result = load_face(op, ((const struct store_id *)msg)->id, op->reply->faces);
+    result = face_load(op, ((const struct store_id *)msg)->id, op->reply->faces);
     op->reply->face_count = result == DB_ROW;
     return result == DB_ROW ? 0 : result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no such face");
 }
 
-/* The face becomes a template of that person, and is no counter-example of theirs any more. */
-static int add_template(struct op *op, const struct face *face, const struct image *image, int64_t person)
+/* Adds the face to the person's templates. */
+static int face_add_template(struct op *op, const struct face *face, const struct image *image, int64_t person)
 {
     const char *slash = strrchr(image->path, '/');
     struct store_photo photo = {.photo_name = slash ? slash + 1 : image->path,
@@ -60,8 +60,8 @@ static int add_template(struct op *op, const struct face *face, const struct ima
     return face->embedding ? op_insert_photo(op, &photo, person) : 0;
 }
 
-/* A counter-example has no photo: it carries the face that it came from, as a negative number. */
-static int64_t find_counter(struct op *op, int64_t face, int64_t person)
+/* A counter-example has no photo: its photo_id is the negative id of its face. */
+static int64_t face_find_counter(struct op *op, int64_t face, int64_t person)
 {
     struct db_statement *s =
         db_query(op->db, "SELECT id FROM templates WHERE photo_id = ? AND person_id = ? AND counter = 1");
@@ -75,10 +75,10 @@ static int64_t find_counter(struct op *op, int64_t face, int64_t person)
     return id;
 }
 
-static int drop_counter(struct op *op, int64_t face, int64_t person)
+static int face_remove_counter(struct op *op, int64_t face, int64_t person)
 {
     struct db_statement *s;
-    int64_t id = find_counter(op, face, person);
+    int64_t id = face_find_counter(op, face, person);
 
     if (!id)
         return 0;
@@ -87,8 +87,8 @@ static int drop_counter(struct op *op, int64_t face, int64_t person)
     return db_finish(op->db, s) < 0 ? DB_ERROR : op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, person, id);
 }
 
-/* The person that a message means, made when it is a new name. Negative, or 0 with `person` 0 when it was refused. */
-static int named_person(struct op *op, const struct store_name_face *m, int64_t *person)
+/* Finds the person of a message, or creates it by its name. 0 or negative. */
+static int face_resolve_person(struct op *op, const struct store_name_face *m, int64_t *person)
 {
     bool made;
     int result;
@@ -104,21 +104,22 @@ static int named_person(struct op *op, const struct store_name_face *m, int64_t 
     return 0;
 }
 
-/* A person says who this is: the face gets the name, and its embedding becomes a template of that person. */
+/* Assigns a face to a person for a client, and adds its embedding to the person's templates. */
 int op_name_face(struct op *op, const struct msg *msg)
 {
     const struct store_name_face *m = (const struct store_name_face *)msg;
     struct face *face = arena_alloc(op->arena, sizeof *face);
     struct image *image = arena_alloc(op->arena, sizeof *image);
     int64_t person;
-    int result = load_face(op, m->face, face);
+    int result = face_load(op, m->face, face);
 
     if (result != DB_ROW || (result = op_load_image(op, face->image, image)) != 1)
         return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no face %lld", (long long)m->face);
-    if ((result = named_person(op, m, &person)) < 0 || person == 0)
+    if ((result = face_resolve_person(op, m, &person)) < 0 || person == 0)
         return result;
-    if (set_face_person(op, m->face, person, 0, 1, NULL, NULL) < 0 || op_judge_image(op, face->image) < 0 ||
-        drop_counter(op, m->face, person) < 0 || (!m->no_template && add_template(op, face, image, person) < 0))
+    if (face_set_person(op, m->face, person, 0, 1, NULL, NULL) < 0 || op_judge_image(op, face->image) < 0 ||
+        face_remove_counter(op, m->face, person) < 0 ||
+        (!m->no_template && face_add_template(op, face, image, person) < 0))
         return DB_ERROR;
     op->reply->id = person;
     op->reply->images = image;
@@ -126,8 +127,8 @@ int op_name_face(struct op *op, const struct msg *msg)
     return op_load_image(op, face->image, image) < 0 ? DB_ERROR : 0;
 }
 
-/* The best pictures of an unknown person say what the person looks like. */
-static int teach_unknown_person(struct op *op, int64_t unknown_person, int64_t person)
+/* Makes templates of the faces with the best quality. Returns their number. */
+static int face_add_unknown_templates(struct op *op, int64_t unknown_person, int64_t person)
 {
     enum { TEMPLATES = 3 };
     struct db_statement *s = db_query(
@@ -145,24 +146,24 @@ static int teach_unknown_person(struct op *op, int64_t unknown_person, int64_t p
         return result;
     for (int i = 0; i < count; i++) {
         image = (struct image){0};
-        if (op_load_image(op, faces[i].image, &image) != 1 || add_template(op, &faces[i], &image, person) < 0)
+        if (op_load_image(op, faces[i].image, &image) != 1 || face_add_template(op, &faces[i], &image, person) < 0)
             return DB_ERROR;
     }
     return count;
 }
 
-/* One batch of the faces of an unknown person; the caller asks again while `more`. */
+/* Assigns one batch of the faces of an unknown person; the caller repeats the request while `more`. */
 int op_name_unknown_person(struct op *op, const struct msg *msg)
 {
     enum { BATCH = 500 };
     const struct store_name_face *m = (const struct store_name_face *)msg;
     struct db_statement *s;
     int64_t faces[BATCH + 1], images[BATCH + 1], person;
-    int count = 0, result = named_person(op, m, &person);
+    int count = 0, result = face_resolve_person(op, m, &person);
 
     if (result < 0 || person == 0)
         return result;
-    if (!m->no_template && (result = teach_unknown_person(op, m->face, person)) <= 0)
+    if (!m->no_template && !m->next_batch && (result = face_add_unknown_templates(op, m->face, person)) <= 0)
         return result < 0 ? result
                           : op_refuse(op, STORE_NOT_FOUND, "there is no unknown person %lld", (long long)m->face);
     s = db_query(
@@ -177,22 +178,22 @@ int op_name_unknown_person(struct op *op, const struct msg *msg)
     op->d->reset(s);
     if (result < 0)
         return result;
-    if (count == 0)
+    if (count == 0 && !m->next_batch) /* between two batches the gallery may have assigned the last faces */
         return op_refuse(op, STORE_NOT_FOUND, "there is no unknown person %lld", (long long)m->face);
     op->reply->more = count > BATCH;
     count = count > BATCH ? BATCH : count;
     for (int i = 0; i < count; i++)
-        if (set_face_person(op, faces[i], person, 0, 1, NULL, NULL) < 0 || op_judge_image(op, images[i]) < 0)
+        if (face_set_person(op, faces[i], person, 0, 1, NULL, NULL) < 0 || op_judge_image(op, images[i]) < 0)
             return DB_ERROR;
     op->reply->id = person;
     op->reply->changed = count;
     return 0;
 }
 
-static int add_counter(struct op *op, const struct face *face, int64_t person)
+static int face_add_counter(struct op *op, const struct face *face, int64_t person)
 {
     struct db_statement *s;
-    int64_t id = find_counter(op, face->id, person);
+    int64_t id = face_find_counter(op, face->id, person);
 
     if (!face->embedding)
         return 0;
@@ -207,26 +208,27 @@ static int add_counter(struct op *op, const struct face *face, int64_t person)
             return DB_ERROR;
         id = op->d->last_id(op->db);
     }
-    return op_gallery_log(op, GALLERY_COUNTER_ADDED, person, id); /* again, too: galleries look at it again */
+    return op_gallery_log(op, GALLERY_COUNTER_ADDED, person,
+                          id); /* a repetition makes the galleries review the person again */
 }
 
-/* A person says who this is not: it is a counter-example from now on, and the face is nobody's if it was theirs. */
+/* Makes the face a counter-example of the person for a client, and removes the person from it. */
 int op_deny_face(struct op *op, const struct msg *msg)
 {
     const struct store_name_face *m = (const struct store_name_face *)msg;
     struct face *face = arena_alloc(op->arena, sizeof *face);
     struct image *image = arena_alloc(op->arena, sizeof *image);
     const struct decision denied = {.rule = DECIDED_BY_DENIAL, .denied = m->person};
-    int result = load_face(op, m->face, face);
+    int result = face_load(op, m->face, face);
 
     if (result != DB_ROW)
         return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no face %lld", (long long)m->face);
     if ((result = op_person_exists(op, m->person)) != DB_ROW)
         return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)m->person);
-    if (add_counter(op, face, m->person) < 0)
+    if (face_add_counter(op, face, m->person) < 0)
         return DB_ERROR;
     if (face->person == m->person) {
-        if (set_face_person(op, m->face, PERSON_UNKNOWN, face->distance, 0, NULL, &denied) < 0 ||
+        if (face_set_person(op, m->face, PERSON_UNKNOWN, face->distance, 0, NULL, &denied) < 0 ||
             op_judge_image(op, face->image) < 0)
             return DB_ERROR;
         op->reply->changed = 1;
@@ -237,7 +239,7 @@ int op_deny_face(struct op *op, const struct msg *msg)
     return op_load_image(op, face->image, image) < 0 ? DB_ERROR : 0;
 }
 
-static int set_unknown_person(struct op *op, int64_t face, int64_t unknown_person)
+static int face_set_unknown_person(struct op *op, int64_t face, int64_t unknown_person)
 {
     struct db_statement *s =
         db_query(op->db, "UPDATE faces SET unknown_person = ? WHERE id = ? AND unknown_person = 0 AND person = -1");
@@ -247,8 +249,7 @@ static int set_unknown_person(struct op *op, int64_t face, int64_t unknown_perso
     return db_finish(op->db, s);
 }
 
-/* Faces that were unknown (or somebody they are not) and now are not. One that somebody named meanwhile is left alone.
- */
+/* Stores decisions of the gallery about faces. A face whose person has changed since is left as it is. */
 int op_resolve(struct op *op, const struct msg *msg)
 {
     const struct store_resolve *m = (const struct store_resolve *)msg;
@@ -259,7 +260,7 @@ int op_resolve(struct op *op, const struct msg *msg)
         int result;
 
         if (r->person == r->was) {
-            if (set_unknown_person(op, r->face, r->unknown_person) < 0)
+            if (face_set_unknown_person(op, r->face, r->unknown_person) < 0)
                 return DB_ERROR;
             continue;
         }
@@ -272,7 +273,7 @@ int op_resolve(struct op *op, const struct msg *msg)
             return result;
         if (result != DB_ROW || (r->person > 0 && op_person_exists(op, r->person) != DB_ROW))
             continue;
-        if (set_face_person(op, r->face, r->person, r->distance, r->similarity,
+        if (face_set_person(op, r->face, r->person, r->distance, r->similarity,
                             op_candidates_text(op, r->candidates, r->candidate_count), &r->decision) < 0 ||
             op_judge_image(op, r->image) < 0)
             return DB_ERROR;

@@ -1,4 +1,4 @@
-/* Keys of the HTTP interface. */
+/* API keys. */
 #include "core/store/store_internal.h"
 
 enum { KEYS_MAX = 1000 };

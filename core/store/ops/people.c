@@ -1,4 +1,4 @@
-/* People, their photos and templates. */
+/* People: create, rename, delete. */
 #include "core/store/store_internal.h"
 
 #include <string.h>
@@ -12,6 +12,43 @@ int op_person_exists(struct op *op, int64_t id)
     result = db_step(op->db, s);
     op->d->reset(s);
     return result;
+}
+
+static int person_find(struct op *op, const uint8_t *key, int64_t *id)
+{
+    struct db_statement *s = db_query(op->db, "SELECT id FROM person WHERE name_key = ?");
+    int result;
+
+    op->d->bind_blob(s, 1, key, PATH_KEY_BYTES, 0);
+    result = db_step(op->db, s);
+    if (result == DB_ROW)
+        *id = op->d->column_int(s, 0);
+    op->d->reset(s);
+    return result;
+}
+
+int op_person_by_name(struct op *op, const char *name, int64_t *id, bool *made)
+{
+    struct db_statement *s;
+    uint8_t key[PATH_KEY_BYTES];
+    int result;
+
+    *made = false;
+    op_text_key(name, key);
+    if ((result = op_adopt_people(op)) < 0 || (result = person_find(op, key, id)) != DB_DONE)
+        return result < 0 ? result : 0;
+    s = db_query(op->db, "{INSERT OR IGNORE|INSERT IGNORE} INTO person(name, name_key) VALUES(?, ?)");
+    db_bind_text(op->db, s, 1, name);
+    op->d->bind_blob(s, 2, key, sizeof key, 0);
+    if ((result = db_finish(op->db, s)) < 0)
+        return result;
+    if (op->d->changes(op->db) == 0) /* another node inserted it */
+        return person_find(op, key, id) == DB_ROW ? 0 : DB_ERROR;
+    *id = op->d->last_id(op->db);
+    *made = true;
+    if ((result = op_gallery_log(op, GALLERY_PERSON_NAMED, *id, 0)) < 0)
+        return result;
+    return op_event(op, EVENT_PERSON, 0, *id);
 }
 
 int op_person_add(struct op *op, const struct msg *msg)
@@ -29,8 +66,10 @@ int op_person_rename(struct op *op, const struct msg *msg)
     const struct store_person *m = (const struct store_person *)msg;
     struct db_statement *s = db_query(op->db, "SELECT id FROM person WHERE name_key = ? AND id <> ?");
     uint8_t key[PATH_KEY_BYTES];
-    int result;
+    int result = op_adopt_people(op);
 
+    if (result < 0)
+        return result;
     op_text_key(m->name, key);
     op->d->bind_blob(s, 1, key, sizeof key, 0);
     op->d->bind_int(s, 2, m->id);
@@ -52,16 +91,8 @@ int op_person_rename(struct op *op, const struct msg *msg)
     return op_event(op, EVENT_PERSON, 0, m->id);
 }
 
-static int run_with_id(struct op *op, const char *sql, int64_t id)
-{
-    struct db_statement *s = db_query(op->db, sql);
-
-    op->d->bind_int(s, 1, id);
-    return db_finish(op->db, s);
-}
-
-/* One batch of the faces that carry the person: they are nobody's again, their images judged anew. The person goes
- * with the last batch; the caller asks again while `more`. */
+/* Removes the person from one batch of faces and judges their images. The last batch deletes the person; the caller
+ * repeats the request while `more`. */
 int op_person_delete(struct op *op, const struct msg *msg)
 {
     enum { BATCH = 500 };
@@ -81,7 +112,7 @@ int op_person_delete(struct op *op, const struct msg *msg)
     if (result < 0)
         return result;
     for (int i = 0; i < count; i++)
-        if (run_with_id(
+        if (op_run_with_id(
                 op, "UPDATE faces SET person = -1, distance = NULL, similarity = NULL, decision = NULL WHERE id = ?",
                 faces[i]) < 0 ||
             op_judge_image(op, images[i]) < 0)
@@ -90,168 +121,11 @@ int op_person_delete(struct op *op, const struct msg *msg)
     op->reply->changed = count;
     if (op->reply->more)
         return 0;
-    if (run_with_id(op, "DELETE FROM templates WHERE person_id = ?", m->id) < 0 ||
-        run_with_id(op, "DELETE FROM person_images WHERE person_id = ?", m->id) < 0 ||
-        run_with_id(op, "DELETE FROM person WHERE id = ?", m->id) < 0 ||
-        run_with_id(op, "DELETE FROM gallery_log WHERE person_id = ?", m->id) < 0 ||
+    if (op_run_with_id(op, "DELETE FROM templates WHERE person_id = ?", m->id) < 0 ||
+        op_run_with_id(op, "DELETE FROM person_images WHERE person_id = ?", m->id) < 0 ||
+        op_run_with_id(op, "DELETE FROM person WHERE id = ?", m->id) < 0 ||
+        op_run_with_id(op, "DELETE FROM gallery_log WHERE person_id = ?", m->id) < 0 ||
         op_gallery_log(op, GALLERY_PERSON_REMOVED, m->id, 0) < 0)
         return DB_ERROR;
     return op_event(op, EVENT_PERSON_DELETED, 0, m->id);
-}
-
-/* A row that somebody wrote by hand, to say whose photo a file of the known-people folder is, becomes that photo's. */
-static int take_hand_row(struct op *op, const struct store_photo *m)
-{
-    struct db_statement *s =
-        db_query(op->db, "UPDATE person_images SET path = ?, sha256 = ?, created_at = ? WHERE id = ? AND path IS NULL");
-
-    db_bind_text(op->db, s, 1, m->path);
-    db_bind_text(op->db, s, 2, m->sha256);
-    op->d->bind_int(s, 3, op->now_ms);
-    op->d->bind_int(s, 4, m->legacy_photo_row);
-    return db_finish(op->db, s);
-}
-
-static int insert_row(struct op *op, const struct store_photo *m, int64_t person)
-{
-    struct db_statement *s = db_query(op->db, "INSERT INTO person_images(image_name, person_id, path, sha256, spooled, "
-                                              "created_at) VALUES(?, ?, ?, ?, ?, ?)");
-
-    op_bind_text(op, s, 1, m->photo_name, PHOTO_NAME_BYTES);
-    op->d->bind_int(s, 2, person);
-    db_bind_text(op->db, s, 3, m->path);
-    db_bind_text(op->db, s, 4, m->sha256);
-    op->d->bind_int(s, 5, m->spooled);
-    op->d->bind_int(s, 6, op->now_ms);
-    return db_finish(op->db, s);
-}
-
-static int insert_template(struct op *op, const struct store_photo *m, int64_t person, int64_t photo)
-{
-    struct db_statement *s =
-        db_query(op->db, "INSERT INTO templates(person_id, photo_id, model, embedding) VALUES(?, ?, ?, ?)");
-    int64_t template;
-
-    op->d->bind_int(s, 1, person);
-    op->d->bind_int(s, 2, photo);
-    db_bind_text(op->db, s, 3, m->model);
-    op->d->bind_blob(s, 4, m->embedding, (size_t)m->dimension * sizeof(float), 0);
-    if (db_finish(op->db, s) < 0)
-        return DB_ERROR;
-    template = op->d->last_id(op->db);
-    if (op_gallery_log(op, GALLERY_TEMPLATE_ADDED, person, template) < 0)
-        return DB_ERROR;
-    op->reply->templates = arena_alloc(op->arena, sizeof(struct template));
-    op->reply->template_count = 1;
-    *op->reply->templates = (struct template){.id = template,
-                                              .person = person,
-                                              .model = arena_text(op->arena, m->model),
-                                              .embedding = (const float *)(const void *)arena_copy(
-                                                  op->arena, m->embedding, (size_t)m->dimension * sizeof(float)),
-                                              .dimension = m->dimension};
-    return 0;
-}
-
-/* Without an embedding (the recogniser compares by itself) the photo says whose its name is, and no more. */
-int op_insert_photo(struct op *op, const struct store_photo *m, int64_t person)
-{
-    int64_t photo;
-
-    if ((m->legacy_photo_row ? take_hand_row(op, m) : insert_row(op, m, person)) < 0)
-        return DB_ERROR;
-    photo = m->legacy_photo_row ? m->legacy_photo_row : op->d->last_id(op->db);
-    if (m->embedding && insert_template(op, m, person, photo) < 0)
-        return DB_ERROR;
-    op->reply->photos = arena_alloc(op->arena, sizeof(struct photo));
-    op->reply->photo_count = 1;
-    *op->reply->photos = (struct photo){.id = photo,
-                                        .person = person,
-                                        .name = arena_text(op->arena, m->photo_name),
-                                        .path = arena_text(op->arena, m->path),
-                                        .created_ms = op->now_ms};
-    op->reply->changed = 1;
-    return op_event(op, EVENT_PERSON, 0, person);
-}
-
-/* A photo whose bytes the person has already, for the same model, is enrolled once; one that is only a name, by it. */
-static int photo_is_there(struct op *op, const struct store_photo *m, int64_t person)
-{
-    struct db_statement *s =
-        m->embedding ? db_query(op->db, "SELECT pi.id FROM person_images pi JOIN templates t ON t.photo_id = pi.id "
-                                        "WHERE pi.person_id = ? AND pi.sha256 = ? AND t.model = ? LIMIT 1")
-                     : db_query(op->db, "SELECT id FROM person_images WHERE person_id = ? AND image_name = ? AND id <> "
-                                        "? LIMIT 1");
-    int result;
-
-    op->d->bind_int(s, 1, person);
-    op_bind_text(op, s, 2, m->embedding ? m->sha256 : m->photo_name, PHOTO_NAME_BYTES);
-    if (m->embedding)
-        db_bind_text(op->db, s, 3, m->model);
-    else
-        op->d->bind_int(s, 3, m->legacy_photo_row);
-    result = db_step(op->db, s);
-    op->d->reset(s);
-    return result;
-}
-
-/* One photo at a time, of all nodes: two that watch the same folder would both see that a photo is not there yet. */
-static int lock_gallery(struct op *op)
-{
-    return op->d->dialect == DIALECT_MARIADB ? db_run(op->db, "UPDATE gallery_head SET n = n WHERE id = 1") : 0;
-}
-
-int op_photo_add(struct op *op, const struct msg *msg)
-{
-    const struct store_photo *m = (const struct store_photo *)msg;
-    int64_t person = m->person;
-    bool made;
-    int result = lock_gallery(op);
-
-    if (result < 0)
-        return result;
-    result = m->person_name ? op_person_by_name(op, m->person_name, &person, &made) : op_person_exists(op, person);
-    if (result < 0)
-        return result;
-    if (!m->person_name && result != DB_ROW)
-        return op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)person);
-    op->reply->id = person;
-    if ((m->sha256 || !m->embedding) && (result = photo_is_there(op, m, person)) != DB_DONE)
-        return result < 0 ? result : m->legacy_photo_row ? take_hand_row(op, m) : 0;
-    return op_insert_photo(op, m, person);
-}
-
-int op_photo_delete(struct op *op, const struct msg *msg)
-{
-    const struct store_id *m = (const struct store_id *)msg;
-    struct db_statement *s = db_query(op->db, "SELECT person_id, path, spooled FROM person_images WHERE id = ?");
-    int result;
-
-    op->d->bind_int(s, 1, m->id);
-    result = db_step(op->db, s);
-    if (result == DB_ROW) {
-        op->reply->id = op->d->column_int(s, 0);
-        op->reply->photos = arena_alloc(op->arena, sizeof(struct photo));
-        op->reply->photo_count = 1;
-        op->reply->photos->id = m->id;
-        op->reply->photos->path = op->d->column_int(s, 2) ? op_text(op, s, 1) : NULL; /* ours to remove */
-    }
-    op->d->reset(s);
-    if (result != DB_ROW)
-        return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no photo %lld", (long long)m->id);
-    s = db_query(op->db, "SELECT id FROM templates WHERE photo_id = ?");
-    op->d->bind_int(s, 1, m->id);
-    op->reply->templates = arena_alloc(op->arena, sizeof(struct template));
-    if (db_step(op->db, s) == DB_ROW) {
-        op->reply->templates->id = op->d->column_int(s, 0);
-        op->reply->template_count = 1;
-    }
-    op->d->reset(s);
-    if (op->reply->template_count &&
-        op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, op->reply->id, op->reply->templates->id) < 0)
-        return DB_ERROR;
-    if (run_with_id(op, "DELETE FROM templates WHERE photo_id = ?", m->id) < 0 ||
-        run_with_id(op, "DELETE FROM person_images WHERE id = ?", m->id) < 0)
-        return DB_ERROR;
-    op->reply->changed = 1;
-    return op_event(op, EVENT_PERSON, 0, op->reply->id);
 }

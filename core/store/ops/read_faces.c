@@ -1,11 +1,9 @@
-/* Reads of faces across images: those nobody knows, those of a person, and who the unknown people are. By key, never a
- * scan.
- */
+/* Reads of faces across images: unknown faces, faces of a person, and the unknown people. By key, never a scan. */
 #include "core/store/store_internal.h"
 
 #define EMBEDDED "SELECT id, image_id, model, embedding, quality, person, unknown_person, distance FROM faces WHERE "
 
-static int read_faces(struct op *op, struct db_statement *s, int limit)
+static int faces_read(struct op *op, struct db_statement *s, int limit)
 {
     struct store_reply *r = op->reply;
     int result = DB_DONE;
@@ -33,7 +31,7 @@ static int read_faces(struct op *op, struct db_statement *s, int limit)
     return result < 0 ? result : 0;
 }
 
-/* Faces nobody knows, by id: what is decided again after an enrolment. */
+/* Faces without a person, by id: they are decided again after an enrolment. */
 int op_unknown_faces(struct op *op, const struct msg *msg)
 {
     const struct store_list *m = (const struct store_list *)msg;
@@ -41,11 +39,10 @@ int op_unknown_faces(struct op *op, const struct msg *msg)
 
     op->d->bind_int(s, 1, m->after);
     op->d->bind_int(s, 2, m->limit);
-    return read_faces(op, s, m->limit);
+    return faces_read(op, s, m->limit);
 }
 
-/* Faces that were given a person's name by the gallery; those named by hand have distance 0 and no reasons, and are
- * left out. */
+/* Faces that the gallery assigned to the person. A face that a client named has distance 0 and no decision. */
 int op_person_faces(struct op *op, const struct msg *msg)
 {
     const struct store_list *m = (const struct store_list *)msg;
@@ -55,7 +52,7 @@ int op_person_faces(struct op *op, const struct msg *msg)
     op->d->bind_int(s, 1, m->person);
     op->d->bind_int(s, 2, m->after);
     op->d->bind_int(s, 3, m->limit);
-    return read_faces(op, s, m->limit);
+    return faces_read(op, s, m->limit);
 }
 
 int op_unknown_people(struct op *op, const struct msg *msg)

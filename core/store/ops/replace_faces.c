@@ -16,7 +16,7 @@ struct kept_face { /* of the run before */
     bool found; /* by the new run */
 };
 
-static void bind_face(struct op *op, struct db_statement *s, const struct face *f)
+static void replace_bind_face(struct op *op, struct db_statement *s, const struct face *f)
 {
     op->d->bind_real(s, 1, (double)f->x);
     op->d->bind_real(s, 2, (double)f->y);
@@ -29,7 +29,7 @@ static void bind_face(struct op *op, struct db_statement *s, const struct face *
     db_bind_text(op->db, s, 9, op_candidates_text(op, f->candidates, f->candidate_count));
 }
 
-static void bind_decision(struct op *op, struct db_statement *s, const struct face *f)
+static void replace_bind_decision(struct op *op, struct db_statement *s, const struct face *f)
 {
     char decision[DECISION_BYTES];
 
@@ -40,40 +40,40 @@ static void bind_decision(struct op *op, struct db_statement *s, const struct fa
     db_bind_text(op->db, s, 13, f->decision.rule ? decision : NULL);
 }
 
-static int insert_face(struct op *op, int64_t image, const struct face *f)
+static int replace_insert_face(struct op *op, int64_t image, const struct face *f)
 {
     struct db_statement *s =
         db_query(op->db, "INSERT INTO faces(x, y, width, height, landmarks, quality, model, embedding, candidates, "
                          "person, distance, similarity, decision, image_id) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
                          "?, ?, ?)");
 
-    bind_face(op, s, f);
-    bind_decision(op, s, f);
+    replace_bind_face(op, s, f);
+    replace_bind_decision(op, s, f);
     op->d->bind_int(s, 14, image);
     return db_finish(op->db, s);
 }
 
-static int update_face(struct op *op, const struct kept_face *k, const struct face *f)
+static int replace_update_face(struct op *op, const struct kept_face *k, const struct face *f)
 {
     struct db_statement *s;
 
     if (k->named) {
         s = db_query(op->db, "UPDATE faces SET x = ?, y = ?, width = ?, height = ?, landmarks = ?, quality = ?, model "
                              "= ?, embedding = ?, candidates = ? WHERE id = ?");
-        bind_face(op, s, f);
+        replace_bind_face(op, s, f);
         op->d->bind_int(s, 10, k->id);
     } else {
         s = db_query(op->db, "UPDATE faces SET x = ?, y = ?, width = ?, height = ?, landmarks = ?, quality = ?, model "
                              "= ?, embedding = ?, candidates = ?, person = ?, distance = ?, similarity = ?, decision = "
                              "? WHERE id = ?");
-        bind_face(op, s, f);
-        bind_decision(op, s, f);
+        replace_bind_face(op, s, f);
+        replace_bind_decision(op, s, f);
         op->d->bind_int(s, 14, k->id);
     }
     return db_finish(op->db, s);
 }
 
-static int delete_face(struct op *op, int64_t id)
+static int replace_delete_face(struct op *op, int64_t id)
 {
     struct db_statement *s = db_query(op->db, "DELETE FROM faces WHERE id = ?");
 
@@ -83,7 +83,7 @@ static int delete_face(struct op *op, int64_t id)
 
 /* The faces with a name by hand or a counter-example. The gallery always stores its decision with a name. A
  * counter-example carries the id of its face as a negative number. */
-static int read_kept(struct op *op, int64_t image, struct kept_face *kept)
+static int replace_read_kept(struct op *op, int64_t image, struct kept_face *kept)
 {
     struct db_statement *s = db_query(
         op->db, "SELECT f.id, f.x, f.y, f.width, f.height, (f.person > 0 AND f.decision IS NULL AND f.similarity = 1) "
@@ -104,7 +104,7 @@ static int read_kept(struct op *op, int64_t image, struct kept_face *kept)
 }
 
 /* Deletes up to KEPT_MAX faces that are not kept. Returns their number. */
-static int delete_others(struct op *op, int64_t image, const struct kept_face *kept, int count)
+static int replace_delete_others(struct op *op, int64_t image, const struct kept_face *kept, int count)
 {
     struct db_statement *s = db_query(op->db, "SELECT id FROM faces WHERE image_id = ? ORDER BY id");
     int64_t ids[KEPT_MAX];
@@ -121,11 +121,11 @@ static int delete_others(struct op *op, int64_t image, const struct kept_face *k
     }
     op->d->reset(s);
     for (int i = 0; i < others && result >= 0; i++)
-        result = delete_face(op, ids[i]);
+        result = replace_delete_face(op, ids[i]);
     return result < 0 ? result : others;
 }
 
-static double overlap(const struct kept_face *k, const struct face *f)
+static double replace_overlap(const struct kept_face *k, const struct face *f)
 {
     double x = (double)f->x, y = (double)f->y, w = (double)f->width, h = (double)f->height;
     double left = x > k->x ? x : k->x, right = x + w < k->x + k->width ? x + w : k->x + k->width;
@@ -137,13 +137,13 @@ static double overlap(const struct kept_face *k, const struct face *f)
     return shared > 0 ? shared / (w * h + k->width * k->height - shared) : 0;
 }
 
-static struct kept_face *find_kept(struct kept_face *kept, int count, const struct face *f)
+static struct kept_face *replace_find_kept(struct kept_face *kept, int count, const struct face *f)
 {
     struct kept_face *best = NULL;
     double most = KEPT_OVERLAP;
 
     for (int i = 0; i < count; i++) {
-        double shared = kept[i].found ? 0 : overlap(&kept[i], f);
+        double shared = kept[i].found ? 0 : replace_overlap(&kept[i], f);
 
         if (shared >= most) {
             most = shared;
@@ -160,23 +160,23 @@ int op_replace_faces(struct op *op, const struct store_finish *m, bool same_byte
 
     *named = false;
     if (m->attempt > 1) { /* the first run has no faces before it */
-        if (same_bytes && (count = read_kept(op, m->id, kept)) < 0)
+        if (same_bytes && (count = replace_read_kept(op, m->id, kept)) < 0)
             return count;
         do
-            result = delete_others(op, m->id, kept, count);
+            result = replace_delete_others(op, m->id, kept, count);
         while (result == KEPT_MAX);
     }
     for (int i = 0; i < m->face_count && result >= 0; i++) {
-        struct kept_face *k = find_kept(kept, count, &m->faces[i]);
+        struct kept_face *k = replace_find_kept(kept, count, &m->faces[i]);
 
         if (k)
             k->found = true;
-        result = k ? update_face(op, k, &m->faces[i]) : insert_face(op, m->id, &m->faces[i]);
+        result = k ? replace_update_face(op, k, &m->faces[i]) : replace_insert_face(op, m->id, &m->faces[i]);
     }
     for (int i = 0; i < count && result >= 0; i++) {
         *named |= kept[i].named;
         if (!kept[i].named && !kept[i].found)
-            result = delete_face(op, kept[i].id);
+            result = replace_delete_face(op, kept[i].id);
     }
     return result < 0 ? result : 0;
 }

@@ -1,12 +1,11 @@
-/* Accepting images: all submissions that wait together become one insert of many rows; a path that is there already
- * keeps its row. */
+/* Submissions: all that wait are one INSERT of many rows; a path that exists keeps its row. */
 #include "core/store/store_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Of one statement. Few sizes, so that each is prepared once. */
+/* Rows of one statement. Few sizes, so that each statement is prepared once. */
 enum { MANY = 256, SOME = 16, KEY = PATH_KEY_BYTES };
 
 #define ROW    "(?, ?, -1, 0, ?, ?, ?, ?)"
@@ -24,7 +23,7 @@ struct entry { /* one path of one submission */
     uint8_t key[KEY];
 };
 
-static int find_path(struct op *op, const uint8_t *key, struct image *image)
+static int submit_find_path(struct op *op, const uint8_t *key, struct image *image)
 {
     struct db_statement *s = db_query(op->db, "SELECT id, status, verdict FROM images WHERE " WHERE_PATH);
     int result;
@@ -41,8 +40,9 @@ static int find_path(struct op *op, const uint8_t *key, struct image *image)
     return result;
 }
 
-/* Marks as new those of `e` that the statement says it has inserted; what it says comes in their order, mostly. */
-static int take_inserted(struct op *op, struct db_statement *s, struct entry *e, int count)
+/* Marks the entries whose rows the statement returns as inserted. They come in the order of `e`, with few exceptions.
+ */
+static int submit_read_inserted(struct op *op, struct db_statement *s, struct entry *e, int count)
 {
     int at = 0, result;
 
@@ -59,8 +59,8 @@ static int take_inserted(struct op *op, struct db_statement *s, struct entry *e,
     return result;
 }
 
-/* Few come with one: the statement that inserts them all does without. */
-static int write_trace(struct op *op, const struct entry *e)
+/* Few submissions have a trace, so the INSERT has no column for it. */
+static int submit_write_trace(struct op *op, const struct entry *e)
 {
     struct db_statement *s = db_query(op->db, "UPDATE images SET trace = ? WHERE id = ?");
 
@@ -69,7 +69,7 @@ static int write_trace(struct op *op, const struct entry *e)
     return db_finish(op->db, s);
 }
 
-static int insert_rows(struct op *op, struct entry *e, int count)
+static int submit_insert_rows(struct op *op, struct entry *e, int count)
 {
     struct db_statement *s = db_query(op->db, count == MANY   ? INSERT_ROWS(ROW256)
                                               : count == SOME ? INSERT_ROWS(ROW16)
@@ -85,23 +85,24 @@ static int insert_rows(struct op *op, struct entry *e, int count)
         op->d->bind_int(s, ++at, op->now_ms);
         op->d->bind_int(s, ++at, op->now_ms);
     }
-    if ((result = take_inserted(op, s, e, count)) < 0)
+    if ((result = submit_read_inserted(op, s, e, count)) < 0)
         return result;
     for (int i = 0; i < count; i++) {
         if (e[i].image->id) {
             fresh[n++] = e[i].image->id;
-            if (e[i].from->trace && write_trace(op, &e[i]) < 0)
+            if (e[i].from->trace && submit_write_trace(op, &e[i]) < 0)
                 return DB_ERROR;
             op_moved(op, -1, 0, IMAGE_PENDING, VERDICT_NONE);
-        } else if ((result = find_path(op, e[i].key, e[i].image)) != DB_ROW) {
+        } else if ((result = submit_find_path(op, e[i].key, e[i].image)) != DB_ROW) {
             return result < 0 ? result : DB_ERROR;
         }
     }
     return op_events(op, EVENT_IMAGE, fresh, n);
 }
 
-/* The same key again: the same ids, or a refusal when the request was another one. 1: answered, 0: not seen yet. */
-static int replay(struct op *op, const struct store_submit *m, struct store_reply *r)
+/* Answers a repeated idempotency key: the same ids, or a refusal when the request differs. 1: answered, 0: a new key.
+ */
+static int submit_replay(struct op *op, const struct store_submit *m, struct store_reply *r)
 {
     struct db_statement *s = db_query(op->db, "SELECT request_hash, images FROM idempotency WHERE idem_key = ?");
     const char *hash, *at;
@@ -128,12 +129,12 @@ static int replay(struct op *op, const struct store_submit *m, struct store_repl
         image->path = arena_text(op->arena, m->paths[i]);
         image->existing = true;
         op_text_key(m->paths[i], key);
-        find_path(op, key, image);
+        submit_find_path(op, key, image);
     }
     return 1;
 }
 
-static int remember(struct op *op, const struct store_submit *m, const struct store_reply *r)
+static int submit_store_key(struct op *op, const struct store_submit *m, const struct store_reply *r)
 {
     enum { DIGITS = 21 };
     struct db_statement *s =
@@ -150,13 +151,13 @@ static int remember(struct op *op, const struct store_submit *m, const struct st
     return db_finish(op->db, s);
 }
 
-/* Whether the submission is to be inserted: its key is new and there is room. 1, 0, or negative. */
-static int admit(struct op *op, const struct store_submit *m, struct store_reply *r, int64_t before)
+/* Whether the submission is to be inserted: its key is new and the queue has room. 1, 0, or negative. */
+static int submit_admit(struct op *op, const struct store_submit *m, struct store_reply *r, int64_t before)
 {
     int result;
 
     r->images = arena_alloc(op->arena, (size_t)m->count * sizeof(struct image) + 1);
-    if (m->idempotency_key && (result = replay(op, m, r)))
+    if (m->idempotency_key && (result = submit_replay(op, m, r)))
         return result < 0 ? result : 0;
     if (op->rows_waiting + before + m->count > op->queue_limit) {
         op_refuse(op, STORE_NO_SPACE, "more than %lld images wait (KITH_QUEUE_LIMIT)", (long long)op->queue_limit);
@@ -169,13 +170,13 @@ static int admit(struct op *op, const struct store_submit *m, struct store_reply
     return 1;
 }
 
-static int insert_all(struct op *op, struct entry *e, int count)
+static int submit_insert_all(struct op *op, struct entry *e, int count)
 {
     int result = 0;
 
     for (int at = 0, n; at < count && result >= 0; at += n) {
         n = count - at >= MANY ? MANY : count - at >= SOME ? SOME : 1;
-        result = insert_rows(op, e + at, n);
+        result = submit_insert_rows(op, e + at, n);
     }
     return result;
 }
@@ -194,20 +195,23 @@ int op_submit_many(struct op *op, const struct store_submit *const *m, struct st
     for (int i = 0; i < count && result >= 0; i++) {
         op->reply = replies[i];
         op->arena = &replies[i]->m.arena;
-        result = admit(op, m[i], replies[i], n);
+        result = submit_admit(op, m[i], replies[i], n);
         admitted[i] = result == 1;
         for (int k = 0; admitted[i] && k < m[i]->count; k++) {
             entries[n] = (struct entry){.from = m[i], .image = &replies[i]->images[k]};
             op_text_key(m[i]->paths[k], entries[n++].key);
         }
     }
+    /* SQLite has an index of the paths themselves: rows of other programs are found without a key. */
+    if (result >= 0 && n && op->d->dialect == DIALECT_MARIADB)
+        result = op_adopt_images(op);
     if (result >= 0)
-        result = insert_all(op, entries, n);
+        result = submit_insert_all(op, entries, n);
     for (int i = 0; i < count && result >= 0; i++) {
         op->reply = replies[i];
         op->arena = &replies[i]->m.arena;
         if (admitted[i] && m[i]->idempotency_key)
-            result = remember(op, m[i], replies[i]);
+            result = submit_store_key(op, m[i], replies[i]);
     }
     free(entries);
     free(admitted);

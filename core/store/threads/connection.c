@@ -4,6 +4,7 @@
 #include "core/base/clock.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 enum { RETRY_MIN_MS = 100, RETRY_MAX_MS = 3000 };
@@ -12,9 +13,9 @@ int connection_count_pending(struct store_thread *w, int64_t now_ms)
 {
     struct store_reply *reply = STORE_MESSAGE(STORE_REPLY, store_reply);
     struct op op = {.db = w->db, .d = w->db->driver, .reply = reply, .arena = &reply->m.arena};
-    int result = op_tally(&op, NULL);
+    int result = op_status_counts(&op, NULL);
 
-    w->pending = reply->tally[IMAGE_PENDING];
+    w->pending = reply->status_counts[IMAGE_PENDING];
     w->pending_ms = now_ms;
     msg_unref(&reply->m.head);
     return result;
@@ -22,7 +23,8 @@ int connection_count_pending(struct store_thread *w, int64_t now_ms)
 
 static int connection_open_slot(struct store_thread *w)
 {
-    struct db_statement *s = db_query(w->db, "{INSERT OR IGNORE|INSERT IGNORE} INTO tally VALUES(?, 0, 0, 0, 0, 0)");
+    struct db_statement *s = db_query(w->db, "{INSERT OR IGNORE|INSERT IGNORE} INTO status_counts(id, pending, "
+                                             "processed, failed, processing, unknown) VALUES(?, 0, 0, 0, 0, 0)");
 
     w->db->driver->bind_int(s, 1, w->slot);
     return db_finish(w->db, s);
@@ -35,12 +37,13 @@ int connection_open(struct store_thread *w)
     db_close(w->db);
     w->db = t->server ? db_open_mariadb(&t->address, &w->error)
                       : db_open_sqlite(t->file,
-                                       !w->writes   ? DB_READER
-                                       : t->o.guest ? DB_GUEST
-                                                    : DB_WRITER,
+                                       !w->writes          ? DB_READER
+                                       : t->o.without_lock ? DB_WRITER_BESIDE
+                                                           : DB_WRITER,
                                        &w->error);
     if (!w->db)
         return w->error.code;
+    w->db->steps = INT_MIN; /* injected errors hit operations only */
     w->error.code = 0;
     if ((w->writes || t->server) && schema_migrate(w->db, &w->error) < 0) {
         if (!w->error.code)
@@ -55,7 +58,6 @@ int connection_open(struct store_thread *w)
     return w->error.code;
 }
 
-/* Whether there is a connection; makes one when it is time to try. */
 bool connection_ready(struct store_thread *w)
 {
     uint64_t now_ms = clock_monotonic_ms();
@@ -76,7 +78,7 @@ bool connection_ready(struct store_thread *w)
     w->wait_ms = w->wait_ms ? w->wait_ms * 2 : RETRY_MIN_MS;
     if (w->wait_ms > RETRY_MAX_MS)
         w->wait_ms = RETRY_MAX_MS;
-    /* from when it failed: the try itself may have taken long; nodes that lost it together come back apart */
+    /* counted from the failure, as the try may have taken long; random, so that nodes do not return all at once */
     w->retry_ms = clock_monotonic_ms() + w->wait_ms / 2 + (uint64_t)random() % (w->wait_ms / 2 + 1);
     return false;
 }

@@ -1,4 +1,4 @@
-/* Writing: all requests that wait are one transaction. */
+/* A writer: all requests that wait are one transaction. */
 #include "core/store/threads/threads_internal.h"
 
 #include "core/actor/system.h"
@@ -11,7 +11,7 @@
 
 enum {
     GROUP_TRIES = 4,
-    COUNT_MS = 5000 /* how long changes of the counts by other nodes may go unseen */
+    COUNT_MS = 5000 /* after which changes of the counts by other nodes are read */
 };
 
 struct op operation_for(struct group *g, struct store_reply *reply)
@@ -23,15 +23,15 @@ struct op operation_for(struct group *g, struct store_reply *reply)
                        .now_ms = g->now_ms,
                        .rows_waiting = g->w->pending,
                        .queue_limit = g->w->of->o.queue_limit,
-                       .again = g->again};
+                       .outcome_unknown = g->outcome_unknown};
 }
 
-static void add_up(struct group *g, const struct op *op)
+static void group_add_counts(struct group *g, const struct op *op)
 {
     for (int i = 0; i < IMAGE_STATUSES; i++)
-        g->sum.tally[i] += op->tally[i];
+        g->sum.status_counts[i] += op->status_counts[i];
     g->sum.unknown += op->unknown;
-    g->w->pending += op->tally[IMAGE_PENDING];
+    g->w->pending += op->status_counts[IMAGE_PENDING];
     g->sum.made_events |= op->made_events;
 }
 
@@ -46,7 +46,7 @@ int operation_run(struct op *op, const struct msg *m)
     return op->db->failure ? op->db->failure : result;
 }
 
-static int run_one(struct group *g, struct request *r)
+static int group_run_operation(struct group *g, struct request *r)
 {
     struct op op = operation_for(g, r->reply);
     int64_t changes = g->w->db->driver->total_changes(g->w->db);
@@ -57,12 +57,12 @@ static int run_one(struct group *g, struct request *r)
     if (result == DB_REFUSED && g->w->db->driver->total_changes(g->w->db) == changes)
         return 0; /* it wrote nothing: there is nothing to roll back */
     if (result >= 0)
-        add_up(g, &op);
+        group_add_counts(g, &op);
     return result;
 }
 
-/* Submissions that stand together in the queue are one insert. Returns the last of them in `r`. */
-static int run_submissions(struct group *g, struct request **r)
+/* Consecutive submissions are one INSERT. Returns the last of them in `r`. */
+static int group_run_submits(struct group *g, struct request **r)
 {
     const struct store_submit *m[GROUP_MAX];
     struct store_reply *replies[GROUP_MAX];
@@ -81,27 +81,27 @@ static int run_submissions(struct group *g, struct request **r)
     if (op.db->failure)
         result = op.db->failure;
     if (result >= 0)
-        add_up(g, &op);
+        group_add_counts(g, &op);
     return result;
 }
 
-static int run_together(struct group *g, struct request *first)
+static int group_run_plain(struct group *g, struct request *first)
 {
     int result = 0;
 
     for (struct request *r = first; r && result >= 0; r = r->next) {
         if (r->m->type == STORE_SUBMIT) {
-            result = run_submissions(g, &r);
+            result = group_run_submits(g, &r);
         } else {
             reply_renew(r);
-            result = run_one(g, r);
+            result = group_run_operation(g, r);
         }
     }
     return result;
 }
 
-/* Each operation in a savepoint: one that fails or refuses is rolled back to it, the others go on. */
-static int run_apart(struct group *g, struct request *first)
+/* Each operation in a savepoint: when it fails or refuses, only its changes are rolled back. */
+static int group_run_savepoints(struct group *g, struct request *first)
 {
     struct db *db = g->w->db;
     int result = 0;
@@ -110,12 +110,14 @@ static int run_apart(struct group *g, struct request *first)
         reply_renew(r);
         if ((result = db_run(db, "SAVEPOINT one")) < 0)
             return result;
-        if ((result = run_one(g, r)) < 0) {
-            if (result != DB_REFUSED)
-                reply_fail(r->reply, result, db->driver->error(db));
-            r->reply->permanent = result == DB_ERROR; /* alone in its savepoint: its values are the cause */
-            if (db->gone || db->again || result == DB_FULL || result == DB_IO || !db->driver->in_transaction(db))
-                return result; /* it is not this one's fault alone */
+        if ((result = group_run_operation(g, r)) < 0) {
+            if (result != DB_REFUSED) {
+                reply_fail(r->reply, result, false);
+                snprintf(r->cause, sizeof r->cause, "%s", db->driver->error(db));
+            }
+            if (db->gone || db->conflict || result == DB_CONFLICT || result == DB_FULL || result == DB_IO ||
+                !db->driver->in_transaction(db))
+                return result; /* the whole transaction has failed */
             result = db_run(db, "ROLLBACK TO SAVEPOINT one");
         }
         if (result >= 0)
@@ -124,17 +126,18 @@ static int run_apart(struct group *g, struct request *first)
     return result;
 }
 
-static int write_tally(struct group *g)
+static int group_write_counts(struct group *g)
 {
     struct db *db = g->w->db;
     struct db_statement *s = db_query(
-        db, "UPDATE tally SET pending = pending + ?, processed = processed + ?, failed = failed + ?, processing = "
-            "processing + ?, unknown = unknown + ? WHERE id = ?");
+        db,
+        "UPDATE status_counts SET pending = pending + ?, processed = processed + ?, failed = failed + ?, processing = "
+        "processing + ?, unknown = unknown + ? WHERE id = ?");
     bool any = g->sum.unknown != 0;
 
     for (int i = 0; i < IMAGE_STATUSES; i++) {
-        any |= g->sum.tally[i] != 0;
-        db->driver->bind_int(s, i + 1, g->sum.tally[i]);
+        any |= g->sum.status_counts[i] != 0;
+        db->driver->bind_int(s, i + 1, g->sum.status_counts[i]);
     }
     db->driver->bind_int(s, 5, g->sum.unknown);
     db->driver->bind_int(s, 6, g->w->slot);
@@ -144,16 +147,16 @@ static int write_tally(struct group *g)
     return 0;
 }
 
-/* One transaction, tried to its commit; on a failure nothing of it is in, unless DB_GONE comes of the commit itself:
- * then nobody knows, and `g->again` says so. */
-static int try_group(struct group *g, struct request *first, int (*run)(struct group *g, struct request *first))
+/* Executes one transaction. After a failure nothing is stored, unless COMMIT itself returned DB_GONE: then
+ * `g->outcome_unknown` is set. */
+static int group_try(struct group *g, struct request *first, int (*run)(struct group *g, struct request *first))
 {
     struct threads *t = g->w->of;
     struct db *db = g->w->db;
     int64_t pending_before = g->w->pending;
     int result;
 
-    db->again = 0;
+    db->conflict = 0;
     db->steps = INT_MIN; /* injected errors hit operations and what follows them, not the BEGIN */
     g->sum = (struct op){0};
     result = db_run(db, "{BEGIN IMMEDIATE|START TRANSACTION}");
@@ -166,19 +169,19 @@ static int try_group(struct group *g, struct request *first, int (*run)(struct g
     if (result >= 0)
         result = run(g, first);
     if (result >= 0)
-        result = write_tally(g);
+        result = group_write_counts(g);
     if (result >= 0 && (result = db_run(db, "COMMIT")) == DB_GONE)
-        g->again = true;
+        g->outcome_unknown = true;
     if (result >= 0)
         return result;
     g->w->pending = pending_before;
-    result = db->gone ? DB_GONE : db->again ? DB_AGAIN : result;
+    result = db->gone ? DB_GONE : db->conflict ? DB_CONFLICT : result;
     if (!db->gone && db->driver->in_transaction(db))
         db_run(db, "ROLLBACK");
     return result;
 }
 
-static void pause_ms(unsigned ms)
+static void group_pause(unsigned ms)
 {
     struct timespec t = {.tv_nsec = (long)ms * 1000000};
 
@@ -188,29 +191,30 @@ static void pause_ms(unsigned ms)
 /* A savepoint copies every page it touches, which is a third of the cost of a small write. Almost no request fails,
  * so the group is first run without savepoints. If an operation fails, or refuses after it has written, the transaction
  * is rolled back and the group runs again with a savepoint for each operation. */
-static void commit_group(struct store_thread *w, struct request *first, struct msg_done *done)
+static void group_commit(struct store_thread *w, struct request *first, struct msg_done *done)
 {
     struct group g = {.w = w};
     int result = DB_GONE;
 
-    for (int n = 0; n < GROUP_TRIES && (result == DB_GONE || result == DB_AGAIN); n++) {
+    /* SQLite has waited for the lock already (busy_timeout). */
+    for (int n = 0; n < GROUP_TRIES && (n == 0 || result == DB_GONE || (result == DB_CONFLICT && w->of->server)); n++) {
         if (!connection_ready(w)) {
             result = DB_GONE;
             break;
         }
-        if (result == DB_AGAIN)
-            pause_ms((unsigned)random() % 30 + 1);
-        result = try_group(&g, first, run_together);
-        if (result == DB_ERROR || result == DB_REFUSED)
-            result = try_group(&g, first, run_apart);
+        if (result == DB_CONFLICT)
+            group_pause((unsigned)random() % 30 + 1);
+        result = group_try(&g, first, group_run_plain);
+        if (result == DB_ERROR || result == DB_INVALID || result == DB_REFUSED)
+            result = group_try(&g, first, group_run_savepoints);
     }
     done->made_events = result >= 0 && g.sum.made_events;
     done->broken = result == DB_IO;
     done->away = result == DB_GONE;
     if (result < 0) {
-        snprintf(done->words, sizeof done->words, "%s%s", w->db ? w->db->driver->error(w->db) : w->error.text,
-                 g.again ? "; whether it is stored is not known: repeat it, nothing is stored twice" : "");
-        reply_fail_all(first, result, done->words);
+        snprintf(done->cause, sizeof done->cause, "%s%s", w->db ? w->db->driver->error(w->db) : w->error.text,
+                 g.outcome_unknown ? "; COMMIT was sent and not answered" : "");
+        reply_fail_all(first, result, g.outcome_unknown);
     }
 }
 
@@ -226,8 +230,8 @@ void requests_free(struct request *first)
     }
 }
 
-/* One that nobody receives any more, at the end of the program. */
-static void destroy_done(struct msg *m)
+/* Frees a message that is not received, at the end of the program. */
+static void done_destroy(struct msg *m)
 {
     requests_free(((struct msg_done *)m)->first);
 }
@@ -236,7 +240,7 @@ struct msg_done *done_new(struct request *first)
 {
     struct msg_done *done = (struct msg_done *)msg_new(STORE_DONE, sizeof *done);
 
-    done->head.destroy = destroy_done;
+    done->head.destroy = done_destroy;
     done->first = first;
     return done;
 }
@@ -246,10 +250,11 @@ void *writer_run(void *arg)
     struct store_thread *w = arg;
     struct request *first;
 
-    while ((first = queue_take(w->queue, GROUP_MAX))) {
+    while ((first = queue_take(w->queue, w->number, GROUP_MAX))) {
         struct msg_done *done = done_new(first);
 
-        commit_group(w, first, done);
+        group_commit(w, first, done);
+        queue_release(w->queue, w->number);
         actor_post(w->of->system, w->of->actor, &done->head);
     }
     return NULL;

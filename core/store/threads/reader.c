@@ -1,4 +1,4 @@
-/* Reading: one operation at a time, in one transaction. */
+/* A reader: one operation at a time, in one transaction. */
 #include "core/store/threads/threads_internal.h"
 
 #include "core/actor/system.h"
@@ -17,7 +17,7 @@ static int reader_run_one(struct store_thread *w, struct request *r)
     if ((g.now_ms = w->db->driver->clock_ms(w->db)) < 0)
         return (int)g.now_ms;
     op = operation_for(&g, r->reply);
-    /* One view for all statements of an operation. */
+    /* In SQLite all statements of an operation see one snapshot; MariaDB's read what is committed at their start. */
     if ((result = db_run(w->db, "{BEGIN|START TRANSACTION READ ONLY}")) < 0)
         return result;
     result = operation_run(&op, r->m);
@@ -35,12 +35,12 @@ void *reader_run(void *arg)
     struct store_thread *w = arg;
     struct request *r;
 
-    while ((r = queue_take(w->queue, 1))) {
+    while ((r = queue_take(w->queue, w->number, 1))) {
         struct msg_done *done = done_new(r);
         int result = DB_GONE;
 
-        if (r->skip_cancelled && cancel_is_set(r->m->cancel)) {
-            reply_fail_all(r, DB_AGAIN, "the client has left");
+        if (r->skip_cancelled && cancel_is_set(r->m->cancel)) { /* the client has left */
+            reply_fail_all(r, DB_CONFLICT, false);
             actor_post(w->of->system, w->of->actor, &done->head);
             continue;
         }
@@ -48,8 +48,8 @@ void *reader_run(void *arg)
             result = reader_run_one(w, r);
         done->away = result == DB_GONE;
         if (result < 0) {
-            snprintf(done->words, sizeof done->words, "%s", w->db ? w->db->driver->error(w->db) : w->error.text);
-            reply_fail_all(r, result, done->words);
+            snprintf(done->cause, sizeof done->cause, "%s", w->db ? w->db->driver->error(w->db) : w->error.text);
+            reply_fail_all(r, result, false);
         }
         actor_post(w->of->system, w->of->actor, &done->head);
     }

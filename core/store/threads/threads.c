@@ -13,12 +13,14 @@ int threads_open(struct threads *t, struct error *error)
         pthread_mutex_init(&queues[i]->lock, NULL);
         pthread_cond_init(&queues[i]->some, NULL);
     }
-    t->reader_count = t->server ? READERS_MAX : 1;
+    t->reader_count = t->server ? READERS_MAX : SQLITE_READERS;
     t->writer_count = t->server ? WRITERS_MAX : 1;
+    t->writes.taker_count = t->writer_count;
     for (int i = 0; i < t->writer_count; i++)
-        t->writers[i] = (struct store_thread){.of = t, .queue = &t->writes, .writes = true, .slot = t->tally_slot + i};
+        t->writers[i] = (struct store_thread){
+            .of = t, .queue = &t->writes, .writes = true, .number = i, .slot = t->counts_slot + i};
     for (int i = 0; i < t->reader_count; i++)
-        t->readers[i] = (struct store_thread){.of = t, .queue = &t->reads};
+        t->readers[i] = (struct store_thread){.of = t, .queue = &t->reads, .number = i};
     if ((status = connection_open(&t->writers[0])) < 0) {
         *error = t->writers[0].error;
         return status;
@@ -28,7 +30,7 @@ int threads_open(struct threads *t, struct error *error)
     return status;
 }
 
-static void start(struct store_thread *w, void *(*run)(void *arg), const char *name)
+static void thread_start(struct store_thread *w, void *(*run)(void *arg), const char *name)
 {
     if (pthread_create(&w->thread, NULL, run, w))
         abort();
@@ -40,16 +42,16 @@ void threads_start(struct threads *t)
 {
     sigset_t all, before;
 
-    sigfillset(&all); /* signals are the loop's business */
+    sigfillset(&all); /* signals are handled on the loop thread */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     for (int i = 0; i < t->writer_count; i++)
-        start(&t->writers[i], writer_run, "store-write");
+        thread_start(&t->writers[i], writer_run, "store-write");
     for (int i = 0; i < t->reader_count; i++)
-        start(&t->readers[i], reader_run, "store-read");
+        thread_start(&t->readers[i], reader_run, "store-read");
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-static void stop_queue(struct queue *q)
+static void queue_stop(struct queue *q)
 {
     pthread_mutex_lock(&q->lock);
     q->stopping = true;
@@ -57,7 +59,7 @@ static void stop_queue(struct queue *q)
     pthread_mutex_unlock(&q->lock);
 }
 
-static void join(struct store_thread *w)
+static void thread_join(struct store_thread *w)
 {
     if (w->running)
         pthread_join(w->thread, NULL);
@@ -68,12 +70,12 @@ void threads_stop(struct threads *t)
 {
     if (!t->writer_count)
         return;
-    stop_queue(&t->writes);
-    stop_queue(&t->reads);
+    queue_stop(&t->writes);
+    queue_stop(&t->reads);
     for (int i = 0; i < t->reader_count; i++)
-        join(&t->readers[i]);
+        thread_join(&t->readers[i]);
     for (int i = 0; i < t->writer_count; i++)
-        join(&t->writers[i]);
+        thread_join(&t->writers[i]);
 }
 
 void threads_close(struct threads *t)
@@ -84,7 +86,7 @@ void threads_close(struct threads *t)
     for (int i = 0; i < t->reader_count; i++)
         db_close(t->readers[i].db);
     for (int i = 0; i < t->writer_count; i++)
-        db_close(t->writers[i].db); /* the last: SQLite's checkpoints */
+        db_close(t->writers[i].db); /* after the readers: SQLite's last connection makes a checkpoint */
     pthread_mutex_destroy(&t->writes.lock);
     pthread_cond_destroy(&t->writes.some);
     pthread_mutex_destroy(&t->reads.lock);

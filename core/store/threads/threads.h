@@ -1,11 +1,11 @@
 /* The threads behind the actor "store". Only store.c includes it.
  *
- *   writes ─▶ one thread, one connection: all that waits is one transaction (a group commit); two with a server, which
- *             works on one group while the next is being made
+ *   writes ─▶ one thread, one connection: all that waits is one transaction (a group commit). Two with a server: while
+ *             it commits one group, the other thread executes the next. The requests of one sender keep their order
  *   reads  ─▶ one or a few threads, a connection each: one operation at a time
  *
  * A connection that is lost is replaced, with a growing wait between the tries; meanwhile what is asked is refused at
- * once. A group whose commit was sent and never answered is done again: each operation knows how to see that it was in.
+ * once. A group whose COMMIT was not answered is executed again: operations are idempotent (`outcome_unknown`).
  */
 #ifndef KITH_CORE_STORE_THREADS_THREADS_H
 #define KITH_CORE_STORE_THREADS_THREADS_H
@@ -19,33 +19,54 @@ struct request {
     struct msg *m; /* held by the actor's side: released on the loop */
     struct store_reply *reply;
     actor_token token;
-    bool skip_cancelled; /* a read for one client: dropped once the message is cancelled */
+    bool skip_cancelled;        /* a read for one client: dropped once the message is cancelled */
+    const struct actor *sender; /* identity only */
+    char cause[256]; /* what the database reported when this request alone failed; "": nothing. For the log only */
 };
 
 struct msg_done { /* what a thread posts: a list of answered requests */
     struct msg head;
     struct request *first;
     bool made_events, broken;
-    bool away; /* the database could not be reached */
-    char words[512];
+    bool away;       /* the database could not be reached */
+    char cause[512]; /* what the database reported when the whole transaction failed; for the log only */
+};
+
+enum {
+    READERS_MAX = 4,    /* with a server */
+    SQLITE_READERS = 2, /* a recount must not delay other reads */
+    WRITERS_MAX = 2,    /* with a server */
+    SENDERS_MAX = 32
+};
+
+/* Senders of requests; `submits_only`: they are all submissions. */
+struct sender_set {
+    struct {
+        const struct actor *actor;
+        bool submits_only;
+    } at[SENDERS_MAX];
+    int count;
 };
 
 struct queue {
     pthread_mutex_t lock;
     pthread_cond_t some;
-    struct request *first, *last; /* under lock */
+    struct request *first, *last; /* under lock, as all below */
     bool stopping;
+    /* For each writer, the senders of the group that it works on. A later request of one of them stays in the queue, so
+     * that it does not commit first. Submissions may pass each other: none depends on another one's result. */
+    struct sender_set busy[WRITERS_MAX];
+    int taker_count; /* writers; 0: a queue of reads, which have no order */
 };
-
-enum { READERS_MAX = 4, WRITERS_MAX = 2 };
 
 struct store_thread {
     struct threads *of;
     struct queue *queue;
+    int number;    /* among the writers or the readers */
     struct db *db; /* its own; NULL while there is none */
     uint64_t retry_ms, wait_ms;
     struct error error;          /* why there is none */
-    int64_t slot;                /* a writer's row of the tally */
+    int64_t slot;                /* a writer's row of status_counts */
     int64_t pending, pending_ms; /* a writer's: rows that wait, for the limit; when they were last counted */
     bool writes, running;
     pthread_t thread;
@@ -56,7 +77,7 @@ struct threads {
     char file[4096];        /* SQLite's */
     bool server;            /* MariaDB */
     struct db_address address;
-    int64_t tally_slot; /* of the first writer */
+    int64_t counts_slot; /* of the first writer */
     struct queue writes, reads;
     struct store_thread writers[WRITERS_MAX], readers[READERS_MAX];
     int writer_count, reader_count;
@@ -70,7 +91,7 @@ void requests_free(struct request *first);
 /* Opens the connections for the first time. -EAGAIN with `error`: not there now, may come; other: will not. */
 int threads_open(struct threads *t, struct error *error);
 void threads_start(struct threads *t);
-void threads_put(struct queue *q, struct request *r);
+void queue_put(struct queue *q, struct request *r);
 /* Does what waits, then joins. */
 void threads_stop(struct threads *t);
 void threads_close(struct threads *t);

@@ -12,12 +12,14 @@ enum {
 struct group { /* one transaction under way */
     struct store_thread *w;
     int64_t now_ms;
-    struct op sum; /* what all of it adds to the counts */
-    bool again;
+    struct op sum;        /* what all of it adds to the counts */
+    bool outcome_unknown; /* an earlier COMMIT of the same requests was not answered */
 };
 
-/* Waits for requests and takes at most `max` of them, in order. NULL when the queue is stopping and empty. */
-struct request *queue_take(struct queue *q, int max);
+/* Waits for requests that writer or reader `number` may take, and takes at most `max` of them, in order. NULL when the
+ * queue is stopping and empty. A writer calls queue_release when it has committed them. */
+struct request *queue_take(struct queue *q, int number, int max);
+void queue_release(struct queue *q, int number);
 
 /* Closes the connection of `w` and opens another. 0, or a negative errno that is also in `w->error`. */
 int connection_open(struct store_thread *w);
@@ -28,10 +30,11 @@ int connection_count_pending(struct store_thread *w, int64_t now_ms);
 
 /* Gives the request an empty reply: an operation may run again after a failed transaction. */
 void reply_renew(struct request *r);
-void reply_fail(struct store_reply *r, int result, const char *words);
+/* Sets the status and the text for clients, who do not get to see what the database reported. */
+void reply_fail(struct store_reply *r, int result, bool outcome_unknown);
 void reply_clear_refused(struct store_reply *r);
-/* Fails each request of a transaction that was not committed. */
-void reply_fail_all(struct request *first, int result, const char *words);
+/* Fails each request of a transaction that was not committed. `outcome_unknown`: its COMMIT was not answered. */
+void reply_fail_all(struct request *first, int result, bool outcome_unknown);
 
 struct op operation_for(struct group *g, struct store_reply *reply);
 int operation_run(struct op *op, const struct msg *m);

@@ -1,0 +1,89 @@
+/* Rows that other programs inserted into the original tables. They have no key: the key of a path or a name is unknown
+ * to SQL of others. Adoption gives them one, counts the images and reports them to subscribers. */
+#include "core/store/store_internal.h"
+
+enum { BATCH = 256 };
+
+struct unkeyed { /* a row without a key */
+    int64_t id, status, verdict;
+    const char *text; /* the path or the name */
+};
+
+static int adopt_read(struct op *op, struct db_statement *s, struct unkeyed *rows)
+{
+    int count = 0, result = DB_DONE;
+
+    while (count < BATCH && (result = db_step(op->db, s)) == DB_ROW) {
+        const char *text = op_text(op, s, 1);
+
+        rows[count++] = (struct unkeyed){.id = op->d->column_int(s, 0),
+                                         .text = text ? text : "",
+                                         .status = op->d->column_int(s, 2),
+                                         .verdict = op->d->column_int(s, 3)};
+    }
+    op->d->reset(s);
+    return result < 0 ? result : count;
+}
+
+/* The key of a row whose text another row has already: unique, and of no path or name. */
+static void adopt_duplicate_key(struct op *op, const struct unkeyed *row, uint8_t key[static PATH_KEY_BYTES])
+{
+    op_text_key(arena_printf(op->arena, "%lld:%s", (long long)row->id, row->text), key);
+}
+
+static int adopt_write_key(struct op *op, const char *sql, const struct unkeyed *row, const uint8_t *key)
+{
+    struct db_statement *s = db_query(op->db, sql);
+
+    op->d->bind_blob(s, 1, key, PATH_KEY_BYTES, 0);
+    op->d->bind_int(s, 2, row->id);
+    return db_finish(op->db, s);
+}
+
+static int adopt_row(struct op *op, const char *sql, const struct unkeyed *row)
+{
+    uint8_t key[PATH_KEY_BYTES];
+    int result;
+
+    op_text_key(row->text, key);
+    if ((result = adopt_write_key(op, sql, row, key)) != DB_INVALID)
+        return result;
+    op->db->failure = 0; /* the key is taken: a unique index refused the statement, and only that */
+    adopt_duplicate_key(op, row, key);
+    return adopt_write_key(op, sql, row, key);
+}
+
+int op_adopt_images(struct op *op)
+{
+    struct unkeyed rows[BATCH];
+    int count = adopt_read(op,
+                           db_query(op->db, "SELECT id, path, status, verdict FROM images WHERE path_key IS NULL ORDER "
+                                            "BY id LIMIT 256{| FOR UPDATE SKIP LOCKED}"),
+                           rows),
+        result = 0;
+
+    for (int i = 0; i < count && result >= 0; i++) {
+        const struct unkeyed *row = &rows[i];
+
+        result = adopt_row(op, "UPDATE images SET path_key = ? WHERE id = ?", row);
+        if (row->status >= 0 && row->status < IMAGE_STATUSES)
+            op_moved(op, -1, 0, (int)row->status, (int)row->verdict);
+        if (result >= 0)
+            result = op_event(op, EVENT_IMAGE, row->id, 0);
+    }
+    return count < 0 ? count : result;
+}
+
+int op_adopt_people(struct op *op)
+{
+    struct unkeyed rows[BATCH];
+    int count = adopt_read(op,
+                           db_query(op->db, "SELECT id, name, 0, 0 FROM person WHERE name_key IS NULL ORDER BY id "
+                                            "LIMIT 256{| FOR UPDATE SKIP LOCKED}"),
+                           rows),
+        result = 0;
+
+    for (int i = 0; i < count && result >= 0; i++)
+        result = adopt_row(op, "UPDATE person SET name_key = ? WHERE id = ?", &rows[i]);
+    return count < 0 ? count : result;
+}

@@ -1,0 +1,135 @@
+/* Reads of people, their photos, and the changes of the gallery. */
+#include "core/store/store_internal.h"
+
+int op_people(struct op *op, const struct msg *msg)
+{
+    const struct store_list *m = (const struct store_list *)msg;
+    struct store_reply *r = op->reply;
+    struct db_statement *s =
+        db_query(op->db, "SELECT p.id, p.name, (SELECT COUNT(*) FROM person_images pi WHERE "
+                         "pi.person_id = p.id) FROM person p WHERE p.id > ? ORDER BY p.id LIMIT ?");
+    int result = DB_DONE;
+
+    r->people = arena_alloc(op->arena, (size_t)(m->limit + 1) * sizeof(struct person));
+    op->d->bind_int(s, 1, m->after);
+    op->d->bind_int(s, 2, m->limit + 1);
+    while (r->person_count <= m->limit && (result = db_step(op->db, s)) == DB_ROW)
+        r->people[r->person_count++] = (struct person){
+            .id = op->d->column_int(s, 0), .name = op_text(op, s, 1), .photos = op->d->column_int(s, 2)};
+    op->d->reset(s);
+    if (r->person_count > m->limit) {
+        r->person_count = m->limit;
+        r->next = r->people[m->limit - 1].id;
+    }
+    return result < 0 ? result : 0;
+}
+
+int op_photos(struct op *op, const struct msg *msg)
+{
+    enum { MAX = 1000 };
+    int64_t person = ((const struct store_id *)msg)->id;
+    struct store_reply *r = op->reply;
+    struct db_statement *s = db_query(op->db, "SELECT id, name FROM person WHERE id = ?");
+    int result;
+
+    op->d->bind_int(s, 1, person);
+    r->people = arena_alloc(op->arena, sizeof(struct person));
+    if ((result = db_step(op->db, s)) == DB_ROW) {
+        *r->people = (struct person){.id = person, .name = op_text(op, s, 1)};
+        r->person_count = 1;
+    }
+    op->d->reset(s);
+    if (result < 0)
+        return result;
+    if (!r->person_count)
+        return op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)person);
+    s = db_query(op->db,
+                 "SELECT id, image_name, path, created_at FROM person_images WHERE person_id = ? ORDER BY id LIMIT "
+                 "1000");
+    op->d->bind_int(s, 1, person);
+    r->photos = arena_alloc(op->arena, MAX * sizeof(struct photo));
+    while (r->photo_count < MAX && (result = db_step(op->db, s)) == DB_ROW)
+        r->photos[r->photo_count++] = (struct photo){.id = op->d->column_int(s, 0),
+                                                     .person = person,
+                                                     .name = op_text(op, s, 1),
+                                                     .path = op_text(op, s, 2),
+                                                     .created_ms = op->d->column_int(s, 3)};
+    op->d->reset(s);
+    r->people->photos = r->photo_count;
+    return result < 0 ? result : 0;
+}
+
+/* Rows of person_images that another program inserted: a file's name and a person, no photo yet. */
+int op_adopted_photos(struct op *op, const struct msg *msg)
+{
+    const struct store_list *m = (const struct store_list *)msg;
+    struct store_reply *r = op->reply;
+    struct db_statement *s =
+        db_query(op->db, "SELECT id, person_id, image_name FROM person_images WHERE path IS NULL AND "
+                         "image_name IS NOT NULL AND person_id > 0 ORDER BY id LIMIT ?");
+    int result = DB_DONE;
+
+    op->d->bind_int(s, 1, m->limit);
+    r->photos = arena_alloc(op->arena, (size_t)m->limit * sizeof(struct photo) + 1);
+    while (r->photo_count < m->limit && (result = db_step(op->db, s)) == DB_ROW)
+        r->photos[r->photo_count++] =
+            (struct photo){.id = op->d->column_int(s, 0), .person = op->d->column_int(s, 1), .name = op_text(op, s, 2)};
+    op->d->reset(s);
+    return result < 0 ? result : 0;
+}
+
+/* The person of the first photo with that file name; id 0: none. */
+int op_photo_person(struct op *op, const struct msg *msg)
+{
+    struct db_statement *s = db_query(op->db, "SELECT p.id, p.name FROM person_images pi JOIN person p ON p.id = "
+                                              "pi.person_id WHERE pi.image_name = ? ORDER BY pi.id LIMIT 1");
+    const char **texts;
+    int result;
+
+    op_bind_text(op, s, 1, ((const struct store_text *)msg)->text, PHOTO_NAME_BYTES);
+    if ((result = db_step(op->db, s)) == DB_ROW) {
+        texts = arena_alloc(op->arena, sizeof *texts);
+        op->reply->id = op->d->column_int(s, 0);
+        texts[0] = op_text(op, s, 1);
+        op->reply->texts = texts;
+        op->reply->text_count = 1;
+    }
+    op->d->reset(s);
+    return result < 0 ? result : 0;
+}
+
+/* Changes of the gallery after a number. An added template that was deleted since has no embedding here. */
+int op_gallery_changes(struct op *op, const struct msg *msg)
+{
+    const struct store_list *m = (const struct store_list *)msg;
+    struct store_reply *r = op->reply;
+    struct db_statement *s = db_query(
+        op->db, "SELECT g.n, g.kind, g.person_id, g.template_id, p.name, t.model, t.embedding FROM gallery_log g "
+                "LEFT JOIN person p ON p.id = g.person_id LEFT JOIN templates t ON t.id = g.template_id WHERE "
+                "g.n > ? ORDER BY g.n LIMIT ?");
+    int result = DB_DONE;
+
+    op->d->bind_int(s, 1, m->after);
+    op->d->bind_int(s, 2, m->limit);
+    r->changes = arena_alloc(op->arena, (size_t)m->limit * sizeof(struct gallery_change) + 1);
+    r->next = m->after;
+    while (r->change_count < m->limit && (result = db_step(op->db, s)) == DB_ROW) {
+        struct gallery_change *c = &r->changes[r->change_count++];
+        size_t len;
+        const void *blob = op->d->column_blob(s, 6, &len);
+
+        r->next = op->d->column_int(s, 0);
+        c->kind = (enum gallery_change_kind)op->d->column_int(s, 1);
+        c->person = op->d->column_int(s, 2);
+        c->name = op_text(op, s, 4);
+        c->template = (struct template){.id = op->d->column_int(s, 3), .person = c->person};
+        if (blob) {
+            c->template.model = op_text(op, s, 5);
+            c->template.dimension = (int)(len / sizeof(float));
+            c->template.embedding = (const float *)(const void *)arena_copy(op->arena, blob, len);
+        }
+    }
+    op->d->reset(s);
+    r->more = r->change_count == m->limit;
+    return result < 0 ? result : 0;
+}

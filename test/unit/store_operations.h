@@ -1,0 +1,372 @@
+/* One message of each operation of the store, on records that fill_records makes; and a hash of all tables. Included by
+ * one file a program. */
+#ifndef KITH_TEST_UNIT_STORE_OPERATIONS_H
+#define KITH_TEST_UNIT_STORE_OPERATIONS_H
+
+#include "test/unit/store_world.h"
+
+/* --- the operations, each as it writes most --- */
+
+static int64_t ann, face_of_ann, unknown_face, unknown_image, running, failed, photo, key;
+
+static void *make_submit(void)
+{
+    struct store_submit *m = submission("/new");
+
+    m->idempotency_key = "key";
+    m->request_hash = "hash";
+    m->trace = "trace";
+    return m;
+}
+
+static void *make_claim(void)
+{
+    struct store_claim *m = STORE_MESSAGE(STORE_CLAIM, store_claim);
+
+    m->max = 10;
+    m->owner = "me";
+    m->lease_ms = 30000;
+    return m;
+}
+
+static void *make_finish(void)
+{
+    struct store_finish *m = STORE_MESSAGE(STORE_FINISH, store_finish);
+
+    m->id = running;
+    m->attempt = 1;
+    m->faces = arena_alloc(&m->m.arena, sizeof *m->faces);
+    m->face_count = 1;
+    m->faces[0] = (struct face){.width = 10, .model = "m", .person = ann, .similarity = 0.9};
+    return m;
+}
+
+static void *make_renew(void)
+{
+    struct store_renew *m = STORE_MESSAGE(STORE_RENEW, store_renew);
+    static const int64_t attempt = 1;
+
+    m->ids = &running;
+    m->attempts = &attempt;
+    m->count = 1;
+    m->lease_ms = 3600000;
+    return m;
+}
+
+static void *make_reap(void)
+{
+    struct store_reap *m = STORE_MESSAGE(STORE_REAP, store_reap);
+
+    m->not_owner = "another process";
+    m->max_tries = 5;
+    return m;
+}
+
+static void *make_retry(void)
+{
+    return STORE_MESSAGE(STORE_RETRY, store_retry);
+}
+
+static void *make_id(uint32_t type, int64_t id)
+{
+    struct store_id *m = store_message_new(type, sizeof *m);
+
+    m->id = id;
+    return m;
+}
+
+static void *make_delete(void)
+{
+    return make_id(STORE_DELETE, failed);
+}
+
+static void *make_key_revoke(void)
+{
+    return make_id(STORE_KEY_REVOKE, key);
+}
+
+static void *make_person_delete(void)
+{
+    return make_id(STORE_PERSON_DELETE, ann);
+}
+
+static void *make_photo_delete(void)
+{
+    return make_id(STORE_PHOTO_DELETE, photo);
+}
+
+static void *make_person_add(void)
+{
+    struct store_person *m = STORE_MESSAGE(STORE_PERSON_ADD, store_person);
+
+    m->name = "Bo";
+    return m;
+}
+
+static void *make_person_rename(void)
+{
+    struct store_person *m = STORE_MESSAGE(STORE_PERSON_RENAME, store_person);
+
+    m->id = ann;
+    m->name = "Annabel";
+    return m;
+}
+
+static void *make_photo_add(void)
+{
+    struct store_photo *m = STORE_MESSAGE(STORE_PHOTO_ADD, store_photo);
+    static const float embedding[2] = {1, 0};
+
+    m->person_name = "Cleo";
+    m->photo_name = "cleo.jpg";
+    m->path = "/people/cleo.jpg";
+    m->sha256 = "abc";
+    m->model = "m";
+    m->embedding = embedding;
+    m->dimension = 2;
+    return m;
+}
+
+static struct store_name_face *make_name(uint32_t type, int64_t face, const char *name)
+{
+    struct store_name_face *m = store_message_new(type, sizeof *m);
+
+    m->face = face;
+    m->person_name = name;
+    return m;
+}
+
+static void *make_name_face(void)
+{
+    return make_name(STORE_NAME_FACE, unknown_face, "Dora");
+}
+
+static void *make_name_unknown(void)
+{
+    return make_name(STORE_NAME_UNKNOWN_PERSON, unknown_face, "Emil");
+}
+
+static void *make_deny(void)
+{
+    struct store_name_face *m = make_name(STORE_DENY_FACE, face_of_ann, NULL);
+
+    m->person = ann;
+    return m;
+}
+
+static void *make_resolve(void)
+{
+    struct store_resolve *m = STORE_MESSAGE(STORE_RESOLVE, store_resolve);
+    struct resolved *r = arena_alloc(&m->m.arena, sizeof *r);
+
+    *r = (struct resolved){
+        .face = unknown_face, .image = unknown_image, .was = PERSON_UNKNOWN, .person = ann, .distance = 0.2};
+    m->faces = r;
+    m->count = 1;
+    return m;
+}
+
+static void *make_known_file(void)
+{
+    struct store_known *m = STORE_MESSAGE(STORE_KNOWN_FILE, store_known);
+
+    m->file = (struct known_file){.path = "/people/x.jpg", .person_name = "x", .size = 3};
+    return m;
+}
+
+static void *make_quarantine(void)
+{
+    struct store_text *m = STORE_MESSAGE(STORE_QUARANTINE, store_text);
+
+    m->text = "abc";
+    m->for_ms = 1000;
+    return m;
+}
+
+static void *make_prune(void)
+{
+    struct store_prune *m = STORE_MESSAGE(STORE_PRUNE, store_prune);
+
+    m->events_keep = 2;
+    return m;
+}
+
+static void *make_key_add(void)
+{
+    struct store_key *m = STORE_MESSAGE(STORE_KEY_ADD, store_key);
+
+    m->name = "k";
+    m->roles = "read";
+    m->hash = "abc";
+    return m;
+}
+
+static void *make_correct_counts(void)
+{
+    struct store_counts *m = STORE_MESSAGE(STORE_CORRECT_COUNTS, store_counts);
+
+    m->status_counts[IMAGE_FAILED] = 1;
+    return m;
+}
+
+static void *make_list(uint32_t type)
+{
+    struct store_list *m = store_message_new(type, sizeof *m);
+
+    m->status = m->verdict = -1;
+    m->limit = 10;
+    return m;
+}
+
+static void *make_image(void)
+{
+    return make_id(STORE_IMAGE, unknown_image);
+}
+
+static void *make_face(void)
+{
+    return make_id(STORE_FACE, unknown_face);
+}
+
+static void *make_photos(void)
+{
+    return make_id(STORE_PHOTOS, ann);
+}
+
+static void *make_person_faces(void)
+{
+    struct store_list *m = make_list(STORE_PERSON_FACES);
+
+    m->person = ann;
+    return m;
+}
+
+static void *make_photo_person(void)
+{
+    struct store_text *m = STORE_MESSAGE(STORE_PHOTO_PERSON, store_text);
+
+    m->text = "cleo.jpg";
+    return m;
+}
+
+static void *make_path_in_use(void)
+{
+    struct store_text *m = STORE_MESSAGE(STORE_PATH_IN_USE, store_text);
+
+    m->text = "/nowhere";
+    return m;
+}
+
+#define LIST(name, type)                                                                                               \
+    static void *name(void)                                                                                            \
+    {                                                                                                                  \
+        return make_list(type);                                                                                        \
+    }
+LIST(make_images, STORE_IMAGES)
+LIST(make_events, STORE_EVENTS)
+LIST(make_status_counts, STORE_STATUS_COUNTS)
+LIST(make_recount, STORE_RECOUNT)
+LIST(make_people, STORE_PEOPLE)
+LIST(make_changes, STORE_GALLERY_CHANGES)
+LIST(make_unknown_faces, STORE_UNKNOWN_FACES)
+LIST(make_unknown_people, STORE_UNKNOWN_PEOPLE)
+LIST(make_known_files, STORE_KNOWN_FILES)
+LIST(make_quarantined, STORE_QUARANTINED)
+LIST(make_adopted_photos, STORE_ADOPTED_PHOTOS)
+LIST(make_keys, STORE_KEYS)
+
+static const struct {
+    const char *name;
+    void *(*make)(void);
+    bool reads;
+} operations[] = {
+    {"submit", make_submit, false},
+    {"renew", make_renew, false},
+    {"finish", make_finish, false},
+    {"claim", make_claim, false},
+    {"reap", make_reap, false},
+    {"retry", make_retry, false},
+    {"delete", make_delete, false},
+    {"person add", make_person_add, false},
+    {"person rename", make_person_rename, false},
+    {"photo add", make_photo_add, false},
+    {"photo delete", make_photo_delete, false},
+    {"resolve", make_resolve, false},
+    {"deny face", make_deny, false},
+    {"known file", make_known_file, false},
+    {"quarantine", make_quarantine, false},
+    {"key add", make_key_add, false},
+    {"key revoke", make_key_revoke, false},
+    {"correct counts", make_correct_counts, false},
+    {"image", make_image, true},
+    {"face", make_face, true},
+    {"photos", make_photos, true},
+    {"images", make_images, true},
+    {"events", make_events, true},
+    {"status counts", make_status_counts, true},
+    {"people", make_people, true},
+    {"gallery changes", make_changes, true},
+    {"unknown faces", make_unknown_faces, true},
+    {"unknown people", make_unknown_people, true},
+    {"known files", make_known_files, true},
+    {"quarantined", make_quarantined, true},
+    {"path in use", make_path_in_use, true},
+    {"recount", make_recount, true},
+    {"person faces", make_person_faces, true},
+    {"adopted photos", make_adopted_photos, true},
+    {"photo person", make_photo_person, true},
+    {"keys", make_keys, true},
+};
+
+/* Two operations each need an unknown face of their own. */
+static const struct {
+    const char *name;
+    void *(*make)(void);
+} last_operations[] = {
+    {"name face", make_name_face},
+    {"name unknown person", make_name_unknown},
+    {"person delete", make_person_delete},
+    {"prune", make_prune},
+};
+
+static void unknown_again(const char *path)
+{
+    struct store_resolve *m = STORE_MESSAGE(STORE_RESOLVE, store_resolve);
+    struct resolved *r = arena_alloc(&m->m.arena, sizeof *r);
+
+    unknown_image = submit(path);
+    claim(10);
+    assert_int_equal(finish_with_face(unknown_image, 1, PERSON_UNKNOWN, 0)->changed, 1);
+    unknown_face = image(unknown_image)->faces[0].id;
+    *r = (struct resolved){.face = unknown_face,
+                           .image = unknown_image,
+                           .was = PERSON_UNKNOWN,
+                           .person = PERSON_UNKNOWN,
+                           .unknown_person = unknown_face};
+    m->faces = r;
+    m->count = 1;
+    assert_int_equal(ask(m)->status, STORE_OK);
+}
+
+static void fill_records(void)
+{
+    int64_t known = submit("/ann");
+    struct store_photo *p = make_photo_add();
+
+    key = ask(make_key_add())->id;
+    ann = person("Ann");
+    failed = submit("/failed");
+    claim(10);
+    finish_with_face(known, 1, ann, 0.3);
+    face_of_ann = image(known)->faces[0].id;
+    finish(failed, 1, OUTCOME_FAILED, false);
+    p->person_name = NULL;
+    p->person = ann;
+    photo = ask(p)->photos[0].id;
+    unknown_again("/unknown");
+    running = submit("/running");
+    claim(10);
+    submit("/waiting");
+}
+
+#endif

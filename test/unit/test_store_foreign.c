@@ -1,0 +1,159 @@
+/* Rows of images and people that other programs insert, change and delete beside the store. */
+#include "test/unit/store_world.h"
+
+static void recount(void)
+{
+    struct store_reply *r = ask(STORE_MESSAGE(STORE_RECOUNT, store_list));
+    struct store_counts *m = STORE_MESSAGE(STORE_CORRECT_COUNTS, store_counts);
+
+    assert_int_equal(r->status, STORE_OK);
+    memcpy(m->status_counts, r->status_counts, sizeof m->status_counts);
+    m->unknown = r->unknown;
+    m->corrections = r->next;
+    assert_int_equal(ask(m)->changed, 1);
+}
+
+static void test_an_inserted_image_has_a_time_and_is_claimed_and_counted(void **state)
+{
+    int64_t before = observer_number("SELECT {CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)|"
+                                     "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)}");
+
+    (void)state;
+    observer_run("INSERT INTO images(path) VALUES('/foreign')");
+    assert_in_range(image(1)->created_ms, before, before + 60000);
+    assert_int_equal(claim(10), 1);
+    assert_string_equal(last->images[0].path, "/foreign");
+    expect_status_counts(0, 0, 0, 1, 0);
+    assert_int_equal(observer_number("SELECT COUNT(*) FROM images WHERE path_key IS NULL"), 0);
+}
+
+static void test_an_inserted_path_that_is_submitted_keeps_its_row(void **state)
+{
+    (void)state;
+    observer_run("INSERT INTO images(path) VALUES('/foreign')");
+    assert_int_equal(submit("/foreign"), 1);
+    assert_true(last->images[0].existing);
+    assert_int_equal(observer_number("SELECT COUNT(*) FROM images"), 1);
+}
+
+/* SQLite refuses the second row; MariaDB has no index of whole paths. */
+static void test_a_path_that_others_insert_twice_is_two_rows_and_the_first_has_its_key(void **state)
+{
+    (void)state;
+    submit("/twice");
+    if (strcmp(database(), "sqlite") == 0) {
+        assert_int_equal(db_run(observer, "INSERT INTO images(path) VALUES('/twice')"), DB_INVALID);
+        return;
+    }
+    observer_run("INSERT INTO images(path) VALUES('/twice'), ('/new'), ('/new')");
+    assert_int_equal(claim(10), 4);
+    assert_int_equal(observer_number("SELECT COUNT(*) FROM images WHERE path_key IS NULL"), 0);
+    assert_int_equal(submit("/twice"), 1);
+    assert_int_equal(submit("/new"), observer_number("SELECT MIN(id) FROM images WHERE path = '/new'"));
+    expect_status_counts(0, 0, 0, 4, 0);
+}
+
+static void test_an_inserted_person_is_found_by_name(void **state)
+{
+    (void)state;
+    observer_run("INSERT INTO person(name) VALUES('Hannibal')");
+    observer_run("INSERT INTO person(name) VALUES('Hannibal')");
+    assert_int_equal(person("Hannibal"), 1);
+    assert_int_equal(observer_number("SELECT COUNT(*) FROM person"), 2);
+    assert_int_equal(observer_number("SELECT COUNT(*) FROM person WHERE name_key IS NULL"), 0);
+}
+
+static void test_an_inserted_photo_has_a_time(void **state)
+{
+    (void)state;
+    observer_run("INSERT INTO person_images(image_name, person_id) VALUES('a.jpg', 1)");
+    assert_true(observer_number("SELECT created_at FROM person_images") > 1600000000000);
+}
+
+static void test_a_recount_corrects_what_others_changed(void **state)
+{
+    int64_t known = submit("/a"), unknown = submit("/b");
+
+    (void)state;
+    submit("/c");
+    claim(2);
+    finish_with_face(known, 1, person("Ann"), 0.3);
+    finish_with_face(unknown, 1, PERSON_UNKNOWN, 0);
+    submit("/d");
+    expect_status_counts(3, 1, 0, 0, 1);
+    assert_int_equal(ask(STORE_MESSAGE(STORE_RECOUNT, store_list))->changed, 0);
+    observer_run("DELETE FROM images WHERE path IN ('/b', '/c')");
+    observer_run("UPDATE images SET status = 2 WHERE path = '/a'");
+    observer_run("INSERT INTO images(path, status) VALUES('/foreign', 1)");
+    recount();
+    expect_status_counts(1, 0, 1, 0, 0); /* the inserted one is counted when it is adopted */
+    claim(1);
+    expect_status_counts(0, 1, 1, 1, 0);
+    assert_int_equal(ask(STORE_MESSAGE(STORE_RECOUNT, store_list))->changed, 0);
+}
+
+/* Two nodes find the same difference; one corrects it. */
+static void test_a_difference_is_corrected_once(void **state)
+{
+    struct store_counts *m[2];
+    struct store_reply *r;
+
+    (void)state;
+    submit("/a");
+    observer_run("DELETE FROM images");
+    r = ask(STORE_MESSAGE(STORE_RECOUNT, store_list));
+    assert_int_equal(r->status_counts[IMAGE_PENDING], -1);
+    for (int i = 0; i < 2; i++) {
+        m[i] = STORE_MESSAGE(STORE_CORRECT_COUNTS, store_counts);
+        memcpy(m[i]->status_counts, r->status_counts, sizeof m[i]->status_counts);
+        m[i]->corrections = r->next;
+    }
+    assert_int_equal(ask(m[0])->changed, 1);
+    assert_int_equal(ask(m[1])->changed, 0);
+    expect_status_counts(0, 0, 0, 0, 0);
+}
+
+static void test_the_store_recounts_by_itself(void **state)
+{
+    (void)state;
+    submit("/a");
+    observer_run("DELETE FROM images");
+    close_store();
+    recount_ms = 1000;
+    open_store();
+    recount_ms = 0;
+    while (ask(STORE_MESSAGE(STORE_STATUS_COUNTS, store_list))->status_counts[IMAGE_PENDING] != 0)
+        wait_for_work(); /* the store's own timer */
+    expect_status_counts(0, 0, 0, 0, 0);
+}
+
+static int setup_with_observer(void **state)
+{
+    setup(state);
+    open_observer();
+    return 0;
+}
+
+static int teardown_with_observer(void **state)
+{
+    close_observer();
+    return teardown(state);
+}
+
+#define FOREIGN(f) cmocka_unit_test_setup_teardown(f, setup_with_observer, teardown_with_observer)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FOREIGN(test_an_inserted_image_has_a_time_and_is_claimed_and_counted),
+        FOREIGN(test_an_inserted_path_that_is_submitted_keeps_its_row),
+        FOREIGN(test_a_path_that_others_insert_twice_is_two_rows_and_the_first_has_its_key),
+        FOREIGN(test_an_inserted_person_is_found_by_name),
+        FOREIGN(test_an_inserted_photo_has_a_time),
+        FOREIGN(test_a_recount_corrects_what_others_changed),
+        FOREIGN(test_a_difference_is_corrected_once),
+        FOREIGN(test_the_store_recounts_by_itself),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
