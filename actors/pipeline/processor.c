@@ -298,7 +298,7 @@ static void take_off(struct actor *self, const struct image *image)
               LOG_STR("path", image->path), LOG_SOME("trace", image->trace));
     m = msg_recognize_new(JOB_RECOGNIZE, image->path, NULL, 0);
     snprintf(m->trace, sizeof m->trace, "%s", image->trace ? image->trace : "");
-    actor_ask(self, config->breaker, &m->head, config->call_ms, on_recognized, f);
+    actor_ask(self, config->recognizer, &m->head, config->call_ms, on_recognized, f);
 }
 
 /* How many more images there is room for, to whom brings hints. */

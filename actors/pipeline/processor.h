@@ -7,11 +7,11 @@
 #include <stdbool.h>
 
 struct processor_config {
-    const char *owner;   /* how the owners of its leases begin: this run of this process */
-    const char *node;    /* and how those of all runs on this node do */
-    const char *breaker; /* the actor to ask */
-    bool hints;          /* "work_queue" brings images: it is told how many there is room for */
-    uint32_t ahead;      /* images claimed for each worker: the one it has and those it finds at once after it */
+    const char *owner;      /* how the owners of its leases begin: this run of this process */
+    const char *node;       /* and how those of all runs on this node do */
+    const char *recognizer; /* the actor to ask */
+    bool hints;             /* "work_queue" brings images: it is told how many there is room for */
+    uint32_t ahead;         /* images claimed for each worker: the one it has and those it finds at once after it */
     uint64_t lease_ms, poll_ms, call_ms;
     uint64_t backoff_ms;    /* before the second try; doubles */
     int64_t tries, crashes; /* before it is failed */

@@ -18,7 +18,7 @@ enum {
 static const char *const breaker_subscribers[] = {"processor", "health", "events", "cluster", NULL};
 
 /* Who is asked when it may be on another node: the same actor, wherever it is. */
-static const char *breaker_for(const struct service *v)
+static const char *recognizer_for(const struct service *v)
 {
     return v->roles & ROLE_RECOGNIZER ? "breaker" : "breaker@*";
 }
@@ -42,7 +42,7 @@ static void configure_recognition(struct service *v)
 
     v->processor = (struct processor_config){.owner = v->owner,
                                              .node = v->owner_node,
-                                             .breaker = breaker_for(v),
+                                             .recognizer = recognizer_for(v),
                                              .hints = v->s->nats[0] != 0,
                                              .ahead = 2,
                                              .lease_ms = (uint64_t)s->lease,
@@ -86,7 +86,7 @@ static void configure_recognition(struct service *v)
                                          .threshold = s->threshold,
                                          .page = GALLERY_PAGE,
                                          .poll_ms = v->cluster ? OTHERS_MS : 0};
-    v->enroller = (struct enroller_config){.breaker = breaker_for(v),
+    v->enroller = (struct enroller_config){.recognizer = recognizer_for(v),
                                            .spool = spool_for(v),
                                            .files = v->files,
                                            .call_ms = call_ms,
@@ -113,7 +113,7 @@ static void configure_edge(struct service *v)
                                            .max_paths = (size_t)s->max_paths,
                                            .max_path = (size_t)s->max_path,
                                            .max_image = (size_t)s->max_image};
-    v->identify = (struct identify_config){.breaker = breaker_for(v),
+    v->identify = (struct identify_config){.recognizer = recognizer_for(v),
                                            .gallery = gallery_for(v),
                                            .roots = v->roots,
                                            .files = v->files,
@@ -134,7 +134,7 @@ static void configure_edge(struct service *v)
                                        .store_ms = request_ms,
                                        .recognizes = v->roles & (ROLE_PROCESSOR | ROLE_RECOGNIZER),
                                        .receives = v->roles & ROLE_RECEIVER};
-    v->pictures = (struct pictures_config){.breaker = breaker_for(v),
+    v->pictures = (struct pictures_config){.recognizer = recognizer_for(v),
                                            .roots = v->roots,
                                            .thumbs = v->thumbs,
                                            .files = v->files,
