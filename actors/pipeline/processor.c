@@ -11,6 +11,7 @@
 #include "actors/pipeline/processor.h"
 
 #include "actors/messages.h"
+#include "actors/pipeline/quarantine.h"
 #include "core/base/log.h"
 #include "core/base/metrics.h"
 
@@ -80,8 +81,6 @@ static void land(struct actor *self, struct flight *f)
     try_claim(self);
 }
 
-static void put_into_quarantine(struct actor *self, const char *sha256);
-
 /* Faces nobody knew: the gallery remembers them, and looks again when it has changed meanwhile. */
 static void tell_of_unknown(struct actor *self, const struct flight *f)
 {
@@ -110,7 +109,7 @@ static void count_finish(struct actor *self, const struct flight *f, const struc
         log_event(LOG_WARN, "failed", LOG_INT("image", f->id), LOG_INT("attempt", f->attempt),
                   LOG_STR("reason", image->reason));
         if (m->crashed && m->sha256 && image->reason && strcmp(image->reason, "poison") == 0)
-            put_into_quarantine(self, m->sha256);
+            quarantine_add(self, m->sha256, config->quarantine_ms);
     } else if (m->outcome == OUTCOME_FACES && image->status == IMAGE_PROCESSED) {
         metric_add(&finished, 1);
         log_event(LOG_INFO, "finished", LOG_INT("image", f->id), LOG_INT("attempt", f->attempt),
@@ -254,24 +253,6 @@ static void on_recognized(struct actor *self, void *context, int status, const s
         m->delay_ms = r->outcome == RECOGNIZED_BUSY ? BUSY_MS : 0;
     }
     ask_finish(self, f);
-}
-
-static void on_put_into_quarantine(struct actor *self, void *context, int status, const struct msg *reply)
-{
-    (void)context;
-    (void)status;
-    (void)reply;
-    actor_tell_control(self, "recognizer", msg_new(MSG_QUARANTINE, sizeof(struct msg)));
-}
-
-static void put_into_quarantine(struct actor *self, const char *sha256)
-{
-    const struct processor_config *config = actor_config(self);
-    struct store_text *m = STORE_MESSAGE(STORE_QUARANTINE, store_text);
-
-    m->text = arena_text(&m->m.arena, sha256);
-    m->for_ms = (int64_t)config->quarantine_ms;
-    actor_ask(self, "store", &m->m.head, STORE_MS, on_put_into_quarantine, NULL);
 }
 
 /* --- claiming --- */
