@@ -1,5 +1,5 @@
-/* Identifies the faces of one image and answers at once. The image passes the breaker, the recognizer and the gallery
- * as queued images do, with priority over them. Nothing is stored. */
+/* Identifies the faces of one image and answers at once. The image passes the recognizer and the gallery as
+ * queued images do, with priority over them. Nothing is stored. */
 #include "actors/intake/identify.h"
 
 #include "actors/api/json_records.h"

@@ -1,6 +1,6 @@
 /* Enrols a photo: makes a template of its face.
  *
- *   MSG_ENROL ─▶ breaker (the one face in it) ─▶ [bytes: spool] ─▶ STORE_PHOTO_ADD ─▶ MSG_ENROLLED
+ *   MSG_ENROL ─▶ recognizer (the one face in it) ─▶ [bytes: spool] ─▶ STORE_PHOTO_ADD ─▶ MSG_ENROLLED
  *
  * The asker informs the gallery. A photo with no face or with several faces is refused with a reason, because the
  * face of the person is ambiguous.

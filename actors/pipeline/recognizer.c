@@ -1,8 +1,11 @@
 /* The recogniser: gives requests to its workers, one at a time each, and answers with what they found.
  *
- *   MSG_RECOGNIZE ─▶ requests.c (file opened, queued) ─▶ worker_slots.c (a worker) ─▶ MSG_RECOGNIZED
+ *   MSG_RECOGNIZE ─▶ breaker closed? ─▶ requests.c (file opened, queued) ─▶ worker_slots.c (a worker) ─▶ MSG_RECOGNIZED
+ *                                                                                      └─ MSG_OUTCOME ─▶ breaker
  *
- * It tells its capacity to the actors that claim work or report it, and its model to the gallery.
+ * The breaker counts the outcomes and tells its state; the recogniser keeps the last state told and refuses requests
+ * unless it is closed. Only the breaker's health check passes. It tells its capacity to the actors that claim work or
+ * report it, and its model to the gallery.
  */
 #include "actors/pipeline/recognizer.h"
 
@@ -11,6 +14,8 @@
 
 #include <string.h>
 
+static struct metric refused = {.name = "kith_breaker_refused_total",
+                                .help = "Requests refused while the breaker was not closed."};
 static struct metric ready_gauge = {
     .name = "kith_workers_ready", .help = "Workers that can work.", .kind = METRIC_GAUGE};
 
@@ -56,6 +61,18 @@ void recognizer_on_hello(struct actor *self, const struct packet_hello *hello)
     worker_slots_fill(self);
 }
 
+static void recognizer_on_request(struct actor *self, const struct msg *m)
+{
+    const struct recognizer *r = actor_state(self);
+
+    if (r->breaker.state == BREAKER_CLOSED || ((const struct msg_recognize *)m)->kind == JOB_HEALTH) {
+        requests_accept(self, m);
+        return;
+    }
+    metric_add(&refused, 1);
+    actor_reply(self, &msg_recognized_new(RECOGNIZED_OPEN, r->breaker.reason)->head);
+}
+
 /* To an actor that has started and missed what was told. */
 static void recognizer_tell_state(struct actor *self)
 {
@@ -68,11 +85,13 @@ static void recognizer_tell_state(struct actor *self)
 
 static int recognizer_start(struct actor *self)
 {
+    metric_register(&refused);
     metric_register(&ready_gauge);
     requests_start(self);
     worker_slots_start(self);
     recognizer_tell_capacity(self);
     quarantine_read(self);
+    msg_tell(self, "breaker", MSG_SEND_STATE); /* after a restart its state is not known */
     return 0;
 }
 
@@ -80,7 +99,7 @@ static void recognizer_receive(struct actor *self, const struct msg *m)
 {
     switch (m->type) {
     case MSG_RECOGNIZE:
-        requests_accept(self, m);
+        recognizer_on_request(self, m);
         break;
     case MSG_RECOGNIZER_OPENED:
         requests_on_opened(self, m);
@@ -89,6 +108,9 @@ static void recognizer_receive(struct actor *self, const struct msg *m)
     case WORKER_DONE:
     case WORKER_GONE:
         worker_slots_on_event(self, (const struct worker_event *)m);
+        break;
+    case MSG_BREAKER:
+        ((struct recognizer *)actor_state(self))->breaker = *(const struct msg_breaker *)m;
         break;
     case MSG_QUARANTINE:
         quarantine_read(self);
@@ -103,6 +125,8 @@ static void recognizer_timer(struct actor *self, uint32_t timer)
 {
     if (timer == TIMER_QUARANTINE)
         quarantine_read(self);
+    else if (timer == TIMER_REQUESTS)
+        requests_on_timer(self);
     else
         worker_slots_on_timer(self, timer);
 }
@@ -113,8 +137,9 @@ static void recognizer_stop(struct actor *self)
     worker_slots_stop(self);
 }
 
-static const uint32_t recognizer_accepts[] = {MSG_RECOGNIZE, MSG_RECOGNIZER_OPENED, WORKER_READY,   WORKER_DONE,
-                                              WORKER_GONE,   MSG_QUARANTINE,        MSG_SEND_STATE, 0};
+static const uint32_t recognizer_accepts[] = {MSG_RECOGNIZE, MSG_RECOGNIZER_OPENED, WORKER_READY,
+                                              WORKER_DONE,   WORKER_GONE,           MSG_QUARANTINE,
+                                              MSG_BREAKER,   MSG_SEND_STATE,        0};
 
 const struct actor_ops recognizer_actor = {
     .name = "recognizer",

@@ -15,14 +15,15 @@
 #include "actors/pipeline/worker_slots.h"
 
 /* Timers below SLOTS_MAX belong to the slot of that number. */
-enum recognizer_timer { TIMER_QUARANTINE = SLOTS_MAX };
+enum recognizer_timer { TIMER_QUARANTINE = SLOTS_MAX, TIMER_REQUESTS };
 
 struct recognizer {
     struct worker_slots slots;
     struct requests requests;
     struct quarantine quarantine;
-    struct packet_hello hello; /* of the model in force */
-    bool has_hello;            /* a worker has been ready in this life of the actor */
+    struct msg_breaker breaker; /* the state that the breaker told last; at first closed, in no generation */
+    struct packet_hello hello;  /* of the model in force */
+    bool has_hello;             /* a worker has been ready in this life of the actor */
 };
 
 /* recognizer.c: tells the number of ready workers to the actors that depend on it. */

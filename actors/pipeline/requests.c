@@ -39,10 +39,49 @@ static void request_free(struct request *request)
     free(request);
 }
 
+/* Outcomes that say nothing of the recogniser are not told. The breaker hears of its own health check as its asker. */
+static void request_tell_breaker(struct actor *self, const struct request *request, const struct msg_recognized *m)
+{
+    struct msg_outcome *told;
+
+    if (m->outcome > RECOGNIZED_UNAVAILABLE || request->ask->kind == JOB_HEALTH)
+        return;
+    told = (struct msg_outcome *)msg_new(MSG_OUTCOME, sizeof *told);
+    told->generation = request->generation;
+    told->outcome = m->outcome;
+    memcpy(told->reason, m->reason, sizeof told->reason);
+    actor_tell_control(self, "breaker", &told->head);
+}
+
+/* Takes `m`. */
+static void request_answer(struct actor *self, const struct request *request, struct msg_recognized *m)
+{
+    request_tell_breaker(self, request, m);
+    actor_answer(self, request->token, &m->head);
+}
+
 void request_end(struct actor *self, struct request *request, struct msg_recognized *m)
 {
-    actor_answer(self, request->token, &m->head);
+    request_answer(self, request, m);
     request_free(request);
+}
+
+/* Moves the timer to `due_ms` unless it is due before. */
+static void requests_set_timer(struct actor *self, uint64_t due_ms)
+{
+    struct recognizer *r = actor_state(self);
+    uint64_t now_ms = actor_now_ms(self);
+
+    if (r->requests.timer_ms && r->requests.timer_ms <= due_ms)
+        return;
+    r->requests.timer_ms = due_ms;
+    actor_after(self, due_ms > now_ms ? due_ms - now_ms : 0, TIMER_REQUESTS);
+}
+
+static void request_enter(struct actor *self, struct request *request, enum request_state state)
+{
+    request->state = state;
+    request->since_ms = actor_now_ms(self);
 }
 
 static void requests_change_count(struct actor *self, int change)
@@ -51,6 +90,12 @@ static void requests_change_count(struct actor *self, int change)
 
     r->requests.count += (uint32_t)change;
     metric_set(&waiting_gauge, r->requests.count);
+}
+
+static void requests_remove(struct actor *self, struct request **list, struct request *request)
+{
+    DL_DELETE(*list, request);
+    requests_change_count(self, -1);
 }
 
 /* --- opening --- */
@@ -89,12 +134,15 @@ static void requests_open(struct actor *self, struct request *request)
     m->config = config;
     m->request = request;
     m->life = r->requests.life;
-    requests_change_count(self, 1);
     if (offload_run(config->files, actor_find(actor_system_of(self), actor_name(self)), &m->head, requests_open_file) <
-        0) {
-        requests_change_count(self, -1);
+        0) { /* it has freed the request */
         actor_answer(self, token, &msg_recognized_new(RECOGNIZED_BUSY, "too many files wait to be opened")->head);
+        return;
     }
+    request_enter(self, request, REQUEST_OPENING);
+    DL_APPEND(r->requests.opening, request);
+    requests_change_count(self, 1);
+    requests_set_timer(self, request->since_ms + config->open_ms);
 }
 
 void requests_accept(struct actor *self, const struct msg *m)
@@ -114,6 +162,7 @@ void requests_accept(struct actor *self, const struct msg *m)
         abort();
     request->ask = (const struct msg_recognize *)msg_ref(m);
     request->token = actor_defer(self);
+    request->generation = r->breaker.generation;
     request->fd = -1;
     requests_open(self, request);
 }
@@ -138,6 +187,20 @@ static struct msg_recognized *requests_refusal(struct actor *self, const struct 
     return NULL;
 }
 
+static void requests_wait(struct actor *self, struct request *request)
+{
+    const struct recognizer_config *config = actor_config(self);
+    struct recognizer *r = actor_state(self);
+
+    request_enter(self, request, REQUEST_WAITING);
+    if (request->ask->urgent)
+        DL_APPEND(r->requests.urgent, request);
+    else
+        DL_APPEND(r->requests.normal, request);
+    requests_change_count(self, 1);
+    requests_set_timer(self, request->since_ms + config->wait_ms);
+}
+
 void requests_on_opened(struct actor *self, const struct msg *m)
 {
     struct msg_opened *opened = (struct msg_opened *)(uintptr_t)m;
@@ -145,46 +208,41 @@ void requests_on_opened(struct actor *self, const struct msg *m)
     struct recognizer *r = actor_state(self);
     struct msg_recognized *refusal;
 
-    if (opened->life != r->requests.life)
-        return; /* its ask has ended with that life of the actor */
+    if (opened->life != r->requests.life || request->state == REQUEST_EXPIRED)
+        return; /* its ask has ended; the message frees it */
     opened->request = NULL;
     request->error = opened->error;
+    requests_remove(self, &r->requests.opening, request);
     refusal = requests_refusal(self, request);
     if (refusal) {
-        requests_change_count(self, -1);
         request_end(self, request, refusal);
         return;
     }
-    request->state = REQUEST_WAITING;
-    if (request->ask->urgent)
-        DL_APPEND(r->requests.urgent, request);
-    else
-        DL_APPEND(r->requests.normal, request);
+    requests_wait(self, request);
     worker_slots_fill(self);
 }
 
 /* --- the queues --- */
 
-static struct request *requests_take_from(struct actor *self, struct request **queue)
+/* The oldest request of the queues, removed; NULL: none. */
+static struct request *requests_pop(struct actor *self)
 {
+    struct recognizer *r = actor_state(self);
+    struct request **queue = r->requests.urgent ? &r->requests.urgent : &r->requests.normal;
     struct request *request = *queue;
 
-    if (request) {
-        DL_DELETE(*queue, request);
-        requests_change_count(self, -1);
-    }
+    if (request)
+        requests_remove(self, queue, request);
     return request;
 }
 
 struct request *requests_take(struct actor *self)
 {
-    struct recognizer *r = actor_state(self);
     struct request *request;
 
-    while ((request = requests_take_from(self, &r->requests.urgent)) ||
-           (request = requests_take_from(self, &r->requests.normal))) {
+    while ((request = requests_pop(self))) {
         if (actor_awaited(self, request->token)) {
-            request->state = REQUEST_WORKING;
+            request_enter(self, request, REQUEST_WORKING);
             return request;
         }
         request_free(request); /* the ask has ended */
@@ -194,10 +252,54 @@ struct request *requests_take(struct actor *self)
 
 void requests_fail_waiting(struct actor *self, int outcome, const char *reason)
 {
+    struct request *request;
+
+    while ((request = requests_pop(self)))
+        request_end(self, request, msg_recognized_new(outcome, reason));
+}
+
+/* --- time limits --- */
+
+static void requests_expire_opening(struct actor *self, uint64_t limit_ms)
+{
     struct recognizer *r = actor_state(self);
     struct request *request;
 
-    while ((request = requests_take_from(self, &r->requests.urgent)) ||
-           (request = requests_take_from(self, &r->requests.normal)))
-        request_end(self, request, msg_recognized_new(outcome, reason));
+    while ((request = r->requests.opening) && actor_now_ms(self) - request->since_ms >= limit_ms) {
+        struct msg_recognized *m = msg_recognized_new(RECOGNIZED_TIMEOUT, "the file could not be opened in time");
+
+        requests_remove(self, &r->requests.opening, request);
+        request_enter(self, request, REQUEST_EXPIRED);
+        request_answer(self, request, m);
+    }
+}
+
+static void requests_expire_waiting(struct actor *self, struct request **queue, uint64_t limit_ms)
+{
+    struct request *request;
+
+    while ((request = *queue) && actor_now_ms(self) - request->since_ms >= limit_ms) {
+        requests_remove(self, queue, request);
+        request_end(self, request, msg_recognized_new(RECOGNIZED_BUSY, "no worker was free in time"));
+    }
+}
+
+static void requests_set_timer_for(struct actor *self, const struct request *oldest, uint64_t limit_ms)
+{
+    if (oldest)
+        requests_set_timer(self, oldest->since_ms + limit_ms);
+}
+
+void requests_on_timer(struct actor *self)
+{
+    const struct recognizer_config *config = actor_config(self);
+    struct recognizer *r = actor_state(self);
+
+    requests_expire_opening(self, config->open_ms);
+    requests_expire_waiting(self, &r->requests.urgent, config->wait_ms);
+    requests_expire_waiting(self, &r->requests.normal, config->wait_ms);
+    r->requests.timer_ms = 0;
+    requests_set_timer_for(self, r->requests.opening, config->open_ms);
+    requests_set_timer_for(self, r->requests.urgent, config->wait_ms);
+    requests_set_timer_for(self, r->requests.normal, config->wait_ms);
 }
