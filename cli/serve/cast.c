@@ -43,7 +43,7 @@ static void configure_recognition(struct service *v)
     v->processor = (struct processor_config){.owner = v->owner,
                                              .node = v->owner_node,
                                              .recognizer = recognizer_for(v),
-                                             .hints = v->s->nats[0] != 0,
+                                             .work_queue = v->s->nats[0] != 0,
                                              .ahead = 2,
                                              .lease_ms = (uint64_t)s->lease,
                                              .poll_ms = (uint64_t)s->queue_poll,
