@@ -118,3 +118,8 @@ struct store_finish *finish_of_matched(const struct processor_config *config, co
         finish_copy_face(&m->m.arena, &m->faces[i], &matched->faces[i]);
     return m;
 }
+
+struct store_finish *finish_of_refused(const struct processor_config *config, const struct job *job)
+{
+    return finish_new(config, job, OUTCOME_FAILED, "the database refused the result; the log has the reason", NULL);
+}

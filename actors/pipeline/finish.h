@@ -16,5 +16,7 @@ struct store_finish *finish_of_recognized(const struct processor_config *config,
 /* For the people that the gallery found. */
 struct store_finish *finish_of_matched(const struct processor_config *config, const struct job *job,
                                        const struct msg_matched *matched);
+/* A failure in place of a result that the store refuses for good: no text, hash or face of that result. */
+struct store_finish *finish_of_refused(const struct processor_config *config, const struct job *job);
 
 #endif

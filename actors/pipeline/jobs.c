@@ -9,7 +9,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { FINISH_BACKOFF_MS = 500 };
+enum { FINISH_BACKOFF_MIN_MS = 500, FINISH_BACKOFF_MAX_MS = 8000 };
 
 static struct metric finished = {
     .name = "kith_images_finished_total", .labels = "result=\"known\"", .help = "Images finished."};
@@ -121,13 +121,45 @@ static void job_on_written(struct actor *self, const struct job *job, const stru
 
 /* --- finishing --- */
 
+static void job_ask_finish(struct actor *self, struct job *job);
+
+/* Takes `finish`. */
+static void job_finish(struct actor *self, struct job *job, const struct store_finish *finish)
+{
+    msg_unref(job->finish ? &job->finish->m.head : NULL);
+    job->finish = finish;
+    job->finish_failures = 0;
+    job_ask_finish(self, job);
+}
+
 static void job_back_off(struct actor *self, struct job *job, const char *reason)
 {
     struct processor *p = actor_state(self);
+    uint64_t ms = FINISH_BACKOFF_MIN_MS;
 
-    log_event(LOG_ERROR, "cannot finish", LOG_INT("image", job->id), LOG_STR("reason", reason));
+    for (uint32_t i = 0; i < job->finish_failures && ms < FINISH_BACKOFF_MAX_MS; i++)
+        ms *= 2;
+    job->finish_failures++;
     job->stage = STAGE_BACKING_OFF;
-    actor_after(self, FINISH_BACKOFF_MS, (uint32_t)(job - p->jobs.at));
+    log_event(LOG_ERROR, "cannot finish", LOG_INT("image", job->id), LOG_STR("reason", reason),
+              LOG_INT("again_in_ms", ms));
+    actor_after(self, ms, (uint32_t)(job - p->jobs.at));
+}
+
+static void job_on_refused(struct actor *self, struct job *job, const char *reason)
+{
+    const struct processor_config *config = actor_config(self);
+
+    if (job->result_refused) {
+        log_event(LOG_ERROR, "job dropped", LOG_INT("image", job->id), LOG_INT("attempt", job->attempt),
+                  LOG_STR("reason", reason));
+        job_end(self, job);
+        return;
+    }
+    log_event(LOG_ERROR, "result refused", LOG_INT("image", job->id), LOG_INT("attempt", job->attempt),
+              LOG_STR("reason", reason));
+    job->result_refused = true;
+    job_finish(self, job, finish_of_refused(config, job));
 }
 
 static void job_on_finished(struct actor *self, void *context, int status, const struct msg *reply)
@@ -135,8 +167,12 @@ static void job_on_finished(struct actor *self, void *context, int status, const
     const struct store_reply *r = (const struct store_reply *)reply;
     struct job *job = context;
 
-    if (status != ACTOR_OK || r->status != STORE_OK) {
+    if (status != ACTOR_OK || (r->status != STORE_OK && !r->permanent)) {
         job_back_off(self, job, status == ACTOR_OK ? r->error : actor_status_name(status));
+        return;
+    }
+    if (r->status != STORE_OK) {
+        job_on_refused(self, job, r->error);
         return;
     }
     if (r->changed) {
@@ -152,13 +188,6 @@ static void job_ask_finish(struct actor *self, struct job *job)
 {
     job->stage = STAGE_FINISHING;
     actor_ask(self, "store", msg_ref(&job->finish->m.head), PROCESSOR_STORE_MS, job_on_finished, job);
-}
-
-/* Takes `finish`. */
-static void job_finish(struct actor *self, struct job *job, const struct store_finish *finish)
-{
-    job->finish = finish;
-    job_ask_finish(self, job);
 }
 
 void jobs_on_timer(struct actor *self, uint32_t i)

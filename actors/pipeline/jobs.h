@@ -1,9 +1,14 @@
 /* Jobs: the images that this processor has claimed. A job ends when the store has written its result.
  *
  *   claimed ─▶ RECOGNIZING ──faces──▶ MATCHING ──people──▶ FINISHING ──▶ ended
- *                   │ no face, failure                     ▲      │ the store failed
+ *                   │ no face, failure                     ▲      │ the store cannot write now
  *                   └──────────────────────────────────────┤      ▼
  *                                                          └─ BACKING_OFF
+ *
+ * A result that the store cannot write now (disk full, database away) is asked again, with a back-off. A result that
+ * the store refuses for good (values that the database does not take) is replaced, once, by a failure without values
+ * of the image. When that is refused too, the job ends without a result: the lease ends, and the limit of tries ends
+ * the image. So no image occupies a place for ever.
  *
  * The lease is renewed until the job ends. When this process dies the lease ends, and another processor claims the
  * image.
@@ -25,6 +30,8 @@ struct job {
     uint64_t begun_ms;
     uint64_t gallery_generation;       /* that was matched against */
     const struct store_finish *finish; /* FINISHING, BACKING_OFF: referenced */
+    uint32_t finish_failures;          /* in a row that were not for good */
+    bool result_refused;               /* for good: `finish` is the failure that replaces it */
 };
 
 struct jobs {
