@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum { ROWS = 8, LEASE_MS = 30000, POLL_MS = 1000, CALL_MS = 600000, BACKOFF_MS = 2000, QUARANTINE_MS = 3600000 };
-enum { BACKOFF_MAX_MS = 300000, FINISHES_MAX = 64, RENEWALS_MAX = 64, MSG_ANSWER_CLAIM = 1, MSG_ANSWER_REQUEST };
+enum { BACKOFF_MAX_MS = 300000, FINISHES_MAX = 128, RENEWALS_MAX = 64, MSG_ANSWER_CLAIM = 1, MSG_ANSWER_REQUEST };
 
 static struct fake_clock fake;
 static struct actor_system *sys;
@@ -447,7 +447,7 @@ static void test_the_back_off_of_a_retry_doubles_up_to_a_limit(void **state)
     int64_t expected = BACKOFF_MS;
 
     (void)state;
-    for (int tries = 0; tries < 40; tries++) {
+    for (int tries = 0; tries < 100; tries++) {
         world.outcome = outcomes[tries % 4];
         add_row(1, 0, tries);
         nudge();
