@@ -82,6 +82,10 @@ static void processor_receive(struct actor *self, const struct msg *m)
         p->breaker_closed = ((const struct msg_breaker *)m)->state == BREAKER_CLOSED;
         claims_try_due(self);
         break;
+    case MSG_SEND_STATE:
+        p->claims.told_capacity = 0; /* a work queue that has started assumes none */
+        claims_tell_capacity(self);
+        break;
     case MSG_STOPPING:
         processor_on_stopping(self);
         break;
@@ -117,8 +121,8 @@ static void processor_stop(struct actor *self)
     jobs_stop(self);
 }
 
-static const uint32_t processor_accepts[] = {MSG_WORK_ITEM, MSG_WORK_ITEMS, MSG_NUDGE, MSG_CAPACITY,
-                                             MSG_BREAKER,   MSG_STOPPING,   0};
+static const uint32_t processor_accepts[] = {MSG_WORK_ITEM, MSG_WORK_ITEMS, MSG_NUDGE,    MSG_CAPACITY,
+                                             MSG_BREAKER,   MSG_SEND_STATE, MSG_STOPPING, 0};
 
 const struct actor_ops processor_actor = {
     .name = "processor",

@@ -622,6 +622,14 @@ static void test_the_work_queue_hears_how_many_more_can_be_claimed(void **state)
     assert_int_equal(world.capacity, 0);
 }
 
+static void test_a_work_queue_that_restarts_hears_the_capacity_again(void **state)
+{
+    (void)state;
+    world.capacity = 0;
+    tell("processor", msg_new(MSG_SEND_STATE, sizeof(struct msg)));
+    assert_int_equal(world.capacity, 2);
+}
+
 static void test_no_more_is_claimed_than_workers_can_take(void **state)
 {
     (void)state;
@@ -698,6 +706,7 @@ int main(void)
         TEST(test_a_work_item_is_answered_when_its_claim_is_refused),
         TEST(test_a_work_item_without_capacity_is_left_to_the_poll),
         TEST(test_the_work_queue_hears_how_many_more_can_be_claimed),
+        TEST(test_a_work_queue_that_restarts_hears_the_capacity_again),
         TEST(test_no_more_is_claimed_than_workers_can_take),
         TEST(test_nothing_is_claimed_while_the_breaker_is_not_closed),
         TEST(test_the_poll_finds_rows_that_nobody_announced),
