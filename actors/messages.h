@@ -35,7 +35,7 @@ enum actor_message {
     MSG_MODEL,         /* msg_model, told to gallery */
     MSG_BREAKER,       /* msg_breaker, told to recognizer, processor, health, events and cluster */
     MSG_QUARANTINE,    /* msg, told to recognizer: the store has put more bytes there */
-    MSG_STOPPING,      /* msg, told to processor: claim no more; answered when nothing is in flight */
+    MSG_STOPPING,      /* msg, told to processor: claim no more; answered when no job runs */
     MSG_STOPPED,       /* msg */
     MSG_SEND_STATE,    /* msg, told to recognizer, breaker, processor and cluster by an actor that starts: tell your
                           capacity, model or state again */

@@ -266,7 +266,8 @@ static void requests_expire_opening(struct actor *self, uint64_t limit_ms)
     struct request *request;
 
     while ((request = r->requests.opening) && actor_now_ms(self) - request->since_ms >= limit_ms) {
-        struct msg_recognized *m = msg_recognized_new(RECOGNIZED_TIMEOUT, "the file could not be opened in time");
+        struct msg_recognized *m =
+            msg_recognized_new(RECOGNIZED_TIMEOUT, "the file could not be opened in time (KITH_RECOGNIZE_TIMEOUT)");
 
         requests_remove(self, &r->requests.opening, request);
         request_enter(self, request, REQUEST_EXPIRED);
@@ -280,7 +281,8 @@ static void requests_expire_waiting(struct actor *self, struct request **queue, 
 
     while ((request = *queue) && actor_now_ms(self) - request->since_ms >= limit_ms) {
         requests_remove(self, queue, request);
-        request_end(self, request, msg_recognized_new(RECOGNIZED_BUSY, "no worker was free in time"));
+        request_end(self, request,
+                    msg_recognized_new(RECOGNIZED_BUSY, "no worker was free in time (KITH_START_TIMEOUT)"));
     }
 }
 

@@ -217,6 +217,7 @@ static void test_no_more_items_are_pulled_than_the_processor_can_take(void **sta
     wire.count = 0;
     set_capacity(3);
     bring_item("1");
+    set_capacity(3);
     assert_int_equal(wire.count, 0); /* two may still come, one is asked */
     tell("processor", msg_new(MSG_ANSWER_ITEM, sizeof(struct msg)));
     assert_non_null(strstr(last_body(), "\"batch\":1,"));
