@@ -73,8 +73,8 @@ struct store_finish *finish_of_recognized(const struct processor_config *config,
     case RECOGNIZED_POISON:
         return finish_new(config, job, OUTCOME_FAILED, "poison: the same bytes have killed recognisers", r->sha256);
     case RECOGNIZED_BUSY:
+    case RECOGNIZED_OPEN: /* on another node: its heartbeat has not told it yet */
         return finish_release(config, job, recognized_name(r->outcome), BUSY_MS);
-    case RECOGNIZED_OPEN:
     case RECOGNIZED_STOPPING:
         return finish_release(config, job, recognized_name(r->outcome), 0);
     default:
