@@ -2,9 +2,10 @@
  *
  *   HTTP ─▶ receiver ─────────▶ store            processor ◀─ nudge, capacity, breaker's state
  *   HTTP ─▶ identify, people ─┐                      │ claim, finish ─▶ store
- *                             ├─▶ breaker ─▶ recognizer ─▶ worker processes
- *           enroller ─────────┘       ▲          │
- *           processor ────────────────┘          └─ capacity ─▶ processor, model ─▶ gallery
+ *           enroller ─────────┼─▶ recognizer ─▶ worker processes
+ *           processor ────────┘     │  ▲ │
+ *                        outcome ◀──┘  │ └─ capacity ─▶ processor, model ─▶ gallery
+ *                           └▶ breaker ┴─ its state ─▶ processor, health, events
  *   processor, identify ─▶ gallery (who is nearest?)
  */
 #ifndef KITH_ACTORS_MESSAGES_H
@@ -19,7 +20,7 @@
  * line (test/house.py checks). */
 enum actor_message {
     MSG_HTTP = 0x2000,    /* msg_http */
-    MSG_RECOGNIZE,        /* msg_recognize, asked of breaker; it asks recognizer the same */
+    MSG_RECOGNIZE,        /* msg_recognize, asked of recognizer */
     MSG_RECOGNIZED,       /* msg_recognized */
     MSG_MATCH,            /* msg_match, asked of gallery */
     MSG_MATCHED,          /* msg_matched */
@@ -32,15 +33,16 @@ enum actor_message {
     MSG_CAPACITY_LEFT, /* msg_count, told to work_queue: how many more images the processor can take */
     MSG_CAPACITY,      /* msg_capacity, told to processor and health */
     MSG_MODEL,         /* msg_model, told to gallery */
-    MSG_BREAKER,       /* msg_breaker, told to processor, health and events */
+    MSG_BREAKER,       /* msg_breaker, told to recognizer, processor, health, events and cluster */
     MSG_QUARANTINE,    /* msg, told to recognizer: the store has put more bytes there */
-    MSG_STOPPING,      /* msg, told to processor: claim no more; answered when nothing is in flight */
+    MSG_STOPPING,      /* msg, told to processor: claim no more; answered when no job runs */
     MSG_STOPPED,       /* msg */
-    MSG_SEND_STATE,    /* msg, told to recognizer, breaker and cluster by an actor that starts: tell your capacity,
-                          model or state again */
+    MSG_SEND_STATE,    /* msg, told to recognizer, breaker, processor and cluster by an actor that starts: tell your
+                          capacity, model or state again */
     MSG_ENROL,         /* msg_enrol, asked of enroller (actors/people/enroller.h) */
     MSG_ENROLLED,      /* msg_enrolled */
     MSG_KEYS,          /* msg_keys, told to events: the API keys that may read */
+    MSG_OUTCOME,       /* msg_outcome, told to breaker by recognizer: how a request has ended */
     /* Private: from an actor's own jobs and callbacks to itself. No other actor and no node sends them. */
     MSG_KEYS_FILE_READ = 0x2100,
     MSG_EVENTS_STREAM_READY,
@@ -169,7 +171,15 @@ const char *breaker_state_name(int state);
 struct msg_breaker {
     struct msg head;
     int state;
-    uint64_t wait_ms; /* open: until the next check */
+    uint32_t generation; /* of the state: unique in the process, changes with each change of state */
+    uint64_t wait_ms;    /* open: until the next check */
+    char reason[REASON_BYTES];
+};
+
+struct msg_outcome {
+    struct msg head;
+    uint32_t generation; /* of the breaker's state in which the request was let through */
+    int outcome;         /* enum recognized */
     char reason[REASON_BYTES];
 };
 

@@ -6,7 +6,7 @@
 
 /* Answers the request and returns true when an ask of the store failed; false when it succeeded. */
 bool reply_failed(struct http_request *request, int status, const struct msg *reply);
-/* The same for an ask of the breaker. */
+/* The same for an ask of the recogniser. */
 bool recognition_failed(struct http_request *request, int status, const struct msg *reply);
 
 #endif

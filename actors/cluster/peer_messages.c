@@ -11,7 +11,7 @@ struct peer_message {
 };
 
 static const struct peer_message peer_messages[] = {
-    {"breaker", MSG_RECOGNIZE, MSG_RECOGNIZED},
+    {"recognizer", MSG_RECOGNIZE, MSG_RECOGNIZED},
     {"gallery", MSG_MATCH, MSG_MATCHED},
     {"gallery", MSG_GALLERY_CHANGED, MSG_GALLERY_RESOLVED},
     {"processor", MSG_NUDGE, 0},

@@ -188,7 +188,7 @@ static void make(struct actor *self, struct view *v)
     m->y = v->y;
     m->width = v->width;
     m->height = v->height;
-    actor_ask(self, config->breaker, &m->head, config->call_ms, on_made, v);
+    actor_ask(self, config->recognizer, &m->head, config->call_ms, on_made, v);
 }
 
 static void on_read(struct actor *self, const struct msg_read *m)

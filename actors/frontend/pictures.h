@@ -6,7 +6,7 @@
 #include "core/store/spool.h"
 
 struct pictures_config {
-    const char *breaker;
+    const char *recognizer;
     struct path_roots *roots;
     const char *thumbs; /* folder of the cache, absolute; it has a tmp/ */
     struct offload *files;

@@ -1,5 +1,5 @@
-/* Identifies the faces of one image and answers at once. The image passes the breaker, the recognizer and the gallery
- * as queued images do, with priority over them. Nothing is stored. */
+/* Identifies the faces of one image and answers at once. The image passes the recognizer and the gallery as
+ * queued images do, with priority over them. Nothing is stored. */
 #include "actors/intake/identify.h"
 
 #include "actors/api/json_records.h"
@@ -63,7 +63,7 @@ static void identify_ask(struct actor *self, struct msg_recognize *m, struct cal
 
     m->urgent = true;
     snprintf(m->trace, sizeof m->trace, "%s", http_request_trace(call->request));
-    actor_ask(self, config->breaker, &m->head, config->call_ms, identify_on_recognized, call);
+    actor_ask(self, config->recognizer, &m->head, config->call_ms, identify_on_recognized, call);
 }
 
 static void identify_on_resolved(struct actor *self, struct path_job *job)

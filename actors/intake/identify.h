@@ -6,7 +6,7 @@
 #include "core/base/path.h"
 
 struct identify_config {
-    const char *breaker, *gallery;
+    const char *recognizer, *gallery;
     const struct path_roots *roots;
     struct offload *files; /* looks up relative paths */
     size_t max_path;

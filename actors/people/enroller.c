@@ -1,6 +1,6 @@
 /* Enrols a photo: makes a template of its face.
  *
- *   MSG_ENROL ─▶ breaker (the one face in it) ─▶ [bytes: spool] ─▶ STORE_PHOTO_ADD ─▶ MSG_ENROLLED
+ *   MSG_ENROL ─▶ recognizer (the one face in it) ─▶ [bytes: spool] ─▶ STORE_PHOTO_ADD ─▶ MSG_ENROLLED
  *
  * The asker informs the gallery. A photo with no face or with several faces is refused with a reason, because the
  * face of the person is ambiguous.
@@ -182,7 +182,7 @@ static void enroller_receive(struct actor *self, const struct msg *m)
     recognize = msg_recognize_new(JOB_RECOGNIZE, ask->path ? ask->path : ask->photo, ask->bytes, ask->len);
     recognize->urgent = ask->urgent;
     recognize->enrol = true;
-    actor_ask(self, config->breaker, &recognize->head, config->call_ms, enroller_on_recognized, e);
+    actor_ask(self, config->recognizer, &recognize->head, config->call_ms, enroller_on_recognized, e);
 }
 
 static const uint32_t enroller_accepts[] = {MSG_ENROL, MSG_ENROLLER_SPOOLED, 0};

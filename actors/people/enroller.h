@@ -31,7 +31,7 @@ struct msg_enrol *msg_enrol_new(const char *name, int64_t person, const char *ph
                                 const void *bytes, size_t len);
 
 struct enroller_config {
-    const char *breaker;
+    const char *recognizer;
     const struct spool *spool; /* NULL: of uploaded photos only the template is kept */
     struct offload *files;
     uint64_t call_ms;

@@ -1,13 +1,14 @@
-/* The circuit breaker (design §5).
+/* The circuit breaker.
  *
  *            5 failures in a row            timer             check passed
  *   CLOSED ────────────────────▶ OPEN ────────────▶ PROBING ───────────────▶ CLOSED
  *                                  ▲                   │
- *                                  └── check failed: ──┘  the wait doubles, with jitter, up to a ceiling
+ *                                  └── check failed: ──┘  the wait doubles, with jitter, up to a limit
  *
- * Only failures of the recogniser itself count (crash, hang, cannot start), never a bad image. A call remembers the
- * generation it was made in; an outcome of an older one is passed on but not counted. The check is a real picture
- * through the real path, with a deadline of its own: one that never returns has failed.
+ * It stands beside the path of requests: the recogniser refuses requests unless the breaker is closed, and tells it
+ * each outcome (MSG_OUTCOME). Only failures of the recogniser count (crash, timeout, cannot start), never a bad image.
+ * An outcome carries the generation in which its request was let through; one of an earlier generation is not counted.
+ * The check is a real image on the real path, with a deadline of its own: a check that does not return has failed.
  */
 #include "actors/pipeline/circuit_breaker.h"
 
@@ -26,17 +27,14 @@ enum { TIMER_PROBE = 1 };
 
 struct breaker {
     enum breaker_state state;
-    uint32_t failures;   /* consecutive, while closed */
-    uint32_t generation; /* grows at every change of state */
+    uint32_t failures;   /* in a row, while closed */
+    uint32_t generation; /* of the state */
     uint64_t open_ms;    /* how long the next opening lasts */
     uint64_t wait_ms;    /* how long this one does */
     char reason[REASON_BYTES];
 };
 
-struct call { /* one that was let through */
-    actor_token token;
-    uint32_t generation;
-};
+static uint32_t breaker_generations; /* not of one life of the actor: an outcome of an earlier life is not counted */
 
 static struct metric opened = {.name = "kith_breaker_opened_total", .help = "Times the breaker opened."};
 #define BREAKER_STATE(s)                                                                                               \
@@ -45,7 +43,6 @@ static struct metric opened = {.name = "kith_breaker_opened_total", .help = "Tim
         .help = "1 for the state that the circuit breaker is in, 0 for the others."                                    \
     }
 static struct metric state_gauges[] = {BREAKER_STATE("closed"), BREAKER_STATE("open"), BREAKER_STATE("probing")};
-static struct metric refused = {.name = "kith_breaker_refused_total", .help = "Calls refused while it was not closed."};
 
 static void breaker_tell_state(struct actor *self)
 {
@@ -56,18 +53,19 @@ static void breaker_tell_state(struct actor *self)
         struct msg_breaker *m = (struct msg_breaker *)msg_new(MSG_BREAKER, sizeof *m);
 
         m->state = b->state;
+        m->generation = b->generation;
         m->wait_ms = b->state == BREAKER_OPEN ? b->wait_ms : 0;
         memcpy(m->reason, b->reason, sizeof m->reason);
         actor_tell_control(self, *to, &m->head);
     }
 }
 
-static void enter(struct actor *self, enum breaker_state next)
+static void breaker_enter(struct actor *self, enum breaker_state next)
 {
     struct breaker *b = actor_state(self);
 
     b->state = next;
-    b->generation++;
+    b->generation = ++breaker_generations;
     b->failures = 0;
     for (int state = BREAKER_CLOSED; state <= BREAKER_PROBING; state++)
         metric_set(&state_gauges[state], state == (int)next);
@@ -76,7 +74,7 @@ static void enter(struct actor *self, enum breaker_state next)
     breaker_tell_state(self);
 }
 
-static uint64_t with_jitter(uint64_t ms, uint32_t percent)
+static uint64_t breaker_add_jitter(uint64_t ms, uint32_t percent)
 {
     uint64_t random = 0, span = ms * percent / 100;
 
@@ -85,52 +83,37 @@ static uint64_t with_jitter(uint64_t ms, uint32_t percent)
     return ms - span + random % (2 * span + 1);
 }
 
-static void trip(struct actor *self, const char *reason)
+static void breaker_open(struct actor *self, const char *reason)
 {
     const struct breaker_config *config = actor_config(self);
     struct breaker *b = actor_state(self);
 
     snprintf(b->reason, sizeof b->reason, "%s", reason);
-    b->wait_ms = with_jitter(b->open_ms, config->jitter_percent);
+    b->wait_ms = breaker_add_jitter(b->open_ms, config->jitter_percent);
     if (b->wait_ms > config->open_max_ms)
         b->wait_ms = config->open_max_ms;
     b->open_ms = b->open_ms * 2 < config->open_max_ms ? b->open_ms * 2 : config->open_max_ms;
     metric_add(&opened, 1);
-    enter(self, BREAKER_OPEN);
+    breaker_enter(self, BREAKER_OPEN);
     actor_after(self, b->wait_ms, TIMER_PROBE);
 }
 
-static void count_outcome(struct actor *self, uint32_t generation, int outcome, const char *reason)
+static void breaker_count_outcome(struct actor *self, const struct msg_outcome *m)
 {
     const struct breaker_config *config = actor_config(self);
     struct breaker *b = actor_state(self);
 
-    if (generation != b->generation || b->state != BREAKER_CLOSED)
+    if (m->generation != b->generation || b->state != BREAKER_CLOSED)
         return;
-    if (recognized_is_infrastructure(outcome)) {
+    if (recognized_is_infrastructure(m->outcome)) {
         if (++b->failures >= config->failures)
-            trip(self, reason);
-    } else if (outcome <= RECOGNIZED_POISON) {
+            breaker_open(self, m->reason);
+    } else if (m->outcome <= RECOGNIZED_POISON) {
         b->failures = 0;
     }
 }
 
-static void on_answer(struct actor *self, void *context, int status, const struct msg *reply)
-{
-    struct call *call = context;
-    const struct msg_recognized *r = (const struct msg_recognized *)reply;
-    int outcome = status == ACTOR_OK        ? r->outcome
-                  : status == ACTOR_FULL    ? RECOGNIZED_BUSY
-                  : status == ACTOR_TIMEOUT ? RECOGNIZED_TIMEOUT
-                                            : RECOGNIZED_UNAVAILABLE;
-
-    count_outcome(self, call->generation, outcome, status == ACTOR_OK ? r->reason : actor_status_name(status));
-    actor_answer(self, call->token,
-                 reply ? msg_ref(reply) : &msg_recognized_new(outcome, actor_status_name(status))->head);
-    free(call);
-}
-
-static void on_probe(struct actor *self, void *context, int status, const struct msg *reply)
+static void breaker_on_probed(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct breaker_config *config = actor_config(self);
     struct breaker *b = actor_state(self);
@@ -141,39 +124,22 @@ static void on_probe(struct actor *self, void *context, int status, const struct
     if (status == ACTOR_OK && r->outcome <= RECOGNIZED_POISON) {
         b->open_ms = config->open_ms;
         b->reason[0] = 0;
-        enter(self, BREAKER_CLOSED);
+        breaker_enter(self, BREAKER_CLOSED);
     } else {
-        trip(self, status == ACTOR_OK ? r->reason : "the health check did not return");
+        breaker_open(self, status == ACTOR_OK ? r->reason : "the health check did not return");
     }
 }
 
-static void probe(struct actor *self)
+static void breaker_probe(struct actor *self)
 {
     const struct breaker_config *config = actor_config(self);
     struct breaker *b = actor_state(self);
     struct msg_recognize *m = msg_recognize_new(JOB_HEALTH, "health check", probe_image, sizeof probe_image);
 
     m->urgent = true;
-    enter(self, BREAKER_PROBING);
-    actor_ask(self, config->recognizer, &m->head, config->probe_ms, on_probe, (void *)(uintptr_t)b->generation);
-}
-
-static void on_call(struct actor *self, const struct msg *m)
-{
-    const struct breaker_config *config = actor_config(self);
-    struct breaker *b = actor_state(self);
-    struct call *call;
-
-    if (b->state != BREAKER_CLOSED) {
-        metric_add(&refused, 1);
-        actor_reply(self, &msg_recognized_new(RECOGNIZED_OPEN, b->reason)->head);
-        return;
-    }
-    call = malloc(sizeof *call);
-    if (!call)
-        abort();
-    *call = (struct call){.token = actor_defer(self), .generation = b->generation};
-    actor_ask(self, config->recognizer, msg_ref(m), config->call_ms, on_answer, call);
+    breaker_enter(self, BREAKER_PROBING);
+    actor_ask(self, config->recognizer, &m->head, config->probe_ms, breaker_on_probed,
+              (void *)(uintptr_t)b->generation);
 }
 
 static int breaker_start(struct actor *self)
@@ -186,16 +152,15 @@ static int breaker_start(struct actor *self)
     metric_register(&opened);
     for (int state = BREAKER_CLOSED; state <= BREAKER_PROBING; state++)
         metric_register(&state_gauges[state]);
-    metric_register(&refused);
     b->open_ms = config->open_ms;
-    enter(self, BREAKER_CLOSED);
+    breaker_enter(self, BREAKER_CLOSED);
     return 0;
 }
 
 static void breaker_receive(struct actor *self, const struct msg *m)
 {
-    if (m->type == MSG_RECOGNIZE)
-        on_call(self, m);
+    if (m->type == MSG_OUTCOME)
+        breaker_count_outcome(self, (const struct msg_outcome *)m);
     else if (m->type == MSG_SEND_STATE)
         breaker_tell_state(self);
 }
@@ -203,10 +168,10 @@ static void breaker_receive(struct actor *self, const struct msg *m)
 static void breaker_timer(struct actor *self, uint32_t timer)
 {
     (void)timer;
-    probe(self);
+    breaker_probe(self);
 }
 
-static const uint32_t breaker_accepts[] = {MSG_RECOGNIZE, MSG_SEND_STATE, 0};
+static const uint32_t breaker_accepts[] = {MSG_OUTCOME, MSG_SEND_STATE, 0};
 
 const struct actor_ops breaker_actor = {
     .name = "breaker",

@@ -1,4 +1,4 @@
-/* The picture of the health check: a PNG of 96 × 96, a disc on a gradient. Made, not taken: it shows nobody. */
+/* The image of the health check: a PNG of 96 × 96, a disc on a gradient. It is synthetic and shows no person. */
 #ifndef KITH_ACTORS_PIPELINE_PROBE_IMAGE_H
 #define KITH_ACTORS_PIPELINE_PROBE_IMAGE_H
 

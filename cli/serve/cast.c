@@ -15,12 +15,12 @@ enum {
     BUS_MESSAGE = 256 << 10
 };
 
-static const char *const breaker_subscribers[] = {"processor", "health", "events", "cluster", NULL};
+static const char *const breaker_subscribers[] = {"recognizer", "processor", "health", "events", "cluster", NULL};
 
 /* Who is asked when it may be on another node: the same actor, wherever it is. */
-static const char *breaker_for(const struct service *v)
+static const char *recognizer_for(const struct service *v)
 {
-    return v->roles & ROLE_RECOGNIZER ? "breaker" : "breaker@*";
+    return v->roles & ROLE_RECOGNIZER ? "recognizer" : "recognizer@*";
 }
 
 static const char *gallery_for(const struct service *v)
@@ -37,13 +37,13 @@ static const struct spool *spool_for(const struct service *v)
 static void configure_recognition(struct service *v)
 {
     const struct settings *s = v->s;
-    /* An ask outlives the deadline of the job it is about: waiting for a worker, then the work itself. */
+    /* An ask outlives the time limits of its request: opening the file, waiting for a worker, the work itself. */
     uint64_t call_ms = (uint64_t)(s->start_timeout + 2 * s->recognize_timeout) + 5000;
 
     v->processor = (struct processor_config){.owner = v->owner,
                                              .node = v->owner_node,
-                                             .breaker = breaker_for(v),
-                                             .hints = v->s->nats[0] != 0,
+                                             .recognizer = recognizer_for(v),
+                                             .work_queue = v->s->nats[0] != 0,
                                              .ahead = 2,
                                              .lease_ms = (uint64_t)s->lease,
                                              .poll_ms = (uint64_t)s->queue_poll,
@@ -56,7 +56,6 @@ static void configure_recognition(struct service *v)
                                          .failures = (uint32_t)s->breaker_failures,
                                          .open_ms = (uint64_t)s->breaker_timeout,
                                          .open_max_ms = (uint64_t)s->breaker_timeout_max,
-                                         .call_ms = call_ms,
                                          .probe_ms = (uint64_t)s->recognize_timeout,
                                          .jitter_percent = 20,
                                          .subscribers = breaker_subscribers};
@@ -77,6 +76,8 @@ static void configure_recognition(struct service *v)
                                    .files = v->files,
                                    .workers = v->workers,
                                    .queue_max = (uint32_t)s->worker_queue,
+                                   .open_ms = (uint64_t)s->recognize_timeout,
+                                   .wait_ms = (uint64_t)s->start_timeout + 2000,
                                    .recognize_ms = (uint64_t)s->recognize_timeout,
                                    .start_ms = (uint64_t)s->start_timeout,
                                    .images_max = (uint64_t)s->worker_images,
@@ -86,7 +87,7 @@ static void configure_recognition(struct service *v)
                                          .threshold = s->threshold,
                                          .page = GALLERY_PAGE,
                                          .poll_ms = v->cluster ? OTHERS_MS : 0};
-    v->enroller = (struct enroller_config){.breaker = breaker_for(v),
+    v->enroller = (struct enroller_config){.recognizer = recognizer_for(v),
                                            .spool = spool_for(v),
                                            .files = v->files,
                                            .call_ms = call_ms,
@@ -113,7 +114,7 @@ static void configure_edge(struct service *v)
                                            .max_paths = (size_t)s->max_paths,
                                            .max_path = (size_t)s->max_path,
                                            .max_image = (size_t)s->max_image};
-    v->identify = (struct identify_config){.breaker = breaker_for(v),
+    v->identify = (struct identify_config){.recognizer = recognizer_for(v),
                                            .gallery = gallery_for(v),
                                            .roots = v->roots,
                                            .files = v->files,
@@ -134,7 +135,7 @@ static void configure_edge(struct service *v)
                                        .store_ms = request_ms,
                                        .recognizes = v->roles & (ROLE_PROCESSOR | ROLE_RECOGNIZER),
                                        .receives = v->roles & ROLE_RECEIVER};
-    v->pictures = (struct pictures_config){.breaker = breaker_for(v),
+    v->pictures = (struct pictures_config){.recognizer = recognizer_for(v),
                                            .roots = v->roots,
                                            .thumbs = v->thumbs,
                                            .files = v->files,

@@ -7,8 +7,8 @@
  *   ask    ends exactly once: by a reply, an error or the deadline
  *   timer  one per id; setting it again moves it
  *
- * An address is a name ("store": on this node) or a name and nodes: "gallery@berlin" (that node), "breaker@*" (one node
- * that has the actor), "gallery@**" (all nodes that have it; tell only). The sender's code is the same.
+ * An address is a name ("store": on this node) or a name and nodes: "gallery@berlin" (that node), "recognizer@*" (one
+ * node that has the actor), "gallery@**" (all nodes that have it; tell only). The sender's code is the same.
  *
  * Actors know each other by name and message only. An actor that fails is restarted in place with a fresh state: its
  * name and its mailbox stay, its own asks end with ACTOR_GONE, the asks that it received end with ACTOR_FAILED.

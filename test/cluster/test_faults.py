@@ -269,10 +269,10 @@ def test_what_no_node_would_say_harms_nobody(world):
     subject, answer = bus.next()
     assert subject == 'kith.node.future' and b'\x40\x63' in answer, 'the ask of an unknown type has one ending'
     for n, rubbish in enumerate([b'', b'\xff' * 1000, envelope(version=77, type=1, id=3, **say),
-                                 envelope(type=2, id=4, to='breaker', body=b'\xff\xff', **say),
+                                 envelope(type=2, id=4, to='recognizer', body=b'\xff\xff', **say),
                                  envelope(type=4, id=5, to='gallery', body=b'', **say),
                                  envelope(type=2, id=6, to='nobody', correlation=5, **say),
-                                 envelope(type=2, id=7, to='breaker@**', body=b'', **say),
+                                 envelope(type=2, id=7, to='recognizer@**', body=b'', **say),
                                  envelope(type=2, id=8, part=3, parts=2**31, **say),
                                  envelope(type=1, id=9, body=b'\x0a\xff\xff\xff\xff\x0f', **say),
                                  envelope(type=1, id=1, body=presence, **say)]):  # a duplicate

@@ -15,64 +15,51 @@ static uint64_t fake_now(void *context)
     return now_ns;
 }
 
-/* --- the fake recogniser --- */
+/* --- the fake recogniser: it gets the health checks --- */
 
 static struct {
-    int outcome; /* -1: keeps silent */
-    int calls, probes;
-    actor_token held;
+    int outcome; /* of a health check; -1: no answer */
+    int probes;
 } world;
 
 static void recognizer_receive(struct actor *self, const struct msg *m)
 {
-    const struct msg_recognize *ask = (const struct msg_recognize *)m;
-
-    world.calls++;
-    world.probes += ask->kind == JOB_HEALTH;
+    assert_int_equal(((const struct msg_recognize *)m)->kind, JOB_HEALTH);
+    world.probes++;
     if (world.outcome < 0)
-        world.held = actor_defer(self);
+        actor_defer(self);
     else
         actor_reply(self, &msg_recognized_new(world.outcome, "as the test says")->head);
 }
 
 static const struct actor_ops fake_recognizer = {.name = "recognizer", .receive = recognizer_receive};
 
-/* --- one who asks, and hears of changes --- */
+/* --- a subscriber --- */
 
 static struct {
-    int last_outcome, answers;
     int states[32], changes;
     uint64_t waits[32];
+    uint32_t generations[32];
 } heard;
 
-static void on_answer(struct actor *self, void *context, int status, const struct msg *reply)
+static void subscriber_receive(struct actor *self, const struct msg *m)
 {
+    const struct msg_breaker *told = (const struct msg_breaker *)m;
+
     (void)self;
-    (void)context;
-    assert_int_equal(status, ACTOR_OK);
-    heard.last_outcome = ((const struct msg_recognized *)reply)->outcome;
-    heard.answers++;
+    heard.states[heard.changes] = told->state;
+    heard.generations[heard.changes] = told->generation;
+    heard.waits[heard.changes++] = told->wait_ms;
 }
 
-static void asker_receive(struct actor *self, const struct msg *m)
-{
-    if (m->type == MSG_BREAKER) {
-        heard.states[heard.changes] = ((const struct msg_breaker *)m)->state;
-        heard.waits[heard.changes++] = ((const struct msg_breaker *)m)->wait_ms;
-        return;
-    }
-    actor_ask(self, "breaker", &msg_recognize_new(JOB_RECOGNIZE, "/x", NULL, 0)->head, 60000, on_answer, NULL);
-}
-
-static const struct actor_ops asker = {.name = "asker", .receive = asker_receive};
+static const struct actor_ops subscriber = {.name = "subscriber", .receive = subscriber_receive};
 
 static struct actor_system *sys;
-static const char *const subscribers[] = {"asker", NULL};
+static const char *const subscribers[] = {"subscriber", NULL};
 static const struct breaker_config config = {.recognizer = "recognizer",
                                              .failures = 5,
                                              .open_ms = 10000,
                                              .open_max_ms = 60000,
-                                             .call_ms = 30000,
                                              .probe_ms = 5000,
                                              .subscribers = subscribers};
 
@@ -88,11 +75,25 @@ static void advance(uint64_t ms)
     settle();
 }
 
+/* A request of that generation ends. */
+static void end_request(uint32_t generation, int outcome)
+{
+    struct msg_outcome *m = (struct msg_outcome *)msg_new(MSG_OUTCOME, sizeof *m);
+
+    m->generation = generation;
+    m->outcome = outcome;
+    actor_system_tell(sys, "breaker", &m->head);
+    settle();
+}
+
+static uint32_t generation_now(void)
+{
+    return heard.generations[heard.changes - 1];
+}
+
 static void call(int outcome)
 {
-    world.outcome = outcome;
-    actor_system_tell(sys, "asker", msg_new(1, sizeof(struct msg)));
-    settle();
+    end_request(generation_now(), outcome);
 }
 
 static int setup(void **state)
@@ -103,7 +104,7 @@ static int setup(void **state)
     memset(&world, 0, sizeof world);
     memset(&heard, 0, sizeof heard);
     sys = actor_system_new(&options);
-    actor_spawn(sys, &(struct actor_spec){.name = "asker", .ops = &asker});
+    actor_spawn(sys, &(struct actor_spec){.name = "subscriber", .ops = &subscriber});
     actor_spawn(sys, &(struct actor_spec){.name = "recognizer", .ops = &fake_recognizer});
     actor_spawn(sys, &(struct actor_spec){.name = "breaker", .ops = &breaker_actor, .config = &config});
     settle();
@@ -159,7 +160,6 @@ static void test_bad_images_never_open_it(void **state)
     for (int i = 0; i < 1000; i++)
         call(i % 3 ? RECOGNIZED_BAD_IMAGE : RECOGNIZED_POISON);
     assert_int_equal(state_now(), BREAKER_CLOSED);
-    assert_int_equal(world.calls, 1000);
 }
 
 static void test_busy_neither_counts_nor_heals(void **state)
@@ -174,18 +174,18 @@ static void test_busy_neither_counts_nor_heals(void **state)
     assert_int_equal(state_now(), BREAKER_OPEN);
 }
 
-static void test_open_lets_nothing_through(void **state)
+static void test_nothing_counts_while_it_is_open(void **state)
 {
-    int calls;
+    int changes;
 
     (void)state;
     trip();
-    calls = world.calls;
-    call(RECOGNIZED_OK);
-    assert_int_equal(world.calls, calls);
-    assert_int_equal(heard.last_outcome, RECOGNIZED_OPEN);
+    changes = heard.changes;
+    for (int i = 0; i < 10; i++)
+        call(i % 2 ? RECOGNIZED_CRASHED : RECOGNIZED_OK);
     advance(9999);
-    assert_int_equal(world.calls, calls);
+    assert_int_equal(heard.changes, changes);
+    assert_int_equal(world.probes, 0);
 }
 
 static void test_one_check_after_the_wait_closes_it(void **state)
@@ -225,8 +225,6 @@ static void test_a_check_that_never_returns_has_failed(void **state)
     world.outcome = -1;
     advance(10000);
     assert_int_equal(state_now(), BREAKER_PROBING);
-    call(-1); /* while probing nothing else goes through */
-    assert_int_equal(heard.last_outcome, RECOGNIZED_OPEN);
     assert_int_equal(world.probes, 1);
     advance(4999);
     assert_int_equal(state_now(), BREAKER_PROBING);
@@ -235,40 +233,44 @@ static void test_a_check_that_never_returns_has_failed(void **state)
     assert_int_equal(heard.waits[heard.changes - 1], 20000);
 }
 
-static void answer_held(struct actor *self, const struct msg *m)
-{
-    (void)m;
-    actor_answer(self, world.held, &msg_recognized_new(RECOGNIZED_CRASHED, "late")->head);
-}
-
-static const struct actor_ops late_answer = {.name = "late", .receive = answer_held};
-
 static void test_an_outcome_of_before_a_change_is_not_counted(void **state)
 {
+    uint32_t before = generation_now();
+
     (void)state;
-    actor_spawn(sys, &(struct actor_spec){.name = "late", .ops = &late_answer});
-    call(-1); /* this one hangs on */
     trip();
     world.outcome = RECOGNIZED_OK;
     advance(10000);
     assert_int_equal(state_now(), BREAKER_CLOSED);
     for (int i = 0; i < 4; i++)
         call(RECOGNIZED_CRASHED);
-    actor_system_tell(sys, "late", msg_new(1, sizeof(struct msg)));
-    settle();
-    assert_int_equal(state_now(), BREAKER_CLOSED);            /* the late one was not the fifth */
-    assert_int_equal(heard.last_outcome, RECOGNIZED_CRASHED); /* but its asker got it */
+    end_request(before, RECOGNIZED_CRASHED);
+    assert_int_equal(state_now(), BREAKER_CLOSED);
+    call(RECOGNIZED_CRASHED);
+    assert_int_equal(state_now(), BREAKER_OPEN);
 }
 
-static void test_a_call_that_never_returns_counts_as_a_failure(void **state)
+static void test_an_outcome_of_before_a_restart_is_not_counted(void **state)
+{
+    uint32_t before = generation_now();
+
+    (void)state;
+    assert_int_equal(actor_system_fail(sys, "breaker", "on purpose"), ACTOR_OK);
+    settle();
+    advance(1000);
+    assert_int_equal(heard.changes, 2);
+    for (int i = 0; i < 5; i++)
+        end_request(before, RECOGNIZED_CRASHED);
+    assert_int_equal(state_now(), BREAKER_CLOSED);
+}
+
+static void test_tells_its_state_when_asked(void **state)
 {
     (void)state;
-    for (int i = 0; i < 5; i++) {
-        call(-1);
-        advance(30000);
-    }
-    assert_int_equal(heard.last_outcome, RECOGNIZED_TIMEOUT);
-    assert_int_equal(state_now(), BREAKER_OPEN);
+    actor_system_tell(sys, "breaker", msg_new(MSG_SEND_STATE, sizeof(struct msg)));
+    settle();
+    assert_int_equal(heard.changes, 2);
+    assert_int_equal(heard.generations[1], heard.generations[0]);
 }
 
 int main(void)
@@ -279,12 +281,13 @@ int main(void)
         TEST(test_a_success_starts_the_count_anew),
         TEST(test_bad_images_never_open_it),
         TEST(test_busy_neither_counts_nor_heals),
-        TEST(test_open_lets_nothing_through),
+        TEST(test_nothing_counts_while_it_is_open),
         TEST(test_one_check_after_the_wait_closes_it),
         TEST(test_a_failed_check_doubles_the_wait_up_to_the_ceiling),
         TEST(test_a_check_that_never_returns_has_failed),
         TEST(test_an_outcome_of_before_a_change_is_not_counted),
-        TEST(test_a_call_that_never_returns_counts_as_a_failure),
+        TEST(test_an_outcome_of_before_a_restart_is_not_counted),
+        TEST(test_tells_its_state_when_asked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

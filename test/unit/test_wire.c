@@ -216,7 +216,7 @@ static void test_a_peer_reaches_only_listed_messages(void **state)
             tells += tell;
             assert_false(ask && tell);
             if (ask)
-                assert_true((strcmp(*a, "breaker") == 0 && type == MSG_RECOGNIZE) ||
+                assert_true((strcmp(*a, "recognizer") == 0 && type == MSG_RECOGNIZE) ||
                             (strcmp(*a, "gallery") == 0 && (type == MSG_MATCH || type == MSG_GALLERY_CHANGED)));
             if (tell)
                 assert_true(strcmp(*a, "processor") == 0 && type == MSG_NUDGE);
