@@ -41,9 +41,9 @@ static struct metric given = {.name = "kith_queue_published_total", .help = "Hin
 static struct metric not_given = {.name = "kith_queue_refused_total", .help = "Work items that the bus refused."};
 static struct metric taken = {.name = "kith_queue_consumed_total", .help = "Hints taken from the queue."};
 
-const char *work_queue_inbox(struct arena *arena, uint64_t boot)
+void work_queue_write_inbox(char inbox[static WORK_QUEUE_INBOX_BYTES], uint64_t boot)
 {
-    return arena_printf(arena, "_INBOX.kith-%llx.*", (unsigned long long)boot);
+    snprintf(inbox, WORK_QUEUE_INBOX_BYTES, "_INBOX.kith-%llx.*", (unsigned long long)boot);
 }
 
 static bool is_hint(const char *reply)
@@ -53,20 +53,12 @@ static bool is_hint(const char *reply)
     return reply && strncmp(reply, ack, sizeof ack - 1) == 0;
 }
 
-bool work_queue_is_for(const char *subject, const char *reply, uint64_t boot)
-{
-    char prefix[64];
-    int n = snprintf(prefix, sizeof prefix, "_INBOX.kith-%llx.", (unsigned long long)boot);
-
-    return is_hint(reply) || strncmp(subject, prefix, (size_t)n) == 0;
-}
-
 static bool say(struct actor *self, const char *subject, const char *inbox, const char *body)
 {
     const struct work_queue_config *config = actor_config(self);
     char reply[96];
 
-    snprintf(reply, sizeof reply, "_INBOX.kith-%llx.%s", (unsigned long long)config->boot, inbox ? inbox : "");
+    snprintf(reply, sizeof reply, "%.*s%s", (int)strlen(config->inbox) - 1, config->inbox, inbox ? inbox : "");
     return bus_publish(*config->bus, subject, inbox ? reply : NULL, body, strlen(body));
 }
 

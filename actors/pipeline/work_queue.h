@@ -8,16 +8,15 @@
 struct work_queue_config {
     struct bus *const *bus;
     const char *prefix; /* of subjects; the stream is called PREFIX_hints */
-    uint64_t boot;      /* which run of the node this is */
+    const char *inbox;  /* as from work_queue_write_inbox() */
     bool claims;        /* this node has a processor: it takes hints, beside giving them */
     int64_t max_age_ms; /* a hint older than this is worth nothing: the table has been looked through since */
 };
 
-/* The subject that answers to this actor come on, in `arena`: the bus must listen to it. */
-const char *work_queue_inbox(struct arena *arena, uint64_t boot);
-/* Whether a message is this actor's: an answer of the server, or a hint (which keeps the subject it was given under and
- * is known by where its ack goes). `reply` may be NULL. */
-bool work_queue_is_for(const char *subject, const char *reply, uint64_t boot);
+/* Writes the subject on which this run of the node gets the server's answers and its work items: the bus subscribes to
+ * it and brings its messages to this actor. */
+enum { WORK_QUEUE_INBOX_BYTES = 64 };
+void work_queue_write_inbox(char inbox[static WORK_QUEUE_INBOX_BYTES], uint64_t boot);
 
 extern const struct actor_ops work_queue_actor;
 
