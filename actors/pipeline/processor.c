@@ -301,7 +301,7 @@ static void take_off(struct actor *self, const struct image *image)
     actor_ask(self, config->breaker, &m->head, config->call_ms, on_recognized, f);
 }
 
-/* How many more images there is room for, to whom brings hints. */
+/* Tells the work queue how many more images can be taken. */
 static void tell_room(struct actor *self)
 {
     const struct processor_config *config = actor_config(self);
@@ -311,7 +311,7 @@ static void tell_room(struct actor *self)
 
     if (p->breaker_closed && !p->stopping && p->reaped && p->window > p->in_flight)
         room = p->window - p->in_flight;
-    if (!config->hints || room == p->told_room)
+    if (!config->work_queue || room == p->told_room)
         return;
     p->told_room = room;
     m = (struct msg_count *)msg_new(MSG_CAPACITY_LEFT, sizeof *m);

@@ -10,7 +10,7 @@ struct processor_config {
     const char *owner;   /* how the owners of its leases begin: this run of this process */
     const char *node;    /* and how those of all runs on this node do */
     const char *breaker; /* the actor to ask */
-    bool hints;          /* "work_queue" brings images: it is told how many there is room for */
+    bool work_queue;     /* there is a "work_queue": it is told how many images can be taken */
     uint32_t ahead;      /* images claimed for each worker: the one it has and those it finds at once after it */
     uint64_t lease_ms, poll_ms, call_ms;
     uint64_t backoff_ms;    /* before the second try; doubles */

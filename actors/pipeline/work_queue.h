@@ -1,4 +1,4 @@
-/* The work queue of a cluster: hints that an image waits, spread over the nodes by a JetStream work queue. */
+/* The work queue of a cluster: messages that an image waits, distributed to the nodes by a JetStream work queue. */
 #ifndef KITH_ACTORS_PIPELINE_WORK_QUEUE_H
 #define KITH_ACTORS_PIPELINE_WORK_QUEUE_H
 
@@ -7,10 +7,10 @@
 
 struct work_queue_config {
     struct bus *const *bus;
-    const char *prefix; /* of subjects; the stream is called PREFIX_hints */
+    const char *prefix; /* of subjects; the stream is PREFIX_work */
     const char *inbox;  /* as from work_queue_write_inbox() */
-    bool claims;        /* this node has a processor: it takes hints, beside giving them */
-    int64_t max_age_ms; /* a hint older than this is worth nothing: the table has been looked through since */
+    bool claims;        /* this node has a processor: it takes work items, too */
+    int64_t max_age_ms; /* older work items are dropped: the table has been polled since */
 };
 
 /* Writes the subject on which this run of the node gets the server's answers and its work items: the bus subscribes to

@@ -43,7 +43,7 @@ static void cast_configure_recognition(struct service *v)
     v->processor = (struct processor_config){.owner = v->owner,
                                              .node = v->owner_node,
                                              .breaker = cast_breaker(v),
-                                             .hints = v->s->nats[0] != 0,
+                                             .work_queue = v->s->nats[0] != 0,
                                              .ahead = 2,
                                              .lease_ms = (uint64_t)s->lease,
                                              .poll_ms = (uint64_t)s->queue_poll,

@@ -160,8 +160,8 @@ def test_a_bus_that_is_no_work_queue(world, options, words):
         if words == 'other settings':
             bus = Bus(server)
             bus.subscribe('answers')
-            body = b'{"name":"kith_hints","subjects":["kith.hints"],"retention":"limits","storage":"memory"}'
-            bus.socket.sendall(b'PUB $JS.API.STREAM.CREATE.kith_hints answers %d\r\n%s\r\n' % (len(body), body))
+            body = b'{"name":"kith_work","subjects":["kith.work"],"retention":"limits","storage":"memory"}'
+            bus.socket.sendall(b'PUB $JS.API.STREAM.CREATE.kith_work answers %d\r\n%s\r\n' % (len(body), body))
             assert b'error' not in bus.next()[1]
             bus.close()
         a = world.node('a', nats=server.url).start(ready=False)
