@@ -306,6 +306,7 @@ LIST(make_unknown_people, STORE_UNKNOWN_PEOPLE)
 LIST(make_known_files, STORE_KNOWN_FILES)
 LIST(make_quarantined, STORE_QUARANTINED)
 LIST(make_keys, STORE_KEYS)
+LIST(make_cluster, STORE_CLUSTER)
 
 static const struct {
     const char *name;
@@ -342,6 +343,7 @@ static const struct {
     {"quarantined", make_quarantined, true},
     {"path in use", make_path_in_use, true},
     {"keys", make_keys, true},
+    {"cluster", make_cluster, true},
 };
 
 /* Two operations each need an unknown face of their own. */
