@@ -3,6 +3,10 @@
 #include "core/actor/system.h"
 #include "core/bus/bus_messages.h"
 
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
 enum { SUBJECT_PRESENCE, SUBJECT_NODE, SUBJECT_INBOX };
 
 /* A full mailbox loses the message: every receiver recovers from a lost message. */
@@ -28,13 +32,22 @@ static void bus_link_on_state(void *context, bool connected, const char *reason)
     driver_uv_kick(link->config.driver);
 }
 
-void bus_link_open(struct bus_link *link, const struct bus_link_config *config)
+bool bus_link_id_valid(const char *cluster)
 {
+    size_t n = strlen(cluster);
+
+    return n > 0 && n < CLUSTER_ID_BYTES && strspn(cluster, "0123456789abcdef") == n;
+}
+
+void bus_link_open(struct bus_link *link, const char *cluster)
+{
+    const struct bus_link_config *config = &link->config;
     struct bus_options options = config->bus;
 
-    link->config = *config;
+    assert(!link->bus && bus_link_id_valid(cluster));
+    snprintf(link->cluster, sizeof link->cluster, "%s", cluster);
     link->subjects[SUBJECT_PRESENCE] = arena_printf(&link->texts, "%s.presence", config->prefix);
-    link->subjects[SUBJECT_NODE] = arena_printf(&link->texts, "%s.node.%s", config->prefix, config->node);
+    link->subjects[SUBJECT_NODE] = arena_printf(&link->texts, "%s.%s.node.%s", config->prefix, cluster, config->node);
     link->subjects[SUBJECT_INBOX] = config->inbox;
     options.subjects = link->subjects;
     options.on_message = bus_link_on_message;

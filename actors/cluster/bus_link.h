@@ -1,5 +1,8 @@
 /* Connects the bus with the actors: brings its messages and its state to the mailboxes of "cluster" and of one more
- * actor, which has a subject of its own. It outlives restarts of both. Loop thread. */
+ * actor, which has a subject of its own. It outlives restarts of both. Loop thread.
+ *
+ * Subjects: PREFIX.presence is shared by all clusters with the prefix, so that they notice each other. All others
+ * begin with PREFIX.CLUSTER, where CLUSTER is the id in the database. */
 #ifndef KITH_ACTORS_CLUSTER_BUS_LINK_H
 #define KITH_ACTORS_CLUSTER_BUS_LINK_H
 
@@ -14,15 +17,20 @@ struct bus_link_config {
     struct bus_options bus;          /* without subjects and callbacks */
 };
 
-struct bus_link { /* zeroed: closed */
+enum { CLUSTER_ID_BYTES = 33 };
+
+struct bus_link {
     struct bus_link_config config;
-    struct bus *bus; /* NULL: closed */
+    struct bus *bus;                /* NULL: closed */
+    char cluster[CLUSTER_ID_BYTES]; /* "": not known yet, and closed */
     struct arena texts;
     const char *subjects[4]; /* ends with NULL */
 };
 
-/* Starts the connection. Texts of `config` are borrowed until bus_link_close(). */
-void bus_link_open(struct bus_link *link, const struct bus_link_config *config);
+/* Whether `cluster` can be a cluster's id: it becomes part of subjects. */
+bool bus_link_id_valid(const char *cluster);
+/* Starts the connection, with `config` filled in; its texts are borrowed until bus_link_close(). Once. */
+void bus_link_open(struct bus_link *link, const char *cluster);
 /* Before the actor system is freed. Run the loop once more: the bus closes its handle. Accepts a closed one. */
 void bus_link_close(struct bus_link *link);
 

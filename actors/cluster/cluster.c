@@ -1,9 +1,10 @@
 /* The actor "cluster": wires the files of this folder to messages and timers.
  *
  *   cluster.c ─▶ presence.c ─────┬─▶ transport.c ─▶ envelope.c ─▶ peers.c
- *           └──▶ remote_calls.c ─┘
+ *           ├──▶ remote_calls.c ─┘
+ *           └──▶ bus_link.c
  *
- * An arrow is a call. bus_link.c stands beside them: it brings the bus's messages to the actors' mailboxes.
+ * An arrow is a call. The bus is opened once the store has answered with the id of the cluster.
  */
 #include "actors/cluster/cluster.h"
 
@@ -18,7 +19,10 @@
 #include "core/base/log.h"
 #include "core/base/metrics.h"
 
-enum { TIMER_HEARTBEAT = 1 };
+#include <stdio.h>
+#include <string.h>
+
+enum { TIMER_HEARTBEAT = 1, IDENTITY_INTERVAL_MS = 5000, IDENTITY_ASK_MS = 30000 };
 
 static struct metric queued_bytes = {
     .name = "kith_bus_queued_bytes", .help = "Bytes buffered for the bus.", .kind = METRIC_GAUGE};
@@ -26,6 +30,48 @@ static struct metric bus_refused = {.name = "kith_bus_refused_total",
                                     .help = "Messages not sent: no connection to the bus, or KITH_NATS_BUFFER full."};
 static struct metric connected = {
     .name = "kith_bus_connected", .help = "1 while this node is connected to the bus.", .kind = METRIC_GAUGE};
+
+/* --- the id of the cluster --- */
+
+/* The database names the cluster. A running node whose database is replaced by another cluster's must not go on: what
+ * it has in memory belongs to the old one. */
+static void cluster_on_identity(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct cluster_config *config = actor_config(self);
+    const struct store_reply *r = (const struct store_reply *)reply;
+    struct cluster *c = actor_state(self);
+    const char *id;
+    char text[192];
+
+    (void)context;
+    c->asking_identity = false;
+    if (status != ACTOR_OK || r->status != STORE_OK || !bus_link_id_valid(id = r->texts[0]))
+        return; /* the next heartbeat asks again */
+    c->identity_ms = actor_now_ms(self) + 1;
+    if (!config->link->cluster[0]) {
+        log_event(LOG_INFO, "cluster", LOG_STR("id", id));
+        bus_link_open(config->link, id);
+    } else if (strcmp(config->link->cluster, id) != 0) {
+        snprintf(text, sizeof text, "KITH_DATABASE: it now holds another cluster: %s instead of %s", id,
+                 config->link->cluster);
+        config->give_up(config->context, 1, text);
+    }
+}
+
+static void cluster_ask_identity(struct actor *self)
+{
+    const struct cluster_config *config = actor_config(self);
+    struct cluster *c = actor_state(self);
+
+    if (!config->link || c->asking_identity ||
+        (c->identity_ms && actor_now_ms(self) - c->identity_ms < IDENTITY_INTERVAL_MS))
+        return;
+    c->asking_identity = true;
+    actor_ask(self, "store", &STORE_MESSAGE(STORE_CLUSTER, store_id)->m.head, IDENTITY_ASK_MS, cluster_on_identity,
+              NULL);
+}
+
+/* --- messages --- */
 
 static void cluster_on_bus(struct actor *self, const struct msg_bus *m)
 {
@@ -83,6 +129,7 @@ static int cluster_start(struct actor *self)
     actor_after(self, config->beat_ms, TIMER_HEARTBEAT);
     msg_tell(self, "recognizer", MSG_SEND_STATE); /* on a restart they do not tell it by themselves */
     msg_tell(self, "breaker", MSG_SEND_STATE);
+    cluster_ask_identity(self);
     return 0;
 }
 
@@ -125,8 +172,9 @@ static void cluster_timer(struct actor *self, uint32_t timer)
 
     (void)timer;
     actor_after(self, config->beat_ms, TIMER_HEARTBEAT);
-    if (*config->bus) {
-        struct bus_stats stats = bus_stats(*config->bus);
+    cluster_ask_identity(self);
+    if (config->link) {
+        struct bus_stats stats = bus_stats(config->link->bus);
 
         metric_set(&queued_bytes, (int64_t)stats.queued_bytes);
         metric_set(&bus_refused, (int64_t)stats.refused);

@@ -2,17 +2,16 @@
 #ifndef KITH_ACTORS_CLUSTER_CLUSTER_H
 #define KITH_ACTORS_CLUSTER_CLUSTER_H
 
+#include "actors/cluster/bus_link.h"
 #include "actors/messages.h"
 #include "core/actor/system.h"
-#include "core/bus/bus.h"
 
 /* The characters of a node's name, which becomes part of a subject. */
 #define NODE_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 enum { NODE_BYTES = 64 };
 
 struct cluster_config {
-    struct bus *const *bus; /* NULL inside: there is no bus, and this node works alone */
-    const char *prefix;     /* of subjects */
+    struct bus_link *link; /* the actor opens it once the id of the cluster is known; NULL: this node works alone */
     const char *node, *roles, *version;
     const char *const *api; /* the address of the HTTP interface, once it listens */
     uint64_t boot;          /* random number of this run of the node */
@@ -21,8 +20,8 @@ struct cluster_config {
     size_t max_message;     /* bytes of one message of the bus; a larger body is sent in parts */
     size_t max_body;        /* bytes of a body joined from parts */
     bool recognizes;        /* this node has recognisers of its own */
-    /* Two nodes have one name and this one must stop. */
-    void (*give_up)(void *context, const char *reason);
+    /* This node must stop: another one has its name, or the database now holds another cluster. */
+    void (*give_up)(void *context, int code, const char *reason);
     void *context;
 };
 

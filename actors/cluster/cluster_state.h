@@ -18,10 +18,14 @@ struct cluster {
     struct peers peers;
     uint64_t next_id; /* of the envelopes of this node */
     struct remote_calls calls;
-    struct msg_capacity capacity; /* this node's own */
-    struct msg_breaker breaker;   /* this node's own */
-    uint64_t started_ms;          /* wall clock */
-    bool bus_known;               /* the bus has reported its state */
+    struct msg_capacity capacity;          /* this node's own */
+    struct msg_breaker breaker;            /* this node's own */
+    uint64_t started_ms;                   /* wall clock */
+    char foreign_logged[CLUSTER_ID_BYTES]; /* the other cluster that was logged last; "": none */
+    uint64_t foreign_logged_ms;
+    bool asking_identity; /* the store is asked for the id of the cluster */
+    uint64_t identity_ms; /* when it last answered; 0: never */
+    bool bus_known;       /* the bus has reported its state */
     bool connected, leaving;
     int told_ready, told_workers; /* what the processor was last told of the peers' recognisers; -1: nothing */
 };

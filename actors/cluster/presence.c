@@ -131,7 +131,7 @@ static void presence_on_duplicate_name(struct actor *self, const Kith__V1__Prese
              "KITH_NODE: another node with the name “%s” is running (its API: %s); give each node its own name",
              config->node, p->api);
     if (p->started_ms <= c->started_ms && (uint64_t)clock_wall_ms() - c->started_ms < NEW_NODE_MS)
-        config->give_up(config->context, text);
+        config->give_up(config->context, 2, text);
     else
         log_event(LOG_ERROR, "duplicate node name", LOG_STR("reason", text));
 }
@@ -230,7 +230,9 @@ void presence_write_json(struct actor *self, struct buf *out)
     struct actor_list l;
 
     presence_fill(self, &own, &l);
-    buf_printf(out, "{\"bus\":\"%s\",\"nodes\":[", !*config->bus ? "none" : c->connected ? "connected" : "away");
+    buf_str(out, "{\"cluster\":");
+    buf_json(out, config->link && config->link->cluster[0] ? config->link->cluster : NULL);
+    buf_printf(out, ",\"bus\":\"%s\",\"nodes\":[", !config->link ? "none" : c->connected ? "connected" : "away");
     presence_write_node(out, config->node, &own, true, 0);
     for (struct peer_node *p = c->peers.first; p; p = p->hh.next)
         if (p->presence) {

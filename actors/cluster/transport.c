@@ -7,18 +7,25 @@
 
 #include "actors/cluster/cluster_state.h"
 #include "actors/cluster/envelope.h"
+#include "core/base/log.h"
 #include "core/base/metrics.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { FOREIGN_LOG_MS = 60000 };
+
 static struct metric undecodable = {.name = "kith_cluster_undecodable_total",
                                     .help = "Messages of nodes that this version does not understand."};
 static struct metric duplicates = {.name = "kith_cluster_duplicates_total", .help = "Messages received twice."};
 
+static struct metric foreign = {.name = "kith_cluster_foreign_total",
+                                .help = "Messages refused because they are of another cluster."};
+
 void transport_register_metrics(void)
 {
+    metric_register(&foreign);
     metric_register(&undecodable);
     metric_register(&duplicates);
 }
@@ -42,12 +49,13 @@ static int transport_put(struct actor *self, const char *subject, Kith__V1__Enve
     e->id = ++c->next_id;
     e->node = envelope_text(config->node);
     e->boot = config->boot;
+    e->cluster = config->link->cluster;
     len = kith__v1__envelope__get_packed_size(e);
     bytes = malloc(len + 1);
     if (!bytes)
         abort();
     kith__v1__envelope__pack(e, bytes);
-    sent = bus_publish(*config->bus, subject, NULL, bytes, len);
+    sent = bus_publish(config->link->bus, subject, NULL, bytes, len);
     free(bytes);
     return sent ? ACTOR_OK : ACTOR_FULL;
 }
@@ -59,7 +67,7 @@ int transport_send(struct actor *self, const char *node, Kith__V1__Envelope *e, 
     char subject[192];
     int status = ACTOR_OK;
 
-    snprintf(subject, sizeof subject, "%s.node.%s", config->prefix, node);
+    snprintf(subject, sizeof subject, "%s.%s.node.%s", config->link->config.prefix, config->link->cluster, node);
     if (parts <= 1) {
         e->body = (ProtobufCBinaryData){.data = (uint8_t *)body->data, .len = body->len};
         return transport_put(self, subject, e);
@@ -84,7 +92,7 @@ void transport_publish(struct actor *self, uint32_t type, const void *body, size
     Kith__V1__Envelope e = KITH__V1__ENVELOPE__INIT;
     char subject[128];
 
-    snprintf(subject, sizeof subject, "%s.presence", config->prefix);
+    snprintf(subject, sizeof subject, "%s.presence", config->link->config.prefix);
     e.type = type;
     e.from = envelope_text("cluster");
     e.body = (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)body, .len = len};
@@ -121,6 +129,22 @@ static bool transport_is_duplicate_name(struct actor *self, const Kith__V1__Enve
     return e->boot != config->boot && e->type == KITH__V1__TYPE__TYPE_PRESENCE;
 }
 
+/* Counts an envelope of another cluster. Logs the cluster once, and at most one line in FOREIGN_LOG_MS. */
+static void transport_refuse_foreign(struct actor *self, const Kith__V1__Envelope *e)
+{
+    struct cluster *c = actor_state(self);
+    uint64_t now = actor_now_ms(self);
+
+    metric_add(&foreign, 1);
+    if (strncmp(c->foreign_logged, e->cluster, sizeof c->foreign_logged - 1) == 0 ||
+        (c->foreign_logged_ms && now - c->foreign_logged_ms < FOREIGN_LOG_MS))
+        return;
+    log_event(LOG_WARN, "another cluster on this NATS", LOG_STR("cluster", e->cluster), LOG_STR("node", e->node),
+              LOG_STR("consequence", "it has another database; its messages are refused"));
+    snprintf(c->foreign_logged, sizeof c->foreign_logged, "%s", e->cluster);
+    c->foreign_logged_ms = now ? now : 1;
+}
+
 /* False: dropped, or more parts are needed. */
 static bool transport_accept(struct actor *self, struct received *r)
 {
@@ -131,6 +155,10 @@ static bool transport_accept(struct actor *self, struct received *r)
 
     r->body = e->body.data;
     r->len = e->body.len;
+    if (strcmp(e->cluster, config->link->cluster) != 0) {
+        transport_refuse_foreign(self, e);
+        return false;
+    }
     if (strcmp(e->node, config->node) == 0)
         return transport_is_duplicate_name(self, e);
     if (!(r->peer = peers_add(&c->peers, e->node, e->boot))) {

@@ -75,12 +75,12 @@ static void work_queue_create_stream(struct actor *self)
 
     q->state = QUEUE_CREATING_STREAM;
     q->pulled = 0;
-    snprintf(subject, sizeof subject, "$JS.API.STREAM.CREATE.%s_work", config->prefix);
+    snprintf(subject, sizeof subject, "$JS.API.STREAM.CREATE.%s_%s_work", config->prefix, config->cluster);
     snprintf(body, sizeof body,
-             "{\"name\":\"%s_work\",\"subjects\":[\"%s.work\"],\"retention\":\"workqueue\",\"storage\":\"file\","
+             "{\"name\":\"%s_%s_work\",\"subjects\":[\"%s.%s.work\"],\"retention\":\"workqueue\",\"storage\":\"file\","
              "\"discard\":\"old\",\"max_msgs\":1000000,\"max_age\":%lld000000,\"num_replicas\":1,"
              "\"duplicate_window\":1000000000}",
-             config->prefix, config->prefix, (long long)config->max_age_ms);
+             config->prefix, config->cluster, config->prefix, config->cluster, (long long)config->max_age_ms);
     work_queue_publish(self, subject, "stream", body);
     actor_after(self, SETUP_RETRY_MS, TIMER_SETUP);
 }
@@ -92,11 +92,12 @@ static void work_queue_create_consumer(struct actor *self)
     char subject[192], body[512];
 
     q->state = QUEUE_CREATING_CONSUMER;
-    snprintf(subject, sizeof subject, "$JS.API.CONSUMER.DURABLE.CREATE.%s_work.processors", config->prefix);
+    snprintf(subject, sizeof subject, "$JS.API.CONSUMER.DURABLE.CREATE.%s_%s_work.processors", config->prefix,
+             config->cluster);
     snprintf(body, sizeof body,
-             "{\"stream_name\":\"%s_work\",\"config\":{\"durable_name\":\"processors\",\"ack_policy\":\"explicit\","
+             "{\"stream_name\":\"%s_%s_work\",\"config\":{\"durable_name\":\"processors\",\"ack_policy\":\"explicit\","
              "\"deliver_policy\":\"all\",\"ack_wait\":10000000000,\"max_ack_pending\":20000,\"max_waiting\":1024}}",
-             config->prefix);
+             config->prefix, config->cluster);
     work_queue_publish(self, subject, "consumer", body);
     actor_after(self, SETUP_RETRY_MS, TIMER_SETUP);
 }
@@ -120,7 +121,8 @@ static void work_queue_pull(struct actor *self)
 
     if (q->state != QUEUE_READY || !config->claims || wanted <= 0)
         return;
-    snprintf(subject, sizeof subject, "$JS.API.CONSUMER.MSG.NEXT.%s_work.processors", config->prefix);
+    snprintf(subject, sizeof subject, "$JS.API.CONSUMER.MSG.NEXT.%s_%s_work.processors", config->prefix,
+             config->cluster);
     snprintf(body, sizeof body, "{\"batch\":%d,\"expires\":%d000000}", wanted, PULL_MS);
     if (work_queue_publish(self, subject, "item", body))
         q->pulled += wanted;
@@ -247,7 +249,7 @@ static void work_queue_announce(struct actor *self, const struct msg_work_items 
     int count = m->count < ITEMS_AT_ONCE ? m->count : ITEMS_AT_ONCE; /* a claim takes further images from the table */
     bool all = q->state == QUEUE_READY;
 
-    snprintf(subject, sizeof subject, "%s.work", config->prefix);
+    snprintf(subject, sizeof subject, "%s.%s.work", config->prefix, config->cluster);
     for (int i = 0; i < count && all; i++) {
         snprintf(id, sizeof id, "%lld", (long long)m->ids[i]);
         all = work_queue_publish(self, subject, NULL, id);

@@ -7,10 +7,11 @@
 
 struct work_queue_config {
     struct bus *const *bus;
-    const char *prefix; /* of subjects; the stream is PREFIX_work */
-    const char *inbox;  /* as from work_queue_write_inbox() */
-    bool claims;        /* this node has a processor: it takes work items, too */
-    int64_t max_age_ms; /* older work items are dropped: the table has been polled since */
+    const char *prefix;  /* of subjects; the stream is PREFIX_CLUSTER_work */
+    const char *cluster; /* the id of the cluster; "" until the bus is open */
+    const char *inbox;   /* as from work_queue_write_inbox() */
+    bool claims;         /* this node has a processor: it takes work items, too */
+    int64_t max_age_ms;  /* older work items are dropped: the table has been polled since */
 };
 
 /* Writes the subject on which this run of the node gets the server's answers and its work items: the bus subscribes to

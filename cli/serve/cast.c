@@ -168,12 +168,12 @@ static void cast_configure_edge(struct service *v)
                                          .idempotency_ms = 24LL * 3600 * 1000};
 }
 
-static void cast_give_up(void *context, const char *reason)
+static void cast_give_up(void *context, int code, const char *reason)
 {
     struct service *v = context;
 
     log_event(LOG_ERROR, "giving up", LOG_STR("reason", reason));
-    v->code = 2;
+    v->code = code;
     uv_stop(&v->loop);
 }
 
@@ -181,8 +181,7 @@ static void cast_configure_cluster(struct service *v)
 {
     const struct settings *s = v->s;
 
-    v->nodes = (struct cluster_config){.bus = &v->bus_link.bus,
-                                       .prefix = s->nats_prefix,
+    v->nodes = (struct cluster_config){.link = s->nats[0] ? &v->bus_link : NULL,
                                        .node = v->node,
                                        .roles = s->roles,
                                        .version = KITH_VERSION,
@@ -198,6 +197,7 @@ static void cast_configure_cluster(struct service *v)
     work_queue_write_inbox(v->inbox, v->boot);
     v->work_queue = (struct work_queue_config){.bus = &v->bus_link.bus,
                                                .prefix = s->nats_prefix,
+                                               .cluster = v->bus_link.cluster,
                                                .inbox = v->inbox,
                                                .claims = v->roles & ROLE_PROCESSOR,
                                                .max_age_ms = s->work_item_age};
@@ -212,25 +212,25 @@ static void cast_configure_keys(struct service *v)
                                    .poll_ms = (uint64_t)v->s->keys_poll};
 }
 
-static void cast_open_bus(struct service *v)
+static void cast_configure_bus(struct service *v)
 {
     const struct settings *s = v->s;
 
-    bus_link_open(&v->bus_link, &(struct bus_link_config){.driver = v->driver,
-                                                          .prefix = s->nats_prefix,
-                                                          .node = v->node,
-                                                          .inbox = v->inbox,
-                                                          .inbox_actor = "work_queue",
-                                                          .bus = {.loop = &v->loop,
-                                                                  .servers = s->nats,
-                                                                  .name = v->node,
-                                                                  .user = s->nats_user,
-                                                                  .password = s->nats_password,
-                                                                  .token = s->nats_token,
-                                                                  .creds_file = s->nats_creds,
-                                                                  .nkey_seed_file = s->nats_nkey,
-                                                                  .ca_file = s->nats_ca,
-                                                                  .max_queued_bytes = (size_t)s->nats_buffer}});
+    v->bus_link.config = (struct bus_link_config){.driver = v->driver,
+                                                  .prefix = s->nats_prefix,
+                                                  .node = v->node,
+                                                  .inbox = v->inbox,
+                                                  .inbox_actor = "work_queue",
+                                                  .bus = {.loop = &v->loop,
+                                                          .servers = s->nats,
+                                                          .name = v->node,
+                                                          .user = s->nats_user,
+                                                          .password = s->nats_password,
+                                                          .token = s->nats_token,
+                                                          .creds_file = s->nats_creds,
+                                                          .nkey_seed_file = s->nats_nkey,
+                                                          .ca_file = s->nats_ca,
+                                                          .max_queued_bytes = (size_t)s->nats_buffer}};
 }
 
 void cast_spawn(struct service *v)
@@ -238,6 +238,7 @@ void cast_spawn(struct service *v)
     cast_configure_recognition(v);
     cast_configure_edge(v);
     cast_configure_cluster(v);
+    cast_configure_bus(v);
     cast_configure_keys(v);
     const bool known = v->s->known_people[0], bus = v->s->nats[0];
     const struct {
@@ -275,6 +276,4 @@ void cast_spawn(struct service *v)
         if (cast[i].here)
             actor_spawn(v->system, &spec);
     }
-    if (bus)
-        cast_open_bus(v);
 }

@@ -104,7 +104,7 @@ void shutdown_watch_signals(struct service *v);
 void shutdown_ignore_signals(struct service *v);
 void shutdown_close(struct service *v); /* also what startup_open opened before it failed */
 
-/* cast.c: fills in the configurations, spawns the actors and opens the bus. */
+/* cast.c: fills in the configurations and spawns the actors. */
 void cast_spawn(struct service *service);
 
 /* Files that are part of the program, embedded by the build; they end with a NULL path. */
