@@ -36,8 +36,8 @@ enum actor_message {
     MSG_QUARANTINE,    /* msg, told to recognizer: the store has put more bytes there */
     MSG_STOPPING,      /* msg, told to processor: claim no more; answered when nothing is in flight */
     MSG_STOPPED,       /* msg */
-    MSG_SEND_STATE,    /* msg, told to recognizer, breaker and cluster by an actor that starts: tell your capacity,
-                          model or state again */
+    MSG_SEND_STATE,    /* msg, told to recognizer, breaker, cluster and processor by an actor that starts: tell your
+                          capacity, model, state or room again */
     MSG_ENROL,         /* msg_enrol, asked of enroller (actors/people/enroller.h) */
     MSG_ENROLLED,      /* msg_enrolled */
     MSG_KEYS,          /* msg_keys, told to events: the API keys that may read */

@@ -125,6 +125,8 @@ static int cluster_start(struct actor *self)
     c->started_ms = (uint64_t)clock_wall_ms();
     c->next_id = c->started_ms << 20; /* ids grow over a restart of the actor, too */
     c->told_ready = -1;
+    /* on a restart of the actor no change of the bus's state comes */
+    c->connected = c->bus_known = config->link && bus_stats(config->link->bus).connected;
     actor_system_set_remote(actor_system_of(self), &remote);
     actor_after(self, config->beat_ms, TIMER_HEARTBEAT);
     msg_tell(self, "recognizer", MSG_SEND_STATE); /* on a restart they do not tell it by themselves */

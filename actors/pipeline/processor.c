@@ -522,6 +522,10 @@ static void processor_receive(struct actor *self, const struct msg *m)
         p->more = true;
         try_claim(self);
         break;
+    case MSG_SEND_STATE:
+        p->told_room = -1;
+        tell_room(self);
+        break;
     case MSG_STOPPING:
         on_stopping(self);
         break;
@@ -565,8 +569,8 @@ static void processor_stop(struct actor *self)
     }
 }
 
-static const uint32_t processor_accepts[] = {MSG_WORK_ITEM, MSG_WORK_ITEMS, MSG_NUDGE, MSG_CAPACITY,
-                                             MSG_BREAKER,   MSG_STOPPING,   0};
+static const uint32_t processor_accepts[] = {MSG_WORK_ITEM, MSG_WORK_ITEMS, MSG_NUDGE,    MSG_CAPACITY,
+                                             MSG_BREAKER,   MSG_SEND_STATE, MSG_STOPPING, 0};
 
 const struct actor_ops processor_actor = {
     .name = "processor",

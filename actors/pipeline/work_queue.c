@@ -282,6 +282,7 @@ static int work_queue_start(struct actor *self)
     metric_register(&consumed);
     if (bus_stats(*config->bus).connected) /* a restart: no change of the bus's state will come */
         work_queue_create_stream(self);
+    msg_tell(self, "processor", MSG_SEND_STATE); /* nor its room */
     return 0;
 }
 
