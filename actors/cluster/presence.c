@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ACTORS_MAX = 48, NEW_NODE_MS = 15000, PRESENCE_BYTES = 6144 };
+enum { ACTORS_MAX = 48, NEW_NODE_MS = 15000, PRESENCE_BYTES = 6144, WORKERS_MAX = 65536 };
 
 static struct metric nodes = {
     .name = "kith_cluster_nodes", .help = "Nodes of the cluster, with this one.", .kind = METRIC_GAUGE};
@@ -136,6 +136,12 @@ static void presence_on_duplicate_name(struct actor *self, const Kith__V1__Prese
         log_event(LOG_ERROR, "duplicate node name", LOG_STR("reason", text));
 }
 
+/* The sums of all peers' workers must fit an int. */
+static uint32_t presence_limit_workers(uint32_t workers)
+{
+    return workers < WORKERS_MAX ? workers : WORKERS_MAX;
+}
+
 static void presence_update_peer(struct actor *self, struct peer_node *peer, Kith__V1__Presence *p)
 {
     struct cluster *c = actor_state(self);
@@ -165,6 +171,8 @@ void presence_receive(struct actor *self, const struct received *r)
         presence_on_duplicate_name(self, p);
         kith__v1__presence__free_unpacked(p, NULL);
     } else {
+        p->workers = presence_limit_workers(p->workers);
+        p->ready = presence_limit_workers(p->ready);
         p->leaving |= r->envelope->type == KITH__V1__TYPE__TYPE_LEAVING;
         presence_update_peer(self, r->peer, p);
     }
