@@ -42,7 +42,7 @@ int cli_nodes(const struct invocation *in)
         printf("%-20s %-38s %-9s %-22s %-8s %-8s %8s\n", "node", "roles", "version", "interface", "workers", "breaker",
                "waiting");
         json_array_foreach(json_object_get(json, "nodes"), i, node) print_node(node);
-        printf("bus: %s\n", text_of(json, "bus"));
+        printf("cluster: %s\nbus: %s\n", text_of(json, "cluster"), text_of(json, "bus"));
     } else if (status) {
         fprintf(stderr, "kith: %s\n", client_detail(json));
     }

@@ -7,15 +7,14 @@
 
 #include <stdbool.h>
 
-/* Appends the body of `m`; its wire type, or 0 when it is not a message that may leave the process. */
+/* Appends the body of `m` and returns its wire type; 0: the message may not leave the process. */
 uint32_t wire_encode(const struct msg *m, struct buf *body);
 
-/* An owned message, or NULL when the type is unknown or the body is not what it should be: what comes from the net is
- * checked like everything from outside. */
+/* Returns an owned message, or NULL: the type is unknown, or a value in the body is not valid. */
 struct msg *wire_decode(uint32_t wire_type, const void *body, size_t len);
 
-/* A message as it would be had it come from another node, or `m` itself, which it takes, where it may not leave. For
- * test builds: every local message shows then that it can travel. */
+/* Takes `m`; returns it encoded and decoded, or `m` itself where it may not leave the process. For test builds: local
+ * messages are then what another node would receive. */
 struct msg *wire_copy(struct msg *m);
 
 #endif

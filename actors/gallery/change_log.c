@@ -24,6 +24,17 @@ static void change_log_end(struct change_log *log, bool ok)
         change_log_begin(log);
 }
 
+static bool change_log_rewind(struct change_log *log)
+{
+    if (!log->events->rewind(log->self))
+        return false;
+    log->cursor = log->mark = 0;
+    log->generation++;
+    log->found = true;
+    log->complete = false;
+    return true;
+}
+
 static void change_log_on_page(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct store_reply *r = (const struct store_reply *)reply;
@@ -33,8 +44,16 @@ static void change_log_on_page(struct actor *self, void *context, int status, co
         change_log_end(log, false);
         return;
     }
+    if (r->rewound) {
+        if (change_log_rewind(log))
+            change_log_ask(log);
+        else
+            change_log_end(log, false);
+        return;
+    }
+    log->cursor = r->next;
+    log->mark = r->mark;
     if (r->change_count) {
-        log->cursor = r->next;
         log->generation++;
         log->found = true;
     }
@@ -49,6 +68,7 @@ static void change_log_ask(struct change_log *log)
     struct store_list *m = STORE_MESSAGE(STORE_GALLERY_CHANGES, store_list);
 
     m->after = log->cursor;
+    m->mark = log->mark;
     m->limit = (int)log->page;
     actor_ask(log->self, "store", &m->m.head, GALLERY_ASK_MS, change_log_on_page, log);
 }

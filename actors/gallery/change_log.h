@@ -24,6 +24,9 @@ enum change_log_state { LOG_IDLE, LOG_READING, LOG_REREAD };
 struct change_log_events {
     /* A page with at least one change; `after` is the cursor before it. False: not accepted, the reading fails. */
     bool (*page)(struct actor *self, const struct store_reply *page, int64_t after);
+    /* The database is an older one that was restored: everything read so far is void and is read again from the first
+     * change, in the same reading. False: not accepted, the reading fails. */
+    bool (*rewind)(struct actor *self);
     /* A reading has ended. `ok`: at the end of the log; `found`: at least one page was accepted. May request again. */
     void (*end)(struct actor *self, uint64_t reading, bool ok, bool found);
 };
@@ -34,6 +37,7 @@ struct change_log {
     uint32_t page; /* changes in a page */
     enum change_log_state state;
     int64_t cursor;      /* number of the last change that was accepted */
+    int64_t mark;        /* its mark in the database */
     uint64_t reading;    /* number of the current or last reading */
     uint64_t generation; /* pages accepted so far */
     bool found;          /* the current reading has accepted a page */

@@ -23,6 +23,7 @@
 #include "actors/gallery/names.h"
 #include "actors/gallery/pass.h"
 #include "actors/gallery/refresh.h"
+#include "core/base/log.h"
 #include "core/base/metrics.h"
 
 #include <assert.h>
@@ -55,7 +56,10 @@ static struct metric cohort = {.name = "kith_gallery_cohort_faces",
                                .kind = METRIC_GAUGE};
 static struct metric unknown_people = {
     .name = "kith_gallery_unknown_people", .help = "Unknown people kept for re-identification.", .kind = METRIC_GAUGE};
-static struct metric *const metrics[] = {&templates, &people, &memory, &cohort, &unknown_people};
+static struct metric rewinds = {.name = "kith_gallery_rewinds_total",
+                                .help =
+                                    "Times that the gallery was read again because an older database was restored."};
+static struct metric *const metrics[] = {&templates, &people, &memory, &cohort, &unknown_people, &rewinds};
 
 /* --- callbacks of the state machines --- */
 
@@ -78,6 +82,20 @@ static bool gallery_on_log_page(struct actor *self, const struct store_reply *pa
     return true;
 }
 
+static bool gallery_on_rewind(struct actor *self)
+{
+    struct gallery *g = actor_state(self);
+
+    if (gallery_jobs_run(&g->jobs, gallery_jobs_new(&g->jobs, JOB_CLEAR, NULL)) != ACTOR_OK)
+        return false;
+    log_event(LOG_WARN, "gallery is read again",
+              LOG_STR("reason", "the database is an older copy: its last gallery change is not the one that was read"));
+    metric_add(&rewinds, 1);
+    gallery_names_clear(&g->names);
+    pass_restart(&g->pass);
+    return true;
+}
+
 static void gallery_on_log_end(struct actor *self, uint64_t reading, bool ok, bool found)
 {
     struct gallery *g = actor_state(self);
@@ -86,7 +104,8 @@ static void gallery_on_log_end(struct actor *self, uint64_t reading, bool ok, bo
     pass_on_log_end(&g->pass, reading, ok, found);
 }
 
-static const struct change_log_events log_events = {.page = gallery_on_log_page, .end = gallery_on_log_end};
+static const struct change_log_events log_events = {
+    .page = gallery_on_log_page, .rewind = gallery_on_rewind, .end = gallery_on_log_end};
 
 static void gallery_on_pass_end(struct actor *self)
 {

@@ -121,6 +121,12 @@ void pass_request(struct pass *p, enum pass_scope scope)
         p->requested |= scope == PASS_ALL;
 }
 
+void pass_restart(struct pass *p)
+{
+    p->newest_face = 0;
+    pass_request(p, PASS_ALL);
+}
+
 void pass_request_answered(struct pass *p, actor_token token)
 {
     int count = p->waiting + p->next_waiting;

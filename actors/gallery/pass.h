@@ -51,6 +51,8 @@ void pass_init(struct pass *p, struct actor *self, struct change_log *log, struc
 
 void pass_request(struct pass *p, enum pass_scope scope);
 void pass_request_new_faces(struct pass *p);
+/* The database was replaced: faces have other ids. Requests a pass over all unknown faces. */
+void pass_restart(struct pass *p);
 
 /* Adds a waiter (0: none) and requests a pass. Answers ACTOR_FULL beyond PASS_WAITERS_MAX. */
 void pass_request_answered(struct pass *p, actor_token token);

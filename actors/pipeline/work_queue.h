@@ -1,4 +1,4 @@
-/* The work queue of a cluster: work items, which say that an image waits, spread over the nodes by JetStream. */
+/* The work queue of a cluster: messages that an image waits, distributed to the nodes by a JetStream work queue. */
 #ifndef KITH_ACTORS_PIPELINE_WORK_QUEUE_H
 #define KITH_ACTORS_PIPELINE_WORK_QUEUE_H
 
@@ -7,17 +7,17 @@
 
 struct work_queue_config {
     struct bus *const *bus;
-    const char *prefix; /* of subjects; the stream is called PREFIX_hints */
-    uint64_t boot;      /* which run of the node this is */
-    bool claims;        /* this node has a processor: it takes work items too */
-    int64_t max_age_ms; /* an older item is dropped: a poll has found its image since */
+    const char *prefix;  /* of subjects; the stream is PREFIX_CLUSTER_work */
+    const char *cluster; /* the id of the cluster; "" until the bus is open */
+    const char *inbox;   /* as from work_queue_write_inbox() */
+    bool claims;         /* this node has a processor: it takes work items, too */
+    int64_t max_age_ms;  /* older work items are dropped: the table has been polled since */
 };
 
-/* The subject on which the server answers this actor, in `arena`. The bus must subscribe to it. */
-const char *work_queue_inbox(struct arena *arena, uint64_t boot);
-/* Whether a message of the bus is for this actor: an answer of the server, or a work item. An item keeps the subject
- * that it was published on; the subject of its ack tells it apart. `reply` may be NULL. */
-bool work_queue_is_for(const char *subject, const char *reply, uint64_t boot);
+/* Writes the subject on which this run of the node gets the server's answers and its work items: the bus subscribes to
+ * it and brings its messages to this actor. */
+enum { WORK_QUEUE_INBOX_BYTES = 64 };
+void work_queue_write_inbox(char inbox[static WORK_QUEUE_INBOX_BYTES], uint64_t boot);
 
 extern const struct actor_ops work_queue_actor;
 

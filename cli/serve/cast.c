@@ -1,6 +1,6 @@
 /* The actors of the program with their settings. Actors are spawned in the order of dependence: those that others need
  * come first and stop last. A failed actor restarts alone. */
-#include "cli/serve/serve.h"
+#include "cli/serve/service.h"
 
 #include "core/base/log.h"
 #include "plugins/host/loader.h"
@@ -11,30 +11,30 @@ enum {
     PAGE = 512,
     MAX_KNOWN_FILES = 100000,
     GALLERY_PAGE = 1024,
-    OTHERS_MS = 400,
+    PEERS_POLL_MS = 400,
     BUS_MESSAGE = 256 << 10
 };
 
 static const char *const breaker_subscribers[] = {"recognizer", "processor", "health", "events", "cluster", NULL};
 
-/* Who is asked when it may be on another node: the same actor, wherever it is. */
-static const char *recognizer_for(const struct service *v)
+/* The address of an actor that may be on another node only. */
+static const char *cast_recognizer(const struct service *v)
 {
     return v->roles & ROLE_RECOGNIZER ? "recognizer" : "recognizer@*";
 }
 
-static const char *gallery_for(const struct service *v)
+static const char *cast_gallery(const struct service *v)
 {
     return v->roles & (ROLE_RECOGNIZER | ROLE_PROCESSOR) ? "gallery" : "gallery@*";
 }
 
-/* Bytes that only this node has are of no use to the others. */
-static const struct spool *spool_for(const struct service *v)
+/* Uploads are stored only in a spool that all nodes share. */
+static const struct spool *cast_spool(const struct service *v)
 {
     return v->cluster && !v->s->spool[0] ? NULL : &v->spool;
 }
 
-static void configure_recognition(struct service *v)
+static void cast_configure_recognition(struct service *v)
 {
     const struct settings *s = v->s;
     /* An ask outlives the time limits of its request: opening the file, waiting for a worker, the work itself. */
@@ -42,7 +42,7 @@ static void configure_recognition(struct service *v)
 
     v->processor = (struct processor_config){.owner = v->owner,
                                              .node = v->owner_node,
-                                             .recognizer = recognizer_for(v),
+                                             .recognizer = cast_recognizer(v),
                                              .work_queue = v->s->nats[0] != 0,
                                              .ahead = 2,
                                              .lease_ms = (uint64_t)s->lease,
@@ -86,9 +86,9 @@ static void configure_recognition(struct service *v)
                                          .search = v->search,
                                          .threshold = s->threshold,
                                          .page = GALLERY_PAGE,
-                                         .poll_ms = v->cluster ? OTHERS_MS : 0};
-    v->enroller = (struct enroller_config){.recognizer = recognizer_for(v),
-                                           .spool = spool_for(v),
+                                         .poll_ms = v->cluster ? PEERS_POLL_MS : 0};
+    v->enroller = (struct enroller_config){.recognizer = cast_recognizer(v),
+                                           .spool = cast_spool(v),
                                            .files = v->files,
                                            .call_ms = call_ms,
                                            .quality = (float)s->enroll_quality};
@@ -101,28 +101,28 @@ static void configure_recognition(struct service *v)
                                                    .max_files = MAX_KNOWN_FILES};
 }
 
-static void configure_edge(struct service *v)
+static void cast_configure_edge(struct service *v)
 {
     const struct settings *s = v->s;
     uint64_t request_ms = (uint64_t)s->request_timeout;
 
     v->receiver = (struct receiver_config){.waiting = s->nats[0] ? "work_queue" : "processor",
                                            .roots = v->roots,
-                                           .spool = spool_for(v),
+                                           .spool = cast_spool(v),
                                            .files = v->files,
                                            .store_ms = request_ms,
                                            .max_paths = (size_t)s->max_paths,
                                            .max_path = (size_t)s->max_path,
                                            .max_image = (size_t)s->max_image};
-    v->identify = (struct identify_config){.recognizer = recognizer_for(v),
-                                           .gallery = gallery_for(v),
+    v->identify = (struct identify_config){.recognizer = cast_recognizer(v),
+                                           .gallery = cast_gallery(v),
                                            .roots = v->roots,
                                            .files = v->files,
                                            .max_path = (size_t)s->max_path,
                                            .call_ms = request_ms};
     v->faces = (struct faces_config){
-        .gallery = gallery_for(v), .page_limit = s->page_limit, .store_ms = request_ms, .call_ms = request_ms};
-    v->people = (struct people_config){.gallery = gallery_for(v),
+        .gallery = cast_gallery(v), .page_limit = s->page_limit, .store_ms = request_ms, .call_ms = request_ms};
+    v->people = (struct people_config){.gallery = cast_gallery(v),
                                        .roots = v->roots,
                                        .files = v->files,
                                        .max_path = (size_t)s->max_path,
@@ -135,7 +135,7 @@ static void configure_edge(struct service *v)
                                        .store_ms = request_ms,
                                        .recognizes = v->roles & (ROLE_PROCESSOR | ROLE_RECOGNIZER),
                                        .receives = v->roles & ROLE_RECEIVER};
-    v->pictures = (struct pictures_config){.recognizer = recognizer_for(v),
+    v->pictures = (struct pictures_config){.recognizer = cast_recognizer(v),
                                            .roots = v->roots,
                                            .thumbs = v->thumbs,
                                            .files = v->files,
@@ -145,7 +145,7 @@ static void configure_edge(struct service *v)
     v->events = (struct events_config){.store_ms = STORE_MS,
                                        .gather_ms = 20,
                                        .heartbeat_ms = (uint64_t)s->events_keepalive,
-                                       .poll_ms = v->cluster ? OTHERS_MS : 0,
+                                       .poll_ms = v->cluster ? PEERS_POLL_MS : 0,
                                        .page = PAGE,
                                        .subscribers_max = (uint32_t)s->max_subscribers};
     v->retry = (struct retry_config){.processor = s->nats[0] ? "processor@**" : "processor",
@@ -169,21 +169,20 @@ static void configure_edge(struct service *v)
                                          .idempotency_ms = 24LL * 3600 * 1000};
 }
 
-static void give_up(void *context, const char *words)
+static void cast_give_up(void *context, int code, const char *reason)
 {
     struct service *v = context;
 
-    log_event(LOG_ERROR, "giving up", LOG_STR("reason", words));
-    v->code = 2;
+    log_event(LOG_ERROR, "giving up", LOG_STR("reason", reason));
+    v->code = code;
     uv_stop(&v->loop);
 }
 
-static void configure_cluster(struct service *v)
+static void cast_configure_cluster(struct service *v)
 {
     const struct settings *s = v->s;
 
-    v->nodes = (struct cluster_config){.bus = &v->bus,
-                                       .prefix = s->nats_prefix,
+    v->nodes = (struct cluster_config){.link = s->nats[0] ? &v->bus_link : NULL,
                                        .node = v->node,
                                        .roles = s->roles,
                                        .version = KITH_VERSION,
@@ -194,16 +193,18 @@ static void configure_cluster(struct service *v)
                                        .max_message = BUS_MESSAGE,
                                        .max_body = (size_t)s->max_image + BUS_MESSAGE,
                                        .recognizes = v->roles & ROLE_RECOGNIZER,
-                                       .give_up = give_up,
+                                       .give_up = cast_give_up,
                                        .context = v};
-    v->work_queue = (struct work_queue_config){.bus = &v->bus,
+    work_queue_write_inbox(v->inbox, v->boot);
+    v->work_queue = (struct work_queue_config){.bus = &v->bus_link.bus,
                                                .prefix = s->nats_prefix,
-                                               .boot = v->boot,
+                                               .cluster = v->bus_link.cluster,
+                                               .inbox = v->inbox,
                                                .claims = v->roles & ROLE_PROCESSOR,
                                                .max_age_ms = s->work_item_age};
 }
 
-static void configure_keys(struct service *v)
+static void cast_configure_keys(struct service *v)
 {
     v->keys = (struct keys_config){.auth = &v->auth,
                                    .file = v->s->api_keys_file,
@@ -212,12 +213,34 @@ static void configure_keys(struct service *v)
                                    .poll_ms = (uint64_t)v->s->keys_poll};
 }
 
+static void cast_configure_bus(struct service *v)
+{
+    const struct settings *s = v->s;
+
+    v->bus_link.config = (struct bus_link_config){.driver = v->driver,
+                                                  .prefix = s->nats_prefix,
+                                                  .node = v->node,
+                                                  .inbox = v->inbox,
+                                                  .inbox_actor = "work_queue",
+                                                  .bus = {.loop = &v->loop,
+                                                          .servers = s->nats,
+                                                          .name = v->node,
+                                                          .user = s->nats_user,
+                                                          .password = s->nats_password,
+                                                          .token = s->nats_token,
+                                                          .creds_file = s->nats_creds,
+                                                          .nkey_seed_file = s->nats_nkey,
+                                                          .ca_file = s->nats_ca,
+                                                          .max_queued_bytes = (size_t)s->nats_buffer}};
+}
+
 void cast_spawn(struct service *v)
 {
-    configure_recognition(v);
-    configure_edge(v);
-    configure_cluster(v);
-    configure_keys(v);
+    cast_configure_recognition(v);
+    cast_configure_edge(v);
+    cast_configure_cluster(v);
+    cast_configure_bus(v);
+    cast_configure_keys(v);
     const bool known = v->s->known_people[0], bus = v->s->nats[0];
     const struct {
         struct actor_spec spec;

@@ -1,4 +1,4 @@
-#include "cli/serve/serve.h"
+#include "cli/serve/service.h"
 
 #include <string.h>
 

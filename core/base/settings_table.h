@@ -30,7 +30,7 @@ SETTING(nats_nkey, text, "", 0, 0, "nkey seed file for NATS, instead of user and
 SETTING(nats_ca, text, "", 0, 0,
         "file of CA certificates for NATS; when given, the connection uses TLS and verifies the server")
 SETTING(nats_prefix, text, "kith", 0, 0,
-        "prefix of all NATS subjects; nodes with different prefixes form different clusters")
+        "prefix of all NATS subjects; the id of the database follows, so clusters may share a NATS")
 SETTING(nats_buffer, size, "16MB", 65536, 1 << 30, "bytes buffered for NATS; further messages are refused")
 SETTING(node_heartbeat, duration, "1s", 50, 60000, "interval of the heartbeats that a node sends to the cluster")
 SETTING(node_timeout, duration, "4s", 200, 600000, "a node without heartbeat for this long is removed from the cluster")

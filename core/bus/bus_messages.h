@@ -1,4 +1,4 @@
-/* What the bus says to the actors that listen to it ("cluster", "work_queue"), as messages. Loop thread. */
+/* The messages of the bus to the actors that receive from it ("cluster", "work_queue"). Loop thread. */
 #ifndef KITH_CORE_BUS_BUS_MESSAGES_H
 #define KITH_CORE_BUS_BUS_MESSAGES_H
 
@@ -8,10 +8,10 @@
 
 enum bus_message_type { MSG_BUS = 0x2200, MSG_BUS_STATE };
 
-struct msg_bus { /* what came over the bus; texts and data lie in the arena */
+struct msg_bus { /* a message from the bus; texts and data are in the arena */
     struct msg head;
     struct arena arena;
-    const char *subject, *reply, *status, *words;
+    const char *subject, *reply, *status, *description;
     const void *data;
     size_t len;
 };
@@ -19,11 +19,11 @@ struct msg_bus { /* what came over the bus; texts and data lie in the arena */
 struct msg_bus_state {
     struct msg head;
     bool connected;
-    char words[256];
+    char reason[256]; /* not connected: why */
 };
 
-/* For the bus's callbacks: copies. */
+/* For the callbacks of the bus. They copy. */
 struct msg_bus *msg_bus_new(const struct bus_message *m);
-struct msg_bus_state *msg_bus_state_new(bool connected, const char *words);
+struct msg_bus_state *msg_bus_state_new(bool connected, const char *reason);
 
 #endif

@@ -61,6 +61,7 @@ enum store_message {
     STORE_QUARANTINED,
     STORE_PHOTO_PERSON,
     STORE_KEYS,
+    STORE_CLUSTER, /* store_id, `id` not used: the id of the cluster, in texts[0] */
     /* sent by the store */
     STORE_REPLY,
     STORE_CHANGED, /* told to the actor "events" after a commit with events */
@@ -149,6 +150,7 @@ struct store_list {
     int64_t after;       /* cursor: the last id of the page before; 0: from the start */
     int limit;
     const char *model;
+    int64_t mark; /* GALLERY_CHANGES: the mark of the change `after`, from the reply of the page before */
 };
 
 struct store_person {
@@ -240,6 +242,8 @@ struct store_reply {
     int template_count;
     struct gallery_change *changes;
     int change_count;
+    int64_t mark; /* of the last change up to `next` */
+    bool rewound; /* the change `after` is not in this database, an older copy of which was restored: no changes here */
     struct event *events;
     int event_count;
     struct unknown_person *unknown_people;

@@ -57,6 +57,11 @@ int op_event(struct op *op, int kind, int64_t image, int64_t person);
 int op_events(struct op *op, int kind, const int64_t *images, int count);
 /* A change for the galleries of all nodes, numbered in the order of the commits. */
 int op_gallery_log(struct op *op, enum gallery_change_kind kind, int64_t person, int64_t template);
+/* Gives the change `n` of the gallery its mark (identity.c). */
+int op_gallery_mark(struct op *op, int64_t n);
+/* Reads the number of the last change into `head` and its mark into the reply; reports `rewound` when the change
+ * `after` does not have that mark. */
+int op_gallery_position(struct op *op, int64_t after, int64_t mark, int64_t *head);
 /* Reads the row of SELECT_IMAGE into `image`. */
 void op_image_row(struct op *op, struct db_statement *s, struct image *image);
 /* Steps through the statement and resets it. The number of images, at most `max`, or negative. */
@@ -125,6 +130,7 @@ int op_gallery_changes(struct op *op, const struct msg *m);
 int op_key_add(struct op *op, const struct msg *m);
 int op_key_revoke(struct op *op, const struct msg *m);
 int op_keys(struct op *op, const struct msg *m);
+int op_cluster(struct op *op, const struct msg *m);
 int op_photo_person(struct op *op, const struct msg *m);
 int op_adopted_photos(struct op *op, const struct msg *m);
 int op_unknown_faces(struct op *op, const struct msg *m);

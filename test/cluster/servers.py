@@ -242,5 +242,5 @@ def field(number, value):
 
 def envelope(**given):
     names = {'version': 1, 'type': 2, 'id': 3, 'node': 4, 'boot': 5, 'sender': 6, 'to': 7, 'correlation': 8,
-             'answer': 9, 'budget_ms': 11, 'body': 13, 'part': 14, 'parts': 15, 'unheard_of': 99}
+             'answer': 9, 'budget_ms': 11, 'body': 13, 'part': 14, 'parts': 15, 'cluster': 16, 'unheard_of': 99}
     return b''.join(field(names[k], v) for k, v in {'version': 1, **given}.items())

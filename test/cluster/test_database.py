@@ -154,14 +154,16 @@ def test_a_database_that_is_not_there_yet_is_waited_for(world):
 @pytest.mark.parametrize('options, words', [((), 'JetStream'), (('-js',), 'other settings')])
 def test_a_bus_that_is_no_work_queue(world, options, words):
     """The rest works; the table is polled."""
+    world.start('first').stop()
+    stream, subject = f'kith_{world.cluster}_work', f'kith.{world.cluster}.work'
     server = Nats(world.folder / 'other', *(options or ('-l', 'log2')))
     server.start()
     try:
         if words == 'other settings':
             bus = Bus(server)
             bus.subscribe('answers')
-            body = b'{"name":"kith_hints","subjects":["kith.hints"],"retention":"limits","storage":"memory"}'
-            bus.socket.sendall(b'PUB $JS.API.STREAM.CREATE.kith_hints answers %d\r\n%s\r\n' % (len(body), body))
+            body = f'{{"name":"{stream}","subjects":["{subject}"],"retention":"limits","storage":"memory"}}'
+            bus.socket.sendall(f'PUB $JS.API.STREAM.CREATE.{stream} answers {len(body)}\r\n{body}\r\n'.encode())
             assert b'error' not in bus.next()[1]
             bus.close()
         a = world.node('a', nats=server.url).start(ready=False)

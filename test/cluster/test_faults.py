@@ -94,7 +94,7 @@ def test_a_restarted_node_takes_its_own_back_at_once(world):
 
 @pytest.mark.parametrize('how', ['stopped', 'frozen', 'killed', 'forgotten'])
 def test_nats_is_away_for_a_while(world, three, load, how):
-    """[11-13] Hints are lost, images are not: they are found by looking at the table."""
+    """[11-13] Work items are lost, images are not: the poll of the table finds them."""
     load.wait_for(0.2)
     before = len(load.promised)
     if how == 'frozen':
@@ -114,14 +114,14 @@ def test_nats_is_away_for_a_while(world, three, load, how):
     for node in three:
         until(lambda: node.metric('kith_bus_connected') == 1, 'the bus to come back')
     settle(world, load)
-    given = sum(n.metric('kith_queue_consumed_total') for n in three)
+    consumed = sum(n.metric('kith_queue_consumed_total') for n in three)
     extra = [three[0].picture(f'extra{n}.png', n, 9, 9) for n in range(30)]
 
-    def hints_flow():
+    def work_items_flow():
         if extra:
             world.submit(three[0], extra.pop())
-        return sum(n.metric('kith_queue_consumed_total') for n in three) > given
-    until(hints_flow, 'hints to flow again')
+        return sum(n.metric('kith_queue_consumed_total') for n in three) > consumed
+    until(work_items_flow, 'work items to flow again')
 
 
 def test_without_nats_images_are_found_by_the_poll(world):
@@ -223,7 +223,7 @@ def test_a_claimer_that_sleeps_for_two_leases_changes_nothing(world):
 
 
 def test_claimers_race_for_each_image_and_one_has_it(world):
-    """[21] No hints, only looks at the table, as often as they can."""
+    """[21] No work items, only polls of the table, as often as possible."""
     nodes = [world.start(name, nats='', queue_poll='5ms') for name in 'abc']
     for n in range(400):
         nodes[0].picture(f'{n}.png', n % 250, n // 250, 6)
@@ -236,19 +236,19 @@ def test_claimers_race_for_each_image_and_one_has_it(world):
     assert {r[0] for r in world.mariadb.rows('SELECT attempt FROM images')} == {'1'}
 
 
-def test_hints_doubled_reordered_and_of_nothing(world, three):
-    """[19] A hint says «look»: who looks twice, or too late, finds nothing to do."""
+def test_work_items_doubled_reordered_and_of_no_image(world, three):
+    """[19] A work item only announces an image: one that comes twice or late changes nothing."""
     bus = Bus(world.nats)
     for n in range(40):
         three[0].picture(f'{n}.png', n, 2, 2)
     numbers = world.submit(three[0], *[f'{n}.png' for n in range(40)])
     for _ in range(20):
         for number in reversed(numbers + [10**12, -1]):
-            bus.publish('kith.hints', str(number).encode())
-    bus.publish('kith.hints', b'not a number')
+            bus.publish(f'kith.{world.cluster}.work', str(number).encode())
+    bus.publish(f'kith.{world.cluster}.work', b'not a number')
     bus.flush()
     world.all_ended()
-    until(lambda: sum(n.metric('kith_queue_consumed_total') for n in three) >= 20 * 42, 'all hints to be taken')
+    until(lambda: sum(n.metric('kith_queue_consumed_total') for n in three) >= 20 * 42, 'all work items to be taken')
     world.check()
     world.check_finishes()
     assert {r[0] for r in world.mariadb.rows('SELECT attempt FROM images')} == {'1'}
@@ -260,14 +260,15 @@ def test_what_no_node_would_say_harms_nobody(world):
     a = world.start('a')
     until(lambda: a.metric('kith_bus_connected') == 1)
     bus = Bus(world.nats)
-    bus.subscribe('kith.node.future')
+    bus.subscribe(f'kith.{world.cluster}.node.future')
     presence = b''.join([b'\n\x039.9', b'\x12\x03all', b'\xf8\x07\x07'])  # version, roles, and a field nobody knows
-    say = {'node': 'future', 'boot': 7}
+    say = {'node': 'future', 'boot': 7, 'cluster': world.cluster}
+    of_a = f'kith.{world.cluster}.node.a'
     bus.publish('kith.presence', envelope(type=1, id=1, body=presence, unheard_of='?', **say))
     until(lambda: 'future' in {n['name'] for n in a.get('/v1/nodes').json['nodes']}, 'the node of the future to be seen')
-    bus.publish('kith.node.a', envelope(type=4242, id=2, sender='x', to='gallery', correlation=99, budget_ms=1000, **say))
+    bus.publish(of_a, envelope(type=4242, id=2, sender='x', to='gallery', correlation=99, budget_ms=1000, **say))
     subject, answer = bus.next()
-    assert subject == 'kith.node.future' and b'\x40\x63' in answer, 'the ask of an unknown type has one ending'
+    assert subject == f'kith.{world.cluster}.node.future' and b'\x40\x63' in answer, 'the ask of an unknown type has one ending'
     for n, rubbish in enumerate([b'', b'\xff' * 1000, envelope(version=77, type=1, id=3, **say),
                                  envelope(type=2, id=4, to='recognizer', body=b'\xff\xff', **say),
                                  envelope(type=4, id=5, to='gallery', body=b'', **say),
@@ -276,15 +277,15 @@ def test_what_no_node_would_say_harms_nobody(world):
                                  envelope(type=2, id=8, part=3, parts=2**31, **say),
                                  envelope(type=1, id=9, body=b'\x0a\xff\xff\xff\xff\x0f', **say),
                                  envelope(type=1, id=1, body=presence, **say)]):  # a duplicate
-        bus.publish('kith.node.a' if n % 2 else 'kith.presence', rubbish)
+        bus.publish(of_a if n % 2 else 'kith.presence', rubbish)
     refused = 0
     actors = ['store', 'enroller', 'people', 'faces', 'events', 'known-people', 'frontend', 'receiver', 'recognizer',
               'breaker', 'gallery', 'cluster', 'keys', 'redeemer']
     for to in actors:  # well-formed messages that no peer may send to that actor
         for kind in 9, 8, 6, 7:  # NUDGE, STORE_CHANGED, GALLERY_CHANGED, GALLERY_RESOLVED
             refused += 1
-            bus.publish('kith.node.a', envelope(type=kind, id=100 + refused, sender='x', to=to, **say))
-    bus.publish('kith.node.a', envelope(type=9, id=500, sender='x', to='store', correlation=100, budget_ms=1000, **say))
+            bus.publish(of_a, envelope(type=kind, id=100 + refused, sender='x', to=to, **say))
+    bus.publish(of_a, envelope(type=9, id=500, sender='x', to='store', correlation=100, budget_ms=1000, **say))
     bus.flush()
     answer = b''
     while b'\x40\x64' not in answer:  # correlation 100: a refused ask has one ending

@@ -20,10 +20,10 @@ def test_one_node_with_all_roles_on_mariadb_and_nats(world):
     until(lambda: a.image(number)['status'] == 'processed', 'the image to get its name')
     more = [a.picture(f'{n}.png', n, 9, 9) for n in range(200)]
 
-    def hints_flow():  # what is posted before the queue stands goes without a hint
+    def work_items_flow():  # images posted before the queue is ready are found by the poll
         world.submit(a, more.pop())
         return a.metric('kith_queue_consumed_total') > 0
-    until(hints_flow, 'a hint to come through the queue', pause=0.2)
+    until(work_items_flow, 'a work item to come through the queue', pause=0.2)
     world.all_ended()
     world.check()
 
@@ -114,7 +114,7 @@ def test_a_large_picture_goes_over_the_bus_in_parts(world):
     assert answer.status == 200 and len(answer.json['faces']) == 1, answer
 
 
-def test_hints_are_spread_and_each_image_is_claimed_once(world):
+def test_work_items_are_distributed_and_each_image_is_claimed_once(world):
     nodes = [world.start(n, log_level='info') for n in 'abc']
     world.together()
     for n in range(300):
@@ -198,7 +198,8 @@ def test_subjects_tell_nothing_of_anybody(world):
     number, = world.submit(rec, rec.picture('secret.png', *RED))
     rec.finished(number)
     subjects = set()
-    while 'kith.hints' not in subjects or not any(s.startswith('kith.node.') for s in subjects):
+    own = f'kith.{world.cluster}'
+    while f'{own}.work' not in subjects or not any(s.startswith(f'{own}.node.') for s in subjects):
         subjects.add(bus.next()[0])
     for subject in subjects:
         assert not any(word in subject for word in ('secret', 'Hannibal', 'images')), subject

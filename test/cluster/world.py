@@ -36,6 +36,11 @@ class World:
             until(lambda: {n['name'] for n in node.get('/v1/nodes').json['nodes']} >= {
                 k.settings['node'] for k in running}, 'the nodes to know each other')
 
+    @property
+    def cluster(self):
+        """The id of the cluster, which stands in its subjects."""
+        return self.mariadb.rows('SELECT cluster FROM cluster_identity')[0][0]
+
     def submit(self, node, *paths):
         numbers = node.submit(*paths)
         self.accepted.update(numbers)

@@ -274,6 +274,7 @@ LIST(make_known_files, STORE_KNOWN_FILES)
 LIST(make_quarantined, STORE_QUARANTINED)
 LIST(make_adopted_photos, STORE_ADOPTED_PHOTOS)
 LIST(make_keys, STORE_KEYS)
+LIST(make_cluster, STORE_CLUSTER)
 
 static const struct {
     const char *name;
@@ -316,6 +317,7 @@ static const struct {
     {"adopted photos", make_adopted_photos, true},
     {"photo person", make_photo_person, true},
     {"keys", make_keys, true},
+    {"cluster", make_cluster, true},
 };
 
 /* Two operations each need an unknown face of their own. */

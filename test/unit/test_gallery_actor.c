@@ -20,6 +20,7 @@ enum { DIMENSION = 4, PAGE = 64, FACES_MAX = 400, CHANGES_MAX = 1000, HELD_MAX =
 static struct {
     struct gallery_change changes[CHANGES_MAX];
     int change_count;
+    int64_t mark;                 /* of the last change; another one: an older database was restored */
     struct face faces[FACES_MAX]; /* ids are 1 + the index */
     int face_count;
     uint32_t hold, fail; /* asks of this type are kept; the next ask of this type fails */
@@ -36,11 +37,14 @@ static void store_list_changes(struct store_reply *r, const struct store_list *m
 {
     r->changes = arena_alloc(&r->m.arena, (size_t)m->limit * sizeof *r->changes);
     r->next = m->after;
+    r->mark = world.mark;
+    if ((r->rewound = m->after > 0 && m->mark != world.mark))
+        return;
     for (int64_t i = m->after; i < world.change_count && r->change_count < m->limit; i++) {
         r->changes[r->change_count++] = world.changes[i];
         r->next = i + 1;
     }
-    r->more = r->change_count == m->limit;
+    r->more = r->change_count && r->change_count == m->limit;
     world.log_reads++;
 }
 
@@ -264,8 +268,7 @@ static void test_a_match_asked_during_a_reading_waits_for_the_next_one(void **st
     ask_changed();
     UNTIL(world.held_count == 1); /* this page may be older than what is committed now */
     add_change(GALLERY_TEMPLATE_ADDED, 7, anna);
-    world.held_ask[0].limit = 1;
-    world.held_ask[0].after = world.change_count; /* answered from before the commit: nothing new */
+    world.held_ask[0].limit = 0; /* answered from before the commit: nothing new */
     ask_match(anna);
     turn();
     assert_int_equal(heard.matched, 0);
@@ -423,6 +426,27 @@ static void test_new_unknown_faces_are_assigned_after_a_while_without_reading_th
     assert_int_equal(world.log_reads, 0);
 }
 
+/* The numbers of the changes were given out again: only the mark tells. */
+static void test_a_restored_older_database_is_read_from_its_start_before_the_next_match(void **state)
+{
+    (void)state;
+    config.poll_ms = 400;
+    add_change(GALLERY_TEMPLATE_ADDED, 7, anna);
+    ask_match(anna);
+    UNTIL(heard.matched == 1);
+    assert_int_equal(heard.person, 7);
+    world.change_count = 0;
+    world.mark++;
+    add_change(GALLERY_TEMPLATE_ADDED, 7, berta);
+    ask_match(anna);
+    UNTIL(heard.matched == 2);
+    assert_int_equal(heard.person, PERSON_UNKNOWN);
+    ask_match(berta);
+    UNTIL(heard.matched == 3);
+    assert_int_equal(heard.person, 7);
+    assert_int_equal(heard.errors, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -439,6 +463,7 @@ int main(void)
         T(test_a_match_is_made_though_the_log_cannot_be_read),
         T(test_reviews_beyond_the_limit_of_the_queue_are_deferred_and_keep_their_order),
         T(test_new_unknown_faces_are_assigned_after_a_while_without_reading_the_old_ones),
+        T(test_a_restored_older_database_is_read_from_its_start_before_the_next_match),
 #undef T
     };
 

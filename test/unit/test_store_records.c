@@ -265,6 +265,57 @@ static void test_the_gallery_log_tells_every_change_in_order(void **state)
     assert_int_equal(last->next, 4);
 }
 
+static bool rewound(int64_t after, int64_t mark)
+{
+    struct store_list *list = STORE_MESSAGE(STORE_GALLERY_CHANGES, store_list);
+
+    list->after = after;
+    list->mark = mark;
+    list->limit = 1;
+    assert_int_equal(ask(list)->status, STORE_OK);
+    return last->rewound;
+}
+
+static void test_a_change_that_was_read_is_known_by_its_mark(void **state)
+{
+    int64_t head, mark, ann = person("Ann");
+    struct store_id *delete = STORE_MESSAGE(STORE_PERSON_DELETE, store_id);
+
+    (void)state;
+    person("Bo");
+    assert_false(rewound(0, 0));
+    assert_int_equal(last->change_count, 1);
+    assert_false(rewound(last->next, last->mark));
+    assert_int_equal(last->change_count, 1);
+    head = last->next;
+    mark = last->mark;
+    assert_true(mark != 0);
+    assert_false(rewound(head, mark));
+    assert_int_equal(last->next, head);
+    assert_int_equal(last->mark, mark);
+    assert_true(rewound(head, mark + 1));
+    assert_int_equal(last->change_count, 0);
+    assert_true(rewound(head + 1, mark));
+    delete->id = ann;
+    assert_int_equal(ask(delete)->status, STORE_OK);
+    assert_false(rewound(head, mark)); /* a change that is gone from the log keeps its mark */
+    assert_int_equal(last->change_count, 1);
+}
+
+static void test_the_cluster_keeps_its_id(void **state)
+{
+    char id[64];
+
+    (void)state;
+    assert_int_equal(ask(STORE_MESSAGE(STORE_CLUSTER, store_id))->status, STORE_OK);
+    snprintf(id, sizeof id, "%s", last->texts[0]);
+    assert_int_equal(strlen(id), 16);
+    assert_int_equal(strspn(id, "0123456789abcdef"), 16);
+    close_store();
+    open_store();
+    assert_string_equal(ask(STORE_MESSAGE(STORE_CLUSTER, store_id))->texts[0], id);
+}
+
 static void test_a_removed_template_leaves_one_change(void **state)
 {
     static const float embedding[2] = {1, 0};
@@ -485,6 +536,8 @@ int main(void)
         TEST(test_everything_is_there_after_a_restart),
         TEST(test_a_second_process_is_refused),
         TEST(test_an_address_that_cannot_be_is_refused_in_words),
+        TEST(test_a_change_that_was_read_is_known_by_its_mark),
+        TEST(test_the_cluster_keeps_its_id),
         TEST(test_a_removed_template_leaves_one_change),
         TEST(test_a_person_with_more_faces_than_a_batch_is_forgotten),
         TEST(test_a_full_last_page_has_no_next),

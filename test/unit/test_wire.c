@@ -1,7 +1,9 @@
 /* Messages as bytes: what goes out comes in, and what comes in is checked. */
 #include "actors/cluster/wire.h"
 
+#include "actors/cluster/envelope.h"
 #include "actors/cluster/peer_messages.h"
+#include "actors/cluster/peers.h"
 #include "actors/messages.h"
 #include "core/image/quality.h"
 #include "kith.pb-c.h"
@@ -175,7 +177,7 @@ static void test_numbers_that_are_none_are_refused(void **state)
     msg_unref(&m->head);
 }
 
-/* Every byte changed, every length cut: a message or none, never a crash (the sanitizers watch). */
+/* Every byte changed, every length cut: a message or none. The sanitizer builds detect what a check missed. */
 static void test_rubbish_is_a_message_or_none(void **state)
 {
     struct msg_recognized *m = msg_recognized_new(RECOGNIZED_OK, "");
@@ -203,7 +205,7 @@ static void test_a_peer_reaches_only_listed_messages(void **state)
 {
     static const char *const actors[] = {"store",    "work_queue",   "processor", "breaker",  "recognizer", "gallery",
                                          "enroller", "known-people", "receiver",  "identify", "people",     "faces",
-                                         "frontend", "events",       "pictures",  "keys",     "redeemer",   "cluster",
+                                         "frontend", "events",       "pictures",  "keys",     "janitor",    "cluster",
                                          "",         "breaker@node", "GALLERY",   "nobody",   NULL};
     int tells = 0, asks = 0;
 
@@ -240,6 +242,233 @@ static void test_an_ask_has_one_type_of_answer(void **state)
     assert_false(peer_reply_allowed(MSG_NUDGE, 0));
 }
 
+/* --- envelopes --- */
+
+static Kith__V1__Envelope an_envelope(uint32_t type, const char *to)
+{
+    Kith__V1__Envelope e = KITH__V1__ENVELOPE__INIT;
+
+    e.version = ENVELOPE_FORMAT;
+    e.type = type;
+    e.id = 1;
+    e.node = envelope_text("a");
+    e.boot = 7;
+    e.from = envelope_text("processor");
+    e.to = envelope_text(to);
+    e.correlation = 9;
+    return e;
+}
+
+static Kith__V1__Envelope *through_bytes(const Kith__V1__Envelope *e, size_t cut)
+{
+    size_t len = kith__v1__envelope__get_packed_size(e);
+    uint8_t *bytes = malloc(len + 1);
+    Kith__V1__Envelope *back;
+
+    assert_non_null(bytes);
+    kith__v1__envelope__pack(e, bytes);
+    back = envelope_decode(bytes, cut < len ? len - cut : 0);
+    free(bytes);
+    return back;
+}
+
+static void test_a_truncated_envelope_is_none_or_refused(void **state)
+{
+    struct msg *m = msg_new(MSG_GALLERY_CHANGED, sizeof *m);
+    Kith__V1__Envelope e = an_envelope(KITH__V1__TYPE__TYPE_GALLERY_CHANGED, "gallery"), *back;
+    size_t len;
+
+    (void)state;
+    e.body = (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t) "0123456789", .len = 10};
+    len = kith__v1__envelope__get_packed_size(&e);
+    back = through_bytes(&e, 0);
+    assert_int_equal(envelope_check_message(back, m), ENVELOPE_ALLOWED);
+    envelope_free(back);
+    for (size_t cut = 1; cut <= len; cut++)
+        if ((back = through_bytes(&e, cut))) { /* cut between two fields */
+            assert_int_not_equal(back->body.len, 10);
+            envelope_free(back);
+        }
+    msg_unref(m);
+}
+
+static void test_an_envelope_without_a_valid_sender_or_version_is_refused(void **state)
+{
+    char long_name[NODE_BYTES + 1];
+    const char *const nodes[] = {"", ".", "a.b", "a b", "*", ">", "a\n", "\xff", long_name, NULL};
+
+    (void)state;
+    memset(long_name, 'a', NODE_BYTES);
+    long_name[NODE_BYTES] = 0;
+    for (const char *const *n = nodes; *n; n++) {
+        Kith__V1__Envelope e = an_envelope(KITH__V1__TYPE__TYPE_NUDGE, "processor");
+
+        e.node = envelope_text(*n);
+        assert_null(through_bytes(&e, 0));
+    }
+    for (uint32_t version = 0; version < 5; version++) {
+        Kith__V1__Envelope e = an_envelope(KITH__V1__TYPE__TYPE_NUDGE, "processor"), *back;
+
+        e.version = version;
+        back = through_bytes(&e, 0);
+        assert_true((back != NULL) == (version == ENVELOPE_FORMAT));
+        envelope_free(back);
+    }
+}
+
+static void test_values_beyond_their_limits_are_corrected(void **state)
+{
+    static const int32_t statuses[] = {INT32_MIN, -1000, ACTOR_REFUSED - 1, 1, 1000, INT32_MAX};
+    Kith__V1__Envelope e = an_envelope(KITH__V1__TYPE__TYPE_MATCHED, ""), *back;
+
+    (void)state;
+    e.budget_ms = UINT64_MAX;
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+        e.status = statuses[i];
+        back = through_bytes(&e, 0);
+        assert_int_equal(back->status, ACTOR_FAILED);
+        assert_int_equal(back->budget_ms, ENVELOPE_BUDGET_MAX_MS);
+        envelope_free(back);
+    }
+    for (e.status = ACTOR_REFUSED; e.status <= ACTOR_OK; e.status++) {
+        back = through_bytes(&e, 0);
+        assert_int_equal(back->status, e.status);
+        envelope_free(back);
+    }
+}
+
+/* The body is a valid one of another type. */
+static void test_a_body_of_the_wrong_type_is_a_message_of_the_named_type_or_none(void **state)
+{
+    struct msg_recognize *recognize = msg_recognize_new(JOB_RECOGNIZE, "/a/b.jpg", "bytes", 5);
+    struct msg_recognized *recognized = msg_recognized_new(RECOGNIZED_OK, "");
+    const struct msg *const list[] = {&recognize->head, &recognized->head};
+
+    (void)state;
+    recognized->event = an_event(2);
+    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
+        struct buf body = {0};
+
+        wire_encode(list[i], &body);
+        for (uint32_t as = 0; as < 64; as++) {
+            struct msg *m = wire_decode(as, body.data, body.len);
+            Kith__V1__Envelope e = an_envelope(as, "gallery");
+
+            if (!m)
+                assert_int_equal(envelope_check_message(&e, m), ENVELOPE_UNDECODABLE);
+            else if (m->type != MSG_MATCH && m->type != MSG_GALLERY_CHANGED)
+                assert_int_equal(envelope_check_message(&e, m), ENVELOPE_REFUSED);
+            msg_unref(m);
+        }
+        buf_free(&body);
+    }
+    msg_unref(&recognize->head);
+    msg_unref(&recognized->head);
+}
+
+static void test_an_address_of_other_nodes_is_refused(void **state)
+{
+    static const char *const addresses[] = {"processor@*", "processor@**", "processor@b", "@", NULL};
+    struct msg *m = msg_new(MSG_NUDGE, sizeof *m);
+
+    (void)state;
+    for (const char *const *to = addresses; *to; to++) {
+        Kith__V1__Envelope e = an_envelope(KITH__V1__TYPE__TYPE_NUDGE, *to);
+
+        assert_int_equal(envelope_check_message(&e, m), ENVELOPE_UNDECODABLE);
+    }
+    msg_unref(m);
+}
+
+/* Each case changes one value of a message that is accepted otherwise. */
+static void check_found(void (*change)(struct worker_event *e), const char *name)
+{
+    struct msg_recognized *m = msg_recognized_new(RECOGNIZED_OK, "");
+    struct worker_event *e = an_event(2);
+    struct msg *back;
+
+    m->event = e;
+    if (change)
+        change(e);
+    back = through(&m->head);
+    if ((back != NULL) != (change == NULL))
+        fail_msg("%s is %s", name, back ? "accepted" : "refused");
+    msg_unref(back);
+    msg_unref(&m->head);
+}
+
+static void nan_quality(struct worker_event *e)
+{
+    e->faces[1].quality = NAN;
+}
+
+static void infinite_distance(struct worker_event *e)
+{
+    e->faces[0].distance = INFINITY;
+}
+
+static void nan_box(struct worker_event *e)
+{
+    e->faces[0].width = NAN;
+}
+
+static void unknown_flaw(struct worker_event *e)
+{
+    e->faces[1].flaw = FLAWS;
+}
+
+static void unknown_metric(struct worker_event *e)
+{
+    e->hello.metric = 99;
+}
+
+static void nan_threshold(struct worker_event *e)
+{
+    e->hello.threshold = NAN;
+}
+
+static void oversized_dimension(struct worker_event *e)
+{
+    e->hello.dimension = UINT32_MAX;
+}
+
+static void oversized_embedding(struct worker_event *e)
+{
+    e->faces[0].dimension = 65537;
+    e->faces[0].embedding = arena_alloc(&e->arena, 65537 * sizeof(float));
+}
+
+static void too_many_faces(struct worker_event *e)
+{
+    struct face *faces = arena_alloc(&e->arena, 201 * sizeof *faces);
+
+    for (int i = 0; i < 201; i++)
+        faces[i] = e->faces[0];
+    e->faces = faces;
+    e->face_count = 201;
+}
+
+static void test_a_result_with_one_wrong_value_is_refused(void **state)
+{
+    static const struct {
+        const char *name;
+        void (*change)(struct worker_event *e);
+    } cases[] = {{"no change", NULL},
+                 {"a quality that is no number", nan_quality},
+                 {"an infinite distance", infinite_distance},
+                 {"a box that is no number", nan_box},
+                 {"an unknown flaw", unknown_flaw},
+                 {"an unknown metric", unknown_metric},
+                 {"a threshold that is no number", nan_threshold},
+                 {"a dimension above the limit", oversized_dimension},
+                 {"an embedding above the limit", oversized_embedding},
+                 {"too many faces", too_many_faces}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        check_found(cases[i].change, cases[i].name);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +482,12 @@ int main(void)
         cmocka_unit_test(test_rubbish_is_a_message_or_none),
         cmocka_unit_test(test_a_peer_reaches_only_listed_messages),
         cmocka_unit_test(test_an_ask_has_one_type_of_answer),
+        cmocka_unit_test(test_a_truncated_envelope_is_none_or_refused),
+        cmocka_unit_test(test_an_envelope_without_a_valid_sender_or_version_is_refused),
+        cmocka_unit_test(test_values_beyond_their_limits_are_corrected),
+        cmocka_unit_test(test_a_body_of_the_wrong_type_is_a_message_of_the_named_type_or_none),
+        cmocka_unit_test(test_an_address_of_other_nodes_is_refused),
+        cmocka_unit_test(test_a_result_with_one_wrong_value_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

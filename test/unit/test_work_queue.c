@@ -156,7 +156,7 @@ static void become_ready(void)
 
 static struct bus *no_bus;
 static const struct work_queue_config config = {
-    .bus = &no_bus, .prefix = "kith", .boot = 7, .claims = true, .max_age_ms = 60000};
+    .bus = &no_bus, .prefix = "kith", .cluster = "c1", .inbox = "_INBOX.kith-7.*", .claims = true, .max_age_ms = 60000};
 
 static int setup(void **state)
 {

@@ -129,7 +129,15 @@ static const char *const version_3[] = {
     "CREATE INDEX IF NOT EXISTS faces_unknown_person ON faces(unknown_person, person, id){ WHERE unknown_person > 0|}",
     NULL};
 
-static const char *const *const versions[] = {version_1, version_2, version_3};
+/* The id of the cluster, and what tells a restored older database from the one that was read. */
+static const char *const version_4[] = {
+    "CREATE TABLE IF NOT EXISTS cluster_identity(id INTEGER PRIMARY KEY, cluster VARCHAR(32) NOT NULL) " END,
+    "{INSERT OR IGNORE|INSERT IGNORE} INTO cluster_identity VALUES(1, "
+    "{lower(hex(randomblob(8)))|LEFT(SHA2(CONCAT(UUID(), "
+    "RAND(), NOW(6)), 256), 16)})",
+    "CREATE TABLE IF NOT EXISTS gallery_marks(n BIGINT PRIMARY KEY, mark BIGINT NOT NULL) " END, NULL};
+
+static const char *const *const versions[] = {version_1, version_2, version_3, version_4};
 /* In a rolling upgrade nodes of version N work on the schema of N+1: a version only adds, and what it makes superfluous
  * is removed by the next one. */
 enum { NEWEST = sizeof versions / sizeof versions[0], AHEAD = 1 };

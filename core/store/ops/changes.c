@@ -74,5 +74,5 @@ int op_gallery_log(struct op *op, enum gallery_change_kind kind, int64_t person,
     op->d->bind_int(s, 3, person);
     op->d->bind_int(s, 4, template);
     op->d->bind_int(s, 5, op->now_ms);
-    return db_finish(op->db, s);
+    return db_finish(op->db, s) < 0 ? DB_ERROR : op_gallery_mark(op, n);
 }

@@ -103,14 +103,21 @@ int op_gallery_changes(struct op *op, const struct msg *msg)
 {
     const struct store_list *m = (const struct store_list *)msg;
     struct store_reply *r = op->reply;
-    struct db_statement *s = db_query(
-        op->db, "SELECT g.n, g.kind, g.person_id, g.template_id, p.name, t.model, t.embedding FROM gallery_log g "
-                "LEFT JOIN person p ON p.id = g.person_id LEFT JOIN templates t ON t.id = g.template_id WHERE "
-                "g.n > ? ORDER BY g.n LIMIT ?");
-    int result = DB_DONE;
+    struct db_statement *s;
+    int64_t head = 0, mark_at_head;
+    int result = op_gallery_position(op, m->after, m->mark, &head);
 
+    if (result < 0 || r->rewound)
+        return result;
+    mark_at_head = r->mark;
+    s = db_query(
+        op->db,
+        "SELECT g.n, g.kind, g.person_id, g.template_id, p.name, t.model, t.embedding, COALESCE(k.mark, 0) FROM "
+        "gallery_log g LEFT JOIN person p ON p.id = g.person_id LEFT JOIN templates t ON t.id = g.template_id "
+        "LEFT JOIN gallery_marks k ON k.n = g.n WHERE g.n > ? AND g.n <= ? ORDER BY g.n LIMIT ?");
     op->d->bind_int(s, 1, m->after);
-    op->d->bind_int(s, 2, m->limit);
+    op->d->bind_int(s, 2, head);
+    op->d->bind_int(s, 3, m->limit);
     r->changes = arena_alloc(op->arena, (size_t)m->limit * sizeof(struct gallery_change) + 1);
     r->next = m->after;
     while (r->change_count < m->limit && (result = db_step(op->db, s)) == DB_ROW) {
@@ -119,6 +126,7 @@ int op_gallery_changes(struct op *op, const struct msg *msg)
         const void *blob = op->d->column_blob(s, 6, &len);
 
         r->next = op->d->column_int(s, 0);
+        r->mark = op->d->column_int(s, 7);
         c->kind = (enum gallery_change_kind)op->d->column_int(s, 1);
         c->person = op->d->column_int(s, 2);
         c->name = op_text(op, s, 4);
@@ -131,5 +139,9 @@ int op_gallery_changes(struct op *op, const struct msg *msg)
     }
     op->d->reset(s);
     r->more = r->change_count == m->limit;
+    if (!r->more) { /* the last changes may have been removed from the log since */
+        r->next = head;
+        r->mark = mark_at_head;
+    }
     return result < 0 ? result : 0;
 }

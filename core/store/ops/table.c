@@ -42,4 +42,5 @@ const op_fn store_ops[] = {
     [STORE_QUARANTINED - STORE_SUBMIT] = op_quarantined,
     [STORE_PHOTO_PERSON - STORE_SUBMIT] = op_photo_person,
     [STORE_KEYS - STORE_SUBMIT] = op_keys,
+    [STORE_CLUSTER - STORE_SUBMIT] = op_cluster,
 };

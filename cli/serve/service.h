@@ -1,9 +1,13 @@
-/* The cast: every actor with its settings, and what they stand on. */
-#ifndef KITH_CLI_SERVE_SERVE_H
-#define KITH_CLI_SERVE_SERVE_H
+/* `kith serve`: the state that its files share. Loop thread.
+ *
+ *   serve.c ─▶ check.c, startup.c, cast.c, shutdown.c ─▶ roles.c, slow.c, notify.c
+ */
+#ifndef KITH_CLI_SERVE_SERVICE_H
+#define KITH_CLI_SERVE_SERVICE_H
 
 #include "actors/access/keys.h"
 #include "actors/api/routes.h"
+#include "actors/cluster/bus_link.h"
 #include "actors/cluster/cluster.h"
 #include "actors/frontend/events.h"
 #include "actors/frontend/frontend.h"
@@ -52,14 +56,14 @@ struct service {
     char node[NODE_BYTES], owner[128], owner_node[72]; /* owner: of leases, "node:pid-random" */
     struct kith_setting plugin_settings[128];
     uint32_t workers;
-    unsigned roles;     /* of enum role */
-    uint64_t boot;      /* which run of the node this is */
-    struct bus *bus;    /* NULL: this node is alone */
-    bool cluster;       /* others may work on the same records */
-    struct arena texts; /* of the bus's options */
+    unsigned roles; /* of enum role */
+    uint64_t boot;  /* random number of this run of the node */
+    struct bus_link bus_link;
+    char inbox[WORK_QUEUE_INBOX_BYTES]; /* the subject of the work queue's own messages */
+    bool cluster;                       /* other nodes may use the same database */
     struct auth auth;
     struct routes_context routes;
-    const char *api_here; /* the address that the interface really has */
+    const char *api_here; /* the address that the API listens on, with its port */
     int code;
     /* what the actors borrow */
     struct receiver_config receiver;
@@ -85,11 +89,23 @@ struct service {
 
 /* roles.c: the roles of a text like "receiver,frontend". 0 or -1. */
 int roles_parse(const char *text, unsigned *roles);
-/* bus.c: connects the node with others; nothing without KITH_NATS. */
-void bus_join(struct service *service);
-void bus_leave(struct service *service);
 
-/* cast.c: fills the configurations and spawns the actors. */
+/* check.c: 0, or the exit status of a refused setting, which was reported. check_api_keys opens v->door. */
+int check_settings(struct service *v);
+int check_api_keys(struct service *v);
+int check_node_name(struct service *v);
+
+/* startup.c. startup_open: 0, or an exit status; the error was reported. */
+void startup_raise_descriptors(const struct settings *s);
+int startup_open(struct service *v);
+
+/* shutdown.c. */
+extern const struct actor_ops serve_actor;
+void shutdown_watch_signals(struct service *v);
+void shutdown_ignore_signals(struct service *v);
+void shutdown_close(struct service *v); /* also what startup_open opened before it failed */
+
+/* cast.c: fills in the configurations and spawns the actors. */
 void cast_spawn(struct service *service);
 
 /* Files that are part of the program, embedded by the build; they end with a NULL path. */
