@@ -95,7 +95,7 @@ static void test_the_back_off_of_a_retry_doubles_up_to_a_limit(void **state)
     }
 }
 
-static void test_who_is_busy_or_open_costs_no_try(void **state)
+static void test_busy_or_open_costs_no_try(void **state)
 {
     static const int outcomes[] = {RECOGNIZED_BUSY, RECOGNIZED_OPEN, RECOGNIZED_STOPPING};
     static const int64_t delays[] = {100, 100, 0};
@@ -298,7 +298,7 @@ static void test_nothing_is_claimed_while_the_breaker_is_not_closed(void **state
     assert_int_equal(world.asked, 1);
 }
 
-static void test_the_poll_finds_rows_that_nobody_announced(void **state)
+static void test_the_poll_finds_rows_that_were_not_announced(void **state)
 {
     (void)state;
     add_row(1, 0, 0);
@@ -332,7 +332,7 @@ int main(void)
         TEST(test_a_job_is_renewed_while_its_finish_backs_off),
         TEST(test_faces_are_finished_under_the_fencing_token),
         TEST(test_the_back_off_of_a_retry_doubles_up_to_a_limit),
-        TEST(test_who_is_busy_or_open_costs_no_try),
+        TEST(test_busy_or_open_costs_no_try),
         TEST(test_a_recogniser_that_never_answers_costs_a_try),
         TEST(test_poison_is_in_quarantine_for_the_time_of_the_setting),
         TEST(test_a_finish_that_fails_now_is_repeated_with_back_off),
@@ -346,7 +346,7 @@ int main(void)
         TEST(test_a_work_queue_that_restarts_hears_the_capacity_again),
         TEST(test_no_more_is_claimed_than_workers_can_take),
         TEST(test_nothing_is_claimed_while_the_breaker_is_not_closed),
-        TEST(test_the_poll_finds_rows_that_nobody_announced),
+        TEST(test_the_poll_finds_rows_that_were_not_announced),
         TEST(test_at_the_shutdown_jobs_end_and_nothing_is_claimed),
     };
 
