@@ -96,7 +96,7 @@ static void enroller_add_photo(struct actor *self, struct enrolment *e)
         m->dimension = face->dimension;
     }
     m->spooled = e->ask->bytes != NULL && e->path;
-    m->legacy_photo_row = e->ask->legacy_photo_row;
+    m->adopted_photo = e->ask->adopted_photo;
     actor_ask(self, "store", &m->m.head, STORE_MS, enroller_on_added, e);
 }
 

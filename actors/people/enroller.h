@@ -15,7 +15,7 @@ struct msg_enrol {
     const void *bytes; /* or the photo itself: it is spooled */
     size_t len;
     bool urgent;
-    int64_t legacy_photo_row; /* row of person_images without a path that names this photo; 0: none */
+    int64_t adopted_photo; /* row of person_images without a path that names this photo; 0: none */
 };
 
 enum enrolled { ENROLLED_OK, ENROLLED_NO_FACE, ENROLLED_FACES, ENROLLED_REFUSED, ENROLLED_LATER, ENROLLED_NO_PERSON };

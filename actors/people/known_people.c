@@ -128,7 +128,7 @@ static void known_people_enrol_next(struct actor *self)
     }
     f = &k->scan->photos[k->next++];
     m = msg_enrol_new(f->legacy_row ? NULL : f->person, f->legacy_person, f->photo, f->path, NULL, 0);
-    m->legacy_photo_row = f->legacy_row;
+    m->adopted_photo = f->legacy_row;
     metric_add(&photos_asked, 1);
     actor_ask(self, "enroller", &m->head, config->call_ms, known_people_on_enrolled, NULL);
 }

@@ -168,7 +168,7 @@ struct store_photo { /* a template and the photo it came from */
     const float *embedding;
     int dimension;
     bool spooled;
-    int64_t legacy_photo_row; /* the row of person_images that another program inserted for it; 0: none */
+    int64_t adopted_photo; /* the row of person_images that another program inserted for it; 0: none */
 };
 
 struct store_name_face { /* NAME_FACE; NAME_UNKNOWN_PERSON: all faces of an unknown person, a batch each time; DENY_FACE

@@ -82,7 +82,8 @@ static void until_one_waits(void)
 {
     time_t deadline = time(NULL) + 20;
 
-    while (observer_number("SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'") == 0) {
+    while (observer_number("SELECT CAST(variable_value AS SIGNED) FROM information_schema.global_status WHERE "
+                           "variable_name = 'INNODB_ROW_LOCK_CURRENT_WAITS'") == 0) {
         if (time(NULL) > deadline)
             fail_msg("no transaction waits for a lock");
         actor_system_turn(sys);

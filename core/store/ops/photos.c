@@ -10,7 +10,7 @@ static int photo_adopt_row(struct op *op, const struct store_photo *m)
     db_bind_text(op->db, s, 1, m->path);
     db_bind_text(op->db, s, 2, m->sha256);
     op->d->bind_int(s, 3, op->now_ms);
-    op->d->bind_int(s, 4, m->legacy_photo_row);
+    op->d->bind_int(s, 4, m->adopted_photo);
     return db_finish(op->db, s);
 }
 
@@ -59,9 +59,9 @@ int op_insert_photo(struct op *op, const struct store_photo *m, int64_t person)
 {
     int64_t photo;
 
-    if ((m->legacy_photo_row ? photo_adopt_row(op, m) : photo_insert_row(op, m, person)) < 0)
+    if ((m->adopted_photo ? photo_adopt_row(op, m) : photo_insert_row(op, m, person)) < 0)
         return DB_ERROR;
-    photo = m->legacy_photo_row ? m->legacy_photo_row : op->d->last_id(op->db);
+    photo = m->adopted_photo ? m->adopted_photo : op->d->last_id(op->db);
     if (m->embedding && photo_insert_template(op, m, person, photo) < 0)
         return DB_ERROR;
     op->reply->photos = arena_alloc(op->arena, sizeof(struct photo));
@@ -90,7 +90,7 @@ static int photo_exists(struct op *op, const struct store_photo *m, int64_t pers
     if (m->embedding)
         db_bind_text(op->db, s, 3, m->model);
     else
-        op->d->bind_int(s, 3, m->legacy_photo_row);
+        op->d->bind_int(s, 3, m->adopted_photo);
     result = db_step(op->db, s);
     op->d->reset(s);
     return result;
@@ -118,7 +118,7 @@ int op_photo_add(struct op *op, const struct msg *msg)
         return op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)person);
     op->reply->id = person;
     if ((m->sha256 || !m->embedding) && (result = photo_exists(op, m, person)) != DB_DONE)
-        return result < 0 ? result : m->legacy_photo_row ? photo_adopt_row(op, m) : 0;
+        return result < 0 ? result : m->adopted_photo ? photo_adopt_row(op, m) : 0;
     return op_insert_photo(op, m, person);
 }
 
