@@ -27,9 +27,8 @@ static void explain_write_sentence(struct buf *out, const struct face *f)
     case DECIDED_BY_FPIR:
         buf_printf(
             out,
-            "as like %s as %.2f, measured against %d faces of others; %.2f is needed for unknown people to be taken "
-            "for one of %d people no more often than KITH_FPIR. For this face that is a distance of "
-            "%.3f, and it is %.3f",
+            "the score for %s is %.2f, normalised with a cohort of %d faces; %.2f is needed among %d people at the "
+            "rate KITH_FPIR. For this face that is a distance of %.3f; it is %.3f",
             explain_best_name(f), d->score, d->cohort, d->score_threshold, d->people, d->threshold, d->mean);
         break;
     case DECIDED_BY_DENIAL:
@@ -37,11 +36,11 @@ static void explain_write_sentence(struct buf *out, const struct face *f)
                    (long long)d->denied);
         break;
     case DECIDED_BY_QUALITY:
-        buf_printf(out, "like %s, but its quality is %.2f, and %.2f is the least for a name (KITH_NAMING_QUALITY)",
+        buf_printf(out, "similar to %s, but the quality is %.2f; a name needs %.2f (KITH_NAMING_QUALITY)",
                    explain_best_name(f), (double)f->quality, d->quality);
         break;
     case DECIDED_BY_LABEL:
-        buf_printf(out, "the recogniser compared by itself: %.3f, the threshold is %.3f", d->mean, d->threshold);
+        buf_printf(out, "the recogniser compared the face itself: %.3f; the threshold is %.3f", d->mean, d->threshold);
         break;
     default:
         buf_str(out, f->person > 0 ? "the name was assigned by hand" : "the face has not been compared");
