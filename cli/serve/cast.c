@@ -12,6 +12,7 @@ enum {
     MAX_KNOWN_FILES = 100000,
     GALLERY_PAGE = 1024,
     OTHERS_MS = 400,
+    GALLERY_LOG_MS = 600000, /* far longer than OTHERS_MS, and than one reading of the whole log */
     BUS_MESSAGE = 256 << 10
 };
 
@@ -165,7 +166,8 @@ static void configure_edge(struct service *v)
                                          .events_keep = s->events_keep,
                                          .orphan_age_ms = s->orphan_age,
                                          .thumb_age_ms = 7LL * 24 * 3600 * 1000,
-                                         .idempotency_ms = 24LL * 3600 * 1000};
+                                         .idempotency_ms = 24LL * 3600 * 1000,
+                                         .gallery_log_ms = GALLERY_LOG_MS};
 }
 
 static void give_up(void *context, const char *words)

@@ -208,6 +208,7 @@ struct store_key { /* KEY_ADD */
 struct store_prune {
     struct store_message_head m;
     int64_t events_keep, idempotency_before_ms;
+    int64_t gallery_log_before_ms; /* removals in the gallery's log that are older are deleted */
 };
 
 struct store_reply {
@@ -229,6 +230,8 @@ struct store_reply {
     int template_count;
     struct gallery_change *changes;
     int change_count;
+    int64_t log_last;    /* GALLERY_CHANGES: number of the last change in the log */
+    int64_t log_removal; /* GALLERY_CHANGES: number of the last removal that a compaction deleted; 0: none */
     struct event *events;
     int event_count;
     struct unknown_person *unknown_people;

@@ -54,6 +54,13 @@ int op_event(struct op *op, int kind, int64_t image, int64_t person);
 int op_events(struct op *op, int kind, const int64_t *images, int count);
 /* What every gallery must hear of, numbered in the order of the commits. */
 int op_gallery_log(struct op *op, enum gallery_change_kind kind, int64_t person, int64_t template);
+/* Deletes the rows of the log that this change replaces. */
+int op_gallery_log_replace(struct op *op, enum gallery_change_kind kind, int64_t person, int64_t template);
+/* Deletes one batch of the removals that are older than `before_ms`. Sets `more` in the reply when there may be more.
+ */
+int op_gallery_log_compact(struct op *op, int64_t before_ms);
+/* Fills log_last and log_removal of the reply. */
+int op_gallery_log_bounds(struct op *op);
 /* Reads the row of SELECT_IMAGE into `image`. */
 void op_image_row(struct op *op, struct db_statement *s, struct image *image);
 int op_load_image(struct op *op, int64_t id, struct image *image); /* 1 found, 0 not, negative */

@@ -253,6 +253,10 @@ int op_gallery_changes(struct op *op, const struct msg *msg)
                 "g.n > ? ORDER BY g.n LIMIT ?");
     int result = DB_DONE;
 
+    /* A compaction may run beside this. So that none is missed, a reader from the start gets the bounds of before its
+     * first page, every other one those of after its page. */
+    if (m->after == 0 && op_gallery_log_bounds(op) < 0)
+        return DB_ERROR;
     op->d->bind_int(s, 1, m->after);
     op->d->bind_int(s, 2, m->limit);
     r->changes = arena_alloc(op->arena, (size_t)m->limit * sizeof(struct gallery_change) + 1);
@@ -275,7 +279,7 @@ int op_gallery_changes(struct op *op, const struct msg *msg)
     }
     op->d->reset(s);
     r->more = r->change_count == m->limit;
-    return result < 0 ? result : 0;
+    return result < 0 ? result : m->after != 0 ? op_gallery_log_bounds(op) : 0;
 }
 
 /* Rows that somebody wrote into person_images by hand: they have a file's name and a person, and no photo yet. */
