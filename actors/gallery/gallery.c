@@ -11,6 +11,9 @@
  * start and from the last entry read ever after: after MSG_GALLERY_CHANGED, every poll_ms where other
  * nodes change it too, and there also before each match.
  *
+ * When the log cannot be continued from that entry, the index is loaded anew. Matches wait meanwhile: an index that is
+ * half full would give wrong answers. Names of people are replaced when all new ones are there.
+ *
  * An image may be compared before an enrolment and finished as unknown after the pass over the unknown faces. So
  * MSG_FOUND_UNKNOWN names the generation of the index that the image was compared with. An old one requests a pass over
  * all unknown faces, the current one a pass over the new faces only.
@@ -37,6 +40,8 @@ enum { TIMER_POLL = 0x100 };
 struct gallery {
     struct gallery_jobs jobs;
     struct gallery_names names;
+    struct gallery_names reloaded; /* the names read so far by a reload */
+    bool reloading;                /* a reload has begun and not reached the end of the log */
     struct change_log log;
     struct pass pass;
     struct match_queue matches;
@@ -62,6 +67,7 @@ static struct metric *const metrics[] = {&templates, &people, &memory, &cohort, 
 static bool gallery_on_log_page(struct actor *self, const struct store_reply *page, int64_t after)
 {
     struct gallery *g = actor_state(self);
+    struct gallery_names *names = g->reloading ? &g->reloaded : &g->names;
 
     if (gallery_jobs_run(&g->jobs, gallery_jobs_new(&g->jobs, JOB_APPLY, &page->m.head)) != ACTOR_OK)
         return false;
@@ -69,24 +75,49 @@ static bool gallery_on_log_page(struct actor *self, const struct store_reply *pa
         const struct gallery_change *c = &page->changes[i];
 
         if (c->name)
-            gallery_names_set(&g->names, c->person, c->name);
+            gallery_names_set(names, c->person, c->name);
         else
-            gallery_names_remove(&g->names, c->person);
+            gallery_names_remove(names, c->person);
     }
     if (g->log.complete) /* counter-examples from before the start were reviewed before it */
         reviews_add_page(&g->pass.reviews, page, after);
     return true;
 }
 
+static bool gallery_on_log_restart(struct actor *self)
+{
+    struct gallery *g = actor_state(self);
+
+    if (gallery_jobs_run(&g->jobs, gallery_jobs_new(&g->jobs, JOB_CLEAR, NULL)) != ACTOR_OK)
+        return false;
+    g->reloading = true;
+    gallery_names_clear(&g->reloaded);
+    match_queue_hold(&g->matches, true);
+    pass_on_log_restart(&g->pass);
+    return true;
+}
+
+static void gallery_end_reload(struct gallery *g)
+{
+    gallery_names_clear(&g->names);
+    g->names = g->reloaded;
+    g->reloaded = (struct gallery_names){0};
+    g->reloading = false;
+    match_queue_hold(&g->matches, false);
+}
+
 static void gallery_on_log_end(struct actor *self, uint64_t reading, bool ok, bool found)
 {
     struct gallery *g = actor_state(self);
 
+    if (ok && g->reloading)
+        gallery_end_reload(g);
     match_queue_on_log_end(&g->matches, reading, g->log.generation);
     pass_on_log_end(&g->pass, reading, ok, found);
 }
 
-static const struct change_log_events log_events = {.page = gallery_on_log_page, .end = gallery_on_log_end};
+static const struct change_log_events log_events = {
+    .page = gallery_on_log_page, .restart = gallery_on_log_restart, .end = gallery_on_log_end};
 
 static void gallery_on_pass_end(struct actor *self)
 {
@@ -163,6 +194,7 @@ static int gallery_start(struct actor *self)
         metric_register(metrics[i]);
     pass_register_metrics();
     refresh_register_metrics();
+    change_log_register_metrics();
     g->jobs = (struct gallery_jobs){.self = self, .search = config->search, .decider = config->decider};
     g->log = (struct change_log){.self = self, .events = &log_events, .page = config->page};
     g->matches = (struct match_queue){.jobs = &g->jobs, .done = gallery_on_match_done};
@@ -220,6 +252,7 @@ static void gallery_stop(struct actor *self)
 
     match_queue_clear(&g->matches);
     gallery_names_clear(&g->names);
+    gallery_names_clear(&g->reloaded);
 }
 
 static const uint32_t gallery_accepts[] = {MSG_MATCH, MSG_GALLERY_CHANGED, MSG_FOUND_UNKNOWN,

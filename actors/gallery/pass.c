@@ -90,6 +90,12 @@ static void pass_on_faces_end(void *context, const char *failed)
         pass_end(p);
 }
 
+void pass_on_log_restart(struct pass *p)
+{
+    p->newest_face = 0; /* a restored database gives out ids again */
+    reviews_on_log_restart(&p->reviews);
+}
+
 void pass_on_log_end(struct pass *p, uint64_t reading, bool ok, bool found)
 {
     if (p->state == PASS_LOG && reading < p->reading) {

@@ -55,6 +55,8 @@ void pass_request_new_faces(struct pass *p);
 /* Adds a waiter (0: none) and requests a pass. Answers ACTOR_FULL beyond PASS_WAITERS_MAX. */
 void pass_request_answered(struct pass *p, actor_token token);
 
+/* The log is read from its start (change_log_events.restart). */
+void pass_on_log_restart(struct pass *p);
 /* A reading of the log has ended (change_log_events.end). */
 void pass_on_log_end(struct pass *p, uint64_t reading, bool ok, bool found);
 /* A job came back; those that are not awaited are ignored. */

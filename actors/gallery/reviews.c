@@ -51,6 +51,11 @@ void reviews_add_page(struct reviews *v, const struct store_reply *page, int64_t
     }
 }
 
+void reviews_on_log_restart(struct reviews *v)
+{
+    v->deferred = false; /* its position is one of the old log */
+}
+
 static void reviews_on_faces_end(void *context, const char *failed)
 {
     struct reviews *v = context;

@@ -23,10 +23,12 @@ static struct {
     struct face faces[FACES_MAX]; /* ids are 1 + the index */
     int face_count;
     uint32_t hold, fail; /* asks of this type are kept; the next ask of this type fails */
+    bool fail_always;    /* not only the next */
     actor_token held[HELD_MAX];
     struct store_list held_ask[HELD_MAX];
     int held_count;
     int log_reads, face_reads; /* asks that were answered */
+    int64_t removal;           /* log_removal of the replies; such changes are not in the log: kind 0 */
     int64_t reviewed[CHANGES_MAX];
     int reviewed_count;
     int64_t named; /* faces that got a person by STORE_RESOLVE */
@@ -36,7 +38,11 @@ static void store_list_changes(struct store_reply *r, const struct store_list *m
 {
     r->changes = arena_alloc(&r->m.arena, (size_t)m->limit * sizeof *r->changes);
     r->next = m->after;
+    r->log_last = world.change_count;
+    r->log_removal = world.removal;
     for (int64_t i = m->after; i < world.change_count && r->change_count < m->limit; i++) {
+        if (world.changes[i].kind == 0)
+            continue;
         r->changes[r->change_count++] = world.changes[i];
         r->next = i + 1;
     }
@@ -73,7 +79,7 @@ static struct store_reply *store_answer(const struct msg *m)
 
     r->status = world.fail == m->type ? STORE_AWAY : STORE_OK;
     if (world.fail == m->type)
-        world.fail = 0;
+        world.fail = world.fail_always ? world.fail : 0;
     else if (m->type == STORE_GALLERY_CHANGES)
         store_list_changes(r, list);
     else if (m->type == STORE_UNKNOWN_FACES)
@@ -423,6 +429,85 @@ static void test_new_unknown_faces_are_assigned_after_a_while_without_reading_th
     assert_int_equal(world.log_reads, 0);
 }
 
+/* Anna's template is removed, and the log has lost the removal before the gallery has read it. */
+static void lose_a_removal(void)
+{
+    add_change(GALLERY_TEMPLATE_ADDED, 8, berta);
+    add_change(GALLERY_TEMPLATE_ADDED, 7, anna);
+    ask_changed();
+    UNTIL(heard.resolved == 1);
+    memset(&heard, 0, sizeof heard);
+    world.changes[1].kind = 0;
+    world.removal = ++world.change_count;
+}
+
+static void test_a_gallery_that_a_lost_removal_has_overtaken_is_loaded_anew(void **state)
+{
+    (void)state;
+    lose_a_removal();
+    ask_changed();
+    UNTIL(heard.resolved == 1);
+    ask_match(anna);
+    UNTIL(heard.matched == 1);
+    assert_int_equal(heard.person, PERSON_UNKNOWN);
+    ask_match(berta);
+    UNTIL(heard.matched == 2);
+    assert_int_equal(heard.person, 8);
+    world.log_reads = 0;
+    add_change(GALLERY_TEMPLATE_ADDED, 9, anna); /* the position is in the log again: it is continued */
+    ask_changed();
+    UNTIL(heard.resolved == 2);
+    assert_int_equal(world.log_reads, 1);
+}
+
+static void test_a_reading_from_the_start_needs_no_removal_that_the_log_had_lost(void **state)
+{
+    (void)state;
+    world.change_count = 2 * PAGE; /* page 1 ends below the removal */
+    world.removal = 2 * PAGE;
+    for (int i = 0; i < 2 * PAGE - 1; i++)
+        world.changes[i] = (struct gallery_change){
+            .kind = GALLERY_PERSON_NAMED, .person = i + 1, .name = "a person", .template = {.id = 0}};
+    ask_changed();
+    UNTIL(heard.resolved == 1);
+    assert_int_equal(world.log_reads, 2);
+}
+
+static void test_a_match_waits_while_the_gallery_is_loaded_anew(void **state)
+{
+    (void)state;
+    lose_a_removal();
+    world.hold = STORE_GALLERY_CHANGES;
+    ask_changed();
+    UNTIL(world.held_count == 1);
+    actor_system_tell(sys, "store", msg_new(STORE_SUBMIT, sizeof(struct msg))); /* the position is lost */
+    turn();
+    assert_int_equal(world.held_count, 1); /* the reading from the start */
+    world.fail = STORE_GALLERY_CHANGES;
+    world.fail_always = true;
+    ask_match(berta);
+    release(); /* the readings fail, and the index is empty */
+    world.fail = 0;
+    fake_clock_advance_ms(&fake, PASS_RETRY_MS);
+    UNTIL(heard.matched == 1);
+    assert_int_equal(heard.person, 8);
+}
+
+static void test_a_gallery_that_is_ahead_of_a_restored_log_is_loaded_anew(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        add_change(GALLERY_TEMPLATE_ADDED, 7 + i, i == 2 ? anna : berta);
+    ask_changed();
+    UNTIL(heard.resolved == 1);
+    world.change_count = 1; /* the backup was made before the other two */
+    ask_changed();
+    UNTIL(heard.resolved == 2);
+    ask_match(anna);
+    UNTIL(heard.matched == 1);
+    assert_int_equal(heard.person, PERSON_UNKNOWN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -439,6 +524,10 @@ int main(void)
         T(test_a_match_is_made_though_the_log_cannot_be_read),
         T(test_reviews_beyond_the_limit_of_the_queue_are_deferred_and_keep_their_order),
         T(test_new_unknown_faces_are_assigned_after_a_while_without_reading_the_old_ones),
+        T(test_a_gallery_that_a_lost_removal_has_overtaken_is_loaded_anew),
+        T(test_a_reading_from_the_start_needs_no_removal_that_the_log_had_lost),
+        T(test_a_match_waits_while_the_gallery_is_loaded_anew),
+        T(test_a_gallery_that_is_ahead_of_a_restored_log_is_loaded_anew),
 #undef T
     };
 
