@@ -151,14 +151,6 @@ static void put_matched(struct buf *body, const struct msg_matched *m, struct ar
     pack(body, &to.base);
 }
 
-static void put_count(struct buf *body, const struct msg_count *m)
-{
-    Kith__V1__Count to = KITH__V1__COUNT__INIT;
-
-    to.count = m->count;
-    pack(body, &to.base);
-}
-
 uint32_t wire_encode(const struct msg *m, struct buf *body)
 {
     struct arena a = {0};
@@ -184,9 +176,8 @@ uint32_t wire_encode(const struct msg *m, struct buf *body)
     case MSG_GALLERY_CHANGED:
         type = KITH__V1__TYPE__TYPE_GALLERY_CHANGED;
         break;
-    case MSG_GALLERY_RESOLVED:
+    case MSG_GALLERY_READ:
         type = KITH__V1__TYPE__TYPE_GALLERY_RESOLVED;
-        put_count(body, (const struct msg_count *)m);
         break;
     case STORE_CHANGED:
         type = KITH__V1__TYPE__TYPE_STORE_CHANGED;
@@ -380,17 +371,6 @@ static struct msg *take_matched(const void *body, size_t len)
     return m ? &m->head : NULL;
 }
 
-static struct msg *take_count(uint32_t type, const void *body, size_t len)
-{
-    Kith__V1__Count *from = kith__v1__count__unpack(NULL, len, body);
-    struct msg_count *m = from ? (struct msg_count *)msg_new(type, sizeof *m) : NULL;
-
-    if (m)
-        m->count = from->count;
-    kith__v1__count__free_unpacked(from, NULL);
-    return m ? &m->head : NULL;
-}
-
 struct msg *wire_decode(uint32_t wire_type, const void *body, size_t len)
 {
     switch (wire_type) {
@@ -405,7 +385,7 @@ struct msg *wire_decode(uint32_t wire_type, const void *body, size_t len)
     case KITH__V1__TYPE__TYPE_GALLERY_CHANGED:
         return msg_new(MSG_GALLERY_CHANGED, sizeof(struct msg));
     case KITH__V1__TYPE__TYPE_GALLERY_RESOLVED:
-        return take_count(MSG_GALLERY_RESOLVED, body, len);
+        return msg_new(MSG_GALLERY_READ, sizeof(struct msg));
     case KITH__V1__TYPE__TYPE_STORE_CHANGED:
         return msg_new(STORE_CHANGED, sizeof(struct msg));
     case KITH__V1__TYPE__TYPE_NUDGE:

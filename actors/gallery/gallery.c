@@ -3,7 +3,8 @@
  *   gallery.c ─▶ pass.c ─▶ reviews.c ─▶ face_pages.c ─┐
  *           ├──────┴────▶ change_log.c                ├─▶ jobs.c ─▶ search_job.c (on the search thread)
  *           ├─▶ match_queue.c, refresh.c ─────────────┘
- *           └─▶ match_answer.c ─▶ names.c
+ *           ├─▶ match_answer.c ─▶ names.c
+ *           └─▶ waiters.c
  *
  * An arrow is a call. Lower files report back by callbacks, which are here.
  *
@@ -26,6 +27,7 @@
 #include "actors/gallery/names.h"
 #include "actors/gallery/pass.h"
 #include "actors/gallery/refresh.h"
+#include "actors/gallery/waiters.h"
 #include "core/base/metrics.h"
 
 #include <assert.h>
@@ -47,6 +49,7 @@ struct gallery {
     struct match_queue matches;
     struct match_answer answer;
     struct refresh refresh;
+    struct waiters waiters;
 };
 
 static struct metric templates = {
@@ -113,6 +116,8 @@ static void gallery_on_log_end(struct actor *self, uint64_t reading, bool ok, bo
     if (ok && g->reloading)
         gallery_end_reload(g);
     match_queue_on_log_end(&g->matches, reading, g->log.generation);
+    if (ok)
+        waiters_on_log_end(&g->waiters, reading);
     pass_on_log_end(&g->pass, reading, ok, found);
 }
 
@@ -157,11 +162,13 @@ static void gallery_on_match(struct actor *self, struct gallery *g, const struct
     match_queue_add(&g->matches, job, must_read ? change_log_request(&g->log) : 0, g->log.generation);
 }
 
+/* Answered when the change is read; the pass over the stored faces may take long. */
 static void gallery_on_changed(struct actor *self, struct gallery *g)
 {
-    if (g->pass.state != PASS_IDLE) /* the pass may take long; matches need the change now */
-        change_log_request(&g->log);
-    pass_request_answered(&g->pass, actor_defer(self));
+    bool begins = g->pass.state == PASS_IDLE;
+
+    pass_request(&g->pass, PASS_ALL);
+    waiters_add(&g->waiters, actor_defer(self), begins ? g->pass.reading : change_log_request(&g->log));
 }
 
 static void gallery_on_found_unknown(struct gallery *g, const struct msg_count *m)
@@ -199,6 +206,7 @@ static int gallery_start(struct actor *self)
     g->log = (struct change_log){.self = self, .events = &log_events, .page = config->page};
     g->matches = (struct match_queue){.jobs = &g->jobs, .done = gallery_on_match_done};
     g->answer = (struct match_answer){.self = self, .names = &g->names, .threshold = config->threshold};
+    g->waiters.self = self;
     g->refresh = (struct refresh){.jobs = &g->jobs};
     pass_init(&g->pass, self, &g->log, &g->jobs, config->page, gallery_on_pass_end);
     if (gallery_jobs_run(&g->jobs, gallery_jobs_new(&g->jobs, JOB_CLEAR, NULL)) != ACTOR_OK)

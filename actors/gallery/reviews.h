@@ -30,7 +30,6 @@ struct reviews {
     bool repeat;          /* the person under review got another counter-example: review them again from the start */
     bool deferred;        /* the queue was full: entries of the log after `rescan_after` are missing in it */
     int64_t rescan_after; /* cursor of the log */
-    int64_t changed;      /* faces changed since reviews_run() */
 };
 
 void reviews_register_metrics(void);

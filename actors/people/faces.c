@@ -1,5 +1,7 @@
-/* Faces over HTTP: name a face, deny a name, list and name unknown people. A change is answered after the gallery has
- * applied it: the images that it resolves have their new names by then. */
+/* Faces over HTTP: name a face, deny a name, list and name unknown people. A change is answered when it is committed
+ * and the gallery has read it. Other faces that it gives or takes a name follow in the background
+ * (actors/gallery/pass.h).
+ */
 #include "actors/people/faces.h"
 
 #include "actors/api/json_records.h"
@@ -21,23 +23,23 @@ static void ask_gallery(struct actor *self, struct call *call, actor_reply_fn th
     actor_ask(self, config->gallery, msg_new(MSG_GALLERY_CHANGED, sizeof(struct msg)), config->call_ms, then, call);
 }
 
-/* How many images changed by it; the change itself is in, whatever the gallery says. */
+/* A failure of the gallery is ignored: the change is committed, and the gallery reads it later. */
 static void on_looked_again(struct actor *self, void *context, int status, const struct msg *reply)
 {
-    int64_t resolved = status == ACTOR_OK ? ((const struct msg_count *)reply)->count : 0;
     struct call *call = context;
     struct buf out = {0};
 
     (void)self;
-    buf_printf(&out, "{\"id\":%lld,", (long long)call->id);
+    (void)status;
+    (void)reply;
+    buf_printf(&out, "{\"id\":%lld", (long long)call->id);
     if (call->op != OP_DENY_FACE) {
-        buf_str(&out, "\"name\":");
+        buf_str(&out, ",\"name\":");
         buf_json(&out, call->name);
-        buf_str(&out, ",");
     }
     if (call->op == OP_NAME_UNKNOWN_PERSON)
-        buf_printf(&out, "\"faces\":%lld,", (long long)call->changed);
-    buf_printf(&out, "\"resolved\":%lld}", (long long)resolved);
+        buf_printf(&out, ",\"faces\":%lld", (long long)call->changed);
+    buf_str(&out, "}");
     reply_json(call->request, 200, &out);
     call_free(call);
 }

@@ -1,5 +1,5 @@
-/* People over HTTP. A change of people or photos is answered after the gallery has applied it: the images that it
- * resolves have their new names by then, and the answer holds their number. */
+/* People over HTTP. A change of people or photos is answered when it is committed and the gallery has read it. Stored
+ * faces that it gives or takes a name follow in the background (actors/gallery/pass.h). */
 #include "actors/people/people.h"
 
 #include "actors/api/json_records.h"
@@ -15,17 +15,12 @@
 
 enum { NAME_MAX_BYTES = 255 };
 
+/* A failure of the gallery is ignored: the change is committed, and the gallery reads it later. */
 static void people_ask_gallery(struct actor *self, struct call *call, actor_reply_fn then)
 {
     const struct people_config *config = actor_config(self);
 
     actor_ask(self, config->gallery, msg_new(MSG_GALLERY_CHANGED, sizeof(struct msg)), config->call_ms, then, call);
-}
-
-/* The number of images that the change resolved; 0 when the gallery failed. The change itself is committed. */
-static int64_t people_resolved(int status, const struct msg *reply)
-{
-    return status == ACTOR_OK ? ((const struct msg_count *)reply)->count : 0;
 }
 
 /* --- reading --- */
@@ -225,8 +220,9 @@ static void people_on_photo_known(struct actor *self, void *context, int status,
     struct buf out = {0};
 
     (void)self;
-    buf_printf(&out, "{\"id\":%lld,\"person\":%lld,\"resolved\":%lld}", (long long)call->photo, (long long)call->id,
-               (long long)people_resolved(status, reply));
+    (void)status;
+    (void)reply;
+    buf_printf(&out, "{\"id\":%lld,\"person\":%lld}", (long long)call->photo, (long long)call->id);
     reply_json(call->request, 201, &out);
     call_free(call);
 }

@@ -2,14 +2,17 @@
 #include "actors/gallery/gallery.h"
 #include "actors/gallery/pass.h"
 #include "actors/gallery/reviews.h"
+#include "actors/gallery/waiters.h"
 #include "actors/messages.h"
 #include "core/actor/system.h"
+#include "core/base/metrics.h"
 #include "core/match/policy.h"
 #include "test/unit/fake_clock.h"
 #include "test/unit/test.h"
 
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -113,8 +116,8 @@ static const struct actor_ops fake_store = {.name = "store", .receive = store_re
 /* --- the asker: passes on what the test gives it --- */
 
 static struct {
-    int resolved, matched, errors;
-    int64_t count, person;
+    int read, matched, errors; /* read: answers to MSG_GALLERY_CHANGED */
+    int64_t person;
 } heard;
 
 static void asker_on_answer(struct actor *self, void *context, int status, const struct msg *reply)
@@ -123,9 +126,8 @@ static void asker_on_answer(struct actor *self, void *context, int status, const
     (void)context;
     if (status != ACTOR_OK) {
         heard.errors++;
-    } else if (reply->type == MSG_GALLERY_RESOLVED) {
-        heard.resolved++;
-        heard.count = ((const struct msg_count *)reply)->count;
+    } else if (reply->type == MSG_GALLERY_READ) {
+        heard.read++;
     } else {
         heard.matched++;
         heard.person = ((const struct msg_matched *)reply)->faces[0].person;
@@ -214,6 +216,28 @@ static void release(void)
     turn();
 }
 
+static int64_t metric_value(const char *name)
+{
+    char line[96];
+    struct buf out = {0};
+    const char *at;
+    int64_t value;
+
+    metrics_write(&out);
+    buf_add(&out, "", 1);
+    snprintf(line, sizeof line, "\n%s ", name);
+    at = strstr(out.data, line);
+    assert_non_null(at);
+    value = strtoll(at + strlen(line), NULL, 10);
+    buf_free(&out);
+    return value;
+}
+
+static bool is_passing(void)
+{
+    return metric_value("kith_gallery_pass_running") != 0;
+}
+
 static int setup(void **state)
 {
     struct actor_system_options options = {.now_ns = fake_clock_now, .clock_context = &fake};
@@ -232,8 +256,8 @@ static int setup(void **state)
     actor_spawn(sys, &(struct actor_spec){.name = "gallery", .ops = &gallery_actor, .config = &config});
     model->hello = hello;
     actor_system_tell(sys, "gallery", &model->head);
-    ask_changed(); /* its answer says that the passes of the start are over */
-    UNTIL(heard.resolved == 1);
+    ask_changed();
+    UNTIL(heard.read == 1 && !is_passing());
     memset(&heard, 0, sizeof heard);
     world.log_reads = world.face_reads = 0;
     return 0;
@@ -257,7 +281,7 @@ static void test_a_pass_names_the_unknown_faces_of_an_enrolled_person(void **sta
         add_face(i % 2 ? anna : berta);
     add_change(GALLERY_TEMPLATE_ADDED, 7, anna);
     ask_changed();
-    UNTIL(heard.resolved == 1);
+    UNTIL(!is_passing() && heard.read == 1);
     assert_int_equal(world.named, (PAGE + 3) / 2);
     for (int i = 0; i < world.face_count; i++)
         assert_int_equal(world.faces[i].person, i % 2 ? 7 : PERSON_UNKNOWN);
@@ -294,27 +318,85 @@ static void test_requests_during_a_reading_share_the_next_one(void **state)
         ask_match(anna);
     turn();
     release();
-    UNTIL(heard.matched == 10 && heard.resolved == 1);
+    UNTIL(heard.matched == 10 && heard.read == 1);
     assert_int_equal(world.log_reads - before, 2);
 }
 
-static void test_a_change_during_a_pass_is_answered_by_another_pass(void **state)
+static void test_a_change_during_a_pass_is_answered_at_once_and_followed_by_another_pass(void **state)
 {
     (void)state;
     add_face(anna);
     world.hold = STORE_UNKNOWN_FACES;
     ask_changed();
     UNTIL(world.held_count == 1);
+    assert_int_equal(heard.read, 1);
     add_change(GALLERY_TEMPLATE_ADDED, 7, anna);
     ask_changed();
-    turn();
-    assert_int_equal(heard.resolved, 0);
-    ask_match(anna); /* the change is read at once, not after the pass */
+    UNTIL(heard.read == 2);
+    ask_match(anna); /* the change is known, the pass has not ended */
     UNTIL(heard.matched == 1);
     assert_int_equal(heard.person, 7);
+    assert_int_equal(world.held_count, 1);
+    assert_true(is_passing());
     release();
-    UNTIL(heard.resolved == 2);
+    UNTIL(!is_passing());
     assert_int_equal(world.faces[0].person, 7);
+}
+
+static void test_a_change_is_answered_before_the_pass_over_many_unknown_faces(void **state)
+{
+    int64_t before = metric_value("kith_gallery_pass_faces_total");
+
+    (void)state;
+    for (int i = 0; i < FACES_MAX; i++)
+        add_face(berta);
+    add_change(GALLERY_TEMPLATE_ADDED, 7, anna);
+    world.hold = STORE_UNKNOWN_FACES;
+    ask_changed();
+    UNTIL(heard.read == 1);
+    UNTIL(world.held_count == 1);
+    for (int page = 0; page * PAGE < FACES_MAX; page++) { /* matches are made between two pages */
+        int64_t decided = metric_value("kith_gallery_pass_faces_total") - before;
+
+        assert_int_equal(decided, page * PAGE);
+        assert_int_equal(world.held_ask[0].limit, PAGE);
+        ask_match(anna);
+        UNTIL(heard.matched == page + 1);
+        assert_true(is_passing());
+        actor_system_tell(sys, "store", msg_new(STORE_SUBMIT, sizeof(struct msg)));
+        turn();
+        UNTIL(world.held_count == 1);
+    }
+    release();
+    UNTIL(!is_passing());
+    assert_int_equal(metric_value("kith_gallery_pass_faces_total") - before, FACES_MAX);
+    assert_int_equal(heard.read, 1);
+}
+
+static void test_a_change_that_cannot_be_read_is_answered_when_it_is(void **state)
+{
+    (void)state;
+    world.fail = STORE_GALLERY_CHANGES;
+    ask_changed();
+    UNTIL(world.fail == 0);
+    turn();
+    assert_int_equal(heard.read, 0);
+    fake_clock_advance_ms(&fake, PASS_RETRY_MS);
+    UNTIL(heard.read == 1);
+    assert_int_equal(heard.errors, 0);
+}
+
+static void test_too_many_waiting_changes_are_refused(void **state)
+{
+    (void)state;
+    world.hold = STORE_GALLERY_CHANGES;
+    for (int i = 0; i < WAITERS_MAX + 3; i++) {
+        ask_changed();
+        turn();
+    }
+    assert_int_equal(heard.errors, 3);
+    release();
+    UNTIL(heard.read == WAITERS_MAX);
 }
 
 static void test_an_unknown_face_of_an_old_generation_during_a_pass_is_followed_by_another_pass(void **state)
@@ -345,9 +427,9 @@ static void check_retried(uint32_t type)
     turn();
     fake_clock_advance_ms(&fake, PASS_RETRY_MS - 1);
     turn();
-    assert_int_equal(heard.resolved, 0);
+    assert_int_equal(world.faces[0].person, PERSON_UNKNOWN);
     fake_clock_advance_ms(&fake, 1);
-    UNTIL(heard.resolved == 1);
+    UNTIL(!is_passing() && heard.read == 1);
     assert_int_equal(world.faces[0].person, 7);
     assert_int_equal(world.reviewed[world.reviewed_count - 1], 8);
     assert_int_equal(heard.errors, 0);
@@ -382,7 +464,7 @@ static void test_a_match_is_made_though_the_log_cannot_be_read(void **state)
     (void)state;
     add_change(GALLERY_TEMPLATE_ADDED, 7, anna);
     ask_changed();
-    UNTIL(heard.resolved == 1);
+    UNTIL(!is_passing() && heard.read == 1);
     world.hold = STORE_GALLERY_CHANGES;
     ask_changed();
     UNTIL(world.held_count == 1);
@@ -404,7 +486,7 @@ static void test_reviews_beyond_the_limit_of_the_queue_are_deferred_and_keep_the
     for (int i = 1; i <= PEOPLE; i++)
         add_change(GALLERY_COUNTER_ADDED, i, berta);
     ask_changed();
-    UNTIL(heard.resolved == 1);
+    UNTIL(!is_passing() && heard.read == 1);
     assert_true(world.reviewed_count >= PEOPLE);
     for (int i = 0; i < REVIEWS_MAX; i++)
         assert_int_equal(world.reviewed[i], i + 1);
@@ -435,7 +517,7 @@ static void lose_a_removal(void)
     add_change(GALLERY_TEMPLATE_ADDED, 8, berta);
     add_change(GALLERY_TEMPLATE_ADDED, 7, anna);
     ask_changed();
-    UNTIL(heard.resolved == 1);
+    UNTIL(!is_passing() && heard.read == 1);
     memset(&heard, 0, sizeof heard);
     world.changes[1].kind = 0;
     world.removal = ++world.change_count;
@@ -446,7 +528,7 @@ static void test_a_gallery_that_a_lost_removal_has_overtaken_is_loaded_anew(void
     (void)state;
     lose_a_removal();
     ask_changed();
-    UNTIL(heard.resolved == 1);
+    UNTIL(!is_passing() && heard.read == 1);
     ask_match(anna);
     UNTIL(heard.matched == 1);
     assert_int_equal(heard.person, PERSON_UNKNOWN);
@@ -456,7 +538,7 @@ static void test_a_gallery_that_a_lost_removal_has_overtaken_is_loaded_anew(void
     world.log_reads = 0;
     add_change(GALLERY_TEMPLATE_ADDED, 9, anna); /* the position is in the log again: it is continued */
     ask_changed();
-    UNTIL(heard.resolved == 2);
+    UNTIL(!is_passing() && heard.read == 2);
     assert_int_equal(world.log_reads, 1);
 }
 
@@ -469,7 +551,7 @@ static void test_a_reading_from_the_start_needs_no_removal_that_the_log_had_lost
         world.changes[i] = (struct gallery_change){
             .kind = GALLERY_PERSON_NAMED, .person = i + 1, .name = "a person", .template = {.id = 0}};
     ask_changed();
-    UNTIL(heard.resolved == 1);
+    UNTIL(!is_passing() && heard.read == 1);
     assert_int_equal(world.log_reads, 2);
 }
 
@@ -499,10 +581,10 @@ static void test_a_gallery_that_is_ahead_of_a_restored_log_is_loaded_anew(void *
     for (int i = 0; i < 3; i++)
         add_change(GALLERY_TEMPLATE_ADDED, 7 + i, i == 2 ? anna : berta);
     ask_changed();
-    UNTIL(heard.resolved == 1);
+    UNTIL(!is_passing() && heard.read == 1);
     world.change_count = 1; /* the backup was made before the other two */
     ask_changed();
-    UNTIL(heard.resolved == 2);
+    UNTIL(!is_passing() && heard.read == 2);
     ask_match(anna);
     UNTIL(heard.matched == 1);
     assert_int_equal(heard.person, PERSON_UNKNOWN);
@@ -515,7 +597,10 @@ int main(void)
         T(test_a_pass_names_the_unknown_faces_of_an_enrolled_person),
         T(test_a_match_asked_during_a_reading_waits_for_the_next_one),
         T(test_requests_during_a_reading_share_the_next_one),
-        T(test_a_change_during_a_pass_is_answered_by_another_pass),
+        T(test_a_change_during_a_pass_is_answered_at_once_and_followed_by_another_pass),
+        T(test_a_change_is_answered_before_the_pass_over_many_unknown_faces),
+        T(test_a_change_that_cannot_be_read_is_answered_when_it_is),
+        T(test_too_many_waiting_changes_are_refused),
         T(test_an_unknown_face_of_an_old_generation_during_a_pass_is_followed_by_another_pass),
         T(test_an_error_of_the_store_while_the_log_is_read_is_retried),
         T(test_an_error_of_the_store_while_faces_are_read_is_retried),
