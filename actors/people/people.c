@@ -9,6 +9,7 @@
 #include "actors/api/problem.h"
 #include "actors/api/request.h"
 #include "actors/people/enroller.h"
+#include "core/base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -299,21 +300,33 @@ static void people_add_photo_path(struct actor *self, struct call *call)
     json_decref(object);
 }
 
+/* ?name=, "" when it is absent. A name is stored as it is or refused, never repaired. False: answered. */
+static bool people_query_photo_name(struct http_request *request, char name[static HTTP_QUERY_MAX])
+{
+    name[0] = 0;
+    if (!http_request_query(request, "name", name, HTTP_QUERY_MAX))
+        return true;
+    if (strlen(name) > NAME_MAX_BYTES)
+        http_problem(request, 400, "too-long", "“name” has %zu bytes; the name of a photo has at most %d.",
+                     strlen(name), NAME_MAX_BYTES);
+    else if (!text_is_utf8(name))
+        http_problem(request, 400, "wrong-value", "“name” is not UTF-8.");
+    else
+        return true;
+    return false;
+}
+
 /* The body is the photo, or {"path": …}. ?name= names the photo. */
 static void people_add_photo(struct actor *self, struct http_request *request)
 {
-    char name[HTTP_QUERY_MAX] = "";
+    char name[HTTP_QUERY_MAX];
     const char *body;
     struct call *call;
     int64_t person;
     size_t len;
 
-    if (!part_number(request, 0, &person))
+    if (!part_number(request, 0, &person) || !people_query_photo_name(request, name))
         return;
-    if (http_request_query(request, "name", name, sizeof name) && strlen(name) > NAME_MAX_BYTES) {
-        http_problem(request, 400, "too-long", "“name” is longer than %d bytes.", NAME_MAX_BYTES);
-        return;
-    }
     call = call_new(self, request, OP_PHOTO_ADD);
     call->id = person;
     call->name = name[0] ? strdup(name) : NULL;

@@ -86,6 +86,25 @@ def test_a_bad_name_is_refused(kith):
     assert kith.post('/v1/people/99/photos', png(*RED), content_type='image/png').status == 404
 
 
+def test_a_bad_name_of_a_photo_is_refused_and_never_repaired(kith):
+    person = kith.post('/v1/people', {'name': 'Red'}).json['id']
+
+    def post(name):
+        return kith.post(f'/v1/people/{person}/photos?name={name}', png(*RED), content_type='image/png')
+    for name, words in (('x' * 256, ('“name” has 256 bytes', 'at most 255')), ('%C3%A9' * 128, ('256 bytes',)),
+                        ('caf%e9', ('not UTF-8',)), ('x' * 1500, ('“name”', '1024'))):
+        answer = post(name)
+        assert answer.status == 400 and all(w in answer.json['detail'] for w in words), answer
+    assert kith.get(f'/v1/people/{person}').json['photos'] == []
+    assert post('%C3%A9' * 127).status == 201
+    assert [p['name'] for p in kith.get(f'/v1/people/{person}').json['photos']] == ['é' * 127]
+    long = kith.post('/v1/people', {'name': 'é' * 128})
+    assert long.status == 400 and '“name” must have 1 to 255 bytes' in long.json['detail']
+    face = kith.finished(kith.submit(kith.picture('g.png', *GREEN))[0])['faces'][0]['id']
+    assert kith.post(f'/v1/faces/{face}/person', {'name': 'é' * 128}).status == 400
+    assert len(kith.get('/v1/people').json['people']) == 1
+
+
 def known_folder(kith):
     folder = kith.folder / 'known'
     (folder / 'Red').mkdir(parents=True)
