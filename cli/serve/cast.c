@@ -144,7 +144,7 @@ static void configure_edge(struct service *v)
                                            .max_image = (size_t)s->max_image};
     v->events = (struct events_config){.store_ms = STORE_MS,
                                        .gather_ms = 20,
-                                       .heartbeat_ms = (uint64_t)s->events_keepalive,
+                                       .keepalive_ms = (uint64_t)s->events_keepalive,
                                        .poll_ms = v->cluster ? OTHERS_MS : 0,
                                        .page = PAGE,
                                        .subscribers_max = (uint32_t)s->max_subscribers};
