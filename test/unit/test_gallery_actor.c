@@ -590,6 +590,94 @@ static void test_a_gallery_that_is_ahead_of_a_restored_log_is_loaded_anew(void *
     assert_int_equal(heard.person, PERSON_UNKNOWN);
 }
 
+static void test_every_unknown_face_is_decided_at_the_edges_of_a_page(void **state)
+{
+    static const int counts[] = {1, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE};
+    int decided = 0;
+
+    (void)state;
+    add_change(GALLERY_TEMPLATE_ADDED, 7, anna);
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        int64_t before = metric_value("kith_gallery_pass_faces_total");
+
+        for (int n = 0; n < counts[i]; n++)
+            add_face(anna);
+        decided += counts[i];
+        ask_changed();
+        UNTIL(!is_passing() && heard.read == (int)i + 1);
+        assert_int_equal(world.named, decided);
+        assert_int_equal(metric_value("kith_gallery_pass_faces_total") - before, counts[i]);
+    }
+}
+
+static void test_every_change_is_read_at_the_edges_of_a_page(void **state)
+{
+    static const int counts[] = {PAGE - 1, PAGE, PAGE + 1, 2 * PAGE};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        int pages = counts[i] / PAGE + 1; /* a full page may be followed by another one */
+
+        world.log_reads = 0;
+        for (int n = 0; n < counts[i]; n++)
+            add_change(GALLERY_TEMPLATE_ADDED, 100 + world.change_count, berta);
+        ask_changed();
+        UNTIL(!is_passing() && heard.read == (int)i + 1);
+        assert_int_equal(world.log_reads, pages);
+        UNTIL(metric_value("kith_gallery_templates") == world.change_count);
+    }
+}
+
+static void test_a_match_waits_for_a_silent_store_until_the_deadline_only(void **state)
+{
+    (void)state;
+    add_change(GALLERY_TEMPLATE_ADDED, 7, anna);
+    ask_changed();
+    UNTIL(!is_passing() && heard.read == 1);
+    world.hold = STORE_GALLERY_CHANGES;
+    ask_changed();
+    UNTIL(world.held_count == 1);
+    ask_match(anna);
+    turn();
+    world.hold = 0;
+    fake_clock_advance_ms(&fake, GALLERY_ASK_MS - 1);
+    turn();
+    assert_int_equal(heard.matched + heard.errors, 0);
+    assert_int_equal(heard.read, 1);
+    fake_clock_advance_ms(&fake, 1);
+    UNTIL(heard.matched == 1);
+    assert_int_equal(heard.person, 7);
+    assert_int_equal(heard.errors, 0);
+}
+
+static void ask_match_of_label(const char *label)
+{
+    struct worker_event *event = (struct worker_event *)msg_new(WORKER_DONE, sizeof *event);
+    static struct face face;
+
+    face = (struct face){.quality = 1, .person_name = label, .distance = 0.1, .person = PERSON_UNKNOWN};
+    event->hello = hello;
+    event->faces = &face;
+    event->face_count = 1;
+    actor_system_tell(sys, "asker", &msg_match_new(event)->head);
+    msg_unref(&event->head);
+}
+
+static void test_a_label_that_the_store_does_not_look_up_in_time_is_an_error(void **state)
+{
+    (void)state;
+    world.hold = STORE_PHOTO_PERSON;
+    ask_match_of_label("a.jpg");
+    UNTIL(world.held_count == 1);
+    fake_clock_advance_ms(&fake, GALLERY_ASK_MS - 1);
+    turn();
+    assert_int_equal(heard.errors, 0);
+    fake_clock_advance_ms(&fake, 1);
+    turn();
+    assert_int_equal(heard.errors, 1);
+    assert_int_equal(heard.matched, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -609,6 +697,10 @@ int main(void)
         T(test_a_match_is_made_though_the_log_cannot_be_read),
         T(test_reviews_beyond_the_limit_of_the_queue_are_deferred_and_keep_their_order),
         T(test_new_unknown_faces_are_assigned_after_a_while_without_reading_the_old_ones),
+        T(test_every_unknown_face_is_decided_at_the_edges_of_a_page),
+        T(test_every_change_is_read_at_the_edges_of_a_page),
+        T(test_a_match_waits_for_a_silent_store_until_the_deadline_only),
+        T(test_a_label_that_the_store_does_not_look_up_in_time_is_an_error),
         T(test_a_gallery_that_a_lost_removal_has_overtaken_is_loaded_anew),
         T(test_a_reading_from_the_start_needs_no_removal_that_the_log_had_lost),
         T(test_a_match_waits_while_the_gallery_is_loaded_anew),
