@@ -206,6 +206,34 @@ def test_a_stranger_is_known_again_and_named_at_once(kith):
     assert kith.post(f'/v1/unknown/{three}/person', {'name': 'Green', 'template': 'no'}).status == 400
 
 
+def copy_face(kith, number, copies):
+    """Gives the only face of an image so many copies, in the database, while kith is stopped."""
+    kith.stop()
+    database = sqlite3.connect(kith.folder / 'data' / 'kith.db')
+    columns = 'image_id, x, y, width, height, quality, model, embedding, person, distance, unknown_person'
+    database.executemany(f'INSERT INTO faces({columns}) SELECT {columns} FROM faces WHERE image_id = ? '
+                         'ORDER BY id LIMIT 1', [(number,)] * copies)
+    database.commit()
+    database.close()
+    kith.start()
+
+
+def test_more_faces_than_a_batch_of_the_store_are_named_and_forgotten(kith):
+    number, = kith.submit(kith.picture('b.png', *BLUE))
+    kith.finished(number)
+    until(lambda: kith.image(number)['faces'][0].get('unknown_person'), 'the unknown person')
+    copy_face(kith, number, 1000)
+    unknown = kith.image(number)['faces'][0]['unknown_person']
+    named = kith.post(f'/v1/unknown/{unknown}/person', {'name': 'Blue'}).json
+    assert named['name'] == 'Blue' and named['faces'] == 1001
+    assert all(f['person'] == {'id': named['id'], 'name': 'Blue'} for f in kith.image(number)['faces'])
+    assert kith.call('DELETE', f'/v1/people/{named["id"]}').status == 204
+    image = kith.image(number)
+    assert image['person'] is None and image['verdict'] == 'unknown'
+    assert len(image['faces']) == 1001 and not any(f['person'] for f in image['faces'])
+    assert kith.get('/v1/people').json['people'] == []
+
+
 def test_an_answer_says_why(kith):
     person, _ = add(kith, 'Red', *RED)
     number, = kith.submit(kith.picture('r.png', *RED))
