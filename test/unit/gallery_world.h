@@ -108,7 +108,8 @@ static void store_receive(struct actor *self, const struct msg *m)
             actor_answer(self, world.held[i], &store_answer(&world.held_ask[i].m.head)->m.head);
     } else if (m->type == world.hold) {
         assert_true(world.held_count < HELD_MAX);
-        world.held_ask[world.held_count] = *(const struct store_list *)m;
+        if (m->type != STORE_PHOTO_PERSON) /* a smaller message, which no test answers */
+            world.held_ask[world.held_count] = *(const struct store_list *)m;
         world.held[world.held_count++] = actor_defer(self);
     } else {
         actor_reply(self, &store_answer(m)->m.head);
