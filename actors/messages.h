@@ -19,16 +19,16 @@
 /* Types are unique in the program: 0x1000 store, 0x2000 actors, 0x2200 bus, 0x3000 worker processes, 0x7000 command
  * line (test/house.py checks). */
 enum actor_message {
-    MSG_HTTP = 0x2000,    /* msg_http */
-    MSG_RECOGNIZE,        /* msg_recognize, asked of recognizer */
-    MSG_RECOGNIZED,       /* msg_recognized */
-    MSG_MATCH,            /* msg_match, asked of gallery */
-    MSG_MATCHED,          /* msg_matched */
-    MSG_GALLERY_CHANGED,  /* msg, asked of gallery: look at the store again */
-    MSG_GALLERY_RESOLVED, /* msg_count: images that got a name by it */
-    MSG_FOUND_UNKNOWN,    /* msg_count, told to gallery: an image was finished as unknown by that generation */
-    MSG_NUDGE,            /* msg, told to processor: there may be work */
-    MSG_WORK_ITEMS,       /* msg_work_items, told to work_queue: these images wait */
+    MSG_HTTP = 0x2000,   /* msg_http */
+    MSG_RECOGNIZE,       /* msg_recognize, asked of recognizer */
+    MSG_RECOGNIZED,      /* msg_recognized */
+    MSG_MATCH,           /* msg_match, asked of gallery */
+    MSG_MATCHED,         /* msg_matched */
+    MSG_GALLERY_CHANGED, /* msg, asked of gallery: read the changes that were committed before this */
+    MSG_GALLERY_READ,    /* msg: every match from now on sees them */
+    MSG_FOUND_UNKNOWN,   /* msg_count, told to gallery: an image was finished as unknown by that generation */
+    MSG_NUDGE,           /* msg, told to processor: there may be work */
+    MSG_WORK_ITEMS,      /* msg_work_items, told to work_queue: these images wait */
     MSG_WORK_ITEM, /* msg_work_item, asked of processor: this image waits; answered once its claim is in or refused */
     MSG_CAPACITY_LEFT, /* msg_count, told to work_queue: how many more images the processor can take */
     MSG_CAPACITY,      /* msg_capacity, told to processor and health */

@@ -13,7 +13,7 @@ struct peer_message {
 static const struct peer_message peer_messages[] = {
     {"recognizer", MSG_RECOGNIZE, MSG_RECOGNIZED},
     {"gallery", MSG_MATCH, MSG_MATCHED},
-    {"gallery", MSG_GALLERY_CHANGED, MSG_GALLERY_RESOLVED},
+    {"gallery", MSG_GALLERY_CHANGED, MSG_GALLERY_READ},
     {"processor", MSG_NUDGE, 0},
 };
 

@@ -208,17 +208,6 @@ static struct msg *wire_read_matched(const void *body, size_t len)
     return m ? &m->head : NULL;
 }
 
-static struct msg *wire_read_count(uint32_t type, const void *body, size_t len)
-{
-    Kith__V1__Count *from = kith__v1__count__unpack(NULL, len, body);
-    struct msg_count *m = from ? (struct msg_count *)msg_new(type, sizeof *m) : NULL;
-
-    if (m)
-        m->count = from->count;
-    kith__v1__count__free_unpacked(from, NULL);
-    return m ? &m->head : NULL;
-}
-
 struct msg *wire_decode(uint32_t wire_type, const void *body, size_t len)
 {
     switch (wire_type) {
@@ -233,7 +222,7 @@ struct msg *wire_decode(uint32_t wire_type, const void *body, size_t len)
     case KITH__V1__TYPE__TYPE_GALLERY_CHANGED:
         return msg_new(MSG_GALLERY_CHANGED, sizeof(struct msg));
     case KITH__V1__TYPE__TYPE_GALLERY_RESOLVED:
-        return wire_read_count(MSG_GALLERY_RESOLVED, body, len);
+        return msg_new(MSG_GALLERY_READ, sizeof(struct msg));
     case KITH__V1__TYPE__TYPE_STORE_CHANGED:
         return msg_new(STORE_CHANGED, sizeof(struct msg));
     case KITH__V1__TYPE__TYPE_NUDGE:

@@ -145,14 +145,6 @@ static void wire_write_matched(struct buf *body, const struct msg_matched *m, st
     wire_pack(body, &to.base);
 }
 
-static void wire_write_count(struct buf *body, const struct msg_count *m)
-{
-    Kith__V1__Count to = KITH__V1__COUNT__INIT;
-
-    to.count = m->count;
-    wire_pack(body, &to.base);
-}
-
 uint32_t wire_encode(const struct msg *m, struct buf *body)
 {
     struct arena a = {0};
@@ -178,9 +170,8 @@ uint32_t wire_encode(const struct msg *m, struct buf *body)
     case MSG_GALLERY_CHANGED:
         type = KITH__V1__TYPE__TYPE_GALLERY_CHANGED;
         break;
-    case MSG_GALLERY_RESOLVED:
+    case MSG_GALLERY_READ:
         type = KITH__V1__TYPE__TYPE_GALLERY_RESOLVED;
-        wire_write_count(body, (const struct msg_count *)m);
         break;
     case STORE_CHANGED:
         type = KITH__V1__TYPE__TYPE_STORE_CHANGED;

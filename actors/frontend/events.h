@@ -1,14 +1,16 @@
-/* Server-Sent Events: what changes, as it changes. */
+/* Server-Sent Events: changes of images, people and the circuit breaker, as they are committed. */
 #ifndef KITH_ACTORS_FRONTEND_EVENTS_H
 #define KITH_ACTORS_FRONTEND_EVENTS_H
 
 #include "core/actor/actor.h"
 
 struct events_config {
-    uint64_t store_ms, gather_ms, heartbeat_ms; /* gather: changes within it are read together */
-    uint64_t poll_ms;                           /* how often others' changes are looked for; 0: there are no others */
-    int page;
-    uint32_t subscribers_max;
+    uint64_t store_ms;
+    uint64_t gather_ms;       /* changes within this time are read together */
+    uint64_t keepalive_ms;    /* interval of comments that keep an idle stream open (KITH_EVENTS_KEEPALIVE) */
+    uint64_t poll_ms;         /* interval of looking for changes of other nodes; 0: there are no other nodes */
+    int page;                 /* events that are read at once */
+    uint32_t subscribers_max; /* KITH_MAX_SUBSCRIBERS */
 };
 
 extern const struct actor_ops events_actor;

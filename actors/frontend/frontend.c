@@ -97,7 +97,7 @@ static void frontend_get_image(struct actor *self, struct http_request *request)
 
 #ifdef KITH_DEBUG
 /* For tests: makes an actor of this node fail. */
-static void fail_actor(struct actor *self, struct http_request *request)
+static void frontend_fail_actor(struct actor *self, struct http_request *request)
 {
     const char *name = http_request_part(request, 0);
 
@@ -127,7 +127,7 @@ static void frontend_receive(struct actor *self, const struct msg *m)
         break;
 #ifdef KITH_DEBUG
     case OP_DEBUG_FAIL:
-        fail_actor(self, request);
+        frontend_fail_actor(self, request);
         break;
 #endif
     }

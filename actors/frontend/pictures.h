@@ -1,4 +1,4 @@
-/* Photos, thumbnails and face crops. */
+/* Photos, thumbnails and face crops over HTTP. */
 #ifndef KITH_ACTORS_FRONTEND_PICTURES_H
 #define KITH_ACTORS_FRONTEND_PICTURES_H
 
@@ -14,7 +14,8 @@ struct pictures_config {
     size_t max_image;
 };
 
-/* Makes the cache's folder below `data`, its absolute name into `thumbs`. 0 or negative errno with `error`. */
+/* Creates the folder of the cache below `data` and writes its absolute path to `thumbs`. 0, or a negative errno with
+ * `error`. Blocks: before the loop runs. picture_files.c */
 int pictures_open(const char *data, char *thumbs, size_t size, struct error *error);
 
 extern const struct actor_ops pictures_actor;

@@ -2,6 +2,17 @@
 
 #include "actors/gallery/jobs.h"
 #include "core/actor/actor.h"
+#include "core/base/log.h"
+#include "core/base/metrics.h"
+
+static struct metric restarts_total = {
+    .name = "kith_gallery_reloads_total",
+    .help = "Times the gallery was read anew because its position was not in the store's log of changes any more."};
+
+void change_log_register_metrics(void)
+{
+    metric_register(&restarts_total);
+}
 
 static void change_log_ask(struct change_log *log);
 
@@ -24,14 +35,42 @@ static void change_log_end(struct change_log *log, bool ok)
         change_log_begin(log);
 }
 
-static bool change_log_rewind(struct change_log *log)
+/* Whether the page misses changes that come after the cursor. */
+static bool change_log_is_lost(const struct change_log *log, const struct store_reply *r)
 {
-    if (!log->events->rewind(log->self))
+    bool overtaken = r->log_removal > log->cursor && r->log_removal > log->removal;
+
+    return log->cursor > 0 && (overtaken || r->rewound);
+}
+
+static bool change_log_restart(struct change_log *log, const struct store_reply *r)
+{
+    log_event(LOG_WARN, "gallery reload",
+              LOG_STR("reason", r->rewound ? "an older copy of the database was restored"
+                                           : "its position is not in the log of changes"),
+              LOG_INT("position", log->cursor), LOG_INT("removed", r->log_removal));
+    metric_add(&restarts_total, 1);
+    if (!log->events->restart(log->self))
         return false;
     log->cursor = log->mark = 0;
     log->generation++;
-    log->found = true;
-    log->complete = false;
+    log->found = true; /* also when the log is empty now */
+    return true;
+}
+
+/* False: the page cannot be used. */
+static bool change_log_accept(struct change_log *log, const struct store_reply *r)
+{
+    if (log->cursor == 0)
+        log->removal = r->log_removal;
+    if (r->change_count) {
+        if (!log->events->page(log->self, r, log->cursor))
+            return false;
+        log->generation++;
+        log->found = true;
+    }
+    log->cursor = r->next;
+    log->mark = r->mark;
     return true;
 }
 
@@ -40,27 +79,21 @@ static void change_log_on_page(struct actor *self, void *context, int status, co
     const struct store_reply *r = (const struct store_reply *)reply;
     struct change_log *log = context;
 
-    if (status != ACTOR_OK || r->status != STORE_OK || (r->change_count && !log->events->page(self, r, log->cursor))) {
+    (void)self;
+    if (status != ACTOR_OK || r->status != STORE_OK) {
         change_log_end(log, false);
-        return;
-    }
-    if (r->rewound) {
-        if (change_log_rewind(log))
+    } else if (change_log_is_lost(log, r)) {
+        if (change_log_restart(log, r))
             change_log_ask(log);
         else
             change_log_end(log, false);
-        return;
-    }
-    log->cursor = r->next;
-    log->mark = r->mark;
-    if (r->change_count) {
-        log->generation++;
-        log->found = true;
-    }
-    if (r->more)
+    } else if (!change_log_accept(log, r)) {
+        change_log_end(log, false);
+    } else if (r->more) {
         change_log_ask(log);
-    else
+    } else {
         change_log_end(log, true);
+    }
 }
 
 static void change_log_ask(struct change_log *log)

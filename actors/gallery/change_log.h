@@ -10,7 +10,11 @@
  * made during one reading share the next.
  *
  * A page counts as read only when its receiver has accepted it; a reading that failed is repeated from that page by the
- * next request. Loop thread.
+ * next request.
+ *
+ * The store deletes old removals from the log. A reader that such a removal has overtaken cannot go on, nor one whose
+ * last change is not in the database any more (an older copy was restored; the store reports `rewound`): the reading
+ * begins again from the start of the log, and `restart` says so. Loop thread.
  */
 #ifndef KITH_ACTORS_GALLERY_CHANGE_LOG_H
 #define KITH_ACTORS_GALLERY_CHANGE_LOG_H
@@ -24,9 +28,9 @@ enum change_log_state { LOG_IDLE, LOG_READING, LOG_REREAD };
 struct change_log_events {
     /* A page with at least one change; `after` is the cursor before it. False: not accepted, the reading fails. */
     bool (*page)(struct actor *self, const struct store_reply *page, int64_t after);
-    /* The database is an older one that was restored: everything read so far is void and is read again from the first
-     * change, in the same reading. False: not accepted, the reading fails. */
-    bool (*rewind)(struct actor *self);
+    /* The pages that follow are those of the whole log: everything that was learnt from it is void. False: not
+     * accepted, the reading fails. */
+    bool (*restart)(struct actor *self);
     /* A reading has ended. `ok`: at the end of the log; `found`: at least one page was accepted. May request again. */
     void (*end)(struct actor *self, uint64_t reading, bool ok, bool found);
 };
@@ -38,11 +42,14 @@ struct change_log {
     enum change_log_state state;
     int64_t cursor;      /* number of the last change that was accepted */
     int64_t mark;        /* its mark in the database */
+    int64_t removal;     /* the last removal that the log had lost when it was read from its start */
     uint64_t reading;    /* number of the current or last reading */
     uint64_t generation; /* pages accepted so far */
     bool found;          /* the current reading has accepted a page */
     bool complete;       /* a reading has reached the end of the log since the start */
 };
+
+void change_log_register_metrics(void);
 
 /* Requests a reading that begins after this call. Returns its number. */
 uint64_t change_log_request(struct change_log *log);

@@ -1,10 +1,19 @@
 #include "actors/gallery/face_pages.h"
 
 #include "core/base/log.h"
+#include "core/base/metrics.h"
 
 #include <assert.h>
 
+static struct metric decided_total = {.name = "kith_gallery_pass_faces_total",
+                                      .help = "Stored faces that passes have decided again."};
+
 static void face_pages_read(struct face_pages *p);
+
+void face_pages_register_metrics(void)
+{
+    metric_register(&decided_total);
+}
 
 static void face_pages_end(struct face_pages *p, const char *failed)
 {
@@ -50,6 +59,7 @@ bool face_pages_on_job(struct face_pages *p, struct msg_job *job)
     if (p->state != PAGES_MATCHING || job != p->job)
         return false;
     p->job = NULL;
+    metric_add(&decided_total, ((const struct store_reply *)job->source)->face_count);
     if (m->count == 0) {
         face_pages_read(p);
         return true;

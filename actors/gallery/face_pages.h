@@ -30,6 +30,8 @@ struct face_pages {
     struct msg_job *job; /* PAGES_MATCHING: the job that is awaited; not referenced */
 };
 
+void face_pages_register_metrics(void);
+
 /* Begins after the face with the id `after`. Only in PAGES_IDLE. */
 void face_pages_run(struct face_pages *p, int64_t person, int64_t after);
 

@@ -3,13 +3,17 @@
  *   gallery.c ─▶ pass.c ─▶ reviews.c ─▶ face_pages.c ─┐
  *           ├──────┴────▶ change_log.c                ├─▶ jobs.c ─▶ search_job.c (on the search thread)
  *           ├─▶ match_queue.c, refresh.c ─────────────┘
- *           └─▶ match_answer.c ─▶ names.c
+ *           ├─▶ match_answer.c ─▶ names.c
+ *           └─▶ waiters.c
  *
  * An arrow is a call. Lower files report back by callbacks, which are here.
  *
  * The index follows from the store's log of changes alone, also of other nodes. It is read from the first entry at the
  * start and from the last entry read ever after: after MSG_GALLERY_CHANGED, every poll_ms where other
  * nodes change it too, and there also before each match.
+ *
+ * When the log cannot be continued from that entry, the index is loaded anew. Matches wait meanwhile: an index that is
+ * half full would give wrong answers. Names of people are replaced when all new ones are there.
  *
  * An image may be compared before an enrolment and finished as unknown after the pass over the unknown faces. So
  * MSG_FOUND_UNKNOWN names the generation of the index that the image was compared with. An old one requests a pass over
@@ -23,7 +27,7 @@
 #include "actors/gallery/names.h"
 #include "actors/gallery/pass.h"
 #include "actors/gallery/refresh.h"
-#include "core/base/log.h"
+#include "actors/gallery/waiters.h"
 #include "core/base/metrics.h"
 
 #include <assert.h>
@@ -38,11 +42,14 @@ enum { TIMER_POLL = 0x100 };
 struct gallery {
     struct gallery_jobs jobs;
     struct gallery_names names;
+    struct gallery_names reloaded; /* the names read so far by a reload */
+    bool reloading;                /* a reload has begun and not reached the end of the log */
     struct change_log log;
     struct pass pass;
     struct match_queue matches;
     struct match_answer answer;
     struct refresh refresh;
+    struct waiters waiters;
 };
 
 static struct metric templates = {
@@ -56,16 +63,14 @@ static struct metric cohort = {.name = "kith_gallery_cohort_faces",
                                .kind = METRIC_GAUGE};
 static struct metric unknown_people = {
     .name = "kith_gallery_unknown_people", .help = "Unknown people kept for re-identification.", .kind = METRIC_GAUGE};
-static struct metric rewinds = {.name = "kith_gallery_rewinds_total",
-                                .help =
-                                    "Times that the gallery was read again because an older database was restored."};
-static struct metric *const metrics[] = {&templates, &people, &memory, &cohort, &unknown_people, &rewinds};
+static struct metric *const metrics[] = {&templates, &people, &memory, &cohort, &unknown_people};
 
 /* --- callbacks of the state machines --- */
 
 static bool gallery_on_log_page(struct actor *self, const struct store_reply *page, int64_t after)
 {
     struct gallery *g = actor_state(self);
+    struct gallery_names *names = g->reloading ? &g->reloaded : &g->names;
 
     if (gallery_jobs_run(&g->jobs, gallery_jobs_new(&g->jobs, JOB_APPLY, &page->m.head)) != ACTOR_OK)
         return false;
@@ -73,39 +78,51 @@ static bool gallery_on_log_page(struct actor *self, const struct store_reply *pa
         const struct gallery_change *c = &page->changes[i];
 
         if (c->name)
-            gallery_names_set(&g->names, c->person, c->name);
+            gallery_names_set(names, c->person, c->name);
         else
-            gallery_names_remove(&g->names, c->person);
+            gallery_names_remove(names, c->person);
     }
     if (g->log.complete) /* counter-examples from before the start were reviewed before it */
         reviews_add_page(&g->pass.reviews, page, after);
     return true;
 }
 
-static bool gallery_on_rewind(struct actor *self)
+static bool gallery_on_log_restart(struct actor *self)
 {
     struct gallery *g = actor_state(self);
 
     if (gallery_jobs_run(&g->jobs, gallery_jobs_new(&g->jobs, JOB_CLEAR, NULL)) != ACTOR_OK)
         return false;
-    log_event(LOG_WARN, "gallery is read again",
-              LOG_STR("reason", "the database is an older copy: its last gallery change is not the one that was read"));
-    metric_add(&rewinds, 1);
-    gallery_names_clear(&g->names);
-    pass_restart(&g->pass);
+    g->reloading = true;
+    gallery_names_clear(&g->reloaded);
+    match_queue_hold(&g->matches, true);
+    pass_on_log_restart(&g->pass);
     return true;
+}
+
+static void gallery_end_reload(struct gallery *g)
+{
+    gallery_names_clear(&g->names);
+    g->names = g->reloaded;
+    g->reloaded = (struct gallery_names){0};
+    g->reloading = false;
+    match_queue_hold(&g->matches, false);
 }
 
 static void gallery_on_log_end(struct actor *self, uint64_t reading, bool ok, bool found)
 {
     struct gallery *g = actor_state(self);
 
+    if (ok && g->reloading)
+        gallery_end_reload(g);
     match_queue_on_log_end(&g->matches, reading, g->log.generation);
+    if (ok)
+        waiters_on_log_end(&g->waiters, reading);
     pass_on_log_end(&g->pass, reading, ok, found);
 }
 
 static const struct change_log_events log_events = {
-    .page = gallery_on_log_page, .rewind = gallery_on_rewind, .end = gallery_on_log_end};
+    .page = gallery_on_log_page, .restart = gallery_on_log_restart, .end = gallery_on_log_end};
 
 static void gallery_on_pass_end(struct actor *self)
 {
@@ -145,11 +162,13 @@ static void gallery_on_match(struct actor *self, struct gallery *g, const struct
     match_queue_add(&g->matches, job, must_read ? change_log_request(&g->log) : 0, g->log.generation);
 }
 
+/* Answered when the change is read; the pass over the stored faces may take long. */
 static void gallery_on_changed(struct actor *self, struct gallery *g)
 {
-    if (g->pass.state != PASS_IDLE) /* the pass may take long; matches need the change now */
-        change_log_request(&g->log);
-    pass_request_answered(&g->pass, actor_defer(self));
+    bool begins = g->pass.state == PASS_IDLE;
+
+    pass_request(&g->pass, PASS_ALL);
+    waiters_add(&g->waiters, actor_defer(self), begins ? g->pass.reading : change_log_request(&g->log));
 }
 
 static void gallery_on_found_unknown(struct gallery *g, const struct msg_count *m)
@@ -182,10 +201,12 @@ static int gallery_start(struct actor *self)
         metric_register(metrics[i]);
     pass_register_metrics();
     refresh_register_metrics();
+    change_log_register_metrics();
     g->jobs = (struct gallery_jobs){.self = self, .search = config->search, .decider = config->decider};
     g->log = (struct change_log){.self = self, .events = &log_events, .page = config->page};
     g->matches = (struct match_queue){.jobs = &g->jobs, .done = gallery_on_match_done};
     g->answer = (struct match_answer){.self = self, .names = &g->names, .threshold = config->threshold};
+    g->waiters.self = self;
     g->refresh = (struct refresh){.jobs = &g->jobs};
     pass_init(&g->pass, self, &g->log, &g->jobs, config->page, gallery_on_pass_end);
     if (gallery_jobs_run(&g->jobs, gallery_jobs_new(&g->jobs, JOB_CLEAR, NULL)) != ACTOR_OK)
@@ -239,6 +260,7 @@ static void gallery_stop(struct actor *self)
 
     match_queue_clear(&g->matches);
     gallery_names_clear(&g->names);
+    gallery_names_clear(&g->reloaded);
 }
 
 static const uint32_t gallery_accepts[] = {MSG_MATCH, MSG_GALLERY_CHANGED, MSG_FOUND_UNKNOWN,

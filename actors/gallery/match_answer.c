@@ -1,9 +1,8 @@
 #include "actors/gallery/match_answer.h"
 
 #include "actors/gallery/jobs.h"
+#include "core/base/text.h"
 #include "core/match/search/distance.h"
-
-#include <stdio.h>
 
 static void match_answer_next_label(struct match_answer *a, struct msg_job *job);
 
@@ -34,7 +33,7 @@ static void match_answer_on_label(struct actor *self, void *context, int status,
     f->person = r->id ? r->id : gallery_names_find(a->names, label);
     f->person_name = arena_text(&m->arena, r->id ? r->texts[0] : gallery_names_get(a->names, f->person));
     if (f->person == PERSON_UNKNOWN)
-        snprintf(m->unmatched_label, sizeof m->unmatched_label, "%s", label);
+        text_copy_utf8(m->unmatched_label, sizeof m->unmatched_label, label);
     match_answer_next_label(a, job);
 }
 

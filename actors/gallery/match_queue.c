@@ -46,7 +46,7 @@ static void match_queue_search(struct match_queue *q)
 {
     struct msg_job *batch, *next;
 
-    if (q->state == MATCH_SEARCHING || !q->ready.first)
+    if (q->state == MATCH_SEARCHING || q->held || !q->ready.first)
         return;
     batch = match_queue_take_batch(q);
     msg_ref(&batch->head); /* a refused job is released by gallery_jobs_run() */
@@ -89,6 +89,12 @@ void match_queue_on_log_end(struct match_queue *q, uint64_t reading, uint64_t ge
 {
     while (q->waiting.first && q->waiting.first->reading <= reading)
         match_queue_make_ready(q, match_list_pop(&q->waiting), generation);
+    match_queue_search(q);
+}
+
+void match_queue_hold(struct match_queue *q, bool held)
+{
+    q->held = held;
     match_queue_search(q);
 }
 

@@ -30,6 +30,7 @@ struct match_queue {
     struct match_list waiting; /* for a reading of the log, in ascending order of its number */
     struct match_list ready;   /* for the search thread */
     int count;                 /* in both lists */
+    bool held;                 /* no batch is sent to the search thread: the index is being loaded anew */
     struct msg_job *batch;     /* MATCH_SEARCHING: the first job of the batch; not referenced */
 };
 
@@ -41,6 +42,9 @@ void match_queue_add(struct match_queue *q, struct msg_job *job, uint64_t readin
  * the match is made with the index as it is, and the image is decided again by the pass that follows a later reading.
  */
 void match_queue_on_log_end(struct match_queue *q, uint64_t reading, uint64_t generation);
+
+/* Stops and resumes the sending of batches. */
+void match_queue_hold(struct match_queue *q, bool held);
 
 /* A job came back; it is ignored when it is not the awaited batch. */
 void match_queue_on_job(struct match_queue *q, struct msg_job *job);

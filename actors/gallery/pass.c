@@ -3,49 +3,43 @@
 #include "core/base/log.h"
 #include "core/base/metrics.h"
 
-#include <string.h>
-
 static struct metric resolved_total = {.name = "kith_gallery_resolved_total",
                                        .help = "Unknown faces named, or assigned to an unknown person, by a pass."};
+static struct metric running = {.name = "kith_gallery_pass_running",
+                                .help = "1 while stored faces are decided again after a change of the gallery.",
+                                .kind = METRIC_GAUGE};
 
 void pass_register_metrics(void)
 {
     metric_register(&resolved_total);
+    metric_register(&running);
+    face_pages_register_metrics();
     reviews_register_metrics();
+}
+
+static void pass_set_state(struct pass *p, enum pass_state state)
+{
+    bool polls = state == PASS_LOG && p->scope == PASS_IF_CHANGED; /* most find no change */
+
+    p->state = state;
+    metric_set(&running, state != PASS_IDLE && !polls);
 }
 
 static void pass_begin(struct pass *p, enum pass_scope scope)
 {
-    p->waiting += p->next_waiting; /* all were asked before this pass */
-    p->next_waiting = 0;
-    p->state = PASS_LOG;
     p->scope = scope;
+    pass_set_state(p, PASS_LOG);
     p->requested = p->new_faces = false;
-    p->reviews.changed = p->faces.changed = 0;
     p->reading = change_log_request(p->log);
-}
-
-static void pass_answer_waiters(struct pass *p)
-{
-    for (int i = 0; i < p->waiting; i++) {
-        struct msg_count *m = (struct msg_count *)msg_new(MSG_GALLERY_RESOLVED, sizeof *m);
-
-        m->count = p->reviews.changed + p->faces.changed;
-        actor_answer(p->self, p->waiters[i], &m->head);
-    }
-    memmove(p->waiters, p->waiters + p->waiting, (size_t)p->next_waiting * sizeof p->waiters[0]);
-    p->waiting = p->next_waiting;
-    p->next_waiting = 0;
 }
 
 static void pass_end(struct pass *p)
 {
-    pass_answer_waiters(p);
-    p->state = PASS_IDLE;
+    pass_set_state(p, PASS_IDLE);
     p->end(p->self);
     if (p->state != PASS_IDLE) /* `end` has requested one */
         return;
-    if (p->requested || p->waiting)
+    if (p->requested)
         pass_begin(p, PASS_ALL);
     else if (p->new_faces)
         actor_after(p->self, PASS_NEW_FACES_MS, TIMER_PASS_NEW_FACES);
@@ -53,14 +47,14 @@ static void pass_end(struct pass *p)
 
 static void pass_fail(struct pass *p, const char *failed)
 {
-    p->state = PASS_RETRY;
+    pass_set_state(p, PASS_RETRY);
     log_event(LOG_WARN, "gallery update deferred", LOG_STR("failed", failed), LOG_INT("retry_ms", PASS_RETRY_MS));
     actor_after(p->self, PASS_RETRY_MS, TIMER_PASS_RETRY);
 }
 
 static void pass_run_faces(struct pass *p, int64_t after)
 {
-    p->state = PASS_FACES;
+    pass_set_state(p, PASS_FACES);
     if (p->faces.jobs->model_known)
         face_pages_run(&p->faces, 0, after);
     else /* nothing can be compared; the model's arrival requests another pass */
@@ -90,6 +84,12 @@ static void pass_on_faces_end(void *context, const char *failed)
         pass_end(p);
 }
 
+void pass_on_log_restart(struct pass *p)
+{
+    p->newest_face = 0; /* a restored database gives out ids again */
+    reviews_on_log_restart(&p->reviews);
+}
+
 void pass_on_log_end(struct pass *p, uint64_t reading, bool ok, bool found)
 {
     if (p->state == PASS_LOG && reading < p->reading) {
@@ -100,7 +100,7 @@ void pass_on_log_end(struct pass *p, uint64_t reading, bool ok, bool found)
     } else if (!ok) {
         pass_fail(p, "store");
     } else if (found || p->scope == PASS_ALL) {
-        p->state = PASS_REVIEWS;
+        pass_set_state(p, PASS_REVIEWS);
         reviews_run(&p->reviews);
     } else {
         pass_end(p);
@@ -121,28 +121,6 @@ void pass_request(struct pass *p, enum pass_scope scope)
         p->requested |= scope == PASS_ALL;
 }
 
-void pass_restart(struct pass *p)
-{
-    p->newest_face = 0;
-    pass_request(p, PASS_ALL);
-}
-
-void pass_request_answered(struct pass *p, actor_token token)
-{
-    int count = p->waiting + p->next_waiting;
-
-    if (token && count == PASS_WAITERS_MAX) {
-        actor_answer_error(p->self, token, ACTOR_FULL);
-    } else if (token) {
-        p->waiters[count] = token;
-        if (p->state == PASS_IDLE)
-            p->waiting++;
-        else
-            p->next_waiting++;
-    }
-    pass_request(p, PASS_ALL);
-}
-
 void pass_request_new_faces(struct pass *p)
 {
     if (p->new_faces)
@@ -157,7 +135,6 @@ void pass_on_timer(struct pass *p, uint32_t timer)
         pass_begin(p, PASS_ALL);
     } else if (timer == TIMER_PASS_NEW_FACES && p->state == PASS_IDLE && p->new_faces) {
         p->new_faces = false;
-        p->reviews.changed = 0;
         pass_run_faces(p, p->newest_face);
     }
 }

@@ -8,10 +8,10 @@
  *
  * Requests during a pass are kept and served by one more pass. A pass over new faces only (those that no pass has read
  * yet) goes from PASS_IDLE to PASS_FACES directly. It assigns new unknown faces to unknown people, which re-identifies
- * them; it begins NEW_FACES_MS after the request, so that a burst of images shares it.
+ * them; it begins PASS_NEW_FACES_MS after the request, so that a burst of images shares it.
  *
- * A waiter is an ask that is answered with MSG_GALLERY_RESOLVED at the end of a pass that began after it was asked.
- * Loop thread.
+ * A pass runs in the background, one page of faces at a time. After each page the search thread does the matches that
+ * wait. Nothing waits for the end of a pass. Loop thread.
  */
 #ifndef KITH_ACTORS_GALLERY_PASS_H
 #define KITH_ACTORS_GALLERY_PASS_H
@@ -19,7 +19,7 @@
 #include "actors/gallery/change_log.h"
 #include "actors/gallery/reviews.h"
 
-enum { PASS_WAITERS_MAX = 4096, PASS_RETRY_MS = 1000, PASS_NEW_FACES_MS = 300 };
+enum { PASS_RETRY_MS = 1000, PASS_NEW_FACES_MS = 300 };
 enum { TIMER_PASS_RETRY = 1, TIMER_PASS_NEW_FACES }; /* the actor gives these to pass_on_timer() */
 
 enum pass_state { PASS_IDLE, PASS_LOG, PASS_REVIEWS, PASS_FACES, PASS_RETRY };
@@ -40,9 +40,6 @@ struct pass {
     bool new_faces;        /* a pass over new faces was requested and has not begun */
     uint64_t reading;      /* PASS_LOG: number of the awaited reading of the log */
     int64_t newest_face;   /* id of the last face that any pass has read */
-    /* Those after `waiting` came during the pass: the next one answers them. */
-    actor_token waiters[PASS_WAITERS_MAX];
-    int waiting, next_waiting;
 };
 
 void pass_register_metrics(void);
@@ -51,12 +48,9 @@ void pass_init(struct pass *p, struct actor *self, struct change_log *log, struc
 
 void pass_request(struct pass *p, enum pass_scope scope);
 void pass_request_new_faces(struct pass *p);
-/* The database was replaced: faces have other ids. Requests a pass over all unknown faces. */
-void pass_restart(struct pass *p);
 
-/* Adds a waiter (0: none) and requests a pass. Answers ACTOR_FULL beyond PASS_WAITERS_MAX. */
-void pass_request_answered(struct pass *p, actor_token token);
-
+/* The log is read from its start (change_log_events.restart). */
+void pass_on_log_restart(struct pass *p);
 /* A reading of the log has ended (change_log_events.end). */
 void pass_on_log_end(struct pass *p, uint64_t reading, bool ok, bool found);
 /* A job came back; those that are not awaited are ignored. */

@@ -51,6 +51,11 @@ void reviews_add_page(struct reviews *v, const struct store_reply *page, int64_t
     }
 }
 
+void reviews_on_log_restart(struct reviews *v)
+{
+    v->deferred = false; /* its position is one of the old log */
+}
+
 static void reviews_on_faces_end(void *context, const char *failed)
 {
     struct reviews *v = context;
@@ -60,7 +65,6 @@ static void reviews_on_faces_end(void *context, const char *failed)
         reviews_end(v, failed);
         return;
     }
-    v->changed += v->pages.changed;
     if (!v->repeat)
         memmove(v->people, v->people + 1, (size_t)--v->count * sizeof v->people[0]);
     v->repeat = false;
@@ -112,7 +116,6 @@ static void reviews_next(struct reviews *v)
 void reviews_run(struct reviews *v)
 {
     assert(v->state == REVIEW_IDLE);
-    v->changed = 0;
     if (v->pages.jobs->model_known) /* without a model no face can be decided; the queue waits for it */
         reviews_next(v);
     else

@@ -30,7 +30,6 @@ struct reviews {
     bool repeat;          /* the person under review got another counter-example: review them again from the start */
     bool deferred;        /* the queue was full: entries of the log after `rescan_after` are missing in it */
     int64_t rescan_after; /* cursor of the log */
-    int64_t changed;      /* faces changed since reviews_run() */
 };
 
 void reviews_register_metrics(void);
@@ -39,6 +38,9 @@ void reviews_init(struct reviews *v, struct gallery_jobs *jobs, uint32_t page,
 
 /* Queues the people of the counter-examples on a page of the log; `after` is the cursor before the page. */
 void reviews_add_page(struct reviews *v, const struct store_reply *page, int64_t after);
+
+/* The log is read from its start: reviews_add_page() gets all counter-examples again. */
+void reviews_on_log_restart(struct reviews *v);
 
 /* Does all that is queued; calls `end`, at once when there is nothing. Only in REVIEW_IDLE. */
 void reviews_run(struct reviews *v);

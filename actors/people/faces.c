@@ -1,5 +1,7 @@
-/* Faces over HTTP: name a face, deny a name, list and name unknown people. A change is answered after the gallery has
- * applied it: the images that it resolves have their new names by then. */
+/* Faces over HTTP: name a face, deny a name, list and name unknown people. A change is answered when it is committed
+ * and the gallery has read it. Other faces that it gives or takes a name follow in the background
+ * (actors/gallery/pass.h).
+ */
 #include "actors/people/faces.h"
 
 #include "actors/api/json_records.h"
@@ -7,44 +9,42 @@
 #include "actors/api/page.h"
 #include "actors/api/problem.h"
 #include "actors/api/request.h"
-#include "actors/messages.h"
+#include "actors/people/people_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_MAX_BYTES = 255 };
-
-static void ask_gallery(struct actor *self, struct call *call, actor_reply_fn then)
+/* A failure of the gallery is ignored: the change is committed, and the gallery reads it later. */
+static void faces_on_read(struct actor *self, void *context, int status, const struct msg *reply)
 {
-    const struct faces_config *config = actor_config(self);
-
-    actor_ask(self, config->gallery, msg_new(MSG_GALLERY_CHANGED, sizeof(struct msg)), config->call_ms, then, call);
-}
-
-/* How many images changed by it; the change itself is in, whatever the gallery says. */
-static void on_looked_again(struct actor *self, void *context, int status, const struct msg *reply)
-{
-    int64_t resolved = status == ACTOR_OK ? ((const struct msg_count *)reply)->count : 0;
     struct call *call = context;
     struct buf out = {0};
 
     (void)self;
-    buf_printf(&out, "{\"id\":%lld,", (long long)call->id);
+    (void)status;
+    (void)reply;
+    buf_printf(&out, "{\"id\":%lld", (long long)call->id);
     if (call->op != OP_DENY_FACE) {
-        buf_str(&out, "\"name\":");
+        buf_str(&out, ",\"name\":");
         buf_json(&out, call->name);
-        buf_str(&out, ",");
     }
     if (call->op == OP_NAME_UNKNOWN_PERSON)
-        buf_printf(&out, "\"faces\":%lld,", (long long)call->changed);
-    buf_printf(&out, "\"resolved\":%lld}", (long long)resolved);
+        buf_printf(&out, ",\"faces\":%lld", (long long)call->changed);
+    buf_str(&out, "}");
     reply_json(call->request, 200, &out);
     call_free(call);
 }
 
-/* --- naming --- */
+static void faces_ask_gallery(struct actor *self, struct call *call)
+{
+    const struct faces_config *config = actor_config(self);
 
-static void keep_name(struct call *call, const struct image *image)
+    people_ask_gallery_read(self, config->gallery, config->call_ms, faces_on_read, call);
+}
+
+/* --- name a face --- */
+
+static void faces_copy_name(struct call *call, const struct image *image)
 {
     free(call->name);
     call->name = NULL;
@@ -53,7 +53,7 @@ static void keep_name(struct call *call, const struct image *image)
             call->name = strdup(image->faces[i].person_name);
 }
 
-static void on_face_named(struct actor *self, void *context, int status, const struct msg *reply)
+static void faces_on_named(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct store_reply *r = (const struct store_reply *)reply;
     struct call *call = context;
@@ -63,13 +63,13 @@ static void on_face_named(struct actor *self, void *context, int status, const s
         return;
     }
     call->id = r->id;
-    keep_name(call, &r->images[0]);
+    faces_copy_name(call, &r->images[0]);
     audit(call->request, "face named", r->id, "image", r->images[0].id, call->name);
-    ask_gallery(self, call, on_looked_again);
+    faces_ask_gallery(self, call);
 }
 
-/* {"name": …} or {"person": id}; "template": false gives the name alone. NULL: it was answered. */
-static struct store_name_face *read_name(struct http_request *request, uint32_t type)
+/* The body: {"name": …} or {"person": id}; with "template": false the face becomes no template. NULL: answered. */
+static struct store_name_face *faces_read_name(struct http_request *request, uint32_t type)
 {
     struct store_name_face *m;
     json_t *object, *person, *template;
@@ -99,18 +99,18 @@ static struct store_name_face *read_name(struct http_request *request, uint32_t 
     return NULL;
 }
 
-static void name_face(struct actor *self, struct http_request *request)
+static void faces_name(struct actor *self, struct http_request *request)
 {
     const struct faces_config *config = actor_config(self);
-    struct store_name_face *m = read_name(request, STORE_NAME_FACE);
+    struct store_name_face *m = faces_read_name(request, STORE_NAME_FACE);
 
     if (m)
-        actor_ask(self, "store", &m->m.head, config->store_ms, on_face_named, call_new(self, request, OP_NAME_FACE));
+        actor_ask(self, "store", &m->m.head, config->store_ms, faces_on_named, call_new(self, request, OP_NAME_FACE));
 }
 
-/* --- denying --- */
+/* --- deny a name --- */
 
-static void on_denied(struct actor *self, void *context, int status, const struct msg *reply)
+static void faces_on_denied(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct store_reply *r = (const struct store_reply *)reply;
     struct call *call = context;
@@ -120,10 +120,10 @@ static void on_denied(struct actor *self, void *context, int status, const struc
         return;
     }
     audit(call->request, "face denied", r->id, "image", r->images[0].id, NULL);
-    ask_gallery(self, call, on_looked_again);
+    faces_ask_gallery(self, call);
 }
 
-static void deny_face(struct actor *self, struct http_request *request)
+static void faces_deny(struct actor *self, struct http_request *request)
 {
     const struct faces_config *config = actor_config(self);
     struct store_name_face *m;
@@ -137,12 +137,12 @@ static void deny_face(struct actor *self, struct http_request *request)
     m->person = person;
     call = call_new(self, request, OP_DENY_FACE);
     call->id = face;
-    actor_ask(self, "store", &m->m.head, config->store_ms, on_denied, call);
+    actor_ask(self, "store", &m->m.head, config->store_ms, faces_on_denied, call);
 }
 
 /* --- unknown people --- */
 
-static void on_unknown_people(struct actor *self, void *context, int status, const struct msg *reply)
+static void faces_on_unknown_people(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct store_reply *r = (const struct store_reply *)reply;
     struct call *call = context;
@@ -161,7 +161,7 @@ static void on_unknown_people(struct actor *self, void *context, int status, con
     call_free(call);
 }
 
-static void list_unknown_people(struct actor *self, struct http_request *request)
+static void faces_list_unknown_people(struct actor *self, struct http_request *request)
 {
     const struct faces_config *config = actor_config(self);
     struct store_list *m;
@@ -173,17 +173,17 @@ static void list_unknown_people(struct actor *self, struct http_request *request
     m = STORE_MESSAGE(STORE_UNKNOWN_PEOPLE, store_list);
     m->after = after;
     m->limit = limit;
-    actor_ask(self, "store", &m->m.head, config->store_ms, on_unknown_people,
+    actor_ask(self, "store", &m->m.head, config->store_ms, faces_on_unknown_people,
               call_new(self, request, OP_UNKNOWN_PEOPLE));
 }
 
-static int64_t unknown_person_of(const struct call *call)
+static int64_t faces_unknown_person(const struct call *call)
 {
     return strtoll(http_request_part(call->request, 0), NULL, 10);
 }
 
-/* A batch of faces; the rest follows under the person's id, its templates are there by then. */
-static void on_unknown_person_named(struct actor *self, void *context, int status, const struct msg *reply)
+/* One batch of faces is named. The next one names the person by id and adds no templates: the first has added them. */
+static void faces_on_unknown_person_named(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct faces_config *config = actor_config(self);
     const struct store_reply *r = (const struct store_reply *)reply;
@@ -198,27 +198,27 @@ static void on_unknown_person_named(struct actor *self, void *context, int statu
     call->changed += r->changed;
     if (r->more) {
         m = STORE_MESSAGE(STORE_NAME_UNKNOWN_PERSON, store_name_face);
-        m->face = unknown_person_of(call);
+        m->face = faces_unknown_person(call);
         m->person = r->id;
         m->next_batch = true;
-        actor_ask(self, "store", &m->m.head, config->store_ms, on_unknown_person_named, call);
+        actor_ask(self, "store", &m->m.head, config->store_ms, faces_on_unknown_person_named, call);
         return;
     }
-    audit(call->request, "unknown person named", r->id, "unknown_person", unknown_person_of(call), call->name);
-    ask_gallery(self, call, on_looked_again);
+    audit(call->request, "unknown person named", r->id, "unknown_person", faces_unknown_person(call), call->name);
+    faces_ask_gallery(self, call);
 }
 
-static void name_unknown_person(struct actor *self, struct http_request *request)
+static void faces_name_unknown_person(struct actor *self, struct http_request *request)
 {
     const struct faces_config *config = actor_config(self);
-    struct store_name_face *m = read_name(request, STORE_NAME_UNKNOWN_PERSON);
+    struct store_name_face *m = faces_read_name(request, STORE_NAME_UNKNOWN_PERSON);
     struct call *call;
 
     if (!m)
         return;
     call = call_new(self, request, OP_NAME_UNKNOWN_PERSON);
     call->name = m->person_name ? strdup(m->person_name) : NULL;
-    actor_ask(self, "store", &m->m.head, config->store_ms, on_unknown_person_named, call);
+    actor_ask(self, "store", &m->m.head, config->store_ms, faces_on_unknown_person_named, call);
 }
 
 /* --- the actor --- */
@@ -229,16 +229,16 @@ static void faces_receive(struct actor *self, const struct msg *m)
 
     switch (http_request_route(request)->op) {
     case OP_NAME_FACE:
-        name_face(self, request);
+        faces_name(self, request);
         break;
     case OP_DENY_FACE:
-        deny_face(self, request);
+        faces_deny(self, request);
         break;
     case OP_UNKNOWN_PEOPLE:
-        list_unknown_people(self, request);
+        faces_list_unknown_people(self, request);
         break;
     case OP_NAME_UNKNOWN_PERSON:
-        name_unknown_person(self, request);
+        faces_name_unknown_person(self, request);
         break;
     }
 }

@@ -1,5 +1,6 @@
 #include "actors/people/known_folder.h"
 
+#include "core/base/text.h"
 #include "core/image/photo_name.h"
 
 #include <dirent.h>
@@ -168,6 +169,12 @@ static void known_folder_check_file(struct walk *w, const char *path, const char
                                                     .legacy_person = legacy ? legacy->person : 0});
 }
 
+static void known_folder_skip_bad_name(struct known_folder_scan *scan, const char *path)
+{
+    if (scan->bad_names++ == 0)
+        scan->bad_name = strdup(path);
+}
+
 /* `person`: the name of the folder, NULL for the top folder. Folders are walked one level deep. */
 static int known_folder_walk(struct walk *w, const char *folder, const char *person)
 {
@@ -182,9 +189,13 @@ static int known_folder_walk(struct walk *w, const char *folder, const char *per
         if (entry->d_name[0] == '.' ||
             snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) >= (int)sizeof path || lstat(path, &st) < 0)
             continue;
-        if (S_ISDIR(st.st_mode) && !person)
+        if ((S_ISDIR(st.st_mode) && person) || (S_ISREG(st.st_mode) && !known_folder_is_photo(entry->d_name)))
+            continue;
+        if (!text_is_utf8(entry->d_name))
+            known_folder_skip_bad_name(w->scan, path);
+        else if (S_ISDIR(st.st_mode))
             known_folder_walk(w, path, entry->d_name);
-        else if (S_ISREG(st.st_mode) && known_folder_is_photo(entry->d_name))
+        else if (S_ISREG(st.st_mode))
             known_folder_check_file(w, path, person, entry->d_name, &st);
     }
     closedir(dir);
@@ -219,6 +230,7 @@ static void known_folder_scan_destroy(struct msg *m)
         free(scan->photos[i].photo);
     }
     free(scan->photos);
+    free(scan->bad_name);
     msg_unref(&scan->known->m.head);
     msg_unref(&scan->legacy->m.head);
 }

@@ -26,6 +26,8 @@ struct known_folder_scan {
     int count, capacity;
     int seen;             /* photos in the folder, at most max_files */
     bool too_many;        /* the folder holds more than max_files photos */
+    int bad_names;        /* folders and photos that were skipped because their name is not UTF-8 */
+    char *bad_name;       /* owned; the path of one of them */
     uint64_t comparisons; /* strings compared by the lookups */
 };
 

@@ -146,6 +146,10 @@ static void known_people_on_scanned(struct actor *self, const struct msg *m)
     if (k->scan->status < 0)
         log_event(LOG_WARN, "known people", LOG_STR("folder", config->folder),
                   LOG_STR("reason", strerror(-k->scan->status)));
+    if (k->scan->bad_names)
+        log_event(LOG_WARN, "known people", LOG_STR("folder", config->folder),
+                  LOG_STR("reason", "names that are not UTF-8 are skipped"), LOG_INT("names", k->scan->bad_names),
+                  LOG_STR("path", k->scan->bad_name));
     if (k->scan->too_many)
         log_event(LOG_WARN, "known people", LOG_STR("folder", config->folder), LOG_STR("reason", "too many photos"),
                   LOG_INT("limit", config->max_files));

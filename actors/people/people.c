@@ -1,34 +1,46 @@
-/* People over HTTP. A change of people or photos is answered after the gallery has applied it: the images that it
- * resolves have their new names by then, and the answer holds their number. */
+/* People over HTTP. A change of people or photos is answered when it is committed and the gallery has read it. Stored
+ * faces that it gives or takes a name follow in the background (actors/gallery/pass.h). */
 #include "actors/people/people.h"
 
 #include "actors/api/json_records.h"
 #include "actors/api/ops.h"
 #include "actors/api/page.h"
-#include "actors/api/path_job.h"
 #include "actors/api/problem.h"
 #include "actors/api/request.h"
-#include "actors/people/enroller.h"
+#include "actors/people/people_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_MAX_BYTES = 255 };
-
-static void people_ask_gallery(struct actor *self, struct call *call, actor_reply_fn then)
+void people_ask_gallery(struct actor *self, struct call *call, actor_reply_fn then)
 {
     const struct people_config *config = actor_config(self);
 
-    actor_ask(self, config->gallery, msg_new(MSG_GALLERY_CHANGED, sizeof(struct msg)), config->call_ms, then, call);
+    people_ask_gallery_read(self, config->gallery, config->call_ms, then, call);
 }
 
-/* The number of images that the change resolved; 0 when the gallery failed. The change itself is committed. */
-static int64_t people_resolved(int status, const struct msg *reply)
+struct store_id *people_id_message(uint32_t type, int64_t id)
 {
-    return status == ACTOR_OK ? ((const struct msg_count *)reply)->count : 0;
+    struct store_id *m = STORE_MESSAGE(type, store_id);
+
+    m->id = id;
+    return m;
 }
 
-/* --- reading --- */
+static void people_ask_by_id(struct actor *self, struct http_request *request, uint32_t type, actor_reply_fn then)
+{
+    const struct people_config *config = actor_config(self);
+    struct call *call;
+    int64_t id;
+
+    if (!part_number(request, 0, &id))
+        return;
+    call = call_new(self, request, 0);
+    call->id = id;
+    actor_ask(self, "store", &people_id_message(type, id)->m.head, config->store_ms, then, call);
+}
+
+/* --- list and get --- */
 
 static void people_on_people(struct actor *self, void *context, int status, const struct msg *reply)
 {
@@ -86,14 +98,6 @@ static void people_on_person(struct actor *self, void *context, int status, cons
         reply_json(call->request, 200, &out);
     }
     call_free(call);
-}
-
-static struct store_id *people_id_message(uint32_t type, int64_t id)
-{
-    struct store_id *m = STORE_MESSAGE(type, store_id);
-
-    m->id = id;
-    return m;
 }
 
 /* --- create and rename --- */
@@ -164,7 +168,7 @@ static void people_change_person(struct actor *self, struct http_request *reques
 
 /* --- delete --- */
 
-static void people_on_forgotten(struct actor *self, void *context, int status, const struct msg *reply)
+void people_on_deletion_read(struct actor *self, void *context, int status, const struct msg *reply)
 {
     struct call *call = context;
 
@@ -187,160 +191,7 @@ static void people_on_person_deleted(struct actor *self, void *context, int stat
                   people_on_person_deleted, call);
     else {
         audit(call->request, "person deleted", call->id, "photo", 0, NULL);
-        people_ask_gallery(self, call, people_on_forgotten);
-    }
-}
-
-static void people_on_photo_deleted(struct actor *self, void *context, int status, const struct msg *reply)
-{
-    struct call *call = context;
-
-    if (reply_failed(call->request, status, reply)) {
-        call_free(call);
-        return;
-    }
-    audit(call->request, "photo deleted", ((const struct store_reply *)reply)->id, "photo", call->id, NULL);
-    people_ask_gallery(self, call, people_on_forgotten);
-}
-
-static void people_delete_photo(struct actor *self, struct http_request *request)
-{
-    const struct people_config *config = actor_config(self);
-    struct store_id *m;
-    struct call *call;
-    int64_t person, photo;
-
-    if (!part_number(request, 0, &person) || !part_number(request, 1, &photo))
-        return;
-    call = call_new(self, request, 0);
-    call->id = photo;
-    m = people_id_message(STORE_PHOTO_DELETE, photo);
-    m->person = person;
-    actor_ask(self, "store", &m->m.head, config->store_ms, people_on_photo_deleted, call);
-}
-
-static void people_ask_by_id(struct actor *self, struct http_request *request, uint32_t type, actor_reply_fn then)
-{
-    const struct people_config *config = actor_config(self);
-    struct call *call;
-    int64_t id;
-
-    if (!part_number(request, 0, &id))
-        return;
-    call = call_new(self, request, 0);
-    call->id = id;
-    actor_ask(self, "store", &people_id_message(type, id)->m.head, config->store_ms, then, call);
-}
-
-/* --- photos --- */
-
-static void people_on_photo_known(struct actor *self, void *context, int status, const struct msg *reply)
-{
-    struct call *call = context;
-    struct buf out = {0};
-
-    (void)self;
-    buf_printf(&out, "{\"id\":%lld,\"person\":%lld,\"resolved\":%lld}", (long long)call->photo, (long long)call->id,
-               (long long)people_resolved(status, reply));
-    reply_json(call->request, 201, &out);
-    call_free(call);
-}
-
-static void people_on_enrolled(struct actor *self, void *context, int status, const struct msg *reply)
-{
-    static const struct {
-        int http;
-        const char *slug;
-    } table[] = {[ENROLLED_NO_FACE] = {422, "no-face"},
-                 [ENROLLED_FACES] = {422, "several-faces"},
-                 [ENROLLED_REFUSED] = {422, "bad-image"},
-                 [ENROLLED_LATER] = {503, "recognizer-unavailable"},
-                 [ENROLLED_NO_PERSON] = {404, "not-found"}};
-    const struct msg_enrolled *m = (const struct msg_enrolled *)reply;
-    struct call *call = context;
-
-    if (status != ACTOR_OK) {
-        http_problem(call->request, 503, "busy", "Enrolling is %s.", actor_status_name(status));
-    } else if (m->status != ENROLLED_OK) {
-        http_problem(call->request, table[m->status].http, table[m->status].slug, "%s", m->reason);
-    } else {
-        call->id = m->person;
-        call->photo = m->photo;
-        audit(call->request, "photo added", m->person, "photo", m->photo, NULL);
-        people_ask_gallery(self, call, people_on_photo_known);
-        return;
-    }
-    call_free(call);
-}
-
-/* Takes `m` and `call`. */
-static void people_enrol(struct actor *self, struct msg_enrol *m, struct call *call)
-{
-    const struct people_config *config = actor_config(self);
-
-    m->urgent = true;
-    actor_ask(self, "enroller", &m->head, config->call_ms, people_on_enrolled, call);
-}
-
-/* call->id: the person; call->name: the photo's name, NULL: the file's. */
-static void people_on_resolved(struct actor *self, struct path_job *job)
-{
-    struct call *call = job->call;
-    const char *path;
-
-    if (path_job_left(job))
-        return;
-    if (job->status < 0) {
-        http_problem(call->request, 400, "bad-path", "%s", job->error.text);
-        return;
-    }
-    path = job->paths[0].text;
-    job->call = NULL;
-    people_enrol(self, msg_enrol_new(NULL, call->id, call->name ? call->name : strrchr(path, '/') + 1, path, NULL, 0),
-                 call);
-}
-
-static void people_add_photo_path(struct actor *self, struct call *call)
-{
-    const struct people_config *config = actor_config(self);
-    json_t *object = body_object(call->request);
-    struct path_job *job;
-    size_t len;
-    const char *text = object ? body_text(call->request, object, "path", config->max_path, &len) : NULL;
-
-    if (text) {
-        job = path_job_new(MSG_PEOPLE_RESOLVED, config->roots, config->max_path, call);
-        path_job_add(job, text, len);
-        path_job_start(self, config->files, job, people_on_resolved);
-    } else {
-        call_free(call);
-    }
-    json_decref(object);
-}
-
-/* The body is the photo, or {"path": …}. ?name= names the photo. */
-static void people_add_photo(struct actor *self, struct http_request *request)
-{
-    char name[HTTP_QUERY_MAX];
-    const char *body;
-    struct call *call;
-    int64_t person;
-    size_t len;
-
-    if (!part_number(request, 0, &person))
-        return;
-    if (!query_text(request, "name", NAME_MAX_BYTES, name))
-        return;
-    call = call_new(self, request, OP_PHOTO_ADD);
-    call->id = person;
-    call->name = name[0] ? strdup(name) : NULL;
-    if (!body_is_image(request)) {
-        people_add_photo_path(self, call);
-    } else if ((body = http_request_body(request, &len)) && len) {
-        people_enrol(self, msg_enrol_new(NULL, person, name[0] ? name : "upload", NULL, body, len), call);
-    } else {
-        http_problem(request, 400, "no-body", "The request has no body.");
-        call_free(call);
+        people_ask_gallery(self, call, people_on_deletion_read);
     }
 }
 
@@ -363,10 +214,10 @@ static void people_on_http(struct actor *self, struct http_request *request)
         people_ask_by_id(self, request, STORE_PERSON_DELETE, people_on_person_deleted);
         break;
     case OP_PHOTO_ADD:
-        people_add_photo(self, request);
+        photos_add(self, request);
         break;
     case OP_PHOTO_DELETE:
-        people_delete_photo(self, request);
+        photos_delete(self, request);
         break;
     }
 }
@@ -376,7 +227,7 @@ static void people_receive(struct actor *self, const struct msg *m)
     if (m->type == MSG_HTTP)
         people_on_http(self, ((const struct msg_http *)m)->request);
     else
-        people_on_resolved(self, (struct path_job *)m);
+        photos_on_path(self, (struct path_job *)m);
 }
 
 static const uint32_t people_accepts[] = {MSG_HTTP, MSG_PEOPLE_RESOLVED, 0};

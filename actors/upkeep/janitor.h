@@ -1,6 +1,6 @@
-/* Periodic maintenance: expires leases, prunes old events and Idempotency-Keys, removes orphan files and old
- * thumbnails, and retries failed images when KITH_RETRY_POLICY says so. Each step is bounded, so that other asks of the
- * store do not wait long.
+/* Periodic maintenance: expires leases, prunes old events, Idempotency-Keys and rows of the gallery's log, removes
+ * orphan files and old thumbnails, and retries failed images when KITH_RETRY_POLICY says so. Each step is bounded, so
+ * that other asks of the store do not wait long.
  */
 #ifndef KITH_ACTORS_UPKEEP_JANITOR_H
 #define KITH_ACTORS_UPKEEP_JANITOR_H
@@ -15,6 +15,7 @@ struct janitor_config {
     uint64_t store_ms, reap_ms, sweep_ms, prune_ms;
     uint64_t retry_ms; /* 0: failed images are retried by request only */
     int64_t tries, crashes, events_keep, orphan_age_ms, thumb_age_ms, idempotency_ms;
+    int64_t gallery_log_ms; /* age of the removals that the gallery's log need not keep */
 };
 
 extern const struct actor_ops janitor_actor;

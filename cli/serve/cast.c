@@ -12,6 +12,7 @@ enum {
     MAX_KNOWN_FILES = 100000,
     GALLERY_PAGE = 1024,
     PEERS_POLL_MS = 400,
+    GALLERY_LOG_MS = 600000, /* far longer than PEERS_POLL_MS, and than one reading of the whole log */
     BUS_MESSAGE = 256 << 10
 };
 
@@ -144,7 +145,7 @@ static void cast_configure_edge(struct service *v)
                                            .max_image = (size_t)s->max_image};
     v->events = (struct events_config){.store_ms = STORE_MS,
                                        .gather_ms = 20,
-                                       .heartbeat_ms = (uint64_t)s->events_keepalive,
+                                       .keepalive_ms = (uint64_t)s->events_keepalive,
                                        .poll_ms = v->cluster ? PEERS_POLL_MS : 0,
                                        .page = PAGE,
                                        .subscribers_max = (uint32_t)s->max_subscribers};
@@ -166,7 +167,8 @@ static void cast_configure_edge(struct service *v)
                                          .events_keep = s->events_keep,
                                          .orphan_age_ms = s->orphan_age,
                                          .thumb_age_ms = 7LL * 24 * 3600 * 1000,
-                                         .idempotency_ms = 24LL * 3600 * 1000};
+                                         .idempotency_ms = 24LL * 3600 * 1000,
+                                         .gallery_log_ms = GALLERY_LOG_MS};
 }
 
 static void cast_give_up(void *context, int code, const char *reason)

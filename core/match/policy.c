@@ -176,7 +176,9 @@ static int rated_compare(const void *a, const void *b)
 
     if (by == 0) /* both are rounded to 0 or 1 */
         by = x->candidate.distance - y->candidate.distance;
-    return by < 0 ? -1 : by > 0;
+    if (by == 0) /* as in the search: qsort() does not keep the order of equals */
+        return x->candidate.person < y->candidate.person ? -1 : x->candidate.person > y->candidate.person;
+    return by < 0 ? -1 : 1;
 }
 
 /* Records the rule that was applied, and the threshold for the best candidate. */

@@ -32,9 +32,9 @@ void template_set_remove_person(struct template_set *s, int64_t person);
 /* The person of the template with that id, or 0. */
 int64_t template_set_owner_of_id(const struct template_set *s, int64_t id);
 
-/* Finds the nearest people of each of `count` probes: one hit a person, by the nearest template, nearest first. The
- * result is that of a comparison with every template. hits[i] has capacity for `max`; found[i] is set to the number of
- * hits. `metric`: enum match_metric, the same in every call. */
+/* Finds the nearest people of each of `count` probes: one hit a person, by the nearest template, nearest first; of
+ * equal distances the smaller id of a person first. The result is that of a comparison with every template. hits[i] has
+ * capacity for `max`; found[i] is set to the number of hits. `metric`: enum match_metric, the same in every call. */
 void template_set_search(struct template_set *s, uint32_t metric, const float *const *probes, int count,
                          struct hit *const *hits, int *found, int max);
 

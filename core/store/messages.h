@@ -221,6 +221,7 @@ struct store_counts { /* CORRECT_COUNTS: the differences that RECOUNT found; not
 struct store_prune {
     struct store_message_head m;
     int64_t events_keep, idempotency_before_ms;
+    int64_t gallery_log_before_ms; /* removals in the gallery's log that are older are deleted */
 };
 
 struct store_reply {
@@ -244,6 +245,7 @@ struct store_reply {
     int change_count;
     int64_t mark; /* of the last change up to `next` */
     bool rewound; /* the change `after` is not in this database, an older copy of which was restored: no changes here */
+    int64_t log_removal; /* GALLERY_CHANGES: number of the last removal that a compaction deleted; 0: none */
     struct event *events;
     int event_count;
     struct unknown_person *unknown_people;

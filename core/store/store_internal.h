@@ -62,6 +62,13 @@ int op_gallery_mark(struct op *op, int64_t n);
 /* Reads the number of the last change into `head` and its mark into the reply; reports `rewound` when the change
  * `after` does not have that mark. */
 int op_gallery_position(struct op *op, int64_t after, int64_t mark, int64_t *head);
+/* Deletes the rows of the log that this change replaces. */
+int op_gallery_log_replace(struct op *op, enum gallery_change_kind kind, int64_t person, int64_t template);
+/* Deletes one batch of the removals that are older than `before_ms`. Sets `more` in the reply when there may be more.
+ */
+int op_gallery_log_compact(struct op *op, int64_t before_ms);
+/* Fills log_removal of the reply. */
+int op_gallery_log_bounds(struct op *op);
 /* Reads the row of SELECT_IMAGE into `image`. */
 void op_image_row(struct op *op, struct db_statement *s, struct image *image);
 /* Steps through the statement and resets it. The number of images, at most `max`, or negative. */

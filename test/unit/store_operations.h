@@ -188,6 +188,7 @@ static void *make_prune(void)
     struct store_prune *m = STORE_MESSAGE(STORE_PRUNE, store_prune);
 
     m->events_keep = 2;
+    m->gallery_log_before_ms = INT64_MAX;
     return m;
 }
 

@@ -153,11 +153,33 @@ static void test_photos_over_the_limit_are_reported(void **state)
     msg_unref(&s->head);
 }
 
+static void test_names_that_are_not_utf8_are_skipped_and_reported(void **state)
+{
+    struct known_folder_scan *s;
+    char path[96];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/b\xff", folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    write_photo("b\xff/one.jpg"); /* the person's name is the folder's */
+    write_photo("caf\xe9.jpg");
+    write_photo("notes\xff.txt"); /* no photo: of no interest */
+    write_photo("caf\xc3\xa9_1.jpg");
+    s = scan(new_reply(), new_reply(), 10);
+    assert_int_equal(s->bad_names, 2);
+    assert_non_null(strstr(s->bad_name, folder));
+    assert_int_equal(s->count, 1);
+    assert_string_equal(s->photos[0].person, "caf\xc3\xa9");
+    msg_unref(&s->head);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_only_new_changed_and_legacy_photos_are_listed, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_lookups_do_not_grow_with_photos_times_rows, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_names_that_are_not_utf8_are_skipped_and_reported, make_folder,
+                                        remove_folder),
         cmocka_unit_test_setup_teardown(test_photos_over_the_limit_are_reported, make_folder, remove_folder),
     };
 

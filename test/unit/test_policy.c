@@ -1,6 +1,8 @@
 /* The decision policy: fallback threshold, false positive rate, counter-examples, quality, unusable embeddings. */
 #include "core/match/calibration.h"
+#include "core/match/cohort.h"
 #include "core/match/policy.h"
+#include "core/match/template_set.h"
 #include "plugins/recognizer.h"
 #include "test/unit/test.h"
 
@@ -241,6 +243,35 @@ static void test_a_counter_example_at_the_same_distance_as_the_template_denies_t
     decider_free(d);
 }
 
+static void test_of_people_at_the_same_distance_the_smallest_id_is_named(void **state)
+{
+    static const int64_t people[] = {5, 3, 9, 4, 7, 8, 6};
+    enum { COUNT = sizeof people / sizeof people[0] };
+    struct decider *d = decider_of(-1, 0.01, 0);
+    float e[DIMENSION];
+    struct face f = {.model = model.id, .embedding = e, .dimension = DIMENSION, .quality = 1}, *faces = &f;
+    struct arena arena = {0}, *arenas = &arena;
+
+    (void)state;
+    look(1, e);
+    for (int i = 0; i < COUNT; i++) /* one photo was enrolled for all of them */
+        put(d, INDEX_TEMPLATES, i + 1, people[i], e);
+    decider_decide(d, &model, &faces, &arenas, 1);
+    assert_int_equal(f.person, 3);
+    assert_int_equal(f.candidate_count, 5);
+    for (int i = 0; i < f.candidate_count; i++)
+        assert_int_equal(f.candidates[i].person, 3 + i);
+    gallery_index_remove_template(decider_index(d), 1); /* the last template moves to its slot */
+    decider_decide(d, &model, &faces, &arenas, 1);
+    for (int i = 0; i < f.candidate_count; i++)
+        assert_int_equal(f.candidates[i].person, i < 2 ? 3 + i : 4 + i);
+    gallery_index_remove_person(decider_index(d), 3);
+    decider_decide(d, &model, &faces, &arenas, 1);
+    assert_int_equal(f.person, 4);
+    arena_free(&arena);
+    decider_free(d);
+}
+
 /* 200 different faces: documented in the explanation of a decision and in the change log. */
 static void test_scores_decide_from_a_cohort_of_200_faces_on(void **state)
 {
@@ -262,6 +293,28 @@ static void test_scores_decide_from_a_cohort_of_200_faces_on(void **state)
         assert_int_equal(decide_look(d, 2).decision.rule, missing ? DECIDED_BY_FALLBACK : DECIDED_BY_FPIR);
         decider_free(d);
     }
+}
+
+static void test_a_probe_is_measured_with_at_least_half_of_the_smallest_cohort(void **state)
+{
+    enum { FACES = COHORT_MIN / 2, NEAREST = FACES / 3, FIRST = 10 };
+    struct template_set *unknown = template_set_new(model.id, DIMENSION, NULL, 1 << 20);
+    struct cohort *c = cohort_new(model.metric, DIMENSION, FACES);
+    float e[DIMENSION] = {0}, probe[DIMENSION] = {0};
+    struct normal n;
+
+    (void)state;
+    for (int i = 0; i < FACES; i++) { /* at the distances FIRST, FIRST + 1, … */
+        e[0] = (float)(FIRST + i);
+        assert_true(template_set_add(unknown, i + 1, i + 1, e));
+    }
+    cohort_fill(c, unknown, NULL);
+    assert_true(cohort_measure(c, probe, FIRST, &n)); /* a face at exactly this distance counts */
+    assert_true(fabs(n.mean - (FIRST + (NEAREST - 1) / 2.0)) < 1e-9);
+    assert_true(fabs(n.deviation - sqrt((NEAREST * NEAREST - 1) / 12.0)) < 1e-9);
+    assert_false(cohort_measure(c, probe, FIRST + 0.5, &n)); /* one is left out: too few */
+    cohort_free(c);
+    template_set_free(unknown);
 }
 
 static void test_a_face_below_the_quality_limit_gets_no_name(void **state)
@@ -381,7 +434,9 @@ int main(void)
         cmocka_unit_test(test_a_fixed_threshold_overrides_the_rate),
         cmocka_unit_test(test_a_face_nearer_to_a_counter_example_is_denied),
         cmocka_unit_test(test_a_counter_example_at_the_same_distance_as_the_template_denies_the_person),
+        cmocka_unit_test(test_of_people_at_the_same_distance_the_smallest_id_is_named),
         cmocka_unit_test(test_scores_decide_from_a_cohort_of_200_faces_on),
+        cmocka_unit_test(test_a_probe_is_measured_with_at_least_half_of_the_smallest_cohort),
         cmocka_unit_test(test_a_face_below_the_quality_limit_gets_no_name),
         cmocka_unit_test(test_embeddings_of_another_model_or_with_nan_are_unknown),
         cmocka_unit_test(test_each_model_has_its_own_impostor_model),

@@ -71,12 +71,12 @@ static void test_the_gallery_log_tells_every_change_in_order(void **state)
     delete->id = bo;
     assert_int_equal(ask(delete)->status, STORE_OK);
     list->limit = 10;
-    assert_int_equal(ask(list)->change_count, 3);
-    assert_string_equal(last->changes[0].name, "Anna"); /* as it is now */
-    assert_int_equal(last->changes[1].person, ann);
-    assert_int_equal(last->changes[2].kind, GALLERY_PERSON_REMOVED);
-    assert_int_equal(last->changes[2].person, bo);
-    assert_null(last->changes[2].name);
+    assert_int_equal(ask(list)->change_count, 2); /* the new name replaces the old one */
+    assert_int_equal(last->changes[0].person, ann);
+    assert_string_equal(last->changes[0].name, "Anna");
+    assert_int_equal(last->changes[1].kind, GALLERY_PERSON_REMOVED);
+    assert_int_equal(last->changes[1].person, bo);
+    assert_null(last->changes[1].name);
     assert_int_equal(last->next, 4);
 }
 

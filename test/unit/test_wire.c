@@ -238,7 +238,7 @@ static void test_an_ask_has_one_type_of_answer(void **state)
     assert_int_equal(allowed, 3);
     assert_true(peer_reply_allowed(MSG_RECOGNIZE, MSG_RECOGNIZED));
     assert_true(peer_reply_allowed(MSG_MATCH, MSG_MATCHED));
-    assert_true(peer_reply_allowed(MSG_GALLERY_CHANGED, MSG_GALLERY_RESOLVED));
+    assert_true(peer_reply_allowed(MSG_GALLERY_CHANGED, MSG_GALLERY_READ));
     assert_false(peer_reply_allowed(MSG_NUDGE, 0));
 }
 

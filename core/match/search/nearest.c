@@ -2,11 +2,17 @@
 
 #include <math.h>
 
+/* Slots change with removals, and probes meet them in different orders: the person decides between equal distances. */
+static bool nearest_is_before(int64_t person, double distance, const struct hit *other)
+{
+    return distance < other->distance || (distance == other->distance && person < other->person);
+}
+
 void nearest_keep(struct nearest *n, int64_t person, size_t slot, double distance)
 {
     int at = 0;
 
-    if (n->count == n->max && distance >= n->hits[n->max - 1].distance)
+    if (n->count == n->max && !nearest_is_before(person, distance, &n->hits[n->max - 1]))
         return;
     while (at < n->count && n->hits[at].person != person)
         at++;
@@ -16,7 +22,7 @@ void nearest_keep(struct nearest *n, int64_t person, size_t slot, double distanc
         n->count++;
     else if (at == n->count)
         at = n->max - 1;
-    for (; at > 0 && n->hits[at - 1].distance > distance; at--)
+    for (; at > 0 && nearest_is_before(person, distance, &n->hits[at - 1]); at--)
         n->hits[at] = n->hits[at - 1];
     n->hits[at] = (struct hit){.person = person, .slot = slot, .distance = distance};
 }

@@ -101,12 +101,12 @@ static struct nibble quantizer_lower_at(const struct quantizer *c, size_t i, int
     return (struct nibble){quantizer_lower_row(c, i) + (at < bytes ? at : at - bytes), at >= bytes};
 }
 
-static void nibble_set(struct nibble to, unsigned half)
+static void quantizer_set_nibble(struct nibble to, unsigned half)
 {
     *to.byte = (uint8_t)(to.high ? (*to.byte & 0x0f) | half << 4 : (*to.byte & 0xf0) | half);
 }
 
-static unsigned nibble_get(struct nibble from)
+static unsigned quantizer_get_nibble(struct nibble from)
 {
     return from.high ? *from.byte >> 4 : *from.byte & 15u;
 }
@@ -132,8 +132,8 @@ static void quantizer_encode(struct quantizer *c, size_t i, const float *row)
         float at = floorf((row[d] + c->range) / c->step), x;
         unsigned code = at <= 0 ? 0 : at >= 255 ? 255 : (unsigned)at;
 
-        nibble_set(quantizer_upper_at(c, i, d), code >> 4);
-        nibble_set(quantizer_lower_at(c, i, d), code & 15);
+        quantizer_set_nibble(quantizer_upper_at(c, i, d), code >> 4);
+        quantizer_set_nibble(quantizer_lower_at(c, i, d), code & 15);
         x = quantizer_decode_upper(c, code >> 4);
         norm += row[d] * row[d];
         upper_error += (row[d] - x) * (row[d] - x);
@@ -157,8 +157,8 @@ void quantizer_move_last(struct quantizer *c, size_t to)
     size_t last = --c->count;
 
     for (int d = 0; to != last && d < c->dimension; d++) {
-        nibble_set(quantizer_upper_at(c, to, d), nibble_get(quantizer_upper_at(c, last, d)));
-        nibble_set(quantizer_lower_at(c, to, d), nibble_get(quantizer_lower_at(c, last, d)));
+        quantizer_set_nibble(quantizer_upper_at(c, to, d), quantizer_get_nibble(quantizer_upper_at(c, last, d)));
+        quantizer_set_nibble(quantizer_lower_at(c, to, d), quantizer_get_nibble(quantizer_lower_at(c, last, d)));
     }
     c->norms[to] = c->norms[last];
     c->norms[last] = INFINITY;

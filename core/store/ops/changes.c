@@ -39,17 +39,6 @@ int op_events(struct op *op, int kind, const int64_t *images, int count)
     return result;
 }
 
-/* Removes the earlier changes of a template that is being removed. A reader that has not read them needs the removal
- * only; readers skip gaps in the numbers. */
-static int gallery_log_compact(struct op *op, int64_t person, int64_t template)
-{
-    struct db_statement *s = db_query(op->db, "DELETE FROM gallery_log WHERE person_id = ? AND template_id = ?");
-
-    op->d->bind_int(s, 1, person);
-    op->d->bind_int(s, 2, template);
-    return db_finish(op->db, s);
-}
-
 /* The row of gallery_head stays locked to the end of the transaction, so that numbers are in the order of the commits.
  */
 int op_gallery_log(struct op *op, enum gallery_change_kind kind, int64_t person, int64_t template)
@@ -66,7 +55,7 @@ int op_gallery_log(struct op *op, enum gallery_change_kind kind, int64_t person,
     op->d->reset(s);
     if (result < 0)
         return result;
-    if (kind == GALLERY_TEMPLATE_REMOVED && (result = gallery_log_compact(op, person, template)) < 0)
+    if ((result = op_gallery_log_replace(op, kind, person, template)) < 0)
         return result;
     s = db_query(op->db, "INSERT INTO gallery_log(n, kind, person_id, template_id, at) VALUES(?, ?, ?, ?, ?)");
     op->d->bind_int(s, 1, n);

@@ -110,6 +110,10 @@ int op_gallery_changes(struct op *op, const struct msg *msg)
     if (result < 0 || r->rewound)
         return result;
     mark_at_head = r->mark;
+    /* A compaction may run beside this. So that none is missed, a reader from the start gets the bounds of before its
+     * first page, every other one those of after its page. */
+    if (m->after == 0 && op_gallery_log_bounds(op) < 0)
+        return DB_ERROR;
     s = db_query(
         op->db,
         "SELECT g.n, g.kind, g.person_id, g.template_id, p.name, t.model, t.embedding, COALESCE(k.mark, 0) FROM "
@@ -143,5 +147,5 @@ int op_gallery_changes(struct op *op, const struct msg *msg)
         r->next = head;
         r->mark = mark_at_head;
     }
-    return result < 0 ? result : 0;
+    return result < 0 ? result : m->after != 0 ? op_gallery_log_bounds(op) : 0;
 }

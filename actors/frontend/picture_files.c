@@ -1,0 +1,100 @@
+#include "actors/frontend/picture_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int pictures_open(const char *data, char *thumbs, size_t size, struct error *error)
+{
+    char real[PATH_MAX], path[PATH_MAX + 8];
+
+    if (!realpath(data, real) || snprintf(thumbs, size, "%s/thumbs", real) >= (int)size)
+        return error_set(error, -errno, "KITH_DATA: %s: %s", data, strerror(errno));
+    snprintf(path, sizeof path, "%.*s/tmp", (int)sizeof path - 8, thumbs);
+    if ((mkdir(thumbs, 0750) < 0 && errno != EEXIST) || (mkdir(path, 0750) < 0 && errno != EEXIST))
+        return error_set(error, -errno, "KITH_DATA: %s: %s", path, strerror(errno));
+    return 0;
+}
+
+static void picture_read_destroy(struct msg *m)
+{
+    free(((struct picture_read *)m)->data);
+}
+
+struct picture_read *picture_read_new(const struct pictures_config *config, struct picture_view *view, bool original)
+{
+    struct picture_read *r = (struct picture_read *)msg_new(MSG_PICTURES_READ, sizeof *r);
+
+    r->head.destroy = picture_read_destroy;
+    r->config = config;
+    r->view = view;
+    r->original = original;
+    return r;
+}
+
+void picture_read_work(struct msg *m)
+{
+    struct picture_read *r = (struct picture_read *)m;
+    size_t capacity = (size_t)64 << 10;
+    ssize_t n = 1;
+    int fd = r->original ? path_open(r->config->roots, r->view->path, &r->error)
+                         : open(r->view->cache, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0) {
+        if (!r->original)
+            r->error.code = -ENOENT;
+        return;
+    }
+    while (n > 0 && r->len <= r->config->max_image) {
+        if (!r->data || r->len == capacity) {
+            capacity *= 2;
+            r->data = realloc(r->data, capacity);
+            if (!r->data)
+                abort();
+        }
+        n = read(fd, r->data + r->len, capacity - r->len);
+        r->len += n > 0 ? (size_t)n : 0;
+    }
+    close(fd);
+    if (n < 0)
+        error_set(&r->error, -EIO, "the file cannot be read");
+    else if (r->len > r->config->max_image)
+        error_set(&r->error, -EFBIG, "the file has more than %zu bytes (KITH_MAX_IMAGE)", r->config->max_image);
+}
+
+static void picture_write_destroy(struct msg *m)
+{
+    struct picture_write *w = (struct picture_write *)m;
+
+    free(w->path);
+    msg_unref(&w->event->head);
+}
+
+struct picture_write *picture_write_new(const struct pictures_config *config, char *path,
+                                        const struct worker_event *event)
+{
+    struct picture_write *w = (struct picture_write *)msg_new(MSG_PICTURES_WRITTEN, sizeof *w);
+
+    w->head.destroy = picture_write_destroy;
+    w->config = config;
+    w->path = path;
+    msg_ref(&event->head);
+    w->event = event;
+    return w;
+}
+
+void picture_write_work(struct msg *m)
+{
+    struct picture_write *w = (struct picture_write *)m;
+    char folder[PATH_MAX];
+
+    snprintf(folder, sizeof folder, "%s", w->path);
+    *strrchr(folder, '/') = 0;
+    mkdir(folder, 0750);
+    spool_write(w->config->thumbs, w->path, w->event->picture, w->event->picture_len, 0, NULL);
+}

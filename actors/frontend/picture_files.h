@@ -1,0 +1,44 @@
+/* Reads pictures and writes the cache of thumbnails and face crops: jobs for the file threads. */
+#ifndef KITH_ACTORS_FRONTEND_PICTURE_FILES_H
+#define KITH_ACTORS_FRONTEND_PICTURE_FILES_H
+
+#include "actors/api/request.h"
+#include "actors/frontend/pictures.h"
+
+struct picture_view { /* one requested picture */
+    struct call *call;
+    char *path;                 /* owned; of the image's file */
+    uint32_t side;              /* pixels of the longer side; 0: the file itself */
+    double x, y, width, height; /* the part to show, in pixels; width 0: all */
+    char *cache;                /* owned; its file in the cache; NULL: it is not cached */
+};
+
+struct picture_read { /* a job: MSG_PICTURES_READ */
+    struct msg head;
+    const struct pictures_config *config;
+    struct picture_view *view;
+    bool original; /* the image's file; else the file in the cache */
+    uint8_t *data; /* owned */
+    size_t len;
+    struct error error;
+};
+
+struct picture_write { /* a job: MSG_PICTURES_WRITTEN */
+    struct msg head;
+    const struct pictures_config *config;
+    char *path;
+    const struct worker_event *event;
+};
+
+/* The caller owns the job. `config` and `view` are borrowed for its life. Loop thread. */
+struct picture_read *picture_read_new(const struct pictures_config *config, struct picture_view *view, bool original);
+/* Takes `path`, and a reference to `event`. Loop thread. */
+struct picture_write *picture_write_new(const struct pictures_config *config, char *path,
+                                        const struct worker_event *event);
+
+/* File thread. `error.code` of a read is 0, or negative: -ENOENT when the file is not there. */
+void picture_read_work(struct msg *job);
+/* File thread. A failure is ignored: a picture that is not cached is made again. */
+void picture_write_work(struct msg *job);
+
+#endif
