@@ -1,4 +1,4 @@
-/* kith backup FILE: a copy of the embedded database as it is at one moment, while kith may go on. */
+/* kith backup FILE: copies the embedded database in a consistent state, also while kith runs. */
 #include "cli/cli.h"
 #include "core/store/store.h"
 

@@ -1,5 +1,5 @@
-/* The subcommands: one file each. Every one returns the exit code of the program: 0; 1 it failed; 2 it was asked
- * wrongly (a setting, an argument), said in one line on standard error. */
+/* The subcommands, one file each. Each returns the exit status of the program: 0; 1: it failed; 2: a setting or an
+ * argument is wrong, which one line on standard error names. */
 #ifndef KITH_CLI_CLI_H
 #define KITH_CLI_CLI_H
 
@@ -10,11 +10,11 @@ struct invocation {
     const struct settings *settings;
     int count; /* arguments after the subcommand */
     char **arguments;
-    const char *flags[8][2]; /* name and value ("" of those that take none) of the subcommand's own flags */
+    const char *flags[8][2]; /* name and value of the subcommand's own flags; "": the flag takes no value */
     int flag_count;
 };
 
-/* The value of one of the subcommand's flags ("" when it takes none), or NULL when it was not given. */
+/* Returns the value of one of the subcommand's flags ("": it takes none), or NULL: not given. */
 const char *cli_flag(const struct invocation *in, const char *name);
 
 int cli_serve(const struct invocation *in);
@@ -28,9 +28,9 @@ int cli_schema(const struct invocation *in);
 int cli_plugin(const struct invocation *in);
 int cli_eval(const struct invocation *in);
 int cli_bench(const struct invocation *in);
-int cli_worker(void); /* not for people: a recognition worker, started by serve */
+int cli_worker(void); /* internal: a recognition worker, started by serve */
 
-/* One line on standard error, "kith: …"; returns 2. */
+/* Prints one line on standard error, "kith: …". Returns 2. */
 int cli_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CALL_TIMEOUT_S = 120, ANSWER_MAX = 64 << 20 };
+enum { CALL_TIMEOUT_S = 120, RESPONSE_MAX = 64 << 20 };
 
 struct client {
     CURL *curl;
@@ -13,19 +13,19 @@ struct client {
     const char *key, *ca;
 };
 
-/* Where it listens, seen from this machine: everywhere is here, too. */
-static void find_kith(const struct settings *s, char *base, size_t size)
+/* The URL of the kith of these settings. An address of all interfaces becomes 127.0.0.1. */
+static void client_write_base_url(const struct settings *s, char *base, size_t size)
 {
     const char *colon = strrchr(s->api_listen, ':');
-    bool everywhere = strncmp(s->api_listen, "0.0.0.0:", 8) == 0 || strncmp(s->api_listen, "[::]:", 5) == 0 ||
-                      s->api_listen[0] == ':';
+    bool all_interfaces = strncmp(s->api_listen, "0.0.0.0:", 8) == 0 || strncmp(s->api_listen, "[::]:", 5) == 0 ||
+                          s->api_listen[0] == ':';
 
     if (s->api_url[0])
         snprintf(base, size, "%.*s", (int)(strlen(s->api_url) - (s->api_url[strlen(s->api_url) - 1] == '/')),
                  s->api_url);
     else
-        snprintf(base, size, "%s://%s%s", s->tls_cert[0] ? "https" : "http", everywhere ? "127.0.0.1" : "",
-                 everywhere ? colon : s->api_listen);
+        snprintf(base, size, "%s://%s%s", s->tls_cert[0] ? "https" : "http", all_interfaces ? "127.0.0.1" : "",
+                 all_interfaces ? colon : s->api_listen);
 }
 
 struct client *client_new(const struct settings *settings)
@@ -39,7 +39,7 @@ struct client *client_new(const struct settings *settings)
         free(c);
         return NULL;
     }
-    find_kith(settings, c->base, sizeof c->base);
+    client_write_base_url(settings, c->base, sizeof c->base);
     c->key = settings->api_key;
     c->ca = settings->api_ca;
     return c;
@@ -53,11 +53,11 @@ void client_free(struct client *c)
     free(c);
 }
 
-static size_t take(char *data, size_t size, size_t count, void *context)
+static size_t client_on_data(char *data, size_t size, size_t count, void *context)
 {
     struct buf *out = context;
 
-    if (out->len + size * count > ANSWER_MAX)
+    if (out->len + size * count > RESPONSE_MAX)
         return 0;
     buf_add(out, data, size * count);
     return size * count;
@@ -89,7 +89,7 @@ long client_call(struct client *c, const char *method, const char *path, const c
     if (c->ca[0])
         curl_easy_setopt(c->curl, CURLOPT_CAINFO, c->ca);
     curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)CALL_TIMEOUT_S);
-    curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take);
+    curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, client_on_data);
     curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &answer);
     if (body) {
         curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, body);
@@ -112,7 +112,7 @@ const char *client_detail(const json_t *json)
 {
     const char *detail = json_string_value(json_object_get(json, "detail"));
 
-    return detail ? detail : "no words from the server";
+    return detail ? detail : "the server gave no reason";
 }
 
 void client_escape(struct client *c, const char *text, struct buf *out)

@@ -1,4 +1,4 @@
-/* kith config: what is in force, and where each value came from. */
+/* kith config: prints the settings in force and the source of each value. */
 #include "cli/cli.h"
 
 #include <stdio.h>

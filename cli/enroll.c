@@ -1,7 +1,8 @@
-/* kith enroll DIR: teaches a running kith the people in a folder, by sending it their photos.
+/* kith enroll DIR: enrols the people in a folder with a running kith.
  *
- * DIR/NAME/….jpg, or flat DIR/name_1.jpg. Each photo is sent; what the server refuses (no face, several faces, no
- * image) is printed with its reason, and the exit code is then 1. A photo that is enrolled already changes nothing.
+ * DIR/NAME/….jpg, or flat DIR/name_1.jpg. Each photo is sent. A photo that the server refuses (no face, several faces,
+ * no image) is printed with the reason, and the exit status is then 1. A photo that is enrolled already changes
+ * nothing.
  */
 #include "cli/cli.h"
 #include "cli/client.h"
@@ -18,10 +19,10 @@
 struct enrolment {
     struct client *client;
     int64_t max_body;
-    int taken, refused;
+    int enrolled, refused;
 };
 
-static int64_t person_id(struct enrolment *e, const char *name)
+static int64_t enroll_make_person(struct enrolment *e, const char *name)
 {
     struct buf body = {0};
     json_t *json;
@@ -41,7 +42,7 @@ static int64_t person_id(struct enrolment *e, const char *name)
     return id;
 }
 
-static char *read_file(const char *path, int64_t max, size_t *len)
+static char *enroll_read_file(const char *path, int64_t max, size_t *len)
 {
     FILE *file = fopen(path, "rbe");
     struct stat st;
@@ -60,14 +61,14 @@ static char *read_file(const char *path, int64_t max, size_t *len)
     return data;
 }
 
-static void send_photo(struct enrolment *e, const char *path, const char *person, const char *photo)
+static void enroll_send_photo(struct enrolment *e, const char *path, const char *person, const char *photo)
 {
     struct buf url = {0};
     json_t *json = NULL;
     const char *type;
     size_t len = 0;
-    char *data = read_file(path, e->max_body, &len);
-    int64_t id = data ? person_id(e, person) : 0;
+    char *data = enroll_read_file(path, e->max_body, &len);
+    int64_t id = data ? enroll_make_person(e, person) : 0;
     long status = 0;
 
     if (id) {
@@ -82,7 +83,7 @@ static void send_photo(struct enrolment *e, const char *path, const char *person
             fprintf(stderr, "%s: refused: %s\n", path, client_detail(json));
     }
     if (status == 201)
-        e->taken++;
+        e->enrolled++;
     else
         e->refused++;
     json_decref(json);
@@ -90,7 +91,7 @@ static void send_photo(struct enrolment *e, const char *path, const char *person
     free(data);
 }
 
-static int walk(struct enrolment *e, const char *folder, const char *person)
+static int enroll_read_folder(struct enrolment *e, const char *folder, const char *person)
 {
     struct dirent **entries;
     int count = scandir(folder, &entries, NULL, alphasort);
@@ -104,9 +105,9 @@ static int walk(struct enrolment *e, const char *folder, const char *person)
         if (name[0] != '.' && snprintf(path, sizeof path, "%s/%s", folder, name) < (int)sizeof path &&
             stat(path, &st) == 0) {
             if (S_ISDIR(st.st_mode) && !person)
-                walk(e, path, name);
+                enroll_read_folder(e, path, name);
             else if (S_ISREG(st.st_mode))
-                send_photo(e, path, person ? person : (own = photo_name_person(name)), name);
+                enroll_send_photo(e, path, person ? person : (own = photo_name_person(name)), name);
         }
         free(own);
         free(entries[i]);
@@ -125,10 +126,10 @@ int cli_enroll(const struct invocation *in)
     e.client = client_new(in->settings);
     if (!e.client)
         return 1;
-    code = walk(&e, in->arguments[0], NULL);
+    code = enroll_read_folder(&e, in->arguments[0], NULL);
     client_free(e.client);
     if (code)
         return code;
-    printf("%d enrolled, %d refused\n", e.taken, e.refused);
-    return e.refused || !e.taken ? 1 : 0;
+    printf("%d enrolled, %d refused\n", e.enrolled, e.refused);
+    return e.refused || !e.enrolled ? 1 : 0;
 }

@@ -1,6 +1,6 @@
-/* kith key: makes, lists and revokes the keys of the HTTP interface, in the records; a running kith sees it by itself.
+/* kith key: creates, lists and revokes API keys in the database. A running kith reads them from there (KITH_KEYS_POLL).
  *
- * A key is shown once, when it is made: what is kept is its SHA-256. 192 random bits need no slow hash.
+ * A key is shown once, when it is created: only its SHA-256 is stored. 192 random bits need no slow hash.
  */
 #include "actors/access/api_keys.h"
 #include "cli/cli.h"
@@ -14,7 +14,7 @@
 
 enum { RANDOM_BYTES = 24 };
 
-static int create(const struct invocation *in)
+static int key_create(const struct invocation *in)
 {
     const char *roles = cli_flag(in, "role"), *name = cli_flag(in, "name");
     char key[16 + 2 * RANDOM_BYTES] = "kith_", hash[SHA256_HEX_BYTES];
@@ -24,11 +24,11 @@ static int create(const struct invocation *in)
     const struct store_reply *reply;
 
     if (!roles || !access_parse(roles))
-        return cli_refuse("key create needs --role submit, read or admin, or some of them with commas");
+        return cli_refuse("key create needs --role submit, read or admin, or several of them separated by commas");
     if (name && (strlen(name) >= KEY_NAME_BYTES || strpbrk(name, "\r\n")))
         return cli_refuse("a key's name has at most %d bytes and one line", KEY_NAME_BYTES - 1);
     if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
-        return cli_refuse("no random numbers");
+        return cli_refuse("the system gives no random numbers");
     for (int i = 0; i < RANDOM_BYTES; i++)
         snprintf(key + 5 + 2 * i, 3, "%02x", bytes[i]);
     sha256_hex(key, strlen(key), hash);
@@ -40,39 +40,39 @@ static int create(const struct invocation *in)
     m->hash = arena_text(&m->m.arena, hash);
     if ((reply = records_ask(r, &m->m.head))) {
         printf("%s\n", key); /* alone on standard output, for scripts */
-        fprintf(stderr, "kith: key %lld made, for %s; it is not shown again\n", (long long)reply->id, roles);
+        fprintf(stderr, "kith: key %lld created, roles %s; it is not shown again\n", (long long)reply->id, roles);
     }
     records_close(r);
     return reply ? 0 : 1;
 }
 
-static int list(const struct invocation *in)
+static int key_list(const struct invocation *in)
 {
     struct records *r = records_open(in->settings);
     const struct store_reply *reply = r ? records_ask(r, &STORE_MESSAGE(STORE_KEYS, store_list)->m.head) : NULL;
 
     for (int i = 0; reply && i < reply->key_count; i++) {
         const struct api_key *k = &reply->keys[i];
-        char made[CLOCK_TEXT_BYTES];
+        char created[CLOCK_TEXT_BYTES];
 
-        clock_format(k->created_ms, made);
+        clock_format(k->created_ms, created);
         if (i == 0)
-            printf("%-5s %-14s %-25s %s\n", "id", "roles", "made", "name");
-        printf("%-5lld %-14s %-25s %s\n", (long long)k->id, k->roles, made, k->name);
+            printf("%-5s %-14s %-25s %s\n", "id", "roles", "created", "name");
+        printf("%-5lld %-14s %-25s %s\n", (long long)k->id, k->roles, created, k->name);
     }
     if (reply && reply->key_count == 0)
-        printf("there are no keys\n");
+        printf("no keys\n");
     records_close(r);
     return reply ? 0 : 1;
 }
 
-static int revoke(const struct invocation *in)
+static int key_revoke(const struct invocation *in)
 {
     struct records *r;
     int code = 0;
 
     if (in->count < 2)
-        return cli_refuse("key revoke needs the ids that “kith key list” shows");
+        return cli_refuse("key revoke needs ids from “kith key list”");
     if (!(r = records_open(in->settings)))
         return 1;
     for (int i = 1; i < in->count; i++) {
@@ -93,11 +93,11 @@ int cli_key(const struct invocation *in)
     const char *what = in->count ? in->arguments[0] : "";
 
     if (strcmp(what, "create") == 0 && in->count == 1)
-        return create(in);
+        return key_create(in);
     if (strcmp(what, "list") == 0 && in->count == 1)
-        return list(in);
+        return key_list(in);
     if (strcmp(what, "revoke") == 0)
-        return revoke(in);
+        return key_revoke(in);
     return cli_refuse(
         "usage: kith key create --role submit|read|admin [--name TEXT], kith key list, kith key revoke ID …");
 }

@@ -9,33 +9,33 @@
 extern char **environ;
 
 static const struct command {
-    const char *name, *arguments, *meaning; /* meaning: a second line for its flags */
-    const char *flags;                      /* its own, with spaces between; those that take a value end with "=" */
+    const char *name, *arguments, *meaning; /* meaning: its second line is for the flags */
+    const char *flags;                      /* of the command, separated by spaces; "=" ends one that takes a value */
     int (*run)(const struct invocation *in);
 } commands[];
 
-static int print_version(const struct invocation *in)
+static int main_print_version(const struct invocation *in)
 {
     (void)in;
     puts("kith " KITH_VERSION);
     return 0;
 }
 
-/* Columns are of characters, not of bytes. */
-static void print_command(const struct command *c)
+/* Aligns columns by characters, not by bytes. */
+static void main_print_command(const struct command *c)
 {
     enum { ARGUMENTS = 19, MEANING = 31 };
     size_t length = strcspn(c->meaning, "\n");
     int hidden = 0;
 
     for (const char *at = c->arguments; *at; at++)
-        hidden += (*at & 0xc0) == 0x80; /* it continues a character */
+        hidden += (*at & 0xc0) == 0x80; /* a continuation byte of UTF-8 */
     printf("  %-8s %-*s %.*s\n", c->name, ARGUMENTS + hidden, c->arguments, (int)length, c->meaning);
     if (c->meaning[length])
         printf("%*s%s\n", MEANING, "", c->meaning + length + 1);
 }
 
-static int print_help(const struct invocation *in)
+static int main_print_help(const struct invocation *in)
 {
     struct buf out = {0};
 
@@ -47,46 +47,45 @@ static int print_help(const struct invocation *in)
     }
     puts("kith — who is in this picture?\n\nusage: kith COMMAND [--setting=value …]\n");
     for (const struct command *c = commands; c->name; c++)
-        print_command(c);
-    puts("\nEvery setting is a flag (--api-listen=…), an environment variable (KITH_API_LISTEN=…) or a line of .env;\n"
+        main_print_command(c);
+    puts("\nEach setting is a flag (--api-listen=…), an environment variable (KITH_API_LISTEN=…) or a line of .env;\n"
          "“kith help settings” lists them all, “kith config” shows those in force.");
     return 0;
 }
 
 static const struct command commands[] = {
-    {"serve", "", "take images over HTTP, recognise who is in them, show the answers", "", cli_serve},
-    {"enroll", "DIR", "teach a running kith the people in DIR: NAME/*.jpg, or name_1.jpg", "", cli_enroll},
+    {"serve", "", "accept images over HTTP, recognise the people in them, show the results", "", cli_serve},
+    {"enroll", "DIR", "enrol the people in DIR with a running kith: NAME/*.jpg, or name_1.jpg", "", cli_enroll},
     {"retry", "[ID …]",
-     "put failed images back: these, or all\n"
-     "--reason TEXT, --older 10m, --limit N: only those; --dry-run; --direct: in the records, without a running kith",
+     "requeue failed images: these, or all\n"
+     "--reason TEXT, --older 10m, --limit N: only those; --dry-run; --direct: in the database, without a running kith",
      "reason= older= limit= dry-run direct", cli_retry},
-    {"nodes", "", "show the nodes of the cluster that a running kith belongs to", "", cli_nodes},
-    {"key", "create|list|revoke", "keys of the HTTP interface: create --role submit,read,admin [--name TEXT]",
-     "role= name=", cli_key},
-    {"backup", "FILE", "copy the embedded database, while kith goes on", "", cli_backup},
-    {"config", "", "print the settings in force and where each came from", "", cli_config},
-    {"schema", "mariadb|sqlite", "print the SQL of the records, for people who apply it themselves", "", cli_schema},
-    {"plugin", "check FILE.so", "check that a recogniser's plug-in fits this kith and works", "", cli_plugin},
+    {"nodes", "", "show the nodes of the cluster of a running kith", "", cli_nodes},
+    {"key", "create|list|revoke", "API keys: create --role submit,read,admin [--name TEXT]", "role= name=", cli_key},
+    {"backup", "FILE", "copy the embedded database, also while kith runs", "", cli_backup},
+    {"config", "", "print the settings in force and the source of each", "", cli_config},
+    {"schema", "mariadb|sqlite", "print the SQL of the database schema, to apply it by hand", "", cli_schema},
+    {"plugin", "check FILE.so", "check that a recogniser plug-in fits this kith and works", "", cli_plugin},
     {"eval", "DIR",
-     "measure how far the recogniser can be trusted, on labelled photos DIR/NAME/*.jpg\n"
+     "measure the accuracy of the recogniser on labelled photos DIR/NAME/*.jpg\n"
      "--pairs FILE, --json, --sizes 50,100, --repeats 5, --cache FILE",
      "pairs= json sizes= repeats= cache=", cli_eval},
     {"bench", "[PHOTO|DIR …]",
-     "measure recognition stage by stage, the search, decisions and accepting, on this machine\n"
+     "measure recognition by stage, search, decisions and accepting on this machine\n"
      "--only photos|search|accept, --templates 1000000, --seconds 5, --json",
      "only= templates= seconds= json", cli_bench},
-    {"version", "", "print the version", "", print_version},
-    {"help", "[settings]", "print this, or every setting", "", print_help},
+    {"version", "", "print the version", "", main_print_version},
+    {"help", "[settings]", "print this, or all settings", "", main_print_help},
     {NULL, NULL, NULL, NULL, NULL}};
 
-static const struct command *find_command(const char *name)
+static const struct command *main_find_command(const char *name)
 {
     for (const struct command *c = commands; c->name; c++)
         if (strcmp(c->name, name) == 0)
             return c;
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
-        return find_command("help");
-    return strcmp(name, "--version") == 0 ? find_command("version") : NULL;
+        return main_find_command("help");
+    return strcmp(name, "--version") == 0 ? main_find_command("version") : NULL;
 }
 
 const char *cli_flag(const struct invocation *in, const char *name)
@@ -97,8 +96,8 @@ const char *cli_flag(const struct invocation *in, const char *name)
     return NULL;
 }
 
-/* 0: the command has no such flag; 1: it has; 2: and it takes a value. */
-static int flag_kind(const struct command *c, const char *name, size_t len)
+/* 0: the command has no such flag; 1: a flag without a value; 2: a flag with a value. */
+static int main_flag_kind(const struct command *c, const char *name, size_t len)
 {
     for (const char *at = c->flags; *at; at += strspn(at, " ")) {
         size_t n = strcspn(at, " ");
@@ -111,8 +110,8 @@ static int flag_kind(const struct command *c, const char *name, size_t len)
     return 0;
 }
 
-/* Takes the command's flags out of the arguments. 0, or 2 when one is wrong (it was said). */
-static int take_flags(const struct command *c, struct invocation *in)
+/* Moves the command's flags from the arguments to `in->flags`. 0, or 2: one is wrong, which was reported. */
+static int main_read_flags(const struct command *c, struct invocation *in)
 {
     enum { MAX = sizeof in->flags / sizeof in->flags[0] };
     int kept = 0;
@@ -126,7 +125,7 @@ static int take_flags(const struct command *c, struct invocation *in)
             continue;
         }
         value = strchr(at, '=');
-        kind = flag_kind(c, at + 2, value ? (size_t)(value - at) - 2 : strlen(at) - 2);
+        kind = main_flag_kind(c, at + 2, value ? (size_t)(value - at) - 2 : strlen(at) - 2);
         if (kind == 0 || in->flag_count == MAX)
             return cli_refuse("there is no setting “%s”; “kith help settings” lists them", at);
         if (kind == 1 && value)
@@ -152,12 +151,12 @@ int main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "worker") == 0)
         return cli_worker();
     if (argc < 2)
-        return print_help(&in), 2;
-    command = find_command(argv[1]);
+        return main_print_help(&in), 2;
+    command = main_find_command(argv[1]);
     if (!command)
         return cli_refuse("there is no command “%s”; “kith help” lists them", argv[1]);
-    if (command->run == print_version)
-        return print_version(&in);
+    if (command->run == main_print_version)
+        return main_print_version(&in);
     in.book = settings_load(argc - 1, argv + 1, &rest, environ, &error);
     if (!in.book)
         return cli_refuse("%s", error.text);
@@ -165,7 +164,7 @@ int main(int argc, char **argv)
     cpu_limit((enum cpu_level)cpu_level_of(in.settings->instructions));
     in.count = rest;
     in.arguments = argv + 1;
-    code = take_flags(command, &in);
+    code = main_read_flags(command, &in);
     if (code == 0)
         code = command->run(&in);
     settings_free(in.book);

@@ -1,17 +1,17 @@
-/* kith nodes: who belongs to the cluster, what each does and how it fares. */
+/* kith nodes: prints the nodes of the cluster with their roles and their load. */
 #include "cli/cli.h"
 #include "cli/client.h"
 
 #include <stdio.h>
 
-static const char *text_of(const json_t *node, const char *key)
+static const char *nodes_text(const json_t *node, const char *key)
 {
     const char *text = json_string_value(json_object_get(node, key));
 
     return text && *text ? text : "-";
 }
 
-static void print_node(const json_t *node)
+static void nodes_print(const json_t *node)
 {
     const json_t *actors = json_object_get(node, "actors"), *actor;
     long long waiting = 0;
@@ -22,9 +22,9 @@ static void print_node(const json_t *node)
     snprintf(workers, sizeof workers, "%lld/%lld",
              (long long)json_integer_value(json_object_get(node, "workers_ready")),
              (long long)json_integer_value(json_object_get(node, "workers")));
-    printf("%-20s %-38s %-9s %-22s %-8s %-8s %8lld%s\n", text_of(node, "name"), text_of(node, "roles"),
-           text_of(node, "version"), text_of(node, "api"), workers, text_of(node, "breaker"), waiting,
-           json_is_true(json_object_get(node, "self")) ? "  (asked)" : "");
+    printf("%-20s %-38s %-9s %-22s %-8s %-8s %8lld%s\n", nodes_text(node, "name"), nodes_text(node, "roles"),
+           nodes_text(node, "version"), nodes_text(node, "api"), workers, nodes_text(node, "breaker"), waiting,
+           json_is_true(json_object_get(node, "self")) ? "  (this node)" : "");
 }
 
 int cli_nodes(const struct invocation *in)
@@ -39,10 +39,10 @@ int cli_nodes(const struct invocation *in)
     status = client_call(c, "GET", "/v1/nodes", NULL, NULL, 0, &json);
     client_free(c);
     if (status == 200) {
-        printf("%-20s %-38s %-9s %-22s %-8s %-8s %8s\n", "node", "roles", "version", "interface", "workers", "breaker",
+        printf("%-20s %-38s %-9s %-22s %-8s %-8s %8s\n", "node", "roles", "version", "api", "workers", "breaker",
                "waiting");
-        json_array_foreach(json_object_get(json, "nodes"), i, node) print_node(node);
-        printf("cluster: %s\nbus: %s\n", text_of(json, "cluster"), text_of(json, "bus"));
+        json_array_foreach(json_object_get(json, "nodes"), i, node) nodes_print(node);
+        printf("cluster: %s\nbus: %s\n", nodes_text(json, "cluster"), nodes_text(json, "bus"));
     } else if (status) {
         fprintf(stderr, "kith: %s\n", client_detail(json));
     }

@@ -6,23 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MSG_QUESTION = 0x7000 };
+enum { MSG_RECORDS_ASK = 0x7000 };
 
 struct records {
     uv_loop_t loop;
     struct driver_uv *driver;
     struct store *store;
     const struct msg *answer;
-    uint64_t patience_ms;
+    uint64_t timeout_ms;
     int status;
 };
 
-struct msg_question {
+struct msg_records_ask {
     struct msg head;
     struct msg *m;
 };
 
-static void on_answer(struct actor *self, void *context, int status, const struct msg *reply)
+static void records_on_reply(struct actor *self, void *context, int status, const struct msg *reply)
 {
     struct records *r = context;
 
@@ -32,16 +32,16 @@ static void on_answer(struct actor *self, void *context, int status, const struc
     uv_stop(&r->loop);
 }
 
-static void asker_receive(struct actor *self, const struct msg *m)
+static void records_receive(struct actor *self, const struct msg *m)
 {
     struct records *r = (struct records *)(uintptr_t)actor_config(self);
 
-    actor_ask(self, "store", ((const struct msg_question *)m)->m, r->patience_ms, on_answer, r);
+    actor_ask(self, "store", ((const struct msg_records_ask *)m)->m, r->timeout_ms, records_on_reply, r);
 }
 
-static const uint32_t asker_accepts[] = {MSG_QUESTION, 0};
+static const uint32_t records_accepts[] = {MSG_RECORDS_ASK, 0};
 
-static const struct actor_ops asker = {.name = "asker", .accepts = asker_accepts, .receive = asker_receive};
+static const struct actor_ops records_actor = {.name = "asker", .accepts = records_accepts, .receive = records_receive};
 
 struct records *records_open(const struct settings *settings)
 {
@@ -60,7 +60,7 @@ struct records *records_open(const struct settings *settings)
 
     if (!r)
         abort();
-    r->patience_ms = (uint64_t)settings->database_timeout + 5000;
+    r->timeout_ms = (uint64_t)settings->database_timeout + 5000;
     if (!(r->store = store_open(&options, &error))) {
         cli_refuse("%s", error.text);
         free(r);
@@ -69,13 +69,13 @@ struct records *records_open(const struct settings *settings)
     uv_loop_init(&r->loop);
     r->driver = driver_uv_new(&r->loop, &nothing);
     store_attach(r->store, driver_uv_system(r->driver));
-    actor_spawn(driver_uv_system(r->driver), &(struct actor_spec){.name = "asker", .ops = &asker, .config = r});
+    actor_spawn(driver_uv_system(r->driver), &(struct actor_spec){.name = "asker", .ops = &records_actor, .config = r});
     return r;
 }
 
 const struct store_reply *records_ask(struct records *r, struct msg *m)
 {
-    struct msg_question *q = (struct msg_question *)msg_new(MSG_QUESTION, sizeof *q);
+    struct msg_records_ask *q = (struct msg_records_ask *)msg_new(MSG_RECORDS_ASK, sizeof *q);
     const struct store_reply *reply;
 
     msg_unref(r->answer);
@@ -85,7 +85,7 @@ const struct store_reply *records_ask(struct records *r, struct msg *m)
     driver_uv_kick(r->driver);
     uv_run(&r->loop, UV_RUN_DEFAULT);
     if (!r->answer) {
-        fprintf(stderr, "kith: the database does not answer: %s\n", actor_status_name(r->status));
+        fprintf(stderr, "kith: no answer from the database: %s\n", actor_status_name(r->status));
         return NULL;
     }
     reply = (const struct store_reply *)r->answer;

@@ -1,4 +1,4 @@
-/* The records themselves, for commands that work without a running kith, or beside one. */
+/* Direct access to the database, for commands that need no running kith. One may run beside them. */
 #ifndef KITH_CLI_RECORDS_H
 #define KITH_CLI_RECORDS_H
 
@@ -7,9 +7,9 @@
 
 struct records;
 
-/* Opens the database that the settings name and brings its schema up to date. NULL: it was said why. */
+/* Opens the database of the settings and migrates its schema. NULL: the error was reported. */
 struct records *records_open(const struct settings *settings);
-/* Asks and waits. The answer is valid until the next question; NULL: it was said why. Takes the message. */
+/* Asks the store and waits. Takes `m`. The reply is valid until the next call; NULL: the error was reported. */
 const struct store_reply *records_ask(struct records *r, struct msg *m);
 void records_close(struct records *r);
 

@@ -1,5 +1,5 @@
-/* kith retry: failed images back into the queue, through a running kith or straight in the records. What is pending
- * already stays as it is, so it may be run by a clock, and twice. */
+/* kith retry: requeues failed images, by a running kith or directly in the database. Pending images do not change, so
+ * it may run periodically. */
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/records.h"
@@ -30,13 +30,13 @@ struct filter {
     bool dry;
 };
 
-static void tell(const struct filter *f, int64_t count)
+static void retry_print(const struct filter *f, int64_t count)
 {
     printf("%lld image%s%s%s%s: %s\n", (long long)count, count == 1 ? "" : "s", f->reason ? " that failed by “" : "",
            f->reason ? f->reason : "", f->reason ? "”" : "", f->dry ? "would be pending again" : "pending again");
 }
 
-static int through_a_kith(struct client *c, const struct filter *f)
+static int retry_by_api(struct client *c, const struct filter *f)
 {
     struct buf path = {0};
     json_t *json;
@@ -54,7 +54,7 @@ static int through_a_kith(struct client *c, const struct filter *f)
     buf_add(&path, "", 1);
     status = client_call(c, "POST", path.data, NULL, NULL, 0, &json);
     if (status == 200)
-        tell(f, json_integer_value(json_object_get(json, "retried")));
+        retry_print(f, json_integer_value(json_object_get(json, "retried")));
     else if (status)
         fprintf(stderr, "kith: %s\n", client_detail(json));
     json_decref(json);
@@ -62,8 +62,8 @@ static int through_a_kith(struct client *c, const struct filter *f)
     return status == 200 ? 0 : 1;
 }
 
-/* A kith that runs finds them by its poll. */
-static int in_the_records(const struct settings *settings, const struct filter *f)
+/* A running kith finds the images by its poll (KITH_QUEUE_POLL). */
+static int retry_in_database(const struct settings *settings, const struct filter *f)
 {
     struct records *r = records_open(settings);
     const struct store_reply *reply = NULL;
@@ -88,11 +88,11 @@ static int in_the_records(const struct settings *settings, const struct filter *
     } while (reply && reply->more);
     records_close(r);
     if (reply)
-        tell(f, count);
+        retry_print(f, count);
     return reply ? 0 : 1;
 }
 
-static int read_filter(const struct invocation *in, struct filter *f)
+static int retry_read_filter(const struct invocation *in, struct filter *f)
 {
     const char *older = cli_flag(in, "older"), *limit = cli_flag(in, "limit");
 
@@ -111,18 +111,18 @@ int cli_retry(const struct invocation *in)
 {
     struct filter f = {0};
     struct client *c;
-    int code = read_filter(in, &f);
+    int code = retry_read_filter(in, &f);
 
     if (code)
         return code;
     if (cli_flag(in, "direct"))
-        return in_the_records(in->settings, &f);
+        return retry_in_database(in->settings, &f);
     if (!(c = client_new(in->settings)))
         return 1;
     for (int i = 0; i < in->count; i++)
         code |= retry_one(c, in->arguments[i]);
     if (in->count == 0)
-        code = through_a_kith(c, &f);
+        code = retry_by_api(c, &f);
     client_free(c);
     return code;
 }

@@ -1,12 +1,11 @@
-/* kith schema: the SQL that makes the records, for people who apply it themselves. kith does it by itself at its start.
- */
+/* kith schema: prints the SQL of the database schema, to apply it by hand. `kith serve` applies it when it starts. */
 #include "cli/cli.h"
 #include "core/store/store.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static void print_line(void *context, const char *sql)
+static void schema_print_statement(void *context, const char *sql)
 {
     size_t n = strlen(sql);
 
@@ -18,7 +17,7 @@ static void print_line(void *context, const char *sql)
 
 int cli_schema(const struct invocation *in)
 {
-    if (in->count != 1 || !store_schema(in->arguments[0], print_line, NULL))
-        return cli_refuse("schema needs the database’s kind: kith schema mariadb, or kith schema sqlite");
+    if (in->count != 1 || !store_schema(in->arguments[0], schema_print_statement, NULL))
+        return cli_refuse("schema needs the kind of database: kith schema mariadb, or kith schema sqlite");
     return 0;
 }

@@ -1,4 +1,4 @@
-/* kith worker: the other end of plugins/host/worker.c. It inherits its socket as descriptor 3. */
+/* kith worker: the child process of plugins/host/worker_process.c. It inherits its socket as descriptor 3. */
 #include "cli/cli.h"
 #include "plugins/host/protocol.h"
 #include "plugins/worker/worker_main.h"
@@ -15,9 +15,9 @@ int cli_worker(void)
     if (getsockopt(WORKER_FD, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET)
         return cli_refuse("“kith worker” is started by “kith serve”, not by hand");
     fcntl(WORKER_FD, F_SETFD, FD_CLOEXEC);
-    /* What a library of the parent has opened without close-on-exec (connections to a database, to a bus) is not ours:
-     * a plug-in could speak through it, and its peer would never see it end. */
+    /* Libraries of the parent open connections to the database and the bus without close-on-exec. A plug-in could send
+     * on them, and their servers would never see them close. */
     close_range(WORKER_FD + 1, ~0U, 0);
     code = worker_main(WORKER_FD);
-    _exit(code); /* no destructors of other people's libraries */
+    _exit(code); /* without the destructors of the plug-in's libraries */
 }

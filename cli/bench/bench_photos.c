@@ -1,7 +1,7 @@
 /* Recognition, stage by stage: the photos in turn, by one worker and then by all of them. */
 #include "actors/messages.h"
 #include "cli/bench/bench.h"
-#include "cli/workshop.h"
+#include "cli/local_workers.h"
 #include "core/actor/driver_uv.h"
 
 #include <dirent.h>
@@ -281,12 +281,12 @@ int bench_photos(struct bench *b)
 {
     static struct photos p; /* large */
     struct figures runs[2];
-    int all = workshop_count(b->in->settings), count = 0, code;
+    int all = local_workers_count(b->in->settings), count = 0, code;
 
     p = (struct photos){.seconds = b->seconds, .list = calloc(PHOTOS_MAX, sizeof *p.list)};
     if (!p.list)
         abort();
-    if ((code = workshop_options(b->in, b->in->settings->recognizer, &p.options)) == 0)
+    if ((code = local_workers_configure(b->in, b->in->settings->recognizer, &p.options)) == 0)
         code = list_photos(&p, b->in);
     if (code == 0 && p.count == 0)
         bench_say(b, "recognition: no photos: name some, or a folder (there is no ./samples here)\n\n");

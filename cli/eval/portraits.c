@@ -1,7 +1,7 @@
 #include "cli/eval/portraits.h"
 
 #include "actors/messages.h"
-#include "cli/workshop.h"
+#include "cli/local_workers.h"
 #include "core/actor/driver_uv.h"
 #include "core/base/clock.h"
 #include "core/base/hash.h"
@@ -374,10 +374,10 @@ int portraits_look(struct portraits *p, const struct invocation *in, const char 
     look = (struct look){.p = p,
                          .in = in,
                          .cache_file = cache,
-                         .workers = workshop_count(s),
+                         .workers = local_workers_count(s),
                          .terminal = isatty(STDERR_FILENO),
                          .limit_ms = (uint64_t)s->recognize_timeout};
-    if (workshop_options(in, s->recognizer, &look.options))
+    if (local_workers_configure(in, s->recognizer, &look.options))
         return 2;
     return run(&look);
 }

@@ -1,5 +1,5 @@
-/* The actors of the program with their settings. Actors are spawned in the order of dependence: those that others need
- * come first and stop last. A failed actor restarts alone. */
+/* The actors of the program with their settings. Actors are spawned in the order of dependence: an actor that others
+ * need is spawned earlier and stops later. A failed actor restarts alone. */
 #include "cli/serve/service.h"
 
 #include "core/base/log.h"

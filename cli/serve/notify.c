@@ -21,7 +21,7 @@ void notify_manager(const char *state)
         return;
     memcpy(to.sun_path, path, n);
     if (to.sun_path[0] == '@')
-        to.sun_path[0] = 0; /* Linux's abstract names */
+        to.sun_path[0] = 0; /* a name in the abstract namespace */
     fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return;

@@ -1,4 +1,4 @@
-/* What the service manager is told (sd_notify's protocol): ready, stopping, and that the loop turns. */
+/* Reports to the service manager by the protocol of sd_notify: ready, stopping, watchdog. Loop thread. */
 #ifndef KITH_CLI_SERVE_NOTIFY_H
 #define KITH_CLI_SERVE_NOTIFY_H
 
@@ -6,7 +6,7 @@
 
 /* Sends one line of state, "READY=1"; nothing without NOTIFY_SOCKET. Does not block. */
 void notify_manager(const char *state);
-/* When the manager watches (WATCHDOG_USEC), tells it from the loop, twice in each period, that the loop turns. */
+/* With WATCHDOG_USEC: sends WATCHDOG=1 from the loop twice in each period, so that a blocked loop is noticed. */
 void notify_watchdog(uv_loop_t *loop);
 void notify_watchdog_stop(void);
 

@@ -1,11 +1,10 @@
-/* What the thread sanitizer must know of our libraries; nothing in an ordinary build.
+/* Suppressions for the thread sanitizer; nothing in an ordinary build.
  *
- * libuv closes descriptors by a bare system call, which the sanitizer does not see: it takes the next file of the same
- * number for the old one and reports a race between its users. What libuv opens and reads is therefore not looked at.
+ * libuv closes descriptors by a system call that the sanitizer does not intercept. The sanitizer takes the next file of
+ * the same number for the old one and reports a race between their users. Races in libuv are therefore suppressed.
  *
- * OpenSSL counts references by atomics that were compiled without the sanitizer: that the thread which frees an object
- * comes after all who gave it up is not seen. Its locks are freed with the object they guard, so that is where it
- * shows.
+ * OpenSSL counts references by atomics that were compiled without the sanitizer. It does not see that the thread which
+ * frees an object comes after all its users, and reports the free of the object's lock.
  */
 #ifdef KITH_SANITIZED
 const char *__tsan_default_suppressions(void);

@@ -1,12 +1,12 @@
-"""A client that goes on posting whatever happens, and remembers what it was promised."""
+"""A client that posts images until each is accepted, and records the ids of the accepted ones."""
 import threading
 
 from harness import png, until
 
 
 class Load:
-    """Posts images to whichever node answers, each with a key of its own, and again until it is taken. One image every
-    `pause` seconds at the most, on a few threads."""
+    """Posts each image with its own idempotency key to the nodes in turn until it is accepted. At most one image every
+    `pause` seconds, on a few threads."""
 
     def __init__(self, world, nodes, count, threads=4, pause=0.005, ending='png'):
         self.world, self.nodes, self.count, self.pause, self.ending = world, nodes, count, pause, ending
@@ -44,21 +44,21 @@ class Load:
             except OSError:
                 self.stopped.wait(0.02)
                 continue
-            except Exception:  # the node was killed in mid-answer
+            except Exception:  # the node was killed while it answered
                 continue
             with self.lock:
                 self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
                 if answer.status == 202:
                     number = answer.json['images'][0]['id']
-                    assert self.promised.setdefault(n, number) == number, 'one image, two ids'
+                    assert self.promised.setdefault(n, number) == number, 'two ids for one image'
                     return
             assert answer.status == 503, answer
-            assert answer.headers['retry-after'], 'a refusal says when to come again'
+            assert answer.headers['retry-after'], 'a refusal carries Retry-After'
             self.stopped.wait(0.02)
 
     def wait_for(self, share, patience=120):
         until(lambda: len(self.promised) >= self.count * share or not any(t.is_alive() for t in self.threads),
-              f'{share:.0%} of the images to be taken', patience)
+              f'{share:.0%} of the images to be accepted', patience)
 
     def finish(self, patience=180):
         self.wait_for(1, patience)

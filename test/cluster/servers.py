@@ -1,6 +1,6 @@
-"""Real servers for the cluster's tests: a MariaDB, a NATS, a proxy in between, each in a folder of its own.
+"""Real servers for the tests of the cluster: MariaDB, NATS, and a proxy for the database.
 
-They start on free loopback ports and can be stopped, killed, frozen and started again on the same port.
+Each has its own folder and a free loopback port, and can be stopped, killed, frozen and started again on that port.
 """
 import os
 import pathlib
@@ -53,7 +53,7 @@ class MariaDB(Server):
     def __init__(self, folder, template=None):
         super().__init__(folder)
         self.options = []
-        # Not in the test's folder: the name of a socket may only be so long.
+        # not in the folder of the test, because the path of a socket has a limit
         self.socket = f'/tmp/kith-{os.getpid()}-{self.port}.sock'
         if template:
             shutil.copytree(template, self.folder / 'data')
@@ -117,7 +117,7 @@ class Nats(Server):
 
 
 class Proxy:
-    """Between kith and a database: can cut a connection when the client has said COMMIT and before the answer."""
+    """Stands between kith and its database. Cuts a connection after the client has sent COMMIT, before the answer."""
 
     def __init__(self, target):
         self.target = target
@@ -147,10 +147,10 @@ class Proxy:
         try:
             while data := source.recv(65536):
                 if from_client:
-                    self.look(data, state)
+                    self.follow(data, state)
                 elif state['cut']:
                     break
-                elif state.pop('asked', False):  # the answer to PREPARE says the statement's number
+                elif state.pop('asked', False):  # the answer to PREPARE has the number of the statement
                     state['commit'] = data[5:9]
                 sink.sendall(data)
         except OSError:
@@ -161,8 +161,8 @@ class Proxy:
             except OSError:
                 pass
 
-    def look(self, data, state):
-        """Follows the commands of a client that writes: when it executes the statement that is COMMIT."""
+    def follow(self, data, state):
+        """Follows the commands of a client that writes, to find the execution of COMMIT."""
         state['bytes'] = state.get('bytes', b'') + data
         while len(state['bytes']) > 4:
             size = int.from_bytes(state['bytes'][:3], 'little')
@@ -185,7 +185,7 @@ class Proxy:
 
 
 class Bus:
-    """A client of the bus that says what no kith would say."""
+    """A client of the bus that publishes arbitrary messages."""
 
     def __init__(self, nats):
         self.socket = socket.create_connection(('127.0.0.1', nats.port), PATIENCE_S)
@@ -212,7 +212,7 @@ class Bus:
                 return words[1].decode(), data
             if line.startswith(b'PING'):
                 self.socket.sendall(b'PONG\r\n')
-        raise AssertionError('the bus is gone')
+        raise AssertionError('the connection to the bus is closed')
 
     def flush(self):
         self.socket.sendall(b'PING\r\n')

@@ -1,4 +1,5 @@
-"""The database as others see it: the original's tables adopted and read, rows written by hand, and what is wrong with it."""
+"""The database and other programs: tables of the original are adopted and stay readable, rows are inserted by hand, and
+wrong databases and buses are refused or waited for."""
 import subprocess
 
 import pytest
@@ -25,13 +26,13 @@ def test_a_database_of_the_original_is_adopted_without_losing_a_row(world):
     assert rows('SELECT COUNT(*) FROM images') == [['6']]
     assert rows('SELECT name FROM person ORDER BY id') == [['Hannibal'], ['B.A.'], ['Hannibal']]
     assert a.image(4)['path'] == str(world.images / 'waits.png')
-    assert a.finished(4)['verdict'] == 'unknown', 'what waited is recognised'
-    assert a.finished(5)['verdict'] == 'unknown', 'what was being processed by the dead original too'
+    assert a.finished(4)['verdict'] == 'unknown', 'a pending image is recognised'
+    assert a.finished(5)['verdict'] == 'unknown', 'an image that the original was processing, too'
     outside = a.finished(6)
     assert outside['status'] == 'failed'
     assert a.image(1)['person'] == {'id': 1, 'name': 'Hannibal'} and a.image(1)['verdict'] == 'known'
     again = a.post('/v1/images', {'path': 'dup.png'}).json['images'][0]
-    assert (again['id'], again.get('existing')) == (2, True), 'a path that came twice has its first row'
+    assert (again['id'], again.get('existing')) == (2, True), 'a path that is there twice has its first row'
     number, = world.submit(a, a.picture('new.png', 1, 1, 1))
     assert number > 6
     assert a.get('/v1/stats').json['failed'] == 2
@@ -62,7 +63,7 @@ def test_a_row_written_by_hand_is_picked_up_and_enrolled(world):
     (known / 'somebody_7.png').write_bytes(png(255, 0, 0))
     until(lambda: a.metric('kith_gallery_templates') == 1, 'the photo to be enrolled')
     face = a.post('/v1/identify', png(255, 0, 0), content_type='image/png').json['faces'][0]
-    assert face['person'] == {'id': 1, 'name': 'Colonel Red'}, 'the row says who it is, not the name of the file'
+    assert face['person'] == {'id': 1, 'name': 'Colonel Red'}, 'the row names the person, not the file name'
     assert world.mariadb.rows('select count(*) from person_images') == [['1']]
 
 
@@ -70,11 +71,11 @@ def test_an_image_inserted_by_hand_is_processed(world):
     a = world.start('a')
     a.picture('hand.png', 4, 4, 4)
     world.mariadb.sql(f"insert into images(path, person, status) values('{world.images}/hand.png', -1, 0)", 'kube')
-    until(lambda: world.mariadb.rows('select verdict from images') == [['2']], 'it to be looked at')
+    until(lambda: world.mariadb.rows('select verdict from images') == [['2']], 'it to be recognised')
 
 
 def test_the_schema_can_be_applied_by_hand(world):
-    """deploy/mariadb.sql is what `kith schema mariadb` prints; who has applied it needs no right to make tables."""
+    """deploy/mariadb.sql is the output of `kith schema mariadb`. Once it is applied, kith needs no right to create tables."""
     printed = world.node('x').run('schema', 'mariadb').stdout
     kept = (ROOT / 'deploy/mariadb.sql').read_text()
     assert kept.split('\n\n', 1)[1] == printed, 'run: kith schema mariadb, and keep the comment at its head'
@@ -116,7 +117,7 @@ def test_a_schema_of_the_future(world):
 
 
 def test_a_schema_that_is_one_version_ahead(world):
-    """While a cluster is renewed node by node the old ones go on: what is new in a version only adds."""
+    """During a rolling update old nodes keep working: a schema version only adds."""
     a = world.start('a')
     a.stop()
     newest = int(world.mariadb.rows('SELECT MAX(version) FROM schema_version')[0][0])
@@ -129,7 +130,7 @@ def test_a_schema_that_is_one_version_ahead(world):
     refused(world.node('x'), 'KITH_DATABASE', 'newer')
 
 
-def test_a_server_that_does_not_keep_its_promises(world):
+def test_a_server_that_does_not_flush_each_commit_is_refused(world):
     world.mariadb.sql('SET GLOBAL innodb_flush_log_at_trx_commit = 2')
     refused(world.node('x'), 'innodb_flush_log_at_trx_commit', 'KITH_DURABILITY')
     assert world.start('y', durability='relaxed').get('/healthz').status == 200
@@ -152,8 +153,8 @@ def test_a_database_that_is_not_there_yet_is_waited_for(world):
 
 
 @pytest.mark.parametrize('options, words', [((), 'JetStream'), (('-js',), 'other settings')])
-def test_a_bus_that_is_no_work_queue(world, options, words):
-    """The rest works; the table is polled."""
+def test_a_bus_without_a_work_queue(world, options, words):
+    """Without a work queue the table is polled."""
     world.start('first').stop()
     stream, subject = f'kith_{world.cluster}_work', f'kith.{world.cluster}.work'
     server = Nats(world.folder / 'other', *(options or ('-l', 'log2')))
@@ -167,7 +168,7 @@ def test_a_bus_that_is_no_work_queue(world, options, words):
             assert b'error' not in bus.next()[1]
             bus.close()
         a = world.node('a', nats=server.url).start(ready=False)
-        until(lambda: words in a.log(), 'the line that says so')
+        until(lambda: words in a.log(), 'the log line')
         assert 'KITH_NATS' in next(line for line in a.log().splitlines() if words in line)
         number, = world.submit(a, a.picture('a.png', 1, 1, 1))
         assert a.finished(number)['verdict'] == 'unknown'
@@ -176,7 +177,7 @@ def test_a_bus_that_is_no_work_queue(world, options, words):
 
 
 def certificate(folder):
-    """An authority of our own and a server's certificate for 127.0.0.1."""
+    """A certificate authority and a server certificate for 127.0.0.1."""
     def run(*command):
         subprocess.run(['openssl', *command], check=True, capture_output=True, cwd=folder)
     run('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=ca', '-days', '2')
@@ -197,12 +198,12 @@ def test_a_database_with_tls(world):
     a = world.start('a', database_ca=folder / 'ca.pem')
     number, = world.submit(a, a.picture('a.png', 1, 1, 1))
     assert a.finished(number)['verdict'] == 'unknown'
-    assert a.run('key', 'create', '--role', 'read').returncode == 0, 'the commands speak it, too'
+    assert a.run('key', 'create', '--role', 'read').returncode == 0, 'the commands use TLS, too'
     other = world.folder / 'other-pki'
     other.mkdir()
     certificate(other)
     b = world.node('b', database_ca=other / 'ca.pem').start(ready=False)
-    until(lambda: 'database away' in b.log(), 'a server nobody vouches for to be refused')
+    until(lambda: 'database away' in b.log(), 'a server of an unknown authority to be refused')
     assert b.get('/readyz').status == 503
 
 
@@ -220,19 +221,19 @@ def test_a_bus_with_tls_and_a_token(world):
         other.mkdir()
         certificate(other)
         b = world.start('b', nats=server.url, nats_token='token-of-ours', nats_ca=other / 'ca.pem')
-        until(lambda: ' bus away ' in b.log(), 'a server nobody vouches for to be refused')
+        until(lambda: ' bus away ' in b.log(), 'a server of an unknown authority to be refused')
         assert b.metric('kith_bus_connected') == 0 and 'token-of-ours' not in b.log()
     finally:
         server.stop()
 
 
-def test_a_bus_that_wants_to_know_who_we_are(world):
+def test_a_bus_with_user_and_password(world):
     server = Nats(world.folder / 'closed', '-js', '--user', 'kith', '--pass', 'key')
     server.answers = lambda: Nats.answers(server)
     server.start()
     try:
         a = world.start('a', nats=server.url, nats_user='kith', nats_password='wrong')
-        until(lambda: 'KITH_NATS_USER' in a.log(), 'the line that names the setting')
+        until(lambda: 'KITH_NATS_USER' in a.log(), 'the log line with the setting')
         assert 'wrong' not in a.log()
         b = world.start('b', nats=server.url, nats_user='kith', nats_password='key')
         until(lambda: b.metric('kith_bus_connected') == 1, 'the right one to get in')

@@ -1,5 +1,5 @@
-"""Nodes, the bus and the database die, freeze and come back while images are posted: nothing that was accepted is lost,
-nothing is finished twice. Numbers in brackets are those of the fault list that each test covers."""
+"""Nodes, the bus and the database are killed, frozen and restarted while images are posted: no accepted image is lost or
+finished twice. Numbers in brackets are those of the fault list that the test covers."""
 import os
 import pathlib
 import signal
@@ -48,7 +48,7 @@ def settle(world, load):
 
 
 def test_each_node_in_turn_is_killed(world, three, load):
-    """[3-6] A node that is killed loses nothing; the others take over what it had; restarted, it takes its own back."""
+    """[3-6] A killed node loses no image: the others claim its images; restarted, it reclaims its own."""
     for n, node in enumerate(three):
         load.wait_for((n + 1) / 5)
         node.kill()
@@ -60,7 +60,7 @@ def test_each_node_in_turn_is_killed(world, three, load):
 
 
 def test_what_a_killed_node_had_is_taken_over_in_time(world):
-    """[4, 5] Within the lease and a sweep by another node; at once by the same node."""
+    """[4, 5] Another node claims its images within the lease and one sweep."""
     a = world.start('a', recognizer='example', **LEASE)
     b = world.start('b', **LEASE)
     world.together()
@@ -79,7 +79,7 @@ def test_what_a_killed_node_had_is_taken_over_in_time(world):
 
 
 def test_a_restarted_node_takes_its_own_back_at_once(world):
-    """[4] With a lease of an hour only the restart can have freed them."""
+    """[4] With a lease of an hour only the restart can free them."""
     a = world.start('a', lease='1h')
     for n in range(300):
         a.picture(f'{n}.png', n % 250, n // 250, 4)
@@ -105,8 +105,8 @@ def test_nats_is_away_for_a_while(world, three, load, how):
         world.nats.kill()
     if how == 'forgotten':
         world.nats.forget()
-    until(lambda: three[0].metric('kith_bus_connected') == 0, 'it to be noticed')
-    until(lambda: len(load.promised) > before + 50, 'images to be taken all the same')
+    until(lambda: three[0].metric('kith_bus_connected') == 0, 'the loss of the bus to be noticed')
+    until(lambda: len(load.promised) > before + 50, 'images to be accepted nevertheless')
     if how == 'frozen':
         world.nats.thaw()
     else:
@@ -142,10 +142,10 @@ def test_mariadb_is_away_for_a_while(world, three, load, how):
     until(lambda: load.statuses.get(503, 0) > 3, 'refusals')
     promised = len(load.promised)
     for node in three:
-        assert node.get('/healthz').status == 200, 'the loop is not held up'
+        assert node.get('/healthz').status == 200, 'the loop is not blocked'
         assert node.get('/readyz').status == 503
         assert node.get('/metrics').status == 200
-    assert len(load.promised) <= promised + len(load.threads), 'nothing is taken while the database is away'
+    assert len(load.promised) <= promised + len(load.threads), 'nothing is accepted while the database is away'
     if how == 'frozen':
         world.mariadb.thaw()
     else:
@@ -158,7 +158,7 @@ def test_mariadb_is_away_for_a_while(world, three, load, how):
 
 
 def test_the_answer_of_a_commit_is_cut_off(world):
-    """[16] Nobody knows whether it is in: it is asked again, and nothing is there twice."""
+    """[16] The outcome of the commit is unknown: it is repeated, and no row is there twice."""
     proxy = Proxy(world.mariadb.port)
     a = world.start('a', database=world.mariadb.url(proxy.port), **LEASE)
     b = world.start('b', **LEASE)
@@ -191,7 +191,7 @@ def test_a_client_that_repeats_after_an_unknown_outcome_gets_the_same_image(worl
 
 
 def stopped_in_a_transaction(world, node):
-    """The worst moment to be frozen: what it has locked, nobody else can take until the server ends the transaction."""
+    """Freezes the node while it holds row locks: others wait until the server ends the transaction."""
     node.process.send_signal(signal.SIGSTOP)
     if world.mariadb.rows('SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_rows_locked > 0') != [['0']]:
         return True
@@ -200,7 +200,7 @@ def stopped_in_a_transaction(world, node):
 
 
 def test_a_claimer_that_sleeps_for_two_leases_changes_nothing(world):
-    """[22] Its images are taken by another; when it wakes, its old tokens change no row."""
+    """[22] Another node claims its images; when it continues, its old tokens change no row."""
     a = world.start('a', **LEASE)
     b = world.start('b', **{**LEASE, 'roles': 'receiver'})
     world.together()
@@ -208,14 +208,14 @@ def test_a_claimer_that_sleeps_for_two_leases_changes_nothing(world):
         a.picture(f'{n}.png', n % 250, n // 250, 8)
     world.submit(b, *[f'{n}.png' for n in range(1000)])
     until(lambda: a.log().count(' claimed ') > 5, 'it to be at work')
-    # not oftener: the server answers from a copy that it renews when nobody has asked for a tenth of a second
-    until(lambda: stopped_in_a_transaction(world, a), 'it to be caught with locks in its hands', pause=0.15)
+    # the server renews this table at most every 0.1 s, and only when it is not read meanwhile
+    until(lambda: stopped_in_a_transaction(world, a), 'it to be frozen with locks', pause=0.15)
     c = world.start('c', **LEASE)
     world.all_ended()
     taken = int(world.mariadb.rows('SELECT COUNT(*) FROM images WHERE attempt > 1')[0][0])
     before = world.mariadb.rows('SELECT id, attempt, status, finished_at FROM images ORDER BY id')
     a.process.send_signal(signal.SIGCONT)
-    until(lambda: a.metric('kith_images_in_flight') == 0, 'it to land what it had')
+    until(lambda: a.metric('kith_images_in_flight') == 0, 'it to finish its images')
     assert world.mariadb.rows('SELECT id, attempt, status, finished_at FROM images ORDER BY id') == before
     assert taken == 0 or a.metric('kith_images_superseded_total') >= 1
     assert c.get('/readyz').status == 200
@@ -255,8 +255,8 @@ def test_work_items_doubled_reordered_and_of_no_image(world, three):
     bus.close()
 
 
-def test_what_no_node_would_say_harms_nobody(world):
-    """[40] Types, fields and versions of the future, and rubbish."""
+def test_messages_that_no_node_sends_do_no_harm(world):
+    """[40] Unknown types, fields and versions, and arbitrary bytes."""
     a = world.start('a')
     until(lambda: a.metric('kith_bus_connected') == 1)
     bus = Bus(world.nats)
@@ -280,7 +280,7 @@ def test_what_no_node_would_say_harms_nobody(world):
         bus.publish(of_a if n % 2 else 'kith.presence', rubbish)
     refused = 0
     actors = ['store', 'enroller', 'people', 'faces', 'events', 'known-people', 'frontend', 'receiver', 'recognizer',
-              'breaker', 'gallery', 'cluster', 'keys', 'redeemer']
+              'breaker', 'gallery', 'cluster', 'keys', 'janitor']
     for to in actors:  # well-formed messages that no peer may send to that actor
         for kind in 9, 8, 6, 7:  # NUDGE, STORE_CHANGED, GALLERY_CHANGED, GALLERY_RESOLVED
             refused += 1
@@ -299,7 +299,7 @@ def test_what_no_node_would_say_harms_nobody(world):
 
 
 def test_sigterm_under_load_hands_back_and_leaves(world, three, load):
-    """[10] Exit 0 within the grace; nothing waits for a lease to run out."""
+    """[10] Exit 0 within the grace; no image waits for a lease to expire."""
     for n, node in enumerate(three):
         load.wait_for((n + 1) / 5)
         assert node.stop() == 0

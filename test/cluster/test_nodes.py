@@ -29,7 +29,7 @@ def test_one_node_with_all_roles_on_mariadb_and_nats(world):
 
 
 def test_each_role_on_a_node_of_its_own(world):
-    """A receiver, a processor, a recogniser and a front-end: each does its part of one image."""
+    """A receiver, a processor, a recogniser and a front-end share the work on one image."""
     rec = world.start('rec', 'receiver')
     world.start('reco', 'recognizer')
     front = world.start('front', 'frontend')
@@ -54,7 +54,7 @@ def test_each_role_on_a_node_of_its_own(world):
 
 
 def test_an_enrolment_on_one_node_is_known_on_all_at_once(world):
-    """What was answered on one node is true of the next question to another: nothing is waited for."""
+    """A change that one node has answered is seen by the next request to another node, without a wait."""
     a, b = world.start('a'), world.start('b')
     world.together()
 
@@ -105,7 +105,7 @@ def test_without_a_shared_spool_bytes_are_refused_in_words(world):
 
 
 def test_a_large_picture_goes_over_the_bus_in_parts(world):
-    """The bus takes messages of a megabyte; a picture may be larger."""
+    """A message of the bus has at most a megabyte; a picture may be larger."""
     rec = world.node('rec', 'receiver').start()
     world.start('reco', 'recognizer')
     world.together()
@@ -162,7 +162,7 @@ def test_a_front_end_shows_live_what_others_do_and_misses_nothing(world):
 
 
 def test_an_event_that_is_committed_late_is_not_missed(world):
-    """Its number was given out first: whoever reads on must wait for it, and not go past."""
+    """Its number is lower than that of an event that is committed already: a reader waits for it."""
     front = world.start('front')
     first, = world.submit(front, front.picture('first.png', 1, 1, 1))
     front.finished(first)
@@ -177,7 +177,7 @@ def test_an_event_that_is_committed_late_is_not_missed(world):
     handled = front.metric('kith_actor_handled_total{actor="events"}')
     second, = world.submit(front, front.picture('second.png', 2, 2, 2))
     front.finished(second)
-    until(lambda: front.metric('kith_actor_handled_total{actor="events"}') >= handled + 5, 'the events to be looked at')
+    until(lambda: front.metric('kith_actor_handled_total{actor="events"}') >= handled + 5, 'the events to be read')
     slow.stdin.write('COMMIT;\n')
     slow.stdin.close()
     assert slow.wait(30) == 0
@@ -187,8 +187,8 @@ def test_an_event_that_is_committed_late_is_not_missed(world):
     events.close()
 
 
-def test_subjects_tell_nothing_of_anybody(world):
-    """Neither paths nor names nor faces stand where a bus shows everybody what passes."""
+def test_subjects_contain_no_personal_data(world):
+    """Subjects contain no paths, names or faces: every client of the bus can see them."""
     bus = Bus(world.nats)
     bus.subscribe('>')
     rec, _ = world.start('rec', 'receiver'), world.start('reco', 'processor,recognizer,frontend')
@@ -207,7 +207,7 @@ def test_subjects_tell_nothing_of_anybody(world):
 
 
 def test_a_worker_holds_no_connection_of_its_parent(world):
-    """One that it inherited would never end, and a plug-in could speak through it."""
+    """An inherited connection would never close, and a plug-in could send on it."""
     a = world.start('a')
     until(lambda: a.metric('kith_bus_connected') == 1)
     for pid in a.worker_pids():
@@ -216,7 +216,7 @@ def test_a_worker_holds_no_connection_of_its_parent(world):
 
 
 @pytest.mark.parametrize('roles, words', [('cook', 'KITH_ROLES'), ('receiver,,frontend', 'KITH_ROLES')])
-def test_a_role_nobody_has(world, roles, words):
+def test_an_unknown_role_is_refused(world, roles, words):
     kith = world.node('x', roles)
     ran = kith.run('serve')
     assert ran.returncode == 2 and words in ran.stderr and len(ran.stderr.strip().splitlines()) == 1

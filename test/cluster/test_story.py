@@ -1,4 +1,4 @@
-"""Two thousand real photos, real faces, three nodes, and everything dies once: every photo gets its right answer."""
+"""Two thousand photos of real faces on three nodes, while each server is killed once: every photo gets the right answer."""
 import os
 
 import pytest
@@ -17,7 +17,7 @@ pytestmark = [
 
 
 class Photos(Load):
-    """Posts portraits cut out of the sample photos, each a little different."""
+    """Posts portraits that are cropped from the sample photos, each slightly different."""
 
     def write(self, n, path):
         name, (left, top, right, bottom) = list(FACES.items())[n % len(FACES)]
@@ -27,7 +27,7 @@ class Photos(Load):
         self.cut[name].crop(box).resize((250, 250)).save(path, quality=92 - n // 80)
 
 
-def test_two_thousand_photos_while_everything_dies_once(world):
+def test_two_thousand_photos_while_each_server_is_killed_once(world):
     """[3-6, 11-14, 40] The nodes in turn, the bus with all it holds, the database."""
     Photos.image, Photos.cut = pytest.importorskip('PIL.Image', reason='no python3-pil: deploy/setup.sh test'), {}
     nodes = [world.start(name, recognizer='dlib', lease='3s', database_timeout='1s') for name in 'abc']
@@ -46,7 +46,7 @@ def test_two_thousand_photos_while_everything_dies_once(world):
         load.wait_for(0.5)
         world.nats.kill()
         world.nats.forget()
-        until(lambda: nodes[0].metric('kith_bus_connected') == 0, 'the bus to be missed')
+        until(lambda: nodes[0].metric('kith_bus_connected') == 0, 'the loss of the bus to be noticed')
         world.nats.start()
         load.wait_for(0.7)
         world.mariadb.kill()

@@ -1,4 +1,4 @@
-"""A cluster for a test: its nodes, its pictures, and the checker that looks at the records after every test."""
+"""A cluster for a test: its nodes, its pictures, and the checks of the database after the test."""
 import signal
 
 from harness import Kith, until
@@ -30,7 +30,7 @@ class World:
         return self.node(name, roles, **settings).start()
 
     def together(self, *nodes):
-        """Waits until each of them knows all of them."""
+        """Waits until each of these nodes lists all running nodes."""
         running = [k for k in self.nodes.values() if k.process and k.process.poll() is None]
         for node in nodes or running:
             until(lambda: {n['name'] for n in node.get('/v1/nodes').json['nodes']} >= {
@@ -47,21 +47,21 @@ class World:
         return numbers
 
     def all_ended(self, patience=120):
-        """Every image that was accepted has come to an end: known, unknown or failed."""
+        """Waits until every accepted image is known, unknown or failed."""
         def left():
             rows = self.mariadb.rows('SELECT COUNT(*) FROM images WHERE status = 3 OR (status = 0 AND verdict = 0)')
             return int(rows[0][0]) == 0
         until(left, 'all images to end', patience)
 
     def check(self):
-        """What must hold after every test, whatever was killed or frozen."""
+        """Invariants after every test, whatever was killed or frozen."""
         rows = self.mariadb.rows
         ids = {int(r[0]) for r in rows('SELECT id FROM images')}
-        assert self.accepted <= ids, f'accepted and not there: {sorted(self.accepted - ids)[:10]}'
-        assert rows('SELECT path FROM images GROUP BY path HAVING COUNT(*) > 1') == [], 'one path, two rows'
+        assert self.accepted <= ids, f'accepted but not in the table: {sorted(self.accepted - ids)[:10]}'
+        assert rows('SELECT path FROM images GROUP BY path HAVING COUNT(*) > 1') == [], 'two rows with one path'
         odd = rows('SELECT i.id, i.verdict, COUNT(f.id) FROM images i LEFT JOIN faces f ON f.image_id = i.id '
                    'GROUP BY i.id HAVING COUNT(f.id) <> (i.verdict > 0)')
-        assert odd == [], f'half results: {odd[:5]}'
+        assert odd == [], f'incomplete results: {odd[:5]}'
         assert rows('SELECT COUNT(*) FROM faces WHERE image_id NOT IN (SELECT id FROM images)') == [['0']]
         counts = rows('SELECT SUM(pending), SUM(processed), SUM(failed), SUM(processing), SUM(unknown) FROM status_counts')[0]
         counted = [rows(f'SELECT COUNT(*) FROM images WHERE status = {s}')[0][0] for s in range(4)]
@@ -69,7 +69,7 @@ class World:
         assert counts == counted, (counts, counted)
 
     def finishes(self):
-        """(image, attempt) of every finish that any node's log tells of: one run ends at most once."""
+        """(image, attempt) of every finish in any node's log. One run of an image ends at most once."""
         import re
         seen = []
         for kith in self.nodes.values():
@@ -91,8 +91,8 @@ class World:
             log = kith.log()
             if code not in (None, 0, -9, 2):
                 failures.append(f'{name}: exit {code}:\n{log[-3000:]}')
-            for complaint in ('ERROR: AddressSanitizer', 'ERROR: LeakSanitizer', 'runtime error:',
+            for report in ('ERROR: AddressSanitizer', 'ERROR: LeakSanitizer', 'runtime error:',
                               'WARNING: ThreadSanitizer'):
-                if complaint in log:
-                    failures.append(f'{name}: {log[log.find(complaint):][:5000]}')
+                if report in log:
+                    failures.append(f'{name}: {log[log.find(report):][:5000]}')
         assert not failures, '\n'.join(failures)

@@ -78,7 +78,7 @@ def test_the_header_is_all_a_plugin_needs(root, tmp_path):
                     tmp_path / 'mine.c'], check=True)
     ran = subprocess.run([root / 'usr/bin/kith', 'plugin', 'check', tmp_path / 'mine.so'], capture_output=True, text=True,
                          env=CLEAN)
-    assert ran.returncode == 0 and 'it fits' in ran.stdout, ran
+    assert ran.returncode == 0 and 'the plug-in fits' in ran.stdout, ran
 
 
 def complete(root, *words):

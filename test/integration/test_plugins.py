@@ -193,4 +193,4 @@ def test_workers_die_with_kith(make):
 def test_check_passes_the_example(tmp_path):
     ran = Kith(tmp_path).run('plugin', 'check', 'example')
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert 'it fits' in ran.stdout and 'example-colours-64' in ran.stdout
+    assert 'the plug-in fits' in ran.stdout and 'example-colours-64' in ran.stdout

@@ -1,11 +1,11 @@
-#include "cli/workshop.h"
+#include "cli/local_workers.h"
 
 #include "plugins/host/loader.h"
 
 #include <limits.h>
 #include <unistd.h>
 
-int workshop_options(const struct invocation *in, const char *recognizer, struct worker_options *options)
+int local_workers_configure(const struct invocation *in, const char *recognizer, struct worker_options *options)
 {
     enum { MAX = 127 };
     static struct kith_setting settings[MAX + 1];
@@ -33,7 +33,7 @@ int workshop_options(const struct invocation *in, const char *recognizer, struct
     return 0;
 }
 
-int workshop_count(const struct settings *s)
+int local_workers_count(const struct settings *s)
 {
     return s->workers ? (int)s->workers : (int)sysconf(_SC_NPROCESSORS_ONLN);
 }
