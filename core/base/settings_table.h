@@ -151,10 +151,8 @@ SETTING(max_requests, count, "20000", 1, 1000000, "requests that are processed a
 SETTING(max_subscribers, count, "256", 1, 60000, "open event streams")
 SETTING(events_keepalive, duration, "10s", 10, 3600000,
         "interval of keep-alive comments on an idle event stream; they detect clients that have left")
-SETTING(
-    http_memory, size, "256MB", 1 << 20, 1LL << 40,
-    "bytes of request bodies under way and of answers that are not read yet, all together; above it new ones wait or "
-    "get 503")
+SETTING(http_memory, size, "256MB", 1 << 20, 1LL << 40,
+        "bytes of request bodies under way and of answers that are not read yet; above it new ones wait or get 503")
 SETTING(http_address_memory, size, "128MB", 1 << 20, 1LL << 40, "the same for the connections of one client address")
 SETTING(unknown_body, size, "16KB", 0, 1 << 30,
         "bytes of request bodies on a connection that has shown no valid API key, when keys are needed")

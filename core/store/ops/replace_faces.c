@@ -37,7 +37,8 @@ static void replace_bind_decision(struct op *op, struct db_statement *s, const s
     op->d->bind_int(s, 10, f->person);
     op->d->bind_real(s, 11, f->distance);
     op->d->bind_real(s, 12, f->similarity);
-    db_bind_text(op->db, s, 13, f->decision.rule ? decision : NULL);
+    /* The text is read when the statement runs. */
+    db_bind_text(op->db, s, 13, f->decision.rule ? arena_text(op->arena, decision) : NULL);
 }
 
 static int replace_insert_face(struct op *op, int64_t image, const struct face *f)
