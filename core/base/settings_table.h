@@ -60,6 +60,9 @@ SETTING(recognizer, text, "dlib", 0, 0, "dlib, lbph, grpc, or the path of a plug
 SETTING(plugin_allow_net, choice, "off", "off,on", 0,
         "on: workers of the plug-in may open network connections; those of the grpc recogniser always may")
 SETTING(plugins, text, "", 0, 0, "folder of the plug-ins; empty: the folder of the program")
+SETTING(plugin_files, text, "", 0, 0,
+        "files and folders, separated by colons, that a plug-in may read besides its own file, the models and the "
+        "system's libraries")
 SETTING(models, text, "./models", 0, 0, "folder of the model files")
 SETTING(inference, choice, "onednn", "onednn,dlib", 0,
         "library that computes the dlib recogniser's network; onednn: with Winograd convolutions where the CPU has "

@@ -47,12 +47,30 @@ struct packet_config { /* followed by the plug-in's file and name, value pairs, 
     uint32_t network; /* the plug-in may connect to other machines */
 };
 
+/* What limits the files that a plug-in can open (plugins/worker/sandbox_files.h). */
+enum sandbox_files {
+    SANDBOX_FILES_NONE, /* also for a thread */
+    SANDBOX_FILES_LANDLOCK,
+    SANDBOX_FILES_NAMESPACE,
+    SANDBOX_FILES_USER,
+    SANDBOX_FILES_COUNT
+};
+
 struct packet_hello {
     char name[64], version[64], model[128];
     uint32_t metric, dimension;
     double threshold;
     uint32_t needs; /* enum kith_needs */
+    uint32_t files; /* enum sandbox_files */
 };
+
+/* For the log: what limits the files of a worker. */
+static inline const char *hello_files_text(const struct packet_hello *h)
+{
+    static const char *const texts[SANDBOX_FILES_COUNT] = {"unlimited", "landlock", "namespace", "user nobody"};
+
+    return texts[h->files < SANDBOX_FILES_COUNT ? h->files : SANDBOX_FILES_NONE];
+}
 
 /* Whether the recogniser needs only the path of an image; kith may be unable to read the file. */
 static inline int hello_by_path(const struct packet_hello *h)

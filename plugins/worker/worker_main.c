@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SETTINGS_MAX = 128, STATM_PAGE_BYTES = 4096 };
+enum { SETTINGS_MAX = 128, STATM_PAGE_BYTES = 4096, FILES_TEXT = 16 << 10 };
 
 /* Receives the next packet into c->in and its descriptor, or -1, into *fd. Returns its length; 0: the socket is closed
  * or the packet is too short. */
@@ -57,6 +57,18 @@ static void parse_settings(const char *at, const char *end, struct kith_setting 
     }
 }
 
+static int child_enter_sandbox(struct child *c, const char *file, const struct kith_settings *settings,
+                               struct error *error)
+{
+    char text[FILES_TEXT];
+    const char *list[WORKER_FILES_MAX + 1];
+    const struct sandbox_options options = {
+        .max_memory = c->config.max_memory, .parent = c->config.parent, .network = c->config.network, .files = list};
+    int result = files_list(file, settings->list, c->config.network, text, sizeof text, list, error);
+
+    return result < 0 ? result : sandbox_enter(&options, &c->files, error);
+}
+
 /* Enters the sandbox, loads the plug-in, opens an instance, closes the sandbox. Returns an exit code. */
 static int child_open_plugin(struct child *c, const char *file, const struct kith_settings *settings)
 {
@@ -64,7 +76,7 @@ static int child_open_plugin(struct child *c, const char *file, const struct kit
     char reason[REASON_BYTES] = "";
 
     c->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    if (c->config.sandbox && sandbox_enter(c->config.max_memory, c->config.parent, c->config.network, &error) < 0)
+    if (c->config.sandbox && child_enter_sandbox(c, file, settings, &error) < 0)
         return reply_refused(c, error.text);
     if (!(c->plugin = loader_open(file, &error)))
         return reply_refused(c, error.text);

@@ -32,8 +32,11 @@ int reply_refused(const struct child *c, const char *reason)
 int reply_hello(const struct child *c)
 {
     const struct kith_recognizer *r = c->plugin;
-    struct packet_hello h = {
-        .metric = r->metric, .dimension = r->dimension, .threshold = r->threshold, .needs = r->needs};
+    struct packet_hello h = {.metric = r->metric,
+                             .dimension = r->dimension,
+                             .threshold = r->threshold,
+                             .needs = r->needs,
+                             .files = c->files};
 
     snprintf(h.name, sizeof h.name, "%s", r->name);
     snprintf(h.version, sizeof h.version, "%s", r->version);
