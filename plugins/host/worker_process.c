@@ -130,6 +130,7 @@ void worker_process_exited(uv_process_t *process, int64_t status, int signal)
     w->exit_signal = signal;
     if (!w->freeing)
         worker_read(w, READ_LAST_PACKETS); /* what it sent before it ended */
+    worker_stderr_close(w);
     uv_close((uv_handle_t *)process, worker_handle_closed);
     if (!w->freeing)
         worker_close_socket(w);
@@ -185,6 +186,7 @@ void worker_free(struct worker *w)
     w->freeing = true;
     if (w->has_process && !w->exited)
         uv_process_kill(&w->process, SIGKILL); /* its exit closes the last handle */
+    worker_stderr_close(w);
     if (!w->closed) {
         w->closed = true;
         uv_close((uv_handle_t *)&w->poll, worker_handle_closed);

@@ -6,6 +6,7 @@
  *
  *   worker_process.c  start, exit and close      worker_send.c     packets to the worker
  *   worker_spawn.c    the process or the thread  worker_receive.c  packets from the worker
+ *   worker_stderr.c   what a process writes, into the log
  */
 #ifndef KITH_PLUGINS_HOST_WORKER_PROCESS_H
 #define KITH_PLUGINS_HOST_WORKER_PROCESS_H

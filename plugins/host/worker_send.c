@@ -108,6 +108,7 @@ int worker_send(struct worker *w, uint64_t serial, const struct packet_job *job,
         return -EPIPE;
     w->serial = serial;
     memset(w->event->seen, 0, sizeof w->event->seen);
+    w->fault[0] = 0;
     result = send_job(w, job, path, fd);
     return result == -EAGAIN ? queue_job(w, job, path, fd) : result;
 }

@@ -47,11 +47,12 @@ int worker_spawn_process(struct worker *w, int fd)
 {
     static const char *const passed[PASSED_VARIABLES] = {"LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS",
                                                          "TSAN_OPTIONS"};
+    const int output = worker_stderr_open(w);
     char *environment[12] = {"OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1", "MALLOC_ARENA_MAX=2", "LC_ALL=C.UTF-8"};
     char values[PASSED_VARIABLES][1024], *arguments[] = {(char *)(uintptr_t)w->options.program, "worker", NULL};
     uv_stdio_container_t stdio[] = {{.flags = UV_IGNORE},
-                                    {.flags = UV_INHERIT_FD, .data.fd = 2},
-                                    {.flags = UV_INHERIT_FD, .data.fd = 2},
+                                    {.flags = UV_INHERIT_FD, .data.fd = output},
+                                    {.flags = UV_INHERIT_FD, .data.fd = output},
                                     {.flags = UV_INHERIT_FD, .data.fd = fd}};
     uv_process_options_t options = {.exit_cb = worker_process_exited,
                                     .file = w->options.program,
@@ -61,6 +62,8 @@ int worker_spawn_process(struct worker *w, int fd)
                                     .stdio_count = 4};
     int count = 4, result;
 
+    if (output < 0)
+        return output;
     for (int i = 0; i < PASSED_VARIABLES; i++)
         if (getenv(passed[i])) {
             snprintf(values[i], sizeof values[i], "%s=%s", passed[i], getenv(passed[i]));
@@ -69,6 +72,7 @@ int worker_spawn_process(struct worker *w, int fd)
     w->open_handles++;
     w->process.data = w;
     result = uv_spawn(w->options.loop, &w->process, &options);
+    close(output);
     if (result < 0)
         uv_close((uv_handle_t *)&w->process, worker_handle_closed);
     else
