@@ -41,7 +41,7 @@ struct packet {
 
 struct packet_config { /* followed by the plug-in's file and name, value pairs, each ended by a NUL */
     uint64_t max_pixels, max_image, max_memory;
-    uint32_t max_faces, cpu_s;
+    uint32_t max_faces, max_scans, cpu_s;
     uint32_t parent;
     uint32_t sandbox; /* 0: a thread of the parent */
     uint32_t network; /* the plug-in may connect to other machines */

@@ -46,7 +46,7 @@ struct worker_options {
     const char *program, *plugin_file;
     const struct kith_setting *settings; /* ends with a NULL name */
     uint64_t max_pixels, max_image, max_memory;
-    uint32_t max_faces, cpu_s;
+    uint32_t max_faces, max_scans, cpu_s;
     int thread, network;
 };
 

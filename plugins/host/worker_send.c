@@ -47,6 +47,7 @@ int worker_send_config(struct worker *w)
                               .max_image = o->max_image,
                               .max_memory = o->max_memory,
                               .max_faces = o->max_faces,
+                              .max_scans = o->max_scans,
                               .cpu_s = o->cpu_s,
                               .parent = (uint32_t)getpid(),
                               .sandbox = !o->thread,

@@ -67,13 +67,18 @@ static double now_ms(void)
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
+static struct image_limits job_limits(const struct child *c)
+{
+    return (struct image_limits){.max_pixels = c->config.max_pixels, .max_scans = c->config.max_scans};
+}
+
 static bool job_decode(const struct child *c, struct child_job *job, struct pixels *pixels, struct kith_image *image)
 {
+    const struct image_limits limits = job_limits(c);
     struct error error = {0};
     double begin_ms = now_ms();
 
-    if (decode(job->bytes, job->len, c->config.max_pixels, c->plugin->wanted_side, job_useful_scale(c), pixels,
-               &error) < 0) {
+    if (decode(job->bytes, job->len, &limits, c->plugin->wanted_side, job_useful_scale(c), pixels, &error) < 0) {
         reply_set_failure(job, WORK_BAD_IMAGE, error.text);
         return false;
     }
@@ -124,13 +129,14 @@ static void job_recognize(struct child *c, struct child_job *job)
 static void job_make_picture(const struct child *c, struct child_job *job)
 {
     const struct packet_job *r = job->request;
+    const struct image_limits limits = job_limits(c);
     const bool part_only = r->width > 0;
     struct pixels whole, part;
     struct error error = {0};
     uint8_t *jpeg = NULL;
     size_t len = 0;
 
-    if (decode(job->bytes, job->len, c->config.max_pixels, part_only ? 0 : r->side, 1, &whole, &error) < 0) {
+    if (decode(job->bytes, job->len, &limits, part_only ? 0 : r->side, 1, &whole, &error) < 0) {
         reply_set_failure(job, WORK_BAD_IMAGE, error.text);
         return;
     }
