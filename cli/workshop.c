@@ -36,5 +36,5 @@ int workshop_options(const struct invocation *in, const char *recognizer, struct
 
 int workshop_count(const struct settings *s)
 {
-    return s->workers ? (int)s->workers : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    return s->workers ? (int)s->workers : (int)loader_workers(s->recognizer);
 }
