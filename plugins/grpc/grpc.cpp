@@ -7,6 +7,12 @@
  *   KITH_GRPC_TIMEOUT   the deadline of a call
  *   KITH_GRPC_CA        file of trusted certificate authorities: enables TLS
  *
+ * kith has one worker for it by default, so that the service gets one call at a time. Photos of known people are never
+ * sent to it when they are enrolled: the service has its own.
+ *
+ * health() asks the service whether it is ready, and about the image that it answered last once more: some services
+ * report that they are ready before they can identify.
+ *
  * gRPC connects at the first call and reconnects when the connection breaks; open() succeeds without a connection, so
  * that kith may start before the service. A gRPC error is a failure of the recogniser, which the circuit breaker
  * counts, except INVALID_ARGUMENT and NOT_FOUND, which are failures of the image.
@@ -36,7 +42,8 @@ struct instance {
     std::chrono::milliseconds timeout{10000};
     std::unique_ptr<facerecog::Identify::Stub> identify;
     std::unique_ptr<facerecog::HealthCheck::Stub> check;
-    std::string label; /* part of the result: valid until the next call */
+    std::string answered; /* path of the latest image that the service answered; "": none */
+    std::string label;    /* part of the result: valid until the next call */
     kith_face face{};
 };
 
@@ -96,6 +103,11 @@ void *open_instance(const kith_settings *settings, char *error, size_t error_siz
         std::snprintf(error, error_size, "KITH_GRPC_ADDRESS is missing: the host:port of the remote recogniser");
         return nullptr;
     }
+    if (me->address.compare(0, 5, "unix:") == 0 || me->address.compare(0, 14, "unix-abstract:") == 0) {
+        std::snprintf(error, error_size,
+                      "KITH_GRPC_ADDRESS: the sandbox of a worker has no Unix sockets; give host:port");
+        return nullptr;
+    }
     if (ca_file[0] && (!read_file(ca_file, ca) || ca.find("-----BEGIN CERTIFICATE-----") == std::string::npos)) {
         std::snprintf(error, error_size, "KITH_GRPC_CA: there is no certificate in %s", ca_file);
         return nullptr;
@@ -118,6 +130,28 @@ int set_call_error(const instance *me, const grpc::Status &status, char *error, 
     return KITH_FAILED;
 }
 
+/* gRPC codes that tell about the image and not about the service. */
+bool is_about_image(const grpc::Status &status)
+{
+    return status.error_code() == grpc::StatusCode::INVALID_ARGUMENT ||
+           status.error_code() == grpc::StatusCode::NOT_FOUND;
+}
+
+/* Asks about an image that it has answered before; the file may be gone, so only failures of the service count. */
+int call_again(const instance *me, char *error, size_t error_size)
+{
+    grpc::ClientContext context;
+    facerecog::IdentifyRequest request;
+    facerecog::IdentifyResponse answer;
+
+    if (me->answered.empty())
+        return KITH_OK;
+    request.set_image_path(me->answered);
+    context.set_deadline(std::chrono::system_clock::now() + me->timeout);
+    const grpc::Status status = me->identify->Identify(&context, request, &answer);
+    return status.ok() || is_about_image(status) ? KITH_OK : set_call_error(me, status, error, error_size);
+}
+
 int call_health(instance *me, char *error, size_t error_size)
 {
     grpc::ClientContext context;
@@ -127,10 +161,11 @@ int call_health(instance *me, char *error, size_t error_size)
     const grpc::Status status = me->check->HealthCheck(&context, facerecog::Empty(), &answer);
     if (!status.ok())
         return set_call_error(me, status, error, error_size);
-    if (answer.ready())
-        return KITH_OK;
-    std::snprintf(error, error_size, "the remote recogniser %s reports that it is not ready", me->address.c_str());
-    return KITH_FAILED;
+    if (!answer.ready()) {
+        std::snprintf(error, error_size, "the remote recogniser %s reports that it is not ready", me->address.c_str());
+        return KITH_FAILED;
+    }
+    return call_again(me, error, error_size);
 }
 
 int call_identify(instance *me, const kith_image *image, kith_result *result, char *error, size_t error_size)
@@ -147,8 +182,7 @@ int call_identify(instance *me, const kith_image *image, kith_result *result, ch
         context.AddMetadata("traceparent", image->trace);
     context.set_deadline(std::chrono::system_clock::now() + me->timeout);
     const grpc::Status status = me->identify->Identify(&context, request, &answer);
-    if (status.error_code() == grpc::StatusCode::INVALID_ARGUMENT ||
-        status.error_code() == grpc::StatusCode::NOT_FOUND) {
+    if (is_about_image(status)) {
         std::snprintf(error, error_size, "%s", status.error_message().c_str());
         return KITH_BAD_IMAGE;
     }
@@ -163,6 +197,7 @@ int call_identify(instance *me, const kith_image *image, kith_result *result, ch
                       me->address.c_str(), answer.image_name().size());
         return KITH_FAILED;
     }
+    me->answered = image->path;
     me->label = answer.image_name() == NOT_FOUND ? "" : answer.image_name();
     me->face = kith_face{};
     me->face.size = sizeof me->face;
