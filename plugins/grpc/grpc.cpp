@@ -47,7 +47,7 @@ struct instance {
     kith_face face{};
 };
 
-const char *setting(const kith_settings *settings, const char *name)
+const char *grpc_find_setting(const kith_settings *settings, const char *name)
 {
     for (const kith_setting *s = settings->list; s->name; s++)
         if (std::strcmp(s->name, name) == 0)
@@ -56,7 +56,7 @@ const char *setting(const kith_settings *settings, const char *name)
 }
 
 /* A duration in kith's format: a number and ms, s, m or h. */
-std::chrono::milliseconds parse_duration(const char *text)
+std::chrono::milliseconds grpc_parse_duration(const char *text)
 {
     char *unit = nullptr;
     const double n = std::strtod(text, &unit);
@@ -69,7 +69,7 @@ std::chrono::milliseconds parse_duration(const char *text)
 }
 
 /* Limits the reconnect back-off to a second; gRPC's default is two minutes. */
-std::shared_ptr<grpc::Channel> connect(const std::string &address, const std::string &ca)
+std::shared_ptr<grpc::Channel> grpc_connect(const std::string &address, const std::string &ca)
 {
     grpc::ChannelArguments arguments;
     grpc::SslCredentialsOptions ssl;
@@ -84,7 +84,7 @@ std::shared_ptr<grpc::Channel> connect(const std::string &address, const std::st
         address, ca.empty() ? grpc::InsecureChannelCredentials() : grpc::SslCredentials(ssl), arguments);
 }
 
-bool read_file(const char *path, std::string &text)
+bool grpc_read_file(const char *path, std::string &text)
 {
     std::ifstream file(path, std::ios::binary);
 
@@ -92,13 +92,13 @@ bool read_file(const char *path, std::string &text)
     return file.good() || file.eof();
 }
 
-void *open_instance(const kith_settings *settings, char *error, size_t error_size)
+void *grpc_open_instance(const kith_settings *settings, char *error, size_t error_size)
 {
     auto me = std::make_unique<instance>();
-    const char *ca_file = setting(settings, "grpc_ca");
+    const char *ca_file = grpc_find_setting(settings, "grpc_ca");
     std::string ca;
 
-    me->address = setting(settings, "grpc_address");
+    me->address = grpc_find_setting(settings, "grpc_address");
     if (me->address.empty()) {
         std::snprintf(error, error_size, "KITH_GRPC_ADDRESS is missing: the host:port of the remote recogniser");
         return nullptr;
@@ -108,18 +108,18 @@ void *open_instance(const kith_settings *settings, char *error, size_t error_siz
                       "KITH_GRPC_ADDRESS: the sandbox of a worker has no Unix sockets; give host:port");
         return nullptr;
     }
-    if (ca_file[0] && (!read_file(ca_file, ca) || ca.find("-----BEGIN CERTIFICATE-----") == std::string::npos)) {
+    if (ca_file[0] && (!grpc_read_file(ca_file, ca) || ca.find("-----BEGIN CERTIFICATE-----") == std::string::npos)) {
         std::snprintf(error, error_size, "KITH_GRPC_CA: there is no certificate in %s", ca_file);
         return nullptr;
     }
-    me->timeout = parse_duration(setting(settings, "grpc_timeout"));
-    const std::shared_ptr<grpc::Channel> channel = connect(me->address, ca);
+    me->timeout = grpc_parse_duration(grpc_find_setting(settings, "grpc_timeout"));
+    const std::shared_ptr<grpc::Channel> channel = grpc_connect(me->address, ca);
     me->identify = facerecog::Identify::NewStub(channel);
     me->check = facerecog::HealthCheck::NewStub(channel);
     return me.release();
 }
 
-int set_call_error(const instance *me, const grpc::Status &status, char *error, size_t error_size)
+int grpc_set_error(const instance *me, const grpc::Status &status, char *error, size_t error_size)
 {
     if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED)
         std::snprintf(error, error_size, "the remote recogniser %s did not answer in %lld ms (KITH_GRPC_TIMEOUT)",
@@ -131,14 +131,14 @@ int set_call_error(const instance *me, const grpc::Status &status, char *error, 
 }
 
 /* gRPC codes that tell about the image and not about the service. */
-bool is_about_image(const grpc::Status &status)
+bool grpc_is_about_image(const grpc::Status &status)
 {
     return status.error_code() == grpc::StatusCode::INVALID_ARGUMENT ||
            status.error_code() == grpc::StatusCode::NOT_FOUND;
 }
 
 /* Asks about an image that it has answered before; the file may be gone, so only failures of the service count. */
-int call_again(const instance *me, char *error, size_t error_size)
+int grpc_call_again(const instance *me, char *error, size_t error_size)
 {
     grpc::ClientContext context;
     facerecog::IdentifyRequest request;
@@ -149,10 +149,10 @@ int call_again(const instance *me, char *error, size_t error_size)
     request.set_image_path(me->answered);
     context.set_deadline(std::chrono::system_clock::now() + me->timeout);
     const grpc::Status status = me->identify->Identify(&context, request, &answer);
-    return status.ok() || is_about_image(status) ? KITH_OK : set_call_error(me, status, error, error_size);
+    return status.ok() || grpc_is_about_image(status) ? KITH_OK : grpc_set_error(me, status, error, error_size);
 }
 
-int call_health(instance *me, char *error, size_t error_size)
+int grpc_call_health(instance *me, char *error, size_t error_size)
 {
     grpc::ClientContext context;
     facerecog::HealthCheckResponse answer;
@@ -160,15 +160,15 @@ int call_health(instance *me, char *error, size_t error_size)
     context.set_deadline(std::chrono::system_clock::now() + me->timeout);
     const grpc::Status status = me->check->HealthCheck(&context, facerecog::Empty(), &answer);
     if (!status.ok())
-        return set_call_error(me, status, error, error_size);
+        return grpc_set_error(me, status, error, error_size);
     if (!answer.ready()) {
         std::snprintf(error, error_size, "the remote recogniser %s reports that it is not ready", me->address.c_str());
         return KITH_FAILED;
     }
-    return call_again(me, error, error_size);
+    return grpc_call_again(me, error, error_size);
 }
 
-int call_identify(instance *me, const kith_image *image, kith_result *result, char *error, size_t error_size)
+int grpc_call_identify(instance *me, const kith_image *image, kith_result *result, char *error, size_t error_size)
 {
     grpc::ClientContext context;
     facerecog::IdentifyRequest request;
@@ -182,12 +182,12 @@ int call_identify(instance *me, const kith_image *image, kith_result *result, ch
         context.AddMetadata("traceparent", image->trace);
     context.set_deadline(std::chrono::system_clock::now() + me->timeout);
     const grpc::Status status = me->identify->Identify(&context, request, &answer);
-    if (is_about_image(status)) {
+    if (grpc_is_about_image(status)) {
         std::snprintf(error, error_size, "%s", status.error_message().c_str());
         return KITH_BAD_IMAGE;
     }
     if (!status.ok())
-        return set_call_error(me, status, error, error_size);
+        return grpc_set_error(me, status, error, error_size);
     if (answer.image_name().empty()) {
         std::snprintf(error, error_size, "the remote recogniser %s returned an empty name", me->address.c_str());
         return KITH_FAILED;
@@ -212,7 +212,7 @@ int call_identify(instance *me, const kith_image *image, kith_result *result, ch
 void *plugin_open(const kith_settings *settings, char *error, size_t error_size)
 {
     try {
-        return open_instance(settings, error, error_size);
+        return grpc_open_instance(settings, error, error_size);
     } catch (const std::exception &e) {
         std::snprintf(error, error_size, "%s", e.what());
     } catch (...) {
@@ -224,7 +224,7 @@ void *plugin_open(const kith_settings *settings, char *error, size_t error_size)
 int plugin_health(void *self, char *error, size_t error_size)
 {
     try {
-        return call_health(static_cast<instance *>(self), error, error_size);
+        return grpc_call_health(static_cast<instance *>(self), error, error_size);
     } catch (const std::exception &e) {
         std::snprintf(error, error_size, "%s", e.what());
     } catch (...) {
@@ -236,7 +236,7 @@ int plugin_health(void *self, char *error, size_t error_size)
 int plugin_recognize(void *self, const kith_image *image, kith_result *result, char *error, size_t error_size)
 {
     try {
-        return call_identify(static_cast<instance *>(self), image, result, error, error_size);
+        return grpc_call_identify(static_cast<instance *>(self), image, result, error, error_size);
     } catch (const std::exception &e) {
         std::snprintf(error, error_size, "%s", e.what());
     } catch (...) {

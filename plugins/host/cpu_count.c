@@ -10,7 +10,7 @@
 
 enum { CPUS_MAX = 8192 };
 
-static bool count_read(const char *folder, const char *name, char *text, int size)
+static bool cpu_count_read_line(const char *folder, const char *name, char *text, int size)
 {
     char path[2 * PATH_MAX];
     FILE *file;
@@ -24,18 +24,18 @@ static bool count_read(const char *folder, const char *name, char *text, int siz
 }
 
 /* The quota of one group in CPUs; 0: none. */
-static double count_group_quota(const char *folder, bool v2)
+static double cpu_count_read_quota(const char *folder, bool v2)
 {
     char quota[64], period[64];
     double of = 0;
 
     if (v2) { /* "max 100000" or "150000 100000" */
-        if (!count_read(folder, "cpu.max", quota, sizeof quota) || strchr(quota, ' ') == NULL)
+        if (!cpu_count_read_line(folder, "cpu.max", quota, sizeof quota) || strchr(quota, ' ') == NULL)
             return 0;
         of = atof(strchr(quota, ' '));
     } else {
-        if (!count_read(folder, "cpu.cfs_quota_us", quota, sizeof quota) ||
-            !count_read(folder, "cpu.cfs_period_us", period, sizeof period))
+        if (!cpu_count_read_line(folder, "cpu.cfs_quota_us", quota, sizeof quota) ||
+            !cpu_count_read_line(folder, "cpu.cfs_period_us", period, sizeof period))
             return 0;
         of = atof(period);
     }
@@ -44,7 +44,7 @@ static double count_group_quota(const char *folder, bool v2)
 
 /* Lowers *quota to the least of the group `group` below `mount` and of the groups above it. A container may see a path
  * of the host, which does not exist below its own mount: what exists of it counts. */
-static void count_groups(const char *mount, char *group, bool v2, double *quota)
+static void cpu_count_lower_by_groups(const char *mount, char *group, bool v2, double *quota)
 {
     char folder[2 * PATH_MAX];
 
@@ -54,7 +54,7 @@ static void count_groups(const char *mount, char *group, bool v2, double *quota)
 
         if (snprintf(folder, sizeof folder, "%s%s", mount, group) >= (int)sizeof folder)
             return;
-        one = count_group_quota(folder, v2);
+        one = cpu_count_read_quota(folder, v2);
         if (one > 0 && (*quota == 0 || one < *quota))
             *quota = one;
         if (!(slash = strrchr(group, '/')))
@@ -63,7 +63,7 @@ static void count_groups(const char *mount, char *group, bool v2, double *quota)
     }
 }
 
-static bool count_has_controller(const char *list, size_t len, const char *name)
+static bool cpu_count_has_controller(const char *list, size_t len, const char *name)
 {
     const size_t n = strlen(name);
 
@@ -75,7 +75,7 @@ static bool count_has_controller(const char *list, size_t len, const char *name)
 }
 
 /* A line of /proc/self/cgroup: number, controllers, path, with colons between. Version 2 has no controllers. */
-static void count_line(const char *root, char *line, double *quota)
+static void cpu_count_parse_line(const char *root, char *line, double *quota)
 {
     char mount[PATH_MAX], *controllers = strchr(line, ':'), *group;
     size_t len;
@@ -86,13 +86,13 @@ static void count_line(const char *root, char *line, double *quota)
     len = (size_t)(group++ - controllers);
     if (len == 0) {
         snprintf(mount, sizeof mount, "%s/sys/fs/cgroup", root);
-        count_groups(mount, group, true, quota);
-    } else if (count_has_controller(controllers, len, "cpu")) {
+        cpu_count_lower_by_groups(mount, group, true, quota);
+    } else if (cpu_count_has_controller(controllers, len, "cpu")) {
         char other[PATH_MAX];
 
         snprintf(mount, sizeof mount, "%s/sys/fs/cgroup/%.*s", root, (int)len, controllers);
         snprintf(other, sizeof other, "%s/sys/fs/cgroup/cpu", root);
-        count_groups(access(mount, F_OK) == 0 ? mount : other, group, false, quota);
+        cpu_count_lower_by_groups(access(mount, F_OK) == 0 ? mount : other, group, false, quota);
     }
 }
 
@@ -105,7 +105,7 @@ uint32_t cpu_count_by_quota(uint32_t cpus, const char *root)
     if (snprintf(path, sizeof path, "%s/proc/self/cgroup", root) >= (int)sizeof path || !(file = fopen(path, "re")))
         return cpus;
     while (fgets(line, sizeof line, file))
-        count_line(root, line, &quota);
+        cpu_count_parse_line(root, line, &quota);
     fclose(file);
     if (quota > 0 && quota < cpus)
         cpus = (uint32_t)quota;

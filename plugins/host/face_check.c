@@ -9,7 +9,7 @@
 
 static const double COORDINATE_MAX = 1e9; /* above the side of any picture; an int32_t holds it */
 
-static bool check_is_coordinate(float v)
+static bool face_check_is_coordinate(float v)
 {
     return fabs((double)v) < COORDINATE_MAX; /* false for NaN */
 }
@@ -21,10 +21,10 @@ bool face_box_is_inside(float x, float y, float width, float height, uint32_t pi
     return (double)x < w + 1 && (double)y < h + 1 && (double)x + (double)width > -1 && (double)y + (double)height > -1;
 }
 
-static int check_box(const struct face_numbers *f, const struct face_rules *rules, struct error *error)
+static int face_check_box(const struct face_numbers *f, const struct face_rules *rules, struct error *error)
 {
-    if (!check_is_coordinate(f->x) || !check_is_coordinate(f->y) || !check_is_coordinate(f->width) ||
-        !check_is_coordinate(f->height))
+    if (!face_check_is_coordinate(f->x) || !face_check_is_coordinate(f->y) || !face_check_is_coordinate(f->width) ||
+        !face_check_is_coordinate(f->height))
         return error_set(error, -EINVAL, INVALID "its box %g, %g, %g, %g is not finite", (double)f->x, (double)f->y,
                          (double)f->width, (double)f->height);
     if (f->has_label && f->width == 0 && f->height == 0) /* a label may have no box */
@@ -37,7 +37,7 @@ static int check_box(const struct face_numbers *f, const struct face_rules *rule
     return 0;
 }
 
-static int check_landmarks(const struct face_numbers *f, struct error *error)
+static int face_check_landmarks(const struct face_numbers *f, struct error *error)
 {
     if (f->landmark_count > KITH_LANDMARKS_MAX)
         return error_set(error, -EINVAL, INVALID "it has %u landmarks, the limit is %d", f->landmark_count,
@@ -45,12 +45,12 @@ static int check_landmarks(const struct face_numbers *f, struct error *error)
     if (f->landmark_count && !f->landmarks)
         return error_set(error, -EINVAL, INVALID "its landmarks are missing");
     for (uint32_t i = 0; i < f->landmark_count * 2; i++)
-        if (!check_is_coordinate(f->landmarks[i]))
+        if (!face_check_is_coordinate(f->landmarks[i]))
             return error_set(error, -EINVAL, INVALID "its landmark %u is not finite", i / 2);
     return 0;
 }
 
-static int check_embedding(const struct face_numbers *f, const struct face_rules *rules, struct error *error)
+static int face_check_embedding(const struct face_numbers *f, const struct face_rules *rules, struct error *error)
 {
     double squares = 0;
 
@@ -77,13 +77,13 @@ static int check_embedding(const struct face_numbers *f, const struct face_rules
 
 int face_check(const struct face_numbers *face, const struct face_rules *rules, struct error *error)
 {
-    int result = check_box(face, rules, error);
+    int result = face_check_box(face, rules, error);
 
     if (result == 0)
-        result = check_landmarks(face, error);
+        result = face_check_landmarks(face, error);
     if (result == 0 && !(face->quality >= 0 && face->quality <= 1))
         result = error_set(error, -EINVAL, INVALID "its quality is %g, not 0 to 1", (double)face->quality);
     if (result == 0 && face->has_label && !(face->label_distance >= 0 && isfinite(face->label_distance)))
         result = error_set(error, -EINVAL, INVALID "its distance is %g", (double)face->label_distance);
-    return result < 0 ? result : check_embedding(face, rules, error);
+    return result < 0 ? result : face_check_embedding(face, rules, error);
 }

@@ -17,7 +17,8 @@
 /* An embedding must fit into one packet (protocol.h). */
 enum { DIMENSION_MAX = 32768 };
 
-enum { WORKERS_MAX = 256 }; /* of KITH_WORKERS */
+/* The limit of KITH_WORKERS. */
+enum { WORKERS_MAX = 256 };
 
 int loader_check(const struct kith_recognizer *r, struct error *error)
 {

@@ -13,12 +13,12 @@ enum { PICTURE_MAX = 8 << 20, LABEL_MAX = 256 /* bytes, with the NUL */ };
 
 static const uint64_t CPU_US_MAX = UINT64_C(3600) * 1000000; /* of one job */
 
-static size_t landmark_bytes(const struct packet_face *p)
+static size_t receive_landmark_bytes(const struct packet_face *p)
 {
     return (size_t)p->landmark_count * 2 * sizeof(float);
 }
 
-static size_t embedding_bytes(const struct packet_face *p)
+static size_t receive_embedding_bytes(const struct packet_face *p)
 {
     return (size_t)p->dimension * sizeof(float);
 }
@@ -28,7 +28,7 @@ static bool receive_has_length(const struct packet_face *p, size_t len)
 {
     return p->landmark_count <= KITH_LANDMARKS_MAX && p->dimension <= PACKET_MAX / sizeof(float) &&
            p->label_bytes <= LABEL_MAX && p->flaw < FLAWS &&
-           len == sizeof *p + landmark_bytes(p) + embedding_bytes(p) + p->label_bytes;
+           len == sizeof *p + receive_landmark_bytes(p) + receive_embedding_bytes(p) + p->label_bytes;
 }
 
 /* Keeps the first reason why the answer to the current job is refused. */
@@ -62,7 +62,7 @@ static bool receive_face_is_valid(struct worker *w, const struct packet_face *p,
 }
 
 /* A label in UTF-8; replacement characters may make it longer. */
-static const char *copy_label(struct arena *arena, const char *label, size_t bytes)
+static const char *receive_copy_label(struct arena *arena, const char *label, size_t bytes)
 {
     char text[3 * LABEL_MAX];
 
@@ -84,10 +84,10 @@ static bool receive_face(struct worker *w, const char *body, size_t len)
     if (!receive_has_length(&p, len))
         return false;
     body += sizeof p;
-    landmarks = (const float *)(const void *)arena_copy(&e->arena, body, landmark_bytes(&p));
-    body += landmark_bytes(&p);
+    landmarks = (const float *)(const void *)arena_copy(&e->arena, body, receive_landmark_bytes(&p));
+    body += receive_landmark_bytes(&p);
     if (p.dimension)
-        embedding = (const float *)(const void *)arena_copy(&e->arena, body, embedding_bytes(&p));
+        embedding = (const float *)(const void *)arena_copy(&e->arena, body, receive_embedding_bytes(&p));
     if (!receive_face_is_valid(w, &p, landmarks, embedding))
         return true;
     if (!e->faces)
@@ -105,7 +105,7 @@ static bool receive_face(struct worker *w, const char *body, size_t len)
                        .embedding = embedding,
                        .person = PERSON_UNKNOWN};
     if (p.label_bytes) {
-        f->person_name = copy_label(&e->arena, body + embedding_bytes(&p), p.label_bytes - 1);
+        f->person_name = receive_copy_label(&e->arena, body + receive_embedding_bytes(&p), p.label_bytes - 1);
         f->distance = (double)p.label_distance;
     }
     return true;
@@ -126,7 +126,7 @@ static bool receive_picture(struct worker *w, const char *body, size_t len)
     return true;
 }
 
-static float clamp_ms(float ms)
+static float receive_clamp_ms(float ms)
 {
     return ms > 0 && ms < 1e7f ? ms : 0;
 }
@@ -165,8 +165,8 @@ static void receive_clean_done(struct packet_done *done)
     worker_text_copy(reason, sizeof reason, done->reason, sizeof done->reason - 1, sizeof reason);
     memcpy(done->reason, reason, sizeof reason);
     for (int i = 0; i < KITH_STAGES; i++)
-        done->stage_ms[i] = clamp_ms(done->stage_ms[i]);
-    done->decode_ms = clamp_ms(done->decode_ms);
+        done->stage_ms[i] = receive_clamp_ms(done->stage_ms[i]);
+    done->decode_ms = receive_clamp_ms(done->decode_ms);
     if (done->cpu_us > CPU_US_MAX)
         done->cpu_us = CPU_US_MAX;
 }

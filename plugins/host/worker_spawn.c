@@ -16,7 +16,7 @@
 
 enum { PASSED_VARIABLES = 4, THREAD_STACK_BYTES = 8 << 20 };
 
-static void *thread_main(void *arg)
+static void *spawn_run_thread(void *arg)
 {
     worker_main((int)(intptr_t)arg);
     return NULL;
@@ -35,7 +35,7 @@ int worker_spawn_thread(int fd)
     pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    result = pthread_create(&thread, &attributes, thread_main, (void *)(intptr_t)fd);
+    result = pthread_create(&thread, &attributes, spawn_run_thread, (void *)(intptr_t)fd);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
     return -result;

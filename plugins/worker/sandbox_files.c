@@ -11,7 +11,7 @@
 
 enum { NOBODY = 65534 };
 
-static bool files_are_readable(const char *const *paths)
+static bool sandbox_files_are_readable(const char *const *paths)
 {
     for (; *paths; paths++)
         if (faccessat(AT_FDCWD, *paths, R_OK, AT_EACCESS) < 0 && errno == EACCES)
@@ -20,11 +20,11 @@ static bool files_are_readable(const char *const *paths)
 }
 
 /* For root only. Changes nothing when `nobody` may not read one of the paths. */
-static bool files_drop_user(const char *const *paths)
+static bool sandbox_files_drop_user(const char *const *paths)
 {
     if (geteuid() != 0 || setegid(NOBODY) < 0)
         return false;
-    if (seteuid(NOBODY) == 0 && files_are_readable(paths) && seteuid(0) == 0 && setgroups(0, NULL) == 0 &&
+    if (seteuid(NOBODY) == 0 && sandbox_files_are_readable(paths) && seteuid(0) == 0 && setgroups(0, NULL) == 0 &&
         setresgid(NOBODY, NOBODY, NOBODY) == 0 && setresuid(NOBODY, NOBODY, NOBODY) == 0)
         return true;
     if (seteuid(0) < 0 || setegid(0) < 0)
@@ -38,5 +38,5 @@ enum sandbox_files sandbox_files_restrict(const char *const *paths)
         return SANDBOX_FILES_LANDLOCK;
     if (sandbox_namespace_enter(paths))
         return SANDBOX_FILES_NAMESPACE;
-    return files_drop_user(paths) ? SANDBOX_FILES_USER : SANDBOX_FILES_NONE;
+    return sandbox_files_drop_user(paths) ? SANDBOX_FILES_USER : SANDBOX_FILES_NONE;
 }

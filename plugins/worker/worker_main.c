@@ -38,7 +38,7 @@ static ssize_t child_receive(struct child *c, int *fd)
     return n < (ssize_t)sizeof(struct packet) ? 0 : n;
 }
 
-static const char *setting(const struct kith_setting *list, const char *name, const char *otherwise)
+static const char *child_find_setting(const struct kith_setting *list, const char *name, const char *otherwise)
 {
     for (const struct kith_setting *s = list; s->name; s++)
         if (strcmp(s->name, name) == 0)
@@ -47,7 +47,7 @@ static const char *setting(const struct kith_setting *list, const char *name, co
 }
 
 /* The name, value pairs of a CONFIG packet, from `at` to `end`; they stay in the packet. */
-static void parse_settings(const char *at, const char *end, struct kith_setting list[SETTINGS_MAX + 1])
+static void child_parse_settings(const char *at, const char *end, struct kith_setting list[SETTINGS_MAX + 1])
 {
     for (int count = 0; at < end && count < SETTINGS_MAX; count++) {
         list[count].name = at;
@@ -101,13 +101,13 @@ static int child_start(struct child *c)
         ((struct packet *)(void *)c->in)->kind != PACKET_CONFIG)
         return 1;
     memcpy(&c->config, c->in + sizeof(struct packet), sizeof c->config);
-    parse_settings(file + strlen(file) + 1, c->in + n, list);
-    c->min_face = atof(setting(list, "min_face", "0"));
-    c->jitters = (uint32_t)strtoul(setting(list, "enroll_jitters", "0"), NULL, 10);
+    child_parse_settings(file + strlen(file) + 1, c->in + n, list);
+    c->min_face = atof(child_find_setting(list, "min_face", "0"));
+    c->jitters = (uint32_t)strtoul(child_find_setting(list, "enroll_jitters", "0"), NULL, 10);
     return child_open_plugin(c, file, &settings);
 }
 
-static uint64_t resident_bytes(const struct child *c)
+static uint64_t child_resident_bytes(const struct child *c)
 {
     char text[128] = "";
     unsigned long long total, resident = 0;
@@ -118,7 +118,7 @@ static uint64_t resident_bytes(const struct child *c)
     return resident * STATM_PAGE_BYTES;
 }
 
-static uint64_t thread_cpu_us(void)
+static uint64_t child_cpu_us(void)
 {
     struct timespec t;
 
@@ -133,7 +133,7 @@ static int child_run_job(struct child *c, ssize_t n, int fd)
     struct child_job job = {.request = (const void *)(head + 1),
                             .path = c->in + sizeof *head + sizeof *job.request,
                             .serial = head->serial};
-    uint64_t begin_us = thread_cpu_us();
+    uint64_t begin_us = child_cpu_us();
 
     if (n <= (ssize_t)(sizeof *head + sizeof *job.request))
         return 1;
@@ -141,8 +141,8 @@ static int child_run_job(struct child *c, ssize_t n, int fd)
         sandbox_allow_cpu(c->config.cpu_s);
     job_run(c, &job, fd);
     free(job.bytes);
-    job.done.cpu_us = thread_cpu_us() - begin_us;
-    job.done.rss_bytes = resident_bytes(c);
+    job.done.cpu_us = child_cpu_us() - begin_us;
+    job.done.rss_bytes = child_resident_bytes(c);
     return reply_packet(c, PACKET_DONE, job.serial, &job.done, sizeof job.done, NULL, 0) < 0;
 }
 

@@ -117,7 +117,7 @@ static int reply_face(struct child *c, const struct child_job *job, const struct
     return reply_packet(c, PACKET_FACE, job->serial, &p, sizeof p, c->out.data, c->out.len);
 }
 
-static int compare_area_descending(const void *a, const void *b)
+static int reply_compare_areas(const void *a, const void *b)
 {
     const struct kith_face *f = a, *g = b;
     float d = g->width * g->height - f->width * f->height;
@@ -140,7 +140,7 @@ void reply_faces(struct child *c, struct child_job *job, const struct kith_resul
         }
         faces[i] = result->faces[i];
     }
-    qsort(faces, count, sizeof *faces, compare_area_descending);
+    qsort(faces, count, sizeof *faces, reply_compare_areas);
     if (count > c->config.max_faces)
         count = c->config.max_faces;
     for (uint32_t i = 0; i < count; i++)

@@ -20,7 +20,7 @@ int decode_check(const uint8_t *data, size_t len, const struct image_limits *lim
 }
 
 /* The least length of the longer side after decoding; 0: full size. */
-static uint32_t least_side(const struct image_header *header, uint32_t wanted_side, double scale)
+static uint32_t decode_least_side(const struct image_header *header, uint32_t wanted_side, double scale)
 {
     uint32_t longer = header->width > header->height ? header->width : header->height;
     uint32_t scaled = (uint32_t)ceil(longer * scale);
@@ -42,7 +42,7 @@ int decode(const uint8_t *data, size_t len, const struct image_limits *limits, u
     out->picture_width = header.width;
     out->picture_height = header.height;
     if (header.type == IMAGE_JPEG)
-        result = decode_jpeg(data, len, least_side(&header, wanted_side, scale), out, error);
+        result = decode_jpeg(data, len, decode_least_side(&header, wanted_side, scale), out, error);
     else if (header.type == IMAGE_PNG)
         result = decode_png(data, len, out, error);
     else
