@@ -181,7 +181,7 @@ void job_run(struct child *c, struct child_job *job, int fd)
         reply_set_failure(job, WORK_FAILED,
                           reason[0] ? reason : "the recogniser's health check failed without a reason");
     } else if (job->request->enrol && c->plugin->dimension == 0) {
-        /* Nothing to enrol: it gives no embedding, and a service would only be asked who that is. */
+        /* The recogniser has no embeddings, so there is no template to make: it is not called. */
     } else if (job->request->kind != JOB_HEALTH || !by_path) { /* a remote service does not have the check's image */
         job_recognize(c, job);
     }

@@ -94,7 +94,7 @@ static int misbehave(struct instance *me, const uint8_t *pixel, struct kith_resu
         result->faces = &me->face;
         result->face_count = 1;
         return KITH_OK;
-    case 0xf8f8f8: /* writes lines that look like lines of the log */
+    case 0xf8f8f8: /* writes lines in the format of the log */
         fprintf(stderr, "first\n2026-11-28T00:00:00.000Z info  audit who=admin what=\"forged\"\n\x1b[2Jescape\xff\n");
         snprintf(error, size, "wrote");
         return KITH_BAD_IMAGE;

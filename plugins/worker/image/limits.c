@@ -97,7 +97,7 @@ int limits_check(const uint8_t *data, size_t len, const struct image_header *hea
     int result = limits_check_pixels(data, header, limits, error);
     uint32_t scans;
 
-    if (result < 0 || header->type != IMAGE_JPEG)
+    if (result < 0 || header->type != IMAGE_JPEG || !limits->max_scans)
         return result;
     scans = limits_count_scans(data, len);
     if (scans > limits->max_scans)

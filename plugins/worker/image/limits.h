@@ -8,7 +8,7 @@
 
 struct image_limits {
     uint64_t max_pixels;
-    uint32_t max_scans; /* of a JPEG: each scan of a progressive one visits all pixels */
+    uint32_t max_scans; /* of a JPEG: each scan of a progressive one visits all pixels; 0: not limited */
 };
 
 /* 0, or -EINVAL with an `error` that names the limit and its setting. */
