@@ -79,8 +79,7 @@ static uint64_t lives; /* of this actor: jobs and worker numbers carry theirs, s
 
 static struct metric restarts = {.name = "kith_worker_restarts_total", .help = "Workers that ended unasked."};
 static struct metric recycled = {.name = "kith_worker_recycled_total", .help = "Workers replaced by count or memory."};
-static struct metric ready_gauge = {
-    .name = "kith_workers_ready", .help = "Workers that can work.", .kind = METRIC_GAUGE};
+static struct metric ready_gauge = {.name = "kith_workers_ready", .help = "Ready workers.", .kind = METRIC_GAUGE};
 static struct metric waiting_gauge = {
     .name = "kith_worker_queue", .help = "Requests that wait for a worker.", .kind = METRIC_GAUGE};
 static struct metric cpu = {

@@ -299,8 +299,8 @@ static uint8_t *with_scans(const uint8_t *data, size_t len, uint32_t scans, size
     memcpy(out, data, scan);
     for (uint32_t i = 0; i < scans; i++, *out_len += len - 2 - scan)
         memcpy(out + *out_len, data + scan, len - 2 - scan);
-    memcpy(out + *out_len, "\xff\xd9", 2);
-    *out_len += 2;
+    out[(*out_len)++] = 0xff;
+    out[(*out_len)++] = 0xd9;
     return out;
 }
 
