@@ -16,8 +16,7 @@
 
 static struct metric refused = {.name = "kith_breaker_refused_total",
                                 .help = "Requests refused while the breaker was not closed."};
-static struct metric ready_gauge = {
-    .name = "kith_workers_ready", .help = "Workers that can work.", .kind = METRIC_GAUGE};
+static struct metric ready_gauge = {.name = "kith_workers_ready", .help = "Ready workers.", .kind = METRIC_GAUGE};
 
 void recognizer_tell_capacity(struct actor *self)
 {

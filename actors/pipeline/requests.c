@@ -241,7 +241,7 @@ struct request *requests_take(struct actor *self)
     struct request *request;
 
     while ((request = requests_pop(self))) {
-        if (actor_awaited(self, request->token)) {
+        if (actor_awaited(self, request->token) && !cancel_is_set(request->ask->head.cancel)) {
             request_enter(self, request, REQUEST_WORKING);
             return request;
         }

@@ -115,7 +115,8 @@ static void worker_slots_on_ready(struct actor *self, uint32_t i, const struct w
     slot->failed_starts = 0;
     r->slots.reason[0] = 0;
     log_event(LOG_INFO, "worker ready", LOG_INT("slot", i), LOG_INT("pid", worker_pid(slot->worker)),
-              LOG_STR("recognizer", e->hello.name), LOG_STR("model", e->hello.model));
+              LOG_STR("recognizer", e->hello.name), LOG_STR("model", e->hello.model),
+              LOG_STR("files", hello_files_text(&e->hello)));
     if (r->quarantine.count)
         quarantine_send(&r->quarantine, slot->worker);
     recognizer_on_hello(self, &e->hello);

@@ -54,7 +54,7 @@ int cli_serve(const struct invocation *in)
     startup_raise_descriptors(v->s);
     if ((code = check_node_name(v)))
         return code;
-    v->workers = v->s->workers ? (uint32_t)v->s->workers : (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
+    v->workers = v->s->workers ? (uint32_t)v->s->workers : loader_workers(v->s->recognizer);
     uv_loop_init(&v->loop);
     code = serve_run(v);
     shutdown_close(v);
