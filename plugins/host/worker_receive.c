@@ -99,6 +99,14 @@ static bool receive_picture(struct worker *w, const char *body, size_t len)
     return true;
 }
 
+/* Whether `hash` is a SHA-256 in hex with its NUL; or empty, when the image was not read. */
+static bool worker_hash_is_valid(const char *hash)
+{
+    size_t len = strspn(hash, "0123456789abcdef");
+
+    return hash[len] == 0 && (len == 0 || len == SHA256_HEX_BYTES - 1);
+}
+
 static float clamp_ms(float ms)
 {
     return ms > 0 && ms < 1e7f ? ms : 0;
@@ -119,7 +127,8 @@ static bool receive_done(struct worker *w, const char *body, size_t len)
     for (int i = 0; i < KITH_STAGES; i++)
         done->stage_ms[i] = clamp_ms(done->stage_ms[i]);
     done->decode_ms = clamp_ms(done->decode_ms);
-    if (done->status > WORK_FAILED || done->face_count != (uint32_t)e->face_count)
+    if (!worker_hash_is_valid(done->sha256) || done->status > WORK_FAILED ||
+        done->face_count != (uint32_t)e->face_count)
         return false;
     e->serial = w->serial;
     w->serial = 0;
@@ -162,7 +171,7 @@ bool worker_receive_packet(struct worker *w, const char *data, size_t len)
         if (head.len != SHA256_HEX_BYTES)
             return false;
         memcpy(w->event->seen, body, SHA256_HEX_BYTES - 1);
-        return true;
+        return worker_hash_is_valid(w->event->seen);
     case PACKET_FACE:
         return receive_face(w, body, head.len);
     case PACKET_PICTURE:
