@@ -149,6 +149,7 @@ def worker():
     yield 'refused', packet(3, b'no model \xff')
     yield 'faces', hello + seen + face(5, 3) + face(0, 0, label) + done(0, 2)
     yield 'picture', hello + packet(8, b'\xff\xd8' * 20) + done(0, 0)
+    yield 'empty pictures', packet(8, b'') * 2 + done(0, 0)
     yield 'failed', done(3, 0) + seen + done(1, 0)
     yield 'hash that is no text', done(0, 0, b'\xff' * 64)
     yield 'hash of a crash that is no text', packet(6, b'\xff' * 64 + b'\0')
