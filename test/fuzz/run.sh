@@ -21,7 +21,7 @@ replay() { # BUILD TARGET RUNS MAX_LEN: the same seed gives the same inputs
     # shellcheck disable=SC2046
     "$1/fuzz_$2" $(options "$2") -runs="$3" -max_len="$4" -seed=1 -print_final_stats=1 \
         -artifact_prefix="$1/fuzz_$2." $(seeds "$1" "$2" | sed "1s|^|$scratch |") 2>&1 |
-        grep -vE '^#|NEW_FUNC|^INFO: (Loaded|Running|-max_len)' | tail -n 60
+        grep -vE '^#|# Uses: |NEW_FUNC|^INFO: (Loaded|Running|-max_len)' | tail -n 60
 }
 
 if [ "${1:-}" = replay ]; then
