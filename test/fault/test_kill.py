@@ -7,7 +7,7 @@ import time
 
 import pytest
 from check import check_database, check_spool
-from harness import png, until
+from harness import PATIENCE_S, png, until
 from shim import Shim
 from steps import PREPARE, STEPS, Promises
 
@@ -64,7 +64,7 @@ def start_until_killed(kith):
     try:
         kith.start_serving()
     except (AssertionError, OSError):
-        assert kith.process.poll() == -signal.SIGKILL, kith.log()[-2000:]
+        assert kith.process.wait(PATIENCE_S) == -signal.SIGKILL, kith.log()[-2000:]
 
 
 def run_step(kith, step, promises):
