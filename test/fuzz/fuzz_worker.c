@@ -74,7 +74,9 @@ static bool fuzz_send(struct worker *w, struct fuzz_input *in, char *packet)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input in = {data, size};
-    struct worker w = {.options = {.system = the_system, .actor = owner, .max_faces = 20}, .number = 1, .serial = 7};
+    struct worker w = {.options = {.system = the_system, .actor = owner, .max_faces = 20, .max_pixels = 1 << 20},
+                       .number = 1,
+                       .serial = 7};
     bool valid = true;
 
     w.event = (struct worker_event *)msg_new(WORKER_DONE, sizeof *w.event);
