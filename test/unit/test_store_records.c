@@ -242,6 +242,17 @@ static void test_an_address_that_cannot_be_is_refused_in_words(void **state)
     empty_folder(other);
 }
 
+/* A database that counts changed rows alone would take the person for unknown. */
+static void test_a_person_may_be_renamed_to_the_same_name(void **state)
+{
+    struct store_person *rename = STORE_MESSAGE(STORE_PERSON_RENAME, store_person);
+
+    (void)state;
+    rename->id = person("Ann");
+    rename->name = "Ann";
+    assert_int_equal(ask(rename)->status, STORE_OK);
+}
+
 static void test_the_gallery_log_tells_every_change_in_order(void **state)
 {
     int64_t ann = person("Ann"), bo = person("Bo");
@@ -371,6 +382,7 @@ int main(void)
         TEST(test_a_person_with_more_faces_than_a_batch_is_forgotten),
         TEST(test_a_full_last_page_has_no_next),
         TEST(test_a_quarantine_ends),
+        TEST(test_a_person_may_be_renamed_to_the_same_name),
         TEST(test_the_gallery_log_tells_every_change_in_order),
     };
 
