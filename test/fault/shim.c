@@ -108,7 +108,7 @@ static void *shim_real(const char *name)
     return found;
 }
 
-#define REAL(name) ((__typeof__(&name))shim_real(#name))
+#define REAL(name) ((__typeof__(&(name)))shim_real(#name))
 
 /* --- allocations: the allocator is reached by its own names, as dlsym(3) allocates --- */
 
