@@ -3,13 +3,13 @@
 #
 #   test/fuzz/run.sh MINUTES [TARGET…]   each target (default: all) for that long, from the seeds and what was found
 #                                        before; findings go to build/fuzz/findings
-#   test/fuzz/run.sh replay BUILD TARGET RUNS MAX_LEN   the seeds, the inputs of fixed bugs, then RUNS new inputs (ctest)
+#   test/fuzz/run.sh replay BUILD TARGET RUNS MAX_LEN   the seeds, made and committed, then RUNS new inputs (ctest)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
 seeds() { # BUILD TARGET: the folders of its inputs
     echo "$1/corpus/$2"
-    [ ! -d "$here/fixed/$2" ] || echo "$here/fixed/$2"
+    [ ! -d "$here/corpus/$2" ] || echo "$here/corpus/$2"
 }
 
 options() { # TARGET
