@@ -28,6 +28,7 @@ int workshop_options(const struct invocation *in, const char *recognizer, struct
                                        .max_image = (uint64_t)s->max_image,
                                        .max_memory = (uint64_t)s->worker_memory * 2,
                                        .max_faces = (uint32_t)s->max_faces,
+                                       .max_scans = (uint32_t)s->max_scans,
                                        .cpu_s = (uint32_t)(s->recognize_timeout / 1000) + 1,
                                        .network = loader_has_network(recognizer, s->plugin_allow_net)};
     return 0;
@@ -35,5 +36,5 @@ int workshop_options(const struct invocation *in, const char *recognizer, struct
 
 int workshop_count(const struct settings *s)
 {
-    return s->workers ? (int)s->workers : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    return s->workers ? (int)s->workers : (int)loader_workers(s->recognizer);
 }

@@ -1,8 +1,9 @@
 /* The recogniser ABI: the interface between kith and a recogniser plug-in. Self-contained; for C and C++.
  *
  * A plug-in is a shared object that exports one function, kith_recognizer_get(), which returns a constant descriptor.
- * It runs in a worker process without network access, cannot open files after open() has returned, and has limits of
- * memory and CPU time. A crash or a hang costs one attempt of one image. A plug-in that connects to other machines sets
+ * It runs in a worker process without network access, which has limits of memory and CPU time. open() may read the
+ * plug-in's own file, the folder of the setting `models`, the files of KITH_PLUGIN_FILES and the system's libraries;
+ * after it has returned, no file can be opened. A crash or a hang costs one attempt of one image. A plug-in that connects to other machines sets
  * KITH_NEEDS_NETWORK; the operator must allow it (KITH_PLUGIN_ALLOW_NET).
  *
  * Rules of every ABI version:

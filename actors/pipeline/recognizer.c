@@ -243,7 +243,8 @@ static void on_ready(struct actor *self, uint32_t i, const struct worker_event *
         tell_model(self);
     }
     log_event(LOG_INFO, "worker ready", LOG_INT("slot", i), LOG_INT("pid", worker_pid(slot->worker)),
-              LOG_STR("recognizer", e->hello.name), LOG_STR("model", e->hello.model));
+              LOG_STR("recognizer", e->hello.name), LOG_STR("model", e->hello.model),
+              LOG_STR("files", hello_files_text(&e->hello)));
     if (r->quarantined)
         send_quarantine(r, slot->worker);
     tell_capacity(self);

@@ -70,6 +70,7 @@ static void configure_recognition(struct service *v)
                                               .max_image = (uint64_t)s->max_image,
                                               .max_memory = (uint64_t)s->worker_memory * 2,
                                               .max_faces = (uint32_t)s->max_faces,
+                                              .max_scans = (uint32_t)s->max_scans,
                                               .cpu_s = (uint32_t)(s->recognize_timeout / 1000) + 1,
                                               .thread = s->isolation[0] == 't',
                                               .network = loader_has_network(s->recognizer, s->plugin_allow_net)},

@@ -420,7 +420,7 @@ int cli_serve(const struct invocation *in)
     raise_descriptors(v->s);
     if ((code = name_owner(v)))
         return code;
-    v->workers = v->s->workers ? (uint32_t)v->s->workers : (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
+    v->workers = v->s->workers ? (uint32_t)v->s->workers : loader_workers(v->s->recognizer);
     uv_loop_init(&v->loop);
     code = run(v);
     take_down(v);

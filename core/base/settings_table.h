@@ -60,6 +60,9 @@ SETTING(recognizer, text, "dlib", 0, 0, "dlib, lbph, grpc, or the path of a plug
 SETTING(plugin_allow_net, choice, "off", "off,on", 0,
         "on: workers of the plug-in may open network connections; those of the grpc recogniser always may")
 SETTING(plugins, text, "", 0, 0, "folder of the plug-ins; empty: the folder of the program")
+SETTING(plugin_files, text, "", 0, 0,
+        "files and folders, separated by colons, that a plug-in may read besides its own file, the models and the "
+        "system's libraries")
 SETTING(models, text, "./models", 0, 0, "folder of the model files")
 SETTING(inference, choice, "onednn", "onednn,dlib", 0,
         "library that computes the dlib recogniser's network; onednn: with Winograd convolutions where the CPU has "
@@ -79,7 +82,9 @@ SETTING(grpc_ca, text, "", 0, 0,
         "file of CA certificates for the remote recogniser; when given, TLS is used and the server verified")
 SETTING(instructions, choice, "auto", "auto,avx512,avx2,plain", 0,
         "highest set of vector instructions that is used; auto: the highest that the CPU has")
-SETTING(workers, count, "0", 0, 256, "recognition workers; 0: one for each CPU")
+SETTING(workers, count, "0", 0, 256,
+        "recognition workers; 0: one for each CPU that the affinity mask and the CPU quota of the control group allow; "
+        "one for the grpc recogniser, whose service then gets one call at a time")
 SETTING(isolation, choice, "process", "process,thread", 0,
         "process: a worker is a process in a sandbox; thread: it is a thread of kith, for trusted plug-ins only")
 SETTING(threshold, number, "-1", -1, 1e9,
@@ -100,7 +105,10 @@ SETTING(candidates, count, "5", 1, 50, "candidates stored for each face")
 SETTING(max_faces, count, "64", 1, 200, "faces taken from one image, the largest first")
 SETTING(min_face, size, "40", 16, 10000, "smallest face that is detected, in pixels of the image")
 SETTING(max_pixels, size, "50000000", 1, 1000000000,
-        "pixels of an image; a larger image is refused before it is decoded")
+        "pixels of an image; a larger image is refused before it is decoded. Those of 16-bit samples count three "
+        "times, those of a WebP or an interlaced PNG one and a half times")
+SETTING(max_scans, count, "32", 1, 500,
+        "scans of a progressive JPEG; one with more is refused before it is decoded, because each scan costs CPU time")
 SETTING(max_image, size, "64MB", 1, 1 << 30, "bytes of an image file; a larger file is refused")
 SETTING(recognize_timeout, duration, "20s", 1, 3600000, "time limit for one image, after which its worker is killed")
 SETTING(start_timeout, duration, "60s", 1, 3600000, "time limit for a worker to load its plug-in")

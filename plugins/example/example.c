@@ -37,7 +37,7 @@ static int example_health(void *self, char *error, size_t error_size)
     return KITH_OK;
 }
 
-static void count_colours(const struct kith_image *image, float bins[BINS])
+static void example_count_colours(const struct kith_image *image, float bins[BINS])
 {
     const float one = 1.0f / ((float)image->width * (float)image->height);
 
@@ -60,7 +60,7 @@ static int example_recognize(void *self, const struct kith_image *image, struct 
         snprintf(error, error_size, "a picture of %u×%u pixels is too small", image->width, image->height);
         return KITH_BAD_IMAGE;
     }
-    count_colours(image, me->embedding);
+    example_count_colours(image, me->embedding);
     me->face = (struct kith_face){.size = sizeof me->face,
                                   .width = (float)image->width,
                                   .height = (float)image->height,

@@ -7,6 +7,12 @@
  *   KITH_GRPC_TIMEOUT   the deadline of a call
  *   KITH_GRPC_CA        file of trusted certificate authorities: enables TLS
  *
+ * kith has one worker for it by default, so that the service gets one call at a time. Photos of known people are never
+ * sent to it when they are enrolled: the service has its own.
+ *
+ * health() asks the service whether it is ready, and about the image that it answered last once more: some services
+ * report that they are ready before they can identify.
+ *
  * gRPC connects at the first call and reconnects when the connection breaks; open() succeeds without a connection, so
  * that kith may start before the service. A gRPC error is a failure of the recogniser, which the circuit breaker
  * counts, except INVALID_ARGUMENT and NOT_FOUND, which are failures of the image.
@@ -36,11 +42,12 @@ struct instance {
     std::chrono::milliseconds timeout{10000};
     std::unique_ptr<facerecog::Identify::Stub> identify;
     std::unique_ptr<facerecog::HealthCheck::Stub> check;
-    std::string label; /* part of the result: valid until the next call */
+    std::string answered; /* path of the latest image that the service answered; "": none */
+    std::string label;    /* part of the result: valid until the next call */
     kith_face face{};
 };
 
-const char *setting(const kith_settings *settings, const char *name)
+const char *grpc_find_setting(const kith_settings *settings, const char *name)
 {
     for (const kith_setting *s = settings->list; s->name; s++)
         if (std::strcmp(s->name, name) == 0)
@@ -49,7 +56,7 @@ const char *setting(const kith_settings *settings, const char *name)
 }
 
 /* A duration in kith's format: a number and ms, s, m or h. */
-std::chrono::milliseconds parse_duration(const char *text)
+std::chrono::milliseconds grpc_parse_duration(const char *text)
 {
     char *unit = nullptr;
     const double n = std::strtod(text, &unit);
@@ -62,7 +69,7 @@ std::chrono::milliseconds parse_duration(const char *text)
 }
 
 /* Limits the reconnect back-off to a second; gRPC's default is two minutes. */
-std::shared_ptr<grpc::Channel> connect(const std::string &address, const std::string &ca)
+std::shared_ptr<grpc::Channel> grpc_connect(const std::string &address, const std::string &ca)
 {
     grpc::ChannelArguments arguments;
     grpc::SslCredentialsOptions ssl;
@@ -77,7 +84,7 @@ std::shared_ptr<grpc::Channel> connect(const std::string &address, const std::st
         address, ca.empty() ? grpc::InsecureChannelCredentials() : grpc::SslCredentials(ssl), arguments);
 }
 
-bool read_file(const char *path, std::string &text)
+bool grpc_read_file(const char *path, std::string &text)
 {
     std::ifstream file(path, std::ios::binary);
 
@@ -85,29 +92,34 @@ bool read_file(const char *path, std::string &text)
     return file.good() || file.eof();
 }
 
-void *open_instance(const kith_settings *settings, char *error, size_t error_size)
+void *grpc_open_instance(const kith_settings *settings, char *error, size_t error_size)
 {
     auto me = std::make_unique<instance>();
-    const char *ca_file = setting(settings, "grpc_ca");
+    const char *ca_file = grpc_find_setting(settings, "grpc_ca");
     std::string ca;
 
-    me->address = setting(settings, "grpc_address");
+    me->address = grpc_find_setting(settings, "grpc_address");
     if (me->address.empty()) {
         std::snprintf(error, error_size, "KITH_GRPC_ADDRESS is missing: the host:port of the remote recogniser");
         return nullptr;
     }
-    if (ca_file[0] && (!read_file(ca_file, ca) || ca.find("-----BEGIN CERTIFICATE-----") == std::string::npos)) {
+    if (me->address.compare(0, 5, "unix:") == 0 || me->address.compare(0, 14, "unix-abstract:") == 0) {
+        std::snprintf(error, error_size,
+                      "KITH_GRPC_ADDRESS: the sandbox of a worker has no Unix sockets; give host:port");
+        return nullptr;
+    }
+    if (ca_file[0] && (!grpc_read_file(ca_file, ca) || ca.find("-----BEGIN CERTIFICATE-----") == std::string::npos)) {
         std::snprintf(error, error_size, "KITH_GRPC_CA: there is no certificate in %s", ca_file);
         return nullptr;
     }
-    me->timeout = parse_duration(setting(settings, "grpc_timeout"));
-    const std::shared_ptr<grpc::Channel> channel = connect(me->address, ca);
+    me->timeout = grpc_parse_duration(grpc_find_setting(settings, "grpc_timeout"));
+    const std::shared_ptr<grpc::Channel> channel = grpc_connect(me->address, ca);
     me->identify = facerecog::Identify::NewStub(channel);
     me->check = facerecog::HealthCheck::NewStub(channel);
     return me.release();
 }
 
-int set_call_error(const instance *me, const grpc::Status &status, char *error, size_t error_size)
+int grpc_set_error(const instance *me, const grpc::Status &status, char *error, size_t error_size)
 {
     if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED)
         std::snprintf(error, error_size, "the remote recogniser %s did not answer in %lld ms (KITH_GRPC_TIMEOUT)",
@@ -118,7 +130,29 @@ int set_call_error(const instance *me, const grpc::Status &status, char *error, 
     return KITH_FAILED;
 }
 
-int call_health(instance *me, char *error, size_t error_size)
+/* gRPC codes that tell about the image and not about the service. */
+bool grpc_is_about_image(const grpc::Status &status)
+{
+    return status.error_code() == grpc::StatusCode::INVALID_ARGUMENT ||
+           status.error_code() == grpc::StatusCode::NOT_FOUND;
+}
+
+/* Asks about an image that it has answered before; the file may be gone, so only failures of the service count. */
+int grpc_call_again(const instance *me, char *error, size_t error_size)
+{
+    grpc::ClientContext context;
+    facerecog::IdentifyRequest request;
+    facerecog::IdentifyResponse answer;
+
+    if (me->answered.empty())
+        return KITH_OK;
+    request.set_image_path(me->answered);
+    context.set_deadline(std::chrono::system_clock::now() + me->timeout);
+    const grpc::Status status = me->identify->Identify(&context, request, &answer);
+    return status.ok() || grpc_is_about_image(status) ? KITH_OK : grpc_set_error(me, status, error, error_size);
+}
+
+int grpc_call_health(instance *me, char *error, size_t error_size)
 {
     grpc::ClientContext context;
     facerecog::HealthCheckResponse answer;
@@ -126,14 +160,15 @@ int call_health(instance *me, char *error, size_t error_size)
     context.set_deadline(std::chrono::system_clock::now() + me->timeout);
     const grpc::Status status = me->check->HealthCheck(&context, facerecog::Empty(), &answer);
     if (!status.ok())
-        return set_call_error(me, status, error, error_size);
-    if (answer.ready())
-        return KITH_OK;
-    std::snprintf(error, error_size, "the remote recogniser %s reports that it is not ready", me->address.c_str());
-    return KITH_FAILED;
+        return grpc_set_error(me, status, error, error_size);
+    if (!answer.ready()) {
+        std::snprintf(error, error_size, "the remote recogniser %s reports that it is not ready", me->address.c_str());
+        return KITH_FAILED;
+    }
+    return grpc_call_again(me, error, error_size);
 }
 
-int call_identify(instance *me, const kith_image *image, kith_result *result, char *error, size_t error_size)
+int grpc_call_identify(instance *me, const kith_image *image, kith_result *result, char *error, size_t error_size)
 {
     grpc::ClientContext context;
     facerecog::IdentifyRequest request;
@@ -147,13 +182,12 @@ int call_identify(instance *me, const kith_image *image, kith_result *result, ch
         context.AddMetadata("traceparent", image->trace);
     context.set_deadline(std::chrono::system_clock::now() + me->timeout);
     const grpc::Status status = me->identify->Identify(&context, request, &answer);
-    if (status.error_code() == grpc::StatusCode::INVALID_ARGUMENT ||
-        status.error_code() == grpc::StatusCode::NOT_FOUND) {
+    if (grpc_is_about_image(status)) {
         std::snprintf(error, error_size, "%s", status.error_message().c_str());
         return KITH_BAD_IMAGE;
     }
     if (!status.ok())
-        return set_call_error(me, status, error, error_size);
+        return grpc_set_error(me, status, error, error_size);
     if (answer.image_name().empty()) {
         std::snprintf(error, error_size, "the remote recogniser %s returned an empty name", me->address.c_str());
         return KITH_FAILED;
@@ -163,6 +197,7 @@ int call_identify(instance *me, const kith_image *image, kith_result *result, ch
                       me->address.c_str(), answer.image_name().size());
         return KITH_FAILED;
     }
+    me->answered = image->path;
     me->label = answer.image_name() == NOT_FOUND ? "" : answer.image_name();
     me->face = kith_face{};
     me->face.size = sizeof me->face;
@@ -177,7 +212,7 @@ int call_identify(instance *me, const kith_image *image, kith_result *result, ch
 void *plugin_open(const kith_settings *settings, char *error, size_t error_size)
 {
     try {
-        return open_instance(settings, error, error_size);
+        return grpc_open_instance(settings, error, error_size);
     } catch (const std::exception &e) {
         std::snprintf(error, error_size, "%s", e.what());
     } catch (...) {
@@ -189,7 +224,7 @@ void *plugin_open(const kith_settings *settings, char *error, size_t error_size)
 int plugin_health(void *self, char *error, size_t error_size)
 {
     try {
-        return call_health(static_cast<instance *>(self), error, error_size);
+        return grpc_call_health(static_cast<instance *>(self), error, error_size);
     } catch (const std::exception &e) {
         std::snprintf(error, error_size, "%s", e.what());
     } catch (...) {
@@ -201,7 +236,7 @@ int plugin_health(void *self, char *error, size_t error_size)
 int plugin_recognize(void *self, const kith_image *image, kith_result *result, char *error, size_t error_size)
 {
     try {
-        return call_identify(static_cast<instance *>(self), image, result, error, error_size);
+        return grpc_call_identify(static_cast<instance *>(self), image, result, error, error_size);
     } catch (const std::exception &e) {
         std::snprintf(error, error_size, "%s", e.what());
     } catch (...) {

@@ -22,4 +22,8 @@ int loader_find(const char *recognizer, const char *folder, char *file, size_t f
  * (KITH_PLUGIN_ALLOW_NET) is "on". */
 bool loader_has_network(const char *recognizer, const char *setting);
 
+/* The default number of workers: one for each CPU that this process may use. `grpc`: one, because the original's
+ * service mixes up the answers of calls that overlap. */
+uint32_t loader_workers(const char *recognizer);
+
 #endif

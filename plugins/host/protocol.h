@@ -41,10 +41,19 @@ struct packet {
 
 struct packet_config { /* followed by the plug-in's file and name, value pairs, each ended by a NUL */
     uint64_t max_pixels, max_image, max_memory;
-    uint32_t max_faces, cpu_s;
+    uint32_t max_faces, max_scans, cpu_s;
     uint32_t parent;
     uint32_t sandbox; /* 0: a thread of the parent */
     uint32_t network; /* the plug-in may connect to other machines */
+};
+
+/* What limits the files that a plug-in can open (plugins/worker/sandbox_files.h). */
+enum sandbox_files {
+    SANDBOX_FILES_NONE, /* also for a thread */
+    SANDBOX_FILES_LANDLOCK,
+    SANDBOX_FILES_NAMESPACE,
+    SANDBOX_FILES_USER,
+    SANDBOX_FILES_COUNT
 };
 
 struct packet_hello {
@@ -52,7 +61,16 @@ struct packet_hello {
     uint32_t metric, dimension;
     double threshold;
     uint32_t needs; /* enum kith_needs */
+    uint32_t files; /* enum sandbox_files */
 };
+
+/* For the log: what limits the files of a worker. */
+static inline const char *hello_files_text(const struct packet_hello *h)
+{
+    static const char *const texts[SANDBOX_FILES_COUNT] = {"unlimited", "landlock", "namespace", "user nobody"};
+
+    return texts[h->files < SANDBOX_FILES_COUNT ? h->files : SANDBOX_FILES_NONE];
+}
 
 /* Whether the recogniser needs only the path of an image; kith may be unable to read the file. */
 static inline int hello_by_path(const struct packet_hello *h)

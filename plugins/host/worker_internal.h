@@ -15,6 +15,18 @@ struct worker_pending_job {
     int fd;     /* owned duplicate, or -1 */
 };
 
+/* Standard output and error of a process. */
+struct worker_output {
+    bool open;
+    int fd; /* the reading end of the pipe */
+    uv_poll_t poll;
+    char line[512];
+    size_t len;
+    uint64_t window_ms; /* begin of the interval in which `lines` were logged */
+    uint32_t lines;
+    uint64_t dropped;
+};
+
 struct worker {
     struct worker_options options;
     uint64_t number;
@@ -23,6 +35,7 @@ struct worker {
     int fd; /* of the socket */
     bool has_process, exited;
     bool closed;      /* the socket */
+    bool ready;       /* WORKER_READY was posted */
     bool posted_gone; /* WORKER_GONE */
     bool freeing;
     int open_handles; /* libuv handles whose close callback has not run */
@@ -30,12 +43,14 @@ struct worker {
     int exit_signal;
     uint64_t serial; /* of the current job; 0: none */
     struct packet_hello hello;
+    char fault[REASON_BYTES];   /* the first invalid number in the answer to the current job; "": none */
     struct worker_event *event; /* collects the packets of the current job */
     char *packet;               /* receive buffer, PACKET_MAX bytes */
     char *quarantine;           /* owned: the latest list of hashes */
     size_t quarantine_count;
     bool quarantine_changed; /* the worker has an older list */
     struct worker_pending_job pending;
+    struct worker_output output;
 };
 
 /* worker_process.c: posts the collected event as message `type` and begins a new one. */
@@ -55,6 +70,12 @@ int worker_send_config(struct worker *w);
 /* Sends the quarantine list and the job that wait. -EAGAIN: the socket is full, call again when it is writable. */
 int worker_send_pending(struct worker *w);
 void worker_drop_pending(struct worker *w);
+
+/* worker_stderr.c: makes the pipe for the output of a process. The writing end, which the caller closes after the
+ * process has it, or a negative errno. */
+int worker_stderr_open(struct worker *w);
+/* Logs what is left and closes the reading end. Does nothing when it is closed. */
+void worker_stderr_close(struct worker *w);
 
 /* worker_spawn.c: starts the worker at the other end of `fd`, which stays the caller's for a process and belongs to
  * the thread for a thread. 0 or a negative errno. */

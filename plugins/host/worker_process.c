@@ -13,7 +13,7 @@
 
 enum { READ_PACKETS = 32, READ_LAST_PACKETS = 1000 };
 
-static void event_destroy(struct msg *m)
+static void worker_event_destroy(struct msg *m)
 {
     struct worker_event *e = (struct worker_event *)m;
 
@@ -21,11 +21,11 @@ static void event_destroy(struct msg *m)
     free(e->picture);
 }
 
-static struct worker_event *event_new(const struct worker *w)
+static struct worker_event *worker_event_new(const struct worker *w)
 {
     struct worker_event *e = (struct worker_event *)msg_new(WORKER_DONE, sizeof *e);
 
-    e->head.destroy = event_destroy;
+    e->head.destroy = worker_event_destroy;
     e->worker = w->number;
     return e;
 }
@@ -34,7 +34,7 @@ void worker_post_event(struct worker *w, uint32_t type)
 {
     struct worker_event *e = w->event;
 
-    w->event = event_new(w);
+    w->event = worker_event_new(w);
     e->head.type = type;
     e->hello = w->hello;
     e->head.size_bytes += e->arena.total + e->picture_len;
@@ -130,6 +130,7 @@ void worker_process_exited(uv_process_t *process, int64_t status, int signal)
     w->exit_signal = signal;
     if (!w->freeing)
         worker_read(w, READ_LAST_PACKETS); /* what it sent before it ended */
+    worker_stderr_close(w);
     uv_close((uv_handle_t *)process, worker_handle_closed);
     if (!w->freeing)
         worker_close_socket(w);
@@ -146,7 +147,7 @@ struct worker *worker_start(const struct worker_options *options, uint64_t numbe
     w->options = *options;
     w->number = number;
     w->pending.fd = -1;
-    w->event = event_new(w);
+    w->event = worker_event_new(w);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
         error_set(error, -errno, "cannot make a socket for a worker: %s", strerror(errno));
         worker_destroy(w);
@@ -185,6 +186,7 @@ void worker_free(struct worker *w)
     w->freeing = true;
     if (w->has_process && !w->exited)
         uv_process_kill(&w->process, SIGKILL); /* its exit closes the last handle */
+    worker_stderr_close(w);
     if (!w->closed) {
         w->closed = true;
         uv_close((uv_handle_t *)&w->poll, worker_handle_closed);

@@ -6,6 +6,7 @@
  *
  *   worker_process.c  start, exit and close      worker_send.c     packets to the worker
  *   worker_spawn.c    the process or the thread  worker_receive.c  packets from the worker
+ *   worker_stderr.c   what a process writes, into the log
  */
 #ifndef KITH_PLUGINS_HOST_WORKER_PROCESS_H
 #define KITH_PLUGINS_HOST_WORKER_PROCESS_H
@@ -45,7 +46,7 @@ struct worker_options {
     const char *program, *plugin_file;
     const struct kith_setting *settings; /* ends with a NULL name */
     uint64_t max_pixels, max_image, max_memory;
-    uint32_t max_faces, cpu_s;
+    uint32_t max_faces, max_scans, cpu_s;
     int thread, network;
 };
 

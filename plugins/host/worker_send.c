@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 /* Sends a packet whose body is `a` followed by `b`, with the descriptor `passed_fd` unless it is -1. */
-static int packet_send(int fd, const struct packet *head, const void *a, size_t a_len, const void *b, size_t b_len,
+static int send_packet(int fd, const struct packet *head, const void *a, size_t a_len, const void *b, size_t b_len,
                        int passed_fd)
 {
     struct iovec parts[] = {
@@ -47,6 +47,7 @@ int worker_send_config(struct worker *w)
                               .max_image = o->max_image,
                               .max_memory = o->max_memory,
                               .max_faces = o->max_faces,
+                              .max_scans = o->max_scans,
                               .cpu_s = o->cpu_s,
                               .parent = (uint32_t)getpid(),
                               .sandbox = !o->thread,
@@ -61,7 +62,7 @@ int worker_send_config(struct worker *w)
         buf_add(&text, s->value, strlen(s->value) + 1);
     }
     head.len = (uint32_t)(sizeof c + text.len);
-    result = packet_send(w->fd, &head, &c, sizeof c, text.data, text.len, -1);
+    result = send_packet(w->fd, &head, &c, sizeof c, text.data, text.len, -1);
     buf_free(&text);
     return result;
 }
@@ -70,7 +71,7 @@ static int send_quarantine(struct worker *w)
 {
     size_t bytes = w->quarantine_count * SHA256_HEX_BYTES;
     struct packet head = {.kind = PACKET_QUARANTINE, .len = (uint32_t)bytes};
-    int result = packet_send(w->fd, &head, w->quarantine, bytes, NULL, 0, -1);
+    int result = send_packet(w->fd, &head, w->quarantine, bytes, NULL, 0, -1);
 
     w->quarantine_changed = result < 0;
     return result;
@@ -82,7 +83,7 @@ static int send_job(struct worker *w, const struct packet_job *job, const char *
     struct packet head = {.kind = PACKET_JOB, .len = (uint32_t)(sizeof *job + path_bytes), .serial = w->serial};
     int result = w->quarantine_changed ? send_quarantine(w) : 0;
 
-    return result < 0 ? result : packet_send(w->fd, &head, job, sizeof *job, path, path_bytes, fd);
+    return result < 0 ? result : send_packet(w->fd, &head, job, sizeof *job, path, path_bytes, fd);
 }
 
 /* Keeps copies of the job, its path and its descriptor. */
@@ -108,6 +109,7 @@ int worker_send(struct worker *w, uint64_t serial, const struct packet_job *job,
         return -EPIPE;
     w->serial = serial;
     memset(w->event->seen, 0, sizeof w->event->seen);
+    w->fault[0] = 0;
     result = send_job(w, job, path, fd);
     return result == -EAGAIN ? queue_job(w, job, path, fd) : result;
 }

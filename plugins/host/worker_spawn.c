@@ -16,7 +16,7 @@
 
 enum { PASSED_VARIABLES = 4, THREAD_STACK_BYTES = 8 << 20 };
 
-static void *thread_main(void *arg)
+static void *spawn_run_thread(void *arg)
 {
     worker_main((int)(intptr_t)arg);
     return NULL;
@@ -35,7 +35,7 @@ int worker_spawn_thread(int fd)
     pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    result = pthread_create(&thread, &attributes, thread_main, (void *)(intptr_t)fd);
+    result = pthread_create(&thread, &attributes, spawn_run_thread, (void *)(intptr_t)fd);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
     return -result;
@@ -47,11 +47,12 @@ int worker_spawn_process(struct worker *w, int fd)
 {
     static const char *const passed[PASSED_VARIABLES] = {"LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS",
                                                          "TSAN_OPTIONS"};
+    const int output = worker_stderr_open(w);
     char *environment[12] = {"OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1", "MALLOC_ARENA_MAX=2", "LC_ALL=C.UTF-8"};
     char values[PASSED_VARIABLES][1024], *arguments[] = {(char *)(uintptr_t)w->options.program, "worker", NULL};
     uv_stdio_container_t stdio[] = {{.flags = UV_IGNORE},
-                                    {.flags = UV_INHERIT_FD, .data.fd = 2},
-                                    {.flags = UV_INHERIT_FD, .data.fd = 2},
+                                    {.flags = UV_INHERIT_FD, .data.fd = output},
+                                    {.flags = UV_INHERIT_FD, .data.fd = output},
                                     {.flags = UV_INHERIT_FD, .data.fd = fd}};
     uv_process_options_t options = {.exit_cb = worker_process_exited,
                                     .file = w->options.program,
@@ -61,6 +62,8 @@ int worker_spawn_process(struct worker *w, int fd)
                                     .stdio_count = 4};
     int count = 4, result;
 
+    if (output < 0)
+        return output;
     for (int i = 0; i < PASSED_VARIABLES; i++)
         if (getenv(passed[i])) {
             snprintf(values[i], sizeof values[i], "%s=%s", passed[i], getenv(passed[i]));
@@ -69,6 +72,7 @@ int worker_spawn_process(struct worker *w, int fd)
     w->open_handles++;
     w->process.data = w;
     result = uv_spawn(w->options.loop, &w->process, &options);
+    close(output);
     if (result < 0)
         uv_close((uv_handle_t *)&w->process, worker_handle_closed);
     else

@@ -42,7 +42,7 @@ static bool job_read_file(const struct child *c, struct child_job *job, int fd)
     return false;
 }
 
-static bool is_quarantined(const struct child *c, const char *sha256)
+static bool job_is_quarantined(const struct child *c, const char *sha256)
 {
     for (size_t i = 0; i < c->quarantine_count; i++)
         if (memcmp(c->quarantine + i * SHA256_HEX_BYTES, sha256, SHA256_HEX_BYTES) == 0)
@@ -59,7 +59,7 @@ static double job_useful_scale(const struct child *c)
     return has_face_side && r->face_side && c->min_face > r->face_side ? r->face_side / c->min_face : 1;
 }
 
-static double now_ms(void)
+static double job_now_ms(void)
 {
     struct timespec t;
 
@@ -67,17 +67,22 @@ static double now_ms(void)
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
+static struct image_limits job_limits(const struct child *c)
+{
+    return (struct image_limits){.max_pixels = c->config.max_pixels, .max_scans = c->config.max_scans};
+}
+
 static bool job_decode(const struct child *c, struct child_job *job, struct pixels *pixels, struct kith_image *image)
 {
+    const struct image_limits limits = job_limits(c);
     struct error error = {0};
-    double begin_ms = now_ms();
+    double begin_ms = job_now_ms();
 
-    if (decode(job->bytes, job->len, c->config.max_pixels, c->plugin->wanted_side, job_useful_scale(c), pixels,
-               &error) < 0) {
+    if (decode(job->bytes, job->len, &limits, c->plugin->wanted_side, job_useful_scale(c), pixels, &error) < 0) {
         reply_set_failure(job, WORK_BAD_IMAGE, error.text);
         return false;
     }
-    job->done.decode_ms = (float)(now_ms() - begin_ms);
+    job->done.decode_ms = (float)(job_now_ms() - begin_ms);
     job->done.width = pixels->picture_width;
     job->done.height = pixels->picture_height;
     image->rgb = pixels->rgb;
@@ -124,13 +129,14 @@ static void job_recognize(struct child *c, struct child_job *job)
 static void job_make_picture(const struct child *c, struct child_job *job)
 {
     const struct packet_job *r = job->request;
+    const struct image_limits limits = job_limits(c);
     const bool part_only = r->width > 0;
     struct pixels whole, part;
     struct error error = {0};
     uint8_t *jpeg = NULL;
     size_t len = 0;
 
-    if (decode(job->bytes, job->len, c->config.max_pixels, part_only ? 0 : r->side, 1, &whole, &error) < 0) {
+    if (decode(job->bytes, job->len, &limits, part_only ? 0 : r->side, 1, &whole, &error) < 0) {
         reply_set_failure(job, WORK_BAD_IMAGE, error.text);
         return;
     }
@@ -166,7 +172,7 @@ void job_run(struct child *c, struct child_job *job, int fd)
         sha256_hex(job->bytes, job->len, job->done.sha256);
         reply_packet(c, PACKET_SEEN, job->serial, job->done.sha256, SHA256_HEX_BYTES, NULL, 0);
     }
-    if (is_quarantined(c, job->done.sha256)) {
+    if (job_is_quarantined(c, job->done.sha256)) {
         reply_set_failure(job, WORK_QUARANTINED, "poison");
     } else if (job->request->kind == JOB_PICTURE) {
         job_make_picture(c, job);
@@ -174,6 +180,8 @@ void job_run(struct child *c, struct child_job *job, int fd)
         reason[sizeof reason - 1] = 0;
         reply_set_failure(job, WORK_FAILED,
                           reason[0] ? reason : "the recogniser's health check failed without a reason");
+    } else if (job->request->enrol && c->plugin->dimension == 0) {
+        /* Nothing to enrol: it gives no embedding, and a service would only be asked who that is. */
     } else if (job->request->kind != JOB_HEALTH || !by_path) { /* a remote service does not have the check's image */
         job_recognize(c, job);
     }

@@ -1,6 +1,7 @@
 /* What the sources of a worker share. One thread.
  *
  *   worker_main.c   start and main loop
+ *   worker_files.c  the files that the plug-in may read
  *   worker_image.c  one job: reads, decodes and recognises an image
  *   worker_reply.c  packets to the parent
  */
@@ -17,6 +18,7 @@ struct child {
     int fd;    /* of the socket */
     int statm; /* /proc/self/statm, opened before the sandbox forbids it; -1: none */
     struct packet_config config;
+    enum sandbox_files files;
     double min_face;  /* setting: width of the smallest face, pixels; 0: not set */
     uint32_t jitters; /* setting: views of an enrolment */
     const struct kith_recognizer *plugin;
@@ -38,6 +40,13 @@ struct child_job {
 
 /* worker_image.c: performs the job and fills `job->done`. `fd`: the image, or -1 when only its path is known. */
 void job_run(struct child *c, struct child_job *job, int fd);
+
+enum { WORKER_FILES_MAX = 62 };
+
+/* worker_files.c: lists the files and folders that the plug-in `file` may read; ends with NULL. Their names stay in
+ * `text`, of `size` bytes. 0, or -EINVAL with `error` when there are too many. */
+int files_list(const char *file, const struct kith_setting *settings, bool network, char *text, size_t size,
+               const char *list[WORKER_FILES_MAX + 1], struct error *error);
 
 /* worker_reply.c. Sends a packet whose body is `a` followed by `b`: 0 or a negative errno. */
 int reply_packet(const struct child *c, uint32_t kind, uint64_t serial, const void *a, size_t a_len, const void *b,

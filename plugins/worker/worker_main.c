@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SETTINGS_MAX = 128, STATM_PAGE_BYTES = 4096 };
+enum { SETTINGS_MAX = 128, STATM_PAGE_BYTES = 4096, FILES_TEXT = 16 << 10 };
 
 /* Receives the next packet into c->in and its descriptor, or -1, into *fd. Returns its length; 0: the socket is closed
  * or the packet is too short. */
@@ -38,7 +38,7 @@ static ssize_t child_receive(struct child *c, int *fd)
     return n < (ssize_t)sizeof(struct packet) ? 0 : n;
 }
 
-static const char *setting(const struct kith_setting *list, const char *name, const char *otherwise)
+static const char *child_find_setting(const struct kith_setting *list, const char *name, const char *otherwise)
 {
     for (const struct kith_setting *s = list; s->name; s++)
         if (strcmp(s->name, name) == 0)
@@ -47,7 +47,7 @@ static const char *setting(const struct kith_setting *list, const char *name, co
 }
 
 /* The name, value pairs of a CONFIG packet, from `at` to `end`; they stay in the packet. */
-static void parse_settings(const char *at, const char *end, struct kith_setting list[SETTINGS_MAX + 1])
+static void child_parse_settings(const char *at, const char *end, struct kith_setting list[SETTINGS_MAX + 1])
 {
     for (int count = 0; at < end && count < SETTINGS_MAX; count++) {
         list[count].name = at;
@@ -57,6 +57,18 @@ static void parse_settings(const char *at, const char *end, struct kith_setting 
     }
 }
 
+static int child_enter_sandbox(struct child *c, const char *file, const struct kith_settings *settings,
+                               struct error *error)
+{
+    char text[FILES_TEXT];
+    const char *list[WORKER_FILES_MAX + 1];
+    const struct sandbox_options options = {
+        .max_memory = c->config.max_memory, .parent = c->config.parent, .network = c->config.network, .files = list};
+    int result = files_list(file, settings->list, c->config.network, text, sizeof text, list, error);
+
+    return result < 0 ? result : sandbox_enter(&options, &c->files, error);
+}
+
 /* Enters the sandbox, loads the plug-in, opens an instance, closes the sandbox. Returns an exit code. */
 static int child_open_plugin(struct child *c, const char *file, const struct kith_settings *settings)
 {
@@ -64,7 +76,7 @@ static int child_open_plugin(struct child *c, const char *file, const struct kit
     char reason[REASON_BYTES] = "";
 
     c->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    if (c->config.sandbox && sandbox_enter(c->config.max_memory, c->config.parent, c->config.network, &error) < 0)
+    if (c->config.sandbox && child_enter_sandbox(c, file, settings, &error) < 0)
         return reply_refused(c, error.text);
     if (!(c->plugin = loader_open(file, &error)))
         return reply_refused(c, error.text);
@@ -89,13 +101,13 @@ static int child_start(struct child *c)
         ((struct packet *)(void *)c->in)->kind != PACKET_CONFIG)
         return 1;
     memcpy(&c->config, c->in + sizeof(struct packet), sizeof c->config);
-    parse_settings(file + strlen(file) + 1, c->in + n, list);
-    c->min_face = atof(setting(list, "min_face", "0"));
-    c->jitters = (uint32_t)strtoul(setting(list, "enroll_jitters", "0"), NULL, 10);
+    child_parse_settings(file + strlen(file) + 1, c->in + n, list);
+    c->min_face = atof(child_find_setting(list, "min_face", "0"));
+    c->jitters = (uint32_t)strtoul(child_find_setting(list, "enroll_jitters", "0"), NULL, 10);
     return child_open_plugin(c, file, &settings);
 }
 
-static uint64_t resident_bytes(const struct child *c)
+static uint64_t child_resident_bytes(const struct child *c)
 {
     char text[128] = "";
     unsigned long long total, resident = 0;
@@ -106,7 +118,7 @@ static uint64_t resident_bytes(const struct child *c)
     return resident * STATM_PAGE_BYTES;
 }
 
-static uint64_t thread_cpu_us(void)
+static uint64_t child_cpu_us(void)
 {
     struct timespec t;
 
@@ -121,7 +133,7 @@ static int child_run_job(struct child *c, ssize_t n, int fd)
     struct child_job job = {.request = (const void *)(head + 1),
                             .path = c->in + sizeof *head + sizeof *job.request,
                             .serial = head->serial};
-    uint64_t begin_us = thread_cpu_us();
+    uint64_t begin_us = child_cpu_us();
 
     if (n <= (ssize_t)(sizeof *head + sizeof *job.request))
         return 1;
@@ -129,8 +141,8 @@ static int child_run_job(struct child *c, ssize_t n, int fd)
         sandbox_allow_cpu(c->config.cpu_s);
     job_run(c, &job, fd);
     free(job.bytes);
-    job.done.cpu_us = thread_cpu_us() - begin_us;
-    job.done.rss_bytes = resident_bytes(c);
+    job.done.cpu_us = child_cpu_us() - begin_us;
+    job.done.rss_bytes = child_resident_bytes(c);
     return reply_packet(c, PACKET_DONE, job.serial, &job.done, sizeof job.done, NULL, 0) < 0;
 }
 

@@ -1,9 +1,9 @@
 #include "plugins/worker/worker_internal.h"
 
+#include "plugins/host/face_check.h"
 #include "plugins/worker/image/quality.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +32,11 @@ int reply_refused(const struct child *c, const char *reason)
 int reply_hello(const struct child *c)
 {
     const struct kith_recognizer *r = c->plugin;
-    struct packet_hello h = {
-        .metric = r->metric, .dimension = r->dimension, .threshold = r->threshold, .needs = r->needs};
+    struct packet_hello h = {.metric = r->metric,
+                             .dimension = r->dimension,
+                             .threshold = r->threshold,
+                             .needs = r->needs,
+                             .files = c->files};
 
     snprintf(h.name, sizeof h.name, "%s", r->name);
     snprintf(h.version, sizeof h.version, "%s", r->version);
@@ -54,20 +57,31 @@ void reply_picture(const struct child *c, const struct child_job *job, const uin
                      0);
 }
 
-static bool face_is_valid(const struct child *c, const struct kith_face *f)
+/* The size that the plug-in declares comes first: members beyond it do not exist. */
+static int reply_check_face(const struct child *c, const struct kith_face *f, const struct pixels *pixels,
+                            struct error *error)
 {
-    const float limit = 1e9f; /* above the side of any picture; an int32_t holds it */
-    bool has_box = f->width > 0 && f->height > 0 && f->width < limit && f->height < limit;
-    bool only_label = f->label && f->width == 0 && f->height == 0;
+    const struct kith_recognizer *r = c->plugin;
+    const struct face_rules rules = {.metric = r->metric,
+                                     .dimension = r->dimension,
+                                     .picture_width = pixels->rgb ? pixels->width : 0,
+                                     .picture_height = pixels->height};
 
-    if (f->size < sizeof *f || !(fabsf(f->x) < limit) || !(fabsf(f->y) < limit) || !isfinite(f->quality) ||
-        (!has_box && !only_label) || f->landmark_count > KITH_LANDMARKS_MAX || (f->landmark_count && !f->landmarks) ||
-        (!f->embedding && !f->label))
-        return false;
-    for (uint32_t i = 0; f->embedding && i < c->plugin->dimension; i++)
-        if (!isfinite(f->embedding[i]))
-            return false;
-    return true;
+    if (f->size < sizeof *f)
+        return error_set(error, -EINVAL, "the recogniser returned an invalid face: its size is %u bytes, not %zu",
+                         f->size, sizeof *f);
+    return face_check(&(struct face_numbers){.x = f->x,
+                                             .y = f->y,
+                                             .width = f->width,
+                                             .height = f->height,
+                                             .quality = f->quality,
+                                             .label_distance = f->label_distance,
+                                             .landmark_count = f->landmark_count,
+                                             .dimension = r->dimension,
+                                             .landmarks = f->landmarks,
+                                             .embedding = f->embedding,
+                                             .has_label = f->label != NULL},
+                      &rules, error);
 }
 
 /* Converts from pixels of the decoded image to pixels of the full picture. */
@@ -103,7 +117,7 @@ static int reply_face(struct child *c, const struct child_job *job, const struct
     return reply_packet(c, PACKET_FACE, job->serial, &p, sizeof p, c->out.data, c->out.len);
 }
 
-static int compare_area_descending(const void *a, const void *b)
+static int reply_compare_areas(const void *a, const void *b)
 {
     const struct kith_face *f = a, *g = b;
     float d = g->width * g->height - f->width * f->height;
@@ -115,17 +129,18 @@ void reply_faces(struct child *c, struct child_job *job, const struct kith_resul
 {
     uint32_t count = result->face_count;
     struct kith_face *faces = calloc((size_t)count + 1, sizeof *faces);
+    struct error error;
 
     if (!faces)
         abort();
     for (uint32_t i = 0; i < count; i++) {
-        if (!face_is_valid(c, &result->faces[i])) {
-            reply_set_failure(job, WORK_FAILED, "the recogniser returned an invalid face");
+        if (reply_check_face(c, &result->faces[i], pixels, &error) < 0) {
+            reply_set_failure(job, WORK_FAILED, error.text);
             goto out;
         }
         faces[i] = result->faces[i];
     }
-    qsort(faces, count, sizeof *faces, compare_area_descending);
+    qsort(faces, count, sizeof *faces, reply_compare_areas);
     if (count > c->config.max_faces)
         count = c->config.max_faces;
     for (uint32_t i = 0; i < count; i++)

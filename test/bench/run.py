@@ -230,11 +230,12 @@ def gallery(quick):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('what', nargs='*', help='actor, accept, pages, start, recognition, images, gallery, cluster, renewal, remote; none: all')
+    parser.add_argument('what', nargs='*', help='actor, accept, pages, start, recognition, images, gallery, cluster, renewal, remote, hostile; none: all')
     parser.add_argument('--json', metavar='FILE')
     parser.add_argument('--quick', action='store_true', help='a tenth of the work, to see that it runs')
     given = parser.parse_args()
-    wanted = set(given.what) or {'actor', 'accept', 'pages', 'start', 'recognition', 'images', 'gallery', 'cluster', 'renewal', 'remote'}
+    wanted = set(given.what) or {'actor', 'accept', 'pages', 'start', 'recognition', 'images', 'gallery', 'cluster', 'renewal', 'remote',
+                                       'hostile'}
     if 'actor' in wanted:
         actor(given.quick)
     if 'start' in wanted:
@@ -256,6 +257,9 @@ def main():
     if 'remote' in wanted:
         import remote
         remote.run(figure, given.quick)
+    if 'hostile' in wanted:
+        import hostile
+        hostile.run(figure, given.quick)
     if given.json:
         about = {'machine': platform.machine(), 'cores': os.cpu_count(), 'kernel': platform.release()}
         pathlib.Path(given.json).write_text(json.dumps({'about': about, 'figures': rows}, indent=1) + '\n')

@@ -23,16 +23,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const uint32_t sides[] = {0, 16, 100, 4000};
     static const double scales[] = {1, 0.5, 0.125, 0};
+    static const struct image_limits limits = {.max_pixels = MAX_PIXELS, .max_scans = 20};
     struct fuzz_input in = {data, size};
     uint64_t choice = fuzz_number(&in, 1);
     uint32_t side = sides[choice & 3];
     struct image_header header;
     struct error error = {0};
     struct pixels p = {0};
-    int checked = decode_check(in.data, in.len, MAX_PIXELS, &header, &error);
+    int checked = decode_check(in.data, in.len, &limits, &header, &error);
 
     fuzz_require(checked == 0 || error.text[0]);
-    if (decode(in.data, in.len, MAX_PIXELS, side, scales[choice >> 2 & 3], &p, &error) < 0) {
+    if (decode(in.data, in.len, &limits, side, scales[choice >> 2 & 3], &p, &error) < 0) {
         fuzz_require(error.text[0]);
         return 0;
     }

@@ -210,6 +210,39 @@ def test_a_service_that_is_not_ready_keeps_the_breaker_open(kith_of, server):
     assert kith.finished(number)['verdict'] == 'unknown'
 
 
+def test_a_service_that_is_ready_but_cannot_identify_keeps_the_breaker_open(kith_of, server):
+    server.start()
+    kith = kith_of(tries=20, workers=1)
+    known = kith.picture('a.png', 1, 1, 1)
+    first, = kith.submit(known)
+    kith.finished(first)
+    server.order(error='UNAVAILABLE')
+    second, = kith.submit(kith.picture('b.png', 2, 1, 1))
+    until(lambda: kith.log().count('breaker state=probing') >= 2, 'two health checks')
+    story = kith.log()
+    assert 'breaker state=closed' not in story[story.index('breaker state=open'):]
+    server.order(error=None)
+    assert kith.finished(second)['verdict'] == 'unknown'
+    assert server.paths().count(str(known)) >= 3  # once as an image, then by each check
+
+
+def test_one_call_at_a_time_is_the_default(kith_of, server):
+    server.start()
+    assert ' workers=1 ' in kith_of(workers=0).log()
+
+
+def test_a_photo_that_is_enrolled_is_not_sent(kith_of, server):
+    server.start()
+    kith = kith_of()
+    teach(kith, 'Hannibal', kith.picture('hannibal_1.png', 1, 2, 3))
+    assert server.paths() == []
+
+
+def test_a_unix_socket_is_refused_in_words(make):
+    kith = make(recognizer='grpc', grpc_address='unix:/tmp/nothing').start(ready=False)
+    until(lambda: 'no Unix sockets' in kith.get('/readyz').text, 'the reason')
+
+
 def test_slow(kith_of, server):
     server.start()
     kith = kith_of(grpc_timeout='300ms', tries=2, breaker_failures=100)

@@ -27,7 +27,7 @@
 #endif
 
 struct instance {
-    float embedding[3];
+    float embedding[3], landmarks[10];
     struct kith_face face;
 };
 
@@ -94,6 +94,15 @@ static int misbehave(struct instance *me, const uint8_t *pixel, struct kith_resu
         result->faces = &me->face;
         result->face_count = 1;
         return KITH_OK;
+    case 0xf8f8f8: /* writes lines that look like lines of the log */
+        fprintf(stderr, "first\n2026-11-28T00:00:00.000Z info  audit who=admin what=\"forged\"\n\x1b[2Jescape\xff\n");
+        snprintf(error, size, "wrote");
+        return KITH_BAD_IMAGE;
+    case 0xf7f7f7: /* writes more lines than anyone reads */
+        for (int i = 0; i < 20000; i++)
+            fprintf(stderr, "flood %d\n", i);
+        snprintf(error, size, "wrote");
+        return KITH_BAD_IMAGE;
     case 0xff00ff: /* returns an invalid number of faces */
         result->faces = &me->face;
         result->face_count = 0x7fffffff;
@@ -118,6 +127,33 @@ static int misbehave(struct instance *me, const uint8_t *pixel, struct kith_resu
     return 1000;
 }
 
+/* Red 249: green selects a member of the face, blue the value that it gets. */
+static void spoil(struct instance *me, const uint8_t *pixel)
+{
+    const float values[] = {NAN, INFINITY, -1, 1e30f, 1e10f, 0};
+    const float value = values[pixel[2] % 6];
+    struct kith_face *f = &me->face;
+    float *members[] = {
+        &f->x, &f->y, &f->width, &f->height, &f->quality, &f->label_distance, &me->embedding[2], &me->landmarks[3]};
+
+    f->landmarks = me->landmarks;
+    f->landmark_count = 5;
+    if (pixel[1] == 5)
+        f->label = "somebody";
+    if (pixel[1] < 8)
+        *members[pixel[1]] = value;
+    else if (pixel[1] == 8)
+        f->x = 5000;
+    else if (pixel[1] == 9)
+        f->landmark_count = 1000;
+    else if (pixel[1] == 10)
+        f->landmarks = NULL;
+    else if (pixel[1] == 11)
+        f->size = 8;
+    else
+        f->embedding = NULL;
+}
+
 static int moody_recognize(void *self, const struct kith_image *image, struct kith_result *result, char *error,
                            size_t error_size)
 {
@@ -131,6 +167,8 @@ static int moody_recognize(void *self, const struct kith_image *image, struct ki
     for (int i = 0; i < 3; i++)
         me->embedding[i] = image->rgb[i];
     me->face.embedding = me->embedding;
+    if (image->rgb[0] == 249)
+        spoil(me, image->rgb);
     result->faces = &me->face;
     result->face_count = image->rgb[0] == 250 ? 0 : 1; /* a picture without a face */
     return KITH_OK;

@@ -77,13 +77,14 @@ static void digest_search(void)
 
 static void digest_photo(const char *name, int file, size_t len)
 {
+    const struct image_limits limits = {.max_pixels = 50000000, .max_scans = 32};
     void *data = mmap(NULL, len, PROT_READ, MAP_PRIVATE, file, 0);
     struct pixels p;
     struct error error;
 
     if (data == MAP_FAILED)
         return;
-    if (decode(data, len, 50000000, 0, 1, &p, &error) == 0) {
+    if (decode(data, len, &limits, 0, 1, &p, &error) == 0) {
         struct kith_face f = {.size = sizeof f, .x = 10, .y = 10, .width = 90, .height = 90, .quality = 0.9f};
         enum quality_flaw flaw;
         uint64_t digest = digest_add(0, p.rgb, (size_t)p.width * p.height * 3);

@@ -8,7 +8,10 @@
 #include <png.h>
 #include <webp/encode.h>
 
-enum { WIDTH = 96, HEIGHT = 64, MAX_PIXELS = 50000000 };
+enum { WIDTH = 96, HEIGHT = 64, MAX_PIXELS = 50000000, MAX_SCANS = 32 };
+
+static const struct image_limits limits = {.max_pixels = MAX_PIXELS, .max_scans = MAX_SCANS};
+static const struct image_limits tight = {.max_pixels = 4 * WIDTH * HEIGHT, .max_scans = MAX_SCANS};
 
 /* An image of four quarters: red, green / blue, white. */
 static struct pixels quarters(void)
@@ -120,7 +123,7 @@ static void test_all_eight_orientations_come_out_upright(void **state)
             struct pixels p;
             char seen[5];
 
-            assert_int_equal(decode(data, exif_len, MAX_PIXELS, 0, 1, &p, &error), 0);
+            assert_int_equal(decode(data, exif_len, &limits, 0, 1, &p, &error), 0);
             assert_int_equal(p.width, o >= 5 ? HEIGHT : WIDTH);
             assert_int_equal(p.picture_width, p.width);
             assert_int_equal(p.picture_height, p.height);
@@ -139,7 +142,7 @@ static void test_a_large_jpeg_is_decoded_smaller(void **state)
     uint8_t *data = pixels_jpeg(&large, 80, &len);
 
     (void)state;
-    assert_int_equal(decode(data, len, MAX_PIXELS, 300, 1, &p, NULL), 0);
+    assert_int_equal(decode(data, len, &limits, 300, 1, &p, NULL), 0);
     assert_int_equal(p.width, 300);
     assert_int_equal(p.height, 180);
     assert_int_equal(p.picture_width, 1000);
@@ -158,7 +161,7 @@ static void test_png_with_transparency_lies_on_white(void **state)
 
     (void)state;
     assert_true(png_image_write_to_memory(&image, data, &len, 0, rgba, 0, NULL));
-    assert_int_equal(decode(data, len, MAX_PIXELS, 0, 1, &p, NULL), 0);
+    assert_int_equal(decode(data, len, &limits, 0, 1, &p, NULL), 0);
     assert_int_equal(colour_at(&p, 0.5, 0.5), 'w');
     pixels_free(&p);
     free(data);
@@ -176,7 +179,7 @@ static void test_webp_is_decoded(void **state)
     assert_int_equal(h.type, IMAGE_WEBP);
     assert_int_equal(h.width, WIDTH);
     assert_int_equal(h.height, HEIGHT);
-    assert_int_equal(decode(data, len, MAX_PIXELS, 0, 1, &p, NULL), 0);
+    assert_int_equal(decode(data, len, &limits, 0, 1, &p, NULL), 0);
     read_quarters(&p, seen);
     assert_string_equal(seen, "rgbw");
     pixels_free(&p);
@@ -189,7 +192,7 @@ static void expect_refused(const uint8_t *data, size_t len, const char *words)
     struct error error = {0};
     struct pixels p;
 
-    assert_true(decode(data, len, MAX_PIXELS, 0, 1, &p, &error) < 0);
+    assert_true(decode(data, len, &limits, 0, 1, &p, &error) < 0);
     if (!strstr(error.text, words))
         fail_msg("“%s” does not say “%s”", error.text, words);
 }
@@ -253,12 +256,12 @@ static void test_mutations_never_crash(void **state)
 
             memcpy(copy, files[f], lens[f]);
             copy[i] ^= (uint8_t)(1u << (i % 8));
-            if (decode(copy, lens[f], 4 * WIDTH * HEIGHT, 0, 1, &p, NULL) == 0)
+            if (decode(copy, lens[f], &tight, 0, 1, &p, NULL) == 0)
                 pixels_free(&p);
             free(copy);
             copy = malloc(i + 1);
             memcpy(copy, files[f], i + 1);
-            if (decode(copy, i, MAX_PIXELS, 0, 1, &p, NULL) == 0)
+            if (decode(copy, i, &limits, 0, 1, &p, NULL) == 0)
                 pixels_free(&p);
             free(copy);
         }
@@ -283,9 +286,86 @@ static void test_a_part_is_clipped_to_the_picture(void **state)
     pixels_free(&from);
 }
 
+/* A JPEG whose first scan, with its header, is repeated. */
+static uint8_t *with_scans(const uint8_t *data, size_t len, uint32_t scans, size_t *out_len)
+{
+    size_t scan = 2;
+    uint8_t *out;
+
+    while (data[scan + 1] != 0xda)
+        scan += 2 + (size_t)(data[scan + 2] << 8 | data[scan + 3]);
+    *out_len = scan;
+    out = malloc(scan + scans * (len - scan));
+    memcpy(out, data, scan);
+    for (uint32_t i = 0; i < scans; i++, *out_len += len - 2 - scan)
+        memcpy(out + *out_len, data + scan, len - 2 - scan);
+    memcpy(out + *out_len, "\xff\xd9", 2);
+    *out_len += 2;
+    return out;
+}
+
+static void test_scans_are_counted_before_decoding(void **state)
+{
+    struct pixels p;
+    struct error error;
+    size_t len, many_len;
+    uint8_t *data = jpeg(&len), *many;
+
+    (void)state;
+    assert_int_equal(limits_count_scans(data, len), 1);
+    many = with_scans(data, len, MAX_SCANS + 1, &many_len);
+    assert_int_equal(limits_count_scans(many, many_len), MAX_SCANS + 1);
+    assert_true(decode(many, many_len, &limits, 0, 1, &p, &error) < 0);
+    assert_string_equal(error.text, "the JPEG has 33 scans; the limit is 32 (KITH_MAX_SCANS)");
+    for (size_t cut = 0; cut < many_len; cut += 7) /* reads nothing beyond the end */
+        assert_true(limits_count_scans(many, cut) <= MAX_SCANS + 1);
+    free(many);
+    free(data);
+}
+
+static void test_texts_of_a_png_do_not_reach_its_decoder(void **state)
+{
+    static const uint8_t png[] = "\x89PNG\r\n\x1a\n"
+                                 "\0\0\0\1IHDRacrc!"
+                                 "\0\0\0\2zTXtabcrc!"
+                                 "\0\0\0\0IDATcrc!"
+                                 "\0\0\0\0teStcrc!"
+                                 "\0\0\1\0IENDcut";
+    static const uint8_t expected[] = "\x89PNG\r\n\x1a\n"
+                                      "\0\0\0\1IHDRacrc!"
+                                      "\0\0\0\0IDATcrc!"
+                                      "\0\0\1\0IENDcut";
+    uint8_t out[sizeof png];
+
+    (void)state;
+    assert_int_equal(limits_strip_png(png, sizeof png, out), sizeof expected);
+    assert_memory_equal(out, expected, sizeof expected);
+}
+
+static void test_pixels_that_cost_more_count_more(void **state)
+{
+    const struct image_header header = {.type = IMAGE_PNG, .width = 1000, .height = 600};
+    const struct image_limits million = {.max_pixels = 1000000};
+    uint8_t png[33] = {[24] = 8};
+    struct error error;
+
+    (void)state;
+    assert_int_equal(limits_check(png, sizeof png, &header, &million, &error), 0);
+    png[28] = 1;
+    assert_int_equal(limits_check(png, sizeof png, &header, &million, &error), 0);
+    png[24] = 16;
+    assert_true(limits_check(png, sizeof png, &header, &million, &error) < 0);
+    assert_string_equal(error.text,
+                        "the picture has 1000×600 pixels of 16-bit samples, which count as 1800000; the limit "
+                        "is 1000000 (KITH_MAX_PIXELS)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_scans_are_counted_before_decoding),
+        cmocka_unit_test(test_texts_of_a_png_do_not_reach_its_decoder),
+        cmocka_unit_test(test_pixels_that_cost_more_count_more),
         cmocka_unit_test(test_all_eight_orientations_come_out_upright),
         cmocka_unit_test(test_a_large_jpeg_is_decoded_smaller),
         cmocka_unit_test(test_png_with_transparency_lies_on_white),

@@ -6,6 +6,7 @@
 #include "plugins/worker/worker_main.h"
 #include "test/unit/test.h"
 
+#include <math.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -17,13 +18,20 @@
 enum { HASHES = 1000, JOBS_MAX = 100, DEADLINE_S = 60 };
 
 /* What the worker does next, each after a sem_post of `command`. */
-enum step { ANSWER_WITHOUT_READING, READ_ALL };
+enum step { ANSWER_WITHOUT_READING, ANSWER_WITH_FACE, READ_ALL };
 
 static struct {
     sem_t command, ended;
     atomic_int step;
     atomic_int jobs_read, quarantines_read;
     char first_hash; /* of the latest list */
+    struct {         /* what ANSWER_WITH_FACE sends */
+        struct packet_face head;
+        float landmarks[4], embedding[3];
+    } face;
+    struct packet_done done;
+    struct packet_hello hello;
+    int hellos;
 } fake;
 
 static void fake_send(int fd, uint32_t kind, uint64_t serial, const void *body, size_t len)
@@ -55,15 +63,19 @@ static void fake_read_all(int fd, char *in, uint64_t answered)
 
 int worker_main(int fd)
 {
-    const struct packet_hello hello = {.name = "fake"};
     const struct packet_done done = {.status = WORK_OK};
     char *in = malloc(PACKET_MAX);
     uint64_t answered = 0;
 
     recv(fd, in, PACKET_MAX, 0); /* CONFIG */
-    fake_send(fd, PACKET_HELLO, 0, &hello, sizeof hello);
-    while (sem_wait(&fake.command) == 0 && fake.step == ANSWER_WITHOUT_READING)
-        fake_send(fd, PACKET_DONE, ++answered, &done, sizeof done);
+    for (int i = 0; i < fake.hellos; i++)
+        fake_send(fd, PACKET_HELLO, 0, &fake.hello, sizeof fake.hello);
+    while (sem_wait(&fake.command) == 0 && fake.step != READ_ALL) {
+        answered++;
+        if (fake.step == ANSWER_WITH_FACE)
+            fake_send(fd, PACKET_FACE, answered, &fake.face, sizeof fake.face);
+        fake_send(fd, PACKET_DONE, answered, fake.step == ANSWER_WITH_FACE ? &fake.done : &done, sizeof done);
+    }
     fake_read_all(fd, in, answered);
     free(in);
     close(fd);
@@ -77,12 +89,20 @@ struct host {
     struct worker *worker;
     uint64_t serial;
     int ready, done, gone;
+    uint32_t status, faces; /* of the latest WORKER_DONE */
+    char reason[REASON_BYTES];
+    char words[REASON_BYTES]; /* of WORKER_GONE */
 };
 
 static void host_receive(struct actor *self, const struct msg *m)
 {
     struct host *h = (struct host *)(uintptr_t)actor_config(self);
+    const struct worker_event *e = (const struct worker_event *)m;
 
+    h->status = e->done.status;
+    h->faces = (uint32_t)e->face_count;
+    memcpy(h->reason, e->done.reason, sizeof h->reason);
+    memcpy(h->words, e->words, sizeof h->words);
     h->ready += m->type == WORKER_READY;
     h->done += m->type == WORKER_DONE;
     h->gone += m->type == WORKER_GONE;
@@ -97,11 +117,16 @@ static void host_wait(struct host *h, const int *counter, int expected)
     assert_int_equal(*counter, expected);
 }
 
-static void host_open(struct host *h)
+static const struct packet_hello good_hello = {
+    .name = "fake", .version = "1", .model = "fake-3", .metric = KITH_METRIC_L2, .dimension = 3, .threshold = 1};
+
+/* Starts a worker that sends fake.hello. */
+static void host_start(struct host *h)
 {
     static const struct kith_setting no_settings[] = {{NULL, NULL}};
     struct actor_system_options options = {0};
-    struct worker_options w = {.plugin_file = "none", .settings = no_settings, .max_faces = 1, .thread = 1};
+    struct worker_options w = {
+        .plugin_file = "none", .settings = no_settings, .max_faces = 1, .max_pixels = 10000, .thread = 1};
     struct error error;
 
     memset(h, 0, sizeof *h);
@@ -115,6 +140,13 @@ static void host_open(struct host *h)
     w.actor = actor_spawn(w.system, &(struct actor_spec){.name = "host", .ops = &host_actor, .config = h});
     h->worker = worker_start(&w, 1, &error);
     assert_non_null(h->worker);
+}
+
+static void host_open(struct host *h)
+{
+    fake.hello = good_hello;
+    fake.hellos = 1;
+    host_start(h);
     host_wait(h, &h->ready, 1);
 }
 
@@ -246,6 +278,140 @@ static void test_a_worker_that_is_freed_while_a_job_waits_leaks_nothing(void **s
     host_close(&h);
 }
 
+/* An answer that the parent takes, as the base of those that it refuses. */
+static void fake_make_good_answer(void)
+{
+    memset(&fake.face, 0, sizeof fake.face);
+    fake.face.head = (struct packet_face){
+        .x = 1, .y = 1, .width = 10, .height = 10, .quality = 0.5f, .landmark_count = 2, .dimension = 3};
+    fake.face.embedding[0] = 1;
+    fake.done = (struct packet_done){.status = WORK_OK, .face_count = 1, .width = 100, .height = 100};
+}
+
+static void fake_spoil_x(void)
+{
+    fake.face.head.x = NAN;
+}
+
+static void fake_spoil_place(void)
+{
+    fake.face.head.x = 200;
+}
+
+static void fake_spoil_width(void)
+{
+    fake.face.head.width = -1;
+}
+
+static void fake_spoil_quality(void)
+{
+    fake.face.head.quality = NAN;
+}
+
+static void fake_spoil_landmark(void)
+{
+    fake.face.landmarks[3] = NAN;
+}
+
+static void fake_spoil_embedding(void)
+{
+    fake.face.embedding[1] = INFINITY;
+}
+
+static void fake_spoil_norm(void)
+{
+    fake.face.embedding[1] = 1e30f;
+}
+
+static void fake_spoil_dimension(void) /* the bytes are the same: one landmark more, two numbers fewer */
+{
+    fake.face.head.landmark_count = 3;
+    fake.face.head.dimension = 1;
+}
+
+static void fake_spoil_pixels(void)
+{
+    fake.done.width = 101;
+}
+
+static void test_a_bad_number_fails_the_answer_with_a_reason(void **state)
+{
+    static const struct {
+        void (*spoil)(void);
+        const char *words;
+    } cases[] = {
+        {fake_spoil_x, "its box"},
+        {fake_spoil_place, "outside the picture"},
+        {fake_spoil_width, "its box"},
+        {fake_spoil_quality, "its quality"},
+        {fake_spoil_landmark, "its landmark 1 is not finite"},
+        {fake_spoil_embedding, "number 1 of its embedding is not finite"},
+        {fake_spoil_norm, "a norm of"},
+        {fake_spoil_dimension, "has 1 numbers, not 3"},
+        {fake_spoil_pixels, "KITH_MAX_PIXELS"},
+    };
+    struct host h;
+
+    (void)state;
+    host_open(&h);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fake_make_good_answer();
+        cases[i].spoil();
+        host_send_job(&h);
+        fake_do(ANSWER_WITH_FACE);
+        host_wait(&h, &h.done, (int)h.serial);
+        assert_int_equal(h.status, WORK_FAILED);
+        assert_int_equal(h.faces, 0);
+        assert_non_null(strstr(h.reason, cases[i].words));
+    }
+    fake_make_good_answer(); /* the worker lives on */
+    host_send_job(&h);
+    fake_do(ANSWER_WITH_FACE);
+    host_wait(&h, &h.done, (int)h.serial);
+    assert_int_equal(h.status, WORK_OK);
+    assert_int_equal(h.faces, 1);
+    fake_do(READ_ALL);
+    host_close(&h);
+}
+
+static void test_a_malformed_answer_ends_the_worker(void **state)
+{
+    struct host h;
+
+    (void)state;
+    host_open(&h);
+    fake_make_good_answer();
+    memset(fake.done.sha256, '"', sizeof fake.done.sha256);
+    host_send_job(&h);
+    fake_do(ANSWER_WITH_FACE);
+    host_wait(&h, &h.gone, 1);
+    assert_string_equal(h.words, "the worker violated the protocol");
+    fake_do(READ_ALL);
+    host_close(&h);
+}
+
+static void test_a_hello_is_checked_and_comes_once(void **state)
+{
+    struct packet_hello bad[4] = {good_hello, good_hello, good_hello, good_hello};
+
+    (void)state;
+    bad[0].threshold = (double)NAN;
+    bad[1].metric = 77;
+    bad[2].dimension = 1U << 30;
+    bad[3].model[0] = 0;
+    for (int i = 0; i < 5; i++) {
+        struct host h;
+
+        fake.hello = i < 4 ? bad[i] : good_hello;
+        fake.hellos = i < 4 ? 1 : 2;
+        host_start(&h);
+        host_wait(&h, &h.gone, 1);
+        assert_int_equal(h.ready, i < 4 ? 0 : 1);
+        fake_do(READ_ALL);
+        host_close(&h);
+    }
+}
+
 static void test_text_of_a_plugin_becomes_utf8(void **state)
 {
     static const struct {
@@ -285,6 +451,9 @@ int main(void)
         cmocka_unit_test(test_a_job_waits_until_the_socket_is_writable),
         cmocka_unit_test(test_empty_pictures_and_hashes_that_are_none_violate_the_protocol),
         cmocka_unit_test(test_a_worker_that_is_freed_while_a_job_waits_leaks_nothing),
+        cmocka_unit_test(test_a_bad_number_fails_the_answer_with_a_reason),
+        cmocka_unit_test(test_a_malformed_answer_ends_the_worker),
+        cmocka_unit_test(test_a_hello_is_checked_and_comes_once),
         cmocka_unit_test(test_text_of_a_plugin_becomes_utf8),
     };
 

@@ -4,7 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-int decode_check(const uint8_t *data, size_t len, uint64_t max_pixels, struct image_header *header, struct error *error)
+int decode_check(const uint8_t *data, size_t len, const struct image_limits *limits, struct image_header *header,
+                 struct error *error)
 {
     if (len == 0)
         return error_set(error, -EINVAL, "the file is empty");
@@ -15,14 +16,11 @@ int decode_check(const uint8_t *data, size_t len, uint64_t max_pixels, struct im
         return error_set(error, -EINVAL, "an animated picture; give a still one");
     if (header->width == 0 || header->height == 0)
         return error_set(error, -EINVAL, "the image's header is damaged or cut short");
-    if ((uint64_t)header->width * header->height > max_pixels)
-        return error_set(error, -EINVAL, "the picture has %u×%u pixels; the limit is %llu (KITH_MAX_PIXELS)",
-                         header->width, header->height, (unsigned long long)max_pixels);
-    return 0;
+    return limits_check(data, len, header, limits, error);
 }
 
 /* The least length of the longer side after decoding; 0: full size. */
-static uint32_t least_side(const struct image_header *header, uint32_t wanted_side, double scale)
+static uint32_t decode_least_side(const struct image_header *header, uint32_t wanted_side, double scale)
 {
     uint32_t longer = header->width > header->height ? header->width : header->height;
     uint32_t scaled = (uint32_t)ceil(longer * scale);
@@ -32,11 +30,11 @@ static uint32_t least_side(const struct image_header *header, uint32_t wanted_si
     return wanted_side && wanted_side < scaled ? wanted_side : scaled;
 }
 
-int decode(const uint8_t *data, size_t len, uint64_t max_pixels, uint32_t wanted_side, double scale, struct pixels *out,
-           struct error *error)
+int decode(const uint8_t *data, size_t len, const struct image_limits *limits, uint32_t wanted_side, double scale,
+           struct pixels *out, struct error *error)
 {
     struct image_header header = {0};
-    int result = decode_check(data, len, max_pixels, &header, error);
+    int result = decode_check(data, len, limits, &header, error);
 
     *out = (struct pixels){.scale = 1};
     if (result < 0)
@@ -44,7 +42,7 @@ int decode(const uint8_t *data, size_t len, uint64_t max_pixels, uint32_t wanted
     out->picture_width = header.width;
     out->picture_height = header.height;
     if (header.type == IMAGE_JPEG)
-        result = decode_jpeg(data, len, least_side(&header, wanted_side, scale), out, error);
+        result = decode_jpeg(data, len, decode_least_side(&header, wanted_side, scale), out, error);
     else if (header.type == IMAGE_PNG)
         result = decode_png(data, len, out, error);
     else

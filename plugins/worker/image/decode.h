@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/image/sniff.h"
+#include "plugins/worker/image/limits.h"
 
 #include <stdbool.h>
 
@@ -14,14 +15,14 @@ struct pixels {
     uint32_t picture_width, picture_height; /* of the full picture, upright */
 };
 
-/* Checks type and size by the header: 0, or -EINVAL with `error`. */
-int decode_check(const uint8_t *data, size_t len, uint64_t max_pixels, struct image_header *header,
+/* Checks type, size and scans before decoding: 0, or -EINVAL with `error`. */
+int decode_check(const uint8_t *data, size_t len, const struct image_limits *limits, struct image_header *header,
                  struct error *error);
 
 /* Decodes to upright pixels whose longer side is at most `wanted_side` (0: full size). A JPEG may be decoded at a
  * smaller DCT scale, not below `scale` (1: full size). 0, or -EINVAL with `error`; pixels_free() frees the result. */
-int decode(const uint8_t *data, size_t len, uint64_t max_pixels, uint32_t wanted_side, double scale, struct pixels *out,
-           struct error *error);
+int decode(const uint8_t *data, size_t len, const struct image_limits *limits, uint32_t wanted_side, double scale,
+           struct pixels *out, struct error *error);
 void pixels_free(struct pixels *p);
 
 /* Decoders of each format, at full size; JPEG at a DCT scale whose longer side is not below `wanted_side`. `out` holds

@@ -5,7 +5,7 @@
 #include <png.h>
 #include <stdlib.h>
 
-int decode_png(const uint8_t *data, size_t len, struct pixels *out, struct error *error)
+static int png_decompress(const uint8_t *data, size_t len, struct pixels *out, struct error *error)
 {
     png_image image = {.version = PNG_IMAGE_VERSION};
     png_color white = {255, 255, 255};
@@ -23,4 +23,16 @@ int decode_png(const uint8_t *data, size_t len, struct pixels *out, struct error
     if (!png_image_finish_read(&image, &white, out->rgb, 0, NULL))
         return error_set(error, -EINVAL, "damaged PNG or one cut short: %s", image.message);
     return 0;
+}
+
+int decode_png(const uint8_t *data, size_t len, struct pixels *out, struct error *error)
+{
+    uint8_t *stripped = malloc(len);
+    int result;
+
+    if (!stripped)
+        return error_set(error, -EINVAL, "no memory for a PNG of %zu bytes", len);
+    result = png_decompress(stripped, limits_strip_png(data, len, stripped), out, error);
+    free(stripped);
+    return result;
 }

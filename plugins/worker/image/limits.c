@@ -1,0 +1,107 @@
+#include "plugins/worker/image/limits.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+enum { PNG_HEAD = 8, PNG_CHUNK = 12, PNG_DEPTH_AT = 24, PNG_INTERLACE_AT = 28, JPEG_SCAN = 0xda, JPEG_END = 0xd9 };
+
+/* Markers that stand alone: restart markers and TEM; 0 is a stuffed byte of entropy-coded data. */
+static bool limits_has_no_length(uint8_t marker)
+{
+    return marker == 0 || marker == 1 || (marker >= 0xd0 && marker <= 0xd8);
+}
+
+uint32_t limits_count_scans(const uint8_t *jpeg, size_t len)
+{
+    const uint8_t *at = jpeg, *end = jpeg + len;
+    uint32_t scans = 0;
+
+    while ((at = memchr(at, 0xff, (size_t)(end - at))) && end - at >= 4) {
+        const uint8_t marker = at[1];
+        size_t segment = 2;
+
+        if (marker == JPEG_END)
+            break;
+        if (marker == 0xff) { /* a fill byte */
+            at++;
+            continue;
+        }
+        if (!limits_has_no_length(marker)) {
+            segment += (size_t)(at[2] << 8 | at[3]);
+            scans += marker == JPEG_SCAN;
+        }
+        if (segment >= (size_t)(end - at))
+            break;
+        at += segment;
+    }
+    return scans;
+}
+
+size_t limits_strip_png(const uint8_t *png, size_t len, uint8_t *out)
+{
+    static const char needed[][5] = {"IHDR", "PLTE", "IDAT", "IEND", "tRNS", "gAMA",
+                                     "cHRM", "sRGB", "iCCP", "sBIT", "bKGD"};
+    size_t at = PNG_HEAD, kept = PNG_HEAD;
+
+    memcpy(out, png, PNG_HEAD);
+    while (at + PNG_CHUNK <= len) {
+        const uint8_t *chunk = png + at;
+        size_t size = ((size_t)chunk[0] << 24 | (size_t)chunk[1] << 16 | (size_t)chunk[2] << 8 | chunk[3]) + PNG_CHUNK;
+
+        if (size > len - at) /* cut short: the decoder shall see it */
+            size = len - at;
+        for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
+            if (memcmp(chunk + 4, needed[i], 4) == 0) {
+                memcpy(out + kept, chunk, size);
+                kept += size;
+            }
+        at += size;
+    }
+    return kept;
+}
+
+/* How often a pixel counts, in halves: decoders of these need more CPU time for one. `kind` gets the reason. */
+static uint64_t limits_pixel_weight(const uint8_t *data, const struct image_header *header, const char **kind)
+{
+    *kind = "";
+    if (header->type == IMAGE_PNG && data[PNG_DEPTH_AT] == 16)
+        return *kind = " of 16-bit samples", 6;
+    if (header->type == IMAGE_PNG && data[PNG_INTERLACE_AT])
+        return *kind = " in an interlaced PNG", 3;
+    if (header->type == IMAGE_WEBP)
+        return *kind = " in a WebP", 3;
+    return 2;
+}
+
+static int limits_check_pixels(const uint8_t *data, const struct image_header *header,
+                               const struct image_limits *limits, struct error *error)
+{
+    const char *kind;
+    const uint64_t pixels = (uint64_t)header->width * header->height;
+    const uint64_t counted = pixels / 2 * limits_pixel_weight(data, header, &kind);
+
+    if (pixels > limits->max_pixels)
+        return error_set(error, -EINVAL, "the picture has %u×%u pixels; the limit is %llu (KITH_MAX_PIXELS)",
+                         header->width, header->height, (unsigned long long)limits->max_pixels);
+    if (counted > limits->max_pixels)
+        return error_set(
+            error, -EINVAL, "the picture has %u×%u pixels%s, which count as %llu; the limit is %llu (KITH_MAX_PIXELS)",
+            header->width, header->height, kind, (unsigned long long)counted, (unsigned long long)limits->max_pixels);
+    return 0;
+}
+
+int limits_check(const uint8_t *data, size_t len, const struct image_header *header, const struct image_limits *limits,
+                 struct error *error)
+{
+    int result = limits_check_pixels(data, header, limits, error);
+    uint32_t scans;
+
+    if (result < 0 || header->type != IMAGE_JPEG)
+        return result;
+    scans = limits_count_scans(data, len);
+    if (scans > limits->max_scans)
+        return error_set(error, -EINVAL, "the JPEG has %u scans; the limit is %u (KITH_MAX_SCANS)", scans,
+                         limits->max_scans);
+    return 0;
+}
