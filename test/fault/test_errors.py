@@ -78,7 +78,7 @@ class World:
 def test_one_failure_leaves_nothing_half_done(make, step, kind):
     every = int(os.environ.get('KITH_FAULT_EVERY', EVERY[kind]))
     world = World(make(lease='1s', retry_backoff='1ms', orphan_age='1s', spool_sweep='2ms', breaker_timeout='100ms',
-                       request_timeout='5s', queue_poll='100ms', workers=1))
+                       request_timeout='5s', queue_poll='100ms', workers=1, tries=1000))
     number, runs = 1, 0
     while world.run(step, kind, number):
         world.settle(kind)

@@ -111,7 +111,8 @@ def count_calls(kith, shim, step, promises):
 @pytest.mark.parametrize('step', ['start', *STEPS])
 def test_killed_at_any_call_of_a_step_it_keeps_what_it_answered(make, step):
     """Before a call on a file or a socket, spread over all calls of the step."""
-    kith = make(lease='1s', retry_backoff='1ms', orphan_age='1s', spool_sweep='2ms', workers=1)
+    # A kill costs the image in work one of its tries.
+    kith = make(lease='1s', retry_backoff='1ms', orphan_age='1s', spool_sweep='2ms', workers=1, tries=1000)
     shim, promises = Shim(kith), Promises(kith)
     kills = -(-KILLS // (1 + len(STEPS)))
     kith.start()
