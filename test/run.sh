@@ -2,7 +2,7 @@
 # Set up, build, every test: with the release build all of them; with the sanitizers those in which memory and threads
 # can go wrong. Ends with ctest's summary.
 #
-#   test/run.sh           everything
+#   test/run.sh           everything; test/fuzz/run.sh MINUTES fuzzes for longer than its tests do
 #   test/run.sh quick     the release build only
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -27,6 +27,8 @@ if [ "${1:-}" != quick ]; then
         build "$preset"
         ctest --preset "$preset" --no-tests=error || failed=1
     done
+    build fuzz # without clang's fuzzer there are no such tests
+    ctest --preset fuzz || failed=1
 fi
 ctest --preset release --no-tests=error || failed=1
 exit $failed

@@ -4,6 +4,7 @@
 
 #include "cli/serve/notify.h"
 #include "core/base/log.h"
+#include "plugins/host/loader.h"
 
 #include <errno.h>
 #include <signal.h>

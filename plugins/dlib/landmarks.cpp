@@ -1,6 +1,7 @@
 #include "plugins/dlib/landmarks.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 namespace dlib_recognizer
@@ -19,6 +20,12 @@ void require(bool fits)
     if (!fits)
         throw dlib::serialization_error("the file holds no valid shape predictor");
 }
+
+// Coordinates are relative to the box of a face. Others would leave the range of pixel coordinates.
+bool is_coordinate(float value)
+{
+    return std::abs(value) < 1e4f; // false for NaN
+}
 } // namespace
 
 // The trees are independent: the CPU evaluates several at once.
@@ -28,7 +35,7 @@ void landmarks::find_leaves(const cascade &c)
 
     reached_leaves.resize(c.trees);
     for (size_t t = 0; t < c.trees; t++) {
-        const split *tree = &c.splits[t * inner];
+        const split *tree = c.splits.data() + t * inner; // a tree of one leaf has none
         size_t at = 0;
 
         while (at < inner)
@@ -82,7 +89,7 @@ void landmarks::add_tree(cascade &to, const dlib::impl::regression_tree &tree) c
         to.splits.push_back({static_cast<uint16_t>(s.idx1), static_cast<uint16_t>(s.idx2), s.thresh});
     }
     for (const auto &leaf : tree.leaf_values) {
-        require(leaf.size() == initial.size());
+        require(leaf.size() == initial.size() && std::all_of(leaf.begin(), leaf.end(), is_coordinate));
         to.values.insert(to.values.end(), leaf.begin(), leaf.end());
         to.values.resize(round_up_to_4(static_cast<long>(to.values.size())));
     }
@@ -105,6 +112,7 @@ void deserialize(landmarks &to, std::istream &in)
 
     require(!forests.empty() && !forests[0].empty() && anchors.size() == forests.size() &&
             deltas.size() == forests.size() && numbers > 0 && numbers % 2 == 0);
+    require(std::all_of(to.initial.begin(), to.initial.end(), is_coordinate));
     to.leaves = forests[0][0].leaf_values.size();
     require(to.leaves > 0 && to.leaves <= UINT16_MAX && (to.leaves & (to.leaves - 1)) == 0);
     to.cascades.clear();
@@ -114,6 +122,8 @@ void deserialize(landmarks &to, std::istream &in)
         require(anchors[i].size() == deltas[i].size() && anchors[i].size() <= UINT16_MAX);
         for (unsigned long anchor : anchors[i])
             require(anchor < numbers / 2);
+        for (const auto &delta : deltas[i])
+            require(is_coordinate(delta.x()) && is_coordinate(delta.y()));
         c.anchors = std::move(anchors[i]);
         c.deltas = std::move(deltas[i]);
         c.trees = forests[i].size();

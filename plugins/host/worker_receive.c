@@ -116,7 +116,7 @@ static bool receive_picture(struct worker *w, const char *body, size_t len)
     struct worker_event *e = w->event;
     uint8_t *larger;
 
-    if (e->picture_len + len > PICTURE_MAX)
+    if (len == 0 || e->picture_len + len > PICTURE_MAX)
         return false;
     if (!(larger = realloc(e->picture, e->picture_len + len)))
         abort();

@@ -2,33 +2,17 @@
 import os
 import random
 import signal
-import sqlite3
 import threading
 import time
 
-from harness import png, until
+import pytest
+from check import check_database, check_spool
+from harness import PATIENCE_S, png, until
+from shim import Shim
+from steps import PREPARE, STEPS, Promises
 
 IMAGES = 300
-
-
-def check_database(kith):
-    """What must hold after every test: see it with our own eyes, not through kith."""
-    db = sqlite3.connect(f'file:{kith.folder}/data/kith.db?mode=ro', uri=True)
-    assert db.execute('PRAGMA integrity_check').fetchone() == ('ok',)
-    assert db.execute('SELECT COUNT(*) FROM images WHERE status = 3').fetchone() == (0,), 'nothing is left in work'
-    counts = db.execute('SELECT pending, processed, failed, processing, unknown FROM status_counts').fetchone()
-    counted = [db.execute('SELECT COUNT(*) FROM images WHERE status = ?', (s,)).fetchone()[0] for s in range(4)]
-    unknown, = db.execute('SELECT COUNT(*) FROM images WHERE verdict = 2').fetchone()
-    assert list(counts) == counted + [unknown]
-    doubled = db.execute('SELECT path FROM images GROUP BY path HAVING COUNT(*) > 1').fetchall()
-    assert doubled == []
-    # No half result: an image with a verdict has exactly the one face of its one run.
-    odd = db.execute('SELECT i.id, COUNT(f.id) FROM images i LEFT JOIN faces f ON f.image_id = i.id '
-                     'GROUP BY i.id HAVING COUNT(f.id) <> (i.verdict > 0)').fetchall()
-    assert odd == []
-    orphans = db.execute('SELECT COUNT(*) FROM faces WHERE image_id NOT IN (SELECT id FROM images)').fetchone()
-    assert orphans == (0,)
-    db.close()
+KILLS = int(os.environ.get('KITH_KILLS', '50'))  # 1000 for a long run
 
 
 def submit_until_it_dies(kith, accepted, stop):
@@ -70,6 +54,76 @@ def test_killed_in_mid_work_nothing_is_lost_and_nothing_done_twice(make):
           'all to end')
     for number, _ in sorted(accepted):
         assert kith.image(number)['verdict'] == 'unknown'
+    kith.stop()
+    check_database(kith)
+
+
+def start_until_killed(kith):
+    """A start that may be killed at any call, then one that is not."""
+    kith.launch()
+    try:
+        kith.start_serving()
+    except (AssertionError, OSError):
+        assert kith.process.wait(PATIENCE_S) == -signal.SIGKILL, kith.log()[-2000:]
+
+
+def run_step(kith, step, promises):
+    if step == 'start':
+        start_until_killed(kith)
+        return
+    if kith.process.poll() is not None:
+        kith.start()
+    STEPS[step](promises)
+
+
+def kill_within(kith, shim, step, promises, number):
+    """Runs the step and kills kith before the call with that number. Runs differ in their calls: when there is no such
+    call, an earlier one."""
+    while True:
+        if step == 'start' and kith.process.poll() is None:
+            kith.kill()
+        if step != 'start' and kith.process.poll() is not None:
+            kith.start()
+        if step in PREPARE:
+            PREPARE[step](promises)
+        shim.arm('any', number, kill=True)
+        run_step(kith, step, promises)
+        killed = shim.injected
+        shim.disarm()
+        if killed:
+            kith.process.wait()
+            return
+        assert number > 1
+        number = number * 2 // 3
+
+
+def count_calls(kith, shim, step, promises):
+    if step == 'start':
+        kith.kill()
+    elif step in PREPARE:
+        PREPARE[step](promises)
+    before = shim.calls('any')
+    run_step(kith, step, promises)
+    return shim.calls('any') - before
+
+
+@pytest.mark.skipif(bool(os.environ.get('KITH_SANITIZED')), reason='the sanitizers replace the allocator')
+@pytest.mark.parametrize('step', ['start', *STEPS])
+def test_killed_at_any_call_of_a_step_it_keeps_what_it_answered(make, step):
+    """Before a call on a file or a socket, spread over all calls of the step."""
+    # A kill costs the image in work one of its tries.
+    kith = make(lease='1s', retry_backoff='1ms', orphan_age='1s', spool_sweep='2ms', workers=1, tries=1000)
+    shim, promises = Shim(kith), Promises(kith)
+    kills = -(-KILLS // (1 + len(STEPS)))
+    kith.start()
+    for first in ('upload', 'finish', 'enrol'): # else the first run of a step has more calls
+        STEPS[first](promises)
+    calls = count_calls(kith, shim, step, promises)
+    for n in range(kills):
+        kill_within(kith, shim, step, promises, 1 + n * calls // kills)
+    kith.start()
+    promises.check()
+    check_spool(kith)
     kith.stop()
     check_database(kith)
 

@@ -239,6 +239,8 @@ static void test_a_clients_path_is_checked(void **state)
         {"@/root", "x/../../secret", 0, -EINVAL, "“..”", 0},
         {"@/root", "a.jpg\0.png", 10, -EINVAL, "NUL", 0},
         {"@/root", "/etc/passwd", 0, -EACCES, "outside the image roots", 0},
+        {"@/root", "@/rootless/a.jpg", 0, -EACCES, "outside the image roots", 0}, /* the root is a prefix of its name */
+        {"/", "/proc/version", 0, 0, "/proc/version", -EXDEV},                    /* a file of a mount below the root */
         {"@/root", "missing.jpg", 0, 0, "@/root/missing.jpg", -ENOENT},
         {"@/root", "out", 0, 0, "@/root/out", -ELOOP},
         {"@/root", "inside", 0, 0, "@/root/inside", -ELOOP},

@@ -57,6 +57,17 @@ static void test_forgetting_a_person_unnames_the_images(void **state)
     expect_status_counts(1, 0, 0, 0, 1);
 }
 
+/* A database that counts changed rows alone would take the person for unknown. */
+static void test_a_person_may_be_renamed_to_the_same_name(void **state)
+{
+    struct store_person *rename = STORE_MESSAGE(STORE_PERSON_RENAME, store_person);
+
+    (void)state;
+    rename->id = person("Ann");
+    rename->name = "Ann";
+    assert_int_equal(ask(rename)->status, STORE_OK);
+}
+
 static void test_the_gallery_log_tells_every_change_in_order(void **state)
 {
     int64_t ann = person("Ann"), bo = person("Bo");
@@ -312,6 +323,7 @@ int main(void)
         TEST(test_resolving_leaves_a_named_face_alone),
         TEST(test_forgetting_a_person_unnames_the_images),
         TEST(test_the_gallery_log_tells_every_change_in_order),
+        TEST(test_a_person_may_be_renamed_to_the_same_name),
         TEST(test_the_cluster_keeps_its_id),
         TEST(test_a_change_that_was_read_is_known_by_its_mark),
         TEST(test_a_removed_template_leaves_one_change),

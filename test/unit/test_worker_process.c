@@ -226,6 +226,40 @@ static void test_a_job_waits_until_the_socket_is_writable(void **state)
     host_close(&h);
 }
 
+/* Gives the packet to the parent as if the worker had sent it. */
+static bool host_receive_packet(struct host *h, uint32_t kind, const void *body, size_t len)
+{
+    char data[4096];
+    struct packet head = {.kind = kind, .len = (uint32_t)len, .serial = h->serial};
+
+    memcpy(data, &head, sizeof head);
+    memcpy(data + sizeof head, body, len);
+    return worker_receive_packet(h->worker, data, sizeof head + len);
+}
+
+static void test_empty_pictures_and_hashes_that_are_none_violate_the_protocol(void **state)
+{
+    struct packet_done done = {.status = WORK_OK};
+    char hash[SHA256_HEX_BYTES];
+    struct host h;
+
+    (void)state;
+    host_open(&h);
+    host_send_job(&h);
+    assert_true(host_receive_packet(&h, PACKET_PICTURE, "x", 1));
+    assert_false(host_receive_packet(&h, PACKET_PICTURE, "", 0));
+    memset(hash, 0xff, sizeof hash - 1);
+    hash[sizeof hash - 1] = 0;
+    assert_false(host_receive_packet(&h, PACKET_SEEN, hash, sizeof hash));
+    memcpy(done.sha256, hash, sizeof hash);
+    assert_false(host_receive_packet(&h, PACKET_DONE, &done, sizeof done));
+    memset(hash, 'f', sizeof hash - 1);
+    assert_true(host_receive_packet(&h, PACKET_SEEN, hash, sizeof hash));
+    fake_do(READ_ALL);
+    host_wait(&h, &h.done, 1);
+    host_close(&h);
+}
+
 static void test_a_worker_that_is_freed_while_a_job_waits_leaks_nothing(void **state)
 {
     struct host h;
@@ -415,6 +449,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_busy_worker_gets_the_latest_quarantine_with_its_next_job),
         cmocka_unit_test(test_a_job_waits_until_the_socket_is_writable),
+        cmocka_unit_test(test_empty_pictures_and_hashes_that_are_none_violate_the_protocol),
         cmocka_unit_test(test_a_worker_that_is_freed_while_a_job_waits_leaks_nothing),
         cmocka_unit_test(test_a_bad_number_fails_the_answer_with_a_reason),
         cmocka_unit_test(test_a_malformed_answer_ends_the_worker),

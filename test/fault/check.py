@@ -1,0 +1,48 @@
+"""What must hold in the database and the spool after any failure, read without kith."""
+import pathlib
+import sqlite3
+
+from harness import until
+
+
+def check_database(kith):
+    """No half result, no row twice, counts that agree."""
+    db = sqlite3.connect(f'file:{kith.folder}/data/kith.db?mode=ro', uri=True)
+    assert db.execute('PRAGMA integrity_check').fetchone() == ('ok',)
+    assert db.execute('SELECT COUNT(*) FROM images WHERE status = 3').fetchone() == (0,), 'nothing is left in work'
+    tally = db.execute('SELECT pending, processed, failed, processing, unknown FROM status_counts').fetchone()
+    counted = [db.execute('SELECT COUNT(*) FROM images WHERE status = ?', (s,)).fetchone()[0] for s in range(4)]
+    unknown, = db.execute('SELECT COUNT(*) FROM images WHERE verdict = 2').fetchone()
+    assert list(tally) == counted + [unknown]
+    doubled = db.execute('SELECT path FROM images GROUP BY path HAVING COUNT(*) > 1').fetchall()
+    assert doubled == []
+    # No half result: an image with a verdict has exactly the one face of its one run.
+    odd = db.execute('SELECT i.id, COUNT(f.id) FROM images i LEFT JOIN faces f ON f.image_id = i.id '
+                     'GROUP BY i.id HAVING COUNT(f.id) <> (i.verdict > 0)').fetchall()
+    assert odd == []
+    orphans = db.execute('SELECT COUNT(*) FROM faces WHERE image_id NOT IN (SELECT id FROM images)').fetchone()
+    assert orphans == (0,)
+    nobody = db.execute('SELECT COUNT(*) FROM templates WHERE person_id NOT IN (SELECT id FROM person)').fetchone()
+    assert nobody == (0,)
+    db.close()
+
+
+def spooled(kith):
+    return {str(p) for p in pathlib.Path(kith.folder, 'data/spool').glob('??/*')}
+
+
+def referred(kith):
+    """Files of the spool that a row speaks of."""
+    db = sqlite3.connect(f'file:{kith.folder}/data/kith.db?mode=ro', uri=True)
+    rows = db.execute('SELECT path FROM images UNION SELECT path FROM person_images').fetchall()
+    db.close()
+    return {path for path, in rows if path and '/data/spool/' in path}
+
+
+def check_spool(kith):
+    """Of a running kith with a short KITH_ORPHAN_AGE: each row has its file, and files without a row go."""
+    missing = referred(kith) - spooled(kith)
+    assert not missing, f'rows without files: {missing}'
+    until(lambda: spooled(kith) == referred(kith), 'files without rows to be removed')
+    left = list(pathlib.Path(kith.folder, 'data/spool/tmp').iterdir())
+    until(lambda: not list(pathlib.Path(kith.folder, 'data/spool/tmp').iterdir()), f'half files to be removed: {left}')

@@ -1,0 +1,255 @@
+/* Preloaded into `kith serve`: makes the n-th call of a kind fail once, or ends the process with SIGKILL there, and
+ * records which calls of which kind there were. The test controls it by a file that both map (test/fault/shim.py).
+ *
+ * Calls are told apart by what they are about: reads and writes of regular files (not of the log), writes to sockets,
+ * syncs, renames, allocations. Any thread. Other processes, such as workers, are left alone. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum kind { ANY, ALLOCATE, READ, WRITE, SYNC, RENAME, SEND, KINDS };
+enum { TRACE_MAX = 2048 };
+
+struct control {
+    _Atomic uint32_t kind; /* that fails; ANY: every kind but ALLOCATE */
+    _Atomic uint32_t kill; /* instead of a failure */
+    _Atomic int64_t left;  /* calls until then; 0: none */
+    _Atomic uint64_t injected;
+    _Atomic uint64_t calls[KINDS];
+    _Atomic uint32_t traced;
+    char trace[TRACE_MAX]; /* in order; w: write of a file, f: sync of a file, d: of a folder, b: of the database,
+                              r: rename, s: send */
+};
+
+static struct control *control;
+
+__attribute__((constructor)) static void shim_start(void)
+{
+    const char *file = getenv("FAULT_CONTROL");
+    char arguments[4096] = "";
+    int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, arguments, sizeof arguments - 1);
+    void *at;
+
+    close(fd);
+    if (!file || n <= 0 || strcmp(arguments + strlen(arguments) + 1, "serve") != 0)
+        return;
+    fd = open(file, O_RDWR | O_CLOEXEC);
+    at = mmap(NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (fd < 0 || at == MAP_FAILED)
+        abort();
+    close(fd);
+    control = at;
+}
+
+/* Counts a call; whether it must fail. */
+static bool shim_fails(enum kind kind)
+{
+    uint32_t wanted;
+
+    if (!control)
+        return false;
+    atomic_fetch_add(&control->calls[kind], 1);
+    wanted = atomic_load(&control->kind);
+    if (atomic_load(&control->left) <= 0 || (wanted != kind && (wanted != ANY || kind == ALLOCATE)))
+        return false;
+    if (atomic_fetch_sub(&control->left, 1) != 1)
+        return false;
+    atomic_fetch_add(&control->injected, 1);
+    if (atomic_load(&control->kill))
+        kill(getpid(), SIGKILL);
+    return true;
+}
+
+static bool shim_fail_with(enum kind kind, int code)
+{
+    if (!shim_fails(kind))
+        return false;
+    errno = code;
+    return true;
+}
+
+static void shim_trace(char mark)
+{
+    uint32_t at = control ? atomic_fetch_add(&control->traced, 1) : TRACE_MAX;
+
+    if (at < TRACE_MAX)
+        control->trace[at] = mark;
+}
+
+static bool shim_is(int fd, mode_t type)
+{
+    struct stat s;
+    int before = errno;
+    bool is = control && fstat(fd, &s) == 0 && (s.st_mode & S_IFMT) == type;
+
+    errno = before;
+    return is;
+}
+
+static void *shim_real(const char *name)
+{
+    void *found = dlsym(RTLD_NEXT, name);
+
+    if (!found)
+        abort();
+    return found;
+}
+
+#define REAL(name) ((__typeof__(&(name)))shim_real(#name))
+
+/* --- allocations: the allocator is reached by its own names, as dlsym(3) allocates --- */
+
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *p, size_t size);
+
+void *malloc(size_t size)
+{
+    return shim_fail_with(ALLOCATE, ENOMEM) ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    return shim_fail_with(ALLOCATE, ENOMEM) ? NULL : __libc_calloc(count, size);
+}
+
+void *realloc(void *p, size_t size)
+{
+    return size && shim_fail_with(ALLOCATE, ENOMEM) ? NULL : __libc_realloc(p, size);
+}
+
+/* --- files --- */
+
+static bool shim_read_fails(int fd)
+{
+    return shim_is(fd, S_IFREG) && shim_fail_with(READ, EIO);
+}
+
+/* The connection is gone with the failure, as after a reset by the network: its reader sees the end, too. */
+static bool shim_connection_breaks(int fd)
+{
+    if (!shim_fails(SEND))
+        return false;
+    shutdown(fd, SHUT_RDWR);
+    errno = ECONNRESET;
+    return true;
+}
+
+static bool shim_write_fails(int fd)
+{
+    if (fd == STDERR_FILENO)
+        return false;
+    if (shim_is(fd, S_IFSOCK)) {
+        shim_trace('s');
+        return shim_connection_breaks(fd);
+    }
+    if (!shim_is(fd, S_IFREG))
+        return false;
+    shim_trace('w');
+    return shim_fail_with(WRITE, ENOSPC);
+}
+
+ssize_t read(int fd, void *data, size_t len)
+{
+    return shim_read_fails(fd) ? -1 : REAL(read)(fd, data, len);
+}
+
+ssize_t pread(int fd, void *data, size_t len, off_t at)
+{
+    return shim_read_fails(fd) ? -1 : REAL(pread)(fd, data, len, at);
+}
+
+ssize_t pread64(int fd, void *data, size_t len, off64_t at)
+{
+    return shim_read_fails(fd) ? -1 : REAL(pread64)(fd, data, len, at);
+}
+
+ssize_t write(int fd, const void *data, size_t len)
+{
+    return shim_write_fails(fd) ? -1 : REAL(write)(fd, data, len);
+}
+
+ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
+{
+    return shim_write_fails(fd) ? -1 : REAL(pwrite)(fd, data, len, at);
+}
+
+ssize_t pwrite64(int fd, const void *data, size_t len, off64_t at)
+{
+    return shim_write_fails(fd) ? -1 : REAL(pwrite64)(fd, data, len, at);
+}
+
+ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+    return shim_write_fails(fd) ? -1 : REAL(writev)(fd, parts, count);
+}
+
+/* Whether the file is the database or its write-ahead log, by its name. */
+static bool shim_is_database(int fd)
+{
+    char link[32], path[4096] = "";
+    const char *name;
+
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    if (readlink(link, path, sizeof path - 1) < 0)
+        return false;
+    name = strrchr(path, '/');
+    return name && strncmp(name, "/kith.db", 8) == 0;
+}
+
+static bool shim_sync_fails(int fd)
+{
+    if (!control)
+        return false;
+    shim_trace(shim_is(fd, S_IFDIR) ? 'd' : shim_is_database(fd) ? 'b' : 'f');
+    return shim_fail_with(SYNC, EIO);
+}
+
+int fsync(int fd)
+{
+    return shim_sync_fails(fd) ? -1 : REAL(fsync)(fd);
+}
+
+int fdatasync(int fd)
+{
+    return shim_sync_fails(fd) ? -1 : REAL(fdatasync)(fd);
+}
+
+int rename(const char *from, const char *to)
+{
+    shim_trace('r');
+    return shim_fail_with(RENAME, EIO) ? -1 : REAL(rename)(from, to);
+}
+
+/* --- sockets --- */
+
+static bool shim_send_fails(int fd)
+{
+    if (!shim_is(fd, S_IFSOCK))
+        return false;
+    shim_trace('s');
+    return shim_connection_breaks(fd);
+}
+
+ssize_t send(int fd, const void *data, size_t len, int flags)
+{
+    return shim_send_fails(fd) ? -1 : REAL(send)(fd, data, len, flags);
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
+{
+    return shim_send_fails(fd) ? -1 : REAL(sendmsg)(fd, m, flags);
+}
