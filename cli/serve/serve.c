@@ -11,7 +11,7 @@
 #include "actors/messages.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
-#include "core/base/secret.h"
+#include "core/base/settings/secret.h"
 #include "core/match/policy.h"
 #include "plugins/host/loader.h"
 

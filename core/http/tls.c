@@ -1,7 +1,7 @@
 /* TLS for the listeners: one SSL_CTX, replaced as a whole. An open connection keeps its context. */
 #include "core/http/http_internal.h"
 
-#include "core/base/secret.h"
+#include "core/base/settings/secret.h"
 
 #include <errno.h>
 #include <openssl/err.h>

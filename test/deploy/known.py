@@ -9,7 +9,7 @@ DEPLOY = ROOT / 'deploy'
 
 def settings():
     """Names of the settings, secrets with their …_FILE."""
-    table = (ROOT / 'core/base/settings_table.h').read_text()
+    table = (ROOT / 'core/base/settings/settings_table.h').read_text()
     rows = re.findall(r'SETTING\(\s*(\w+), (\w+)', table)
     return {f'KITH_{name.upper()}' for name, _ in rows} | {f'KITH_{name.upper()}_FILE' for name, kind in rows
                                                            if kind == 'secret'}

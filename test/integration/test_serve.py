@@ -76,7 +76,7 @@ def test_help_lists_every_setting(tmp_path):
     kith = Kith(tmp_path)
     names = set(re.findall(r'^(KITH_\w+)=', kith.run('help', 'settings').stdout, re.M))
     assert names == set(re.findall(r'^(KITH_\w+)=', kith.run('config').stdout, re.M)) and len(names) > 50
-    table = (ROOT / 'core/base/settings_table.h').read_text()
+    table = (ROOT / 'core/base/settings/settings_table.h').read_text()
     assert names == {'KITH_' + n.upper() for n in re.findall(r'^SETTING\((\w+)', table, re.M)}
 
 

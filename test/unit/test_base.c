@@ -3,7 +3,7 @@
 #include "core/base/clock.h"
 #include "core/base/hash.h"
 #include "core/base/path.h"
-#include "core/base/settings.h"
+#include "core/base/settings/settings.h"
 #include "test/unit/test.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
-#include "core/base/settings.h"
+#include "core/base/settings/settings.h"
 
-#include "core/base/secret.h"
+#include "core/base/settings/secret.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -39,7 +39,7 @@ static const struct row rows[] = {
      (double)(max),                                                                                                    \
      (const char *)ROW_WORDS(min),                                                                                     \
      offsetof(struct settings, field)},
-#include "core/base/settings_table.h"
+#include "core/base/settings/settings_table.h"
 #undef SETTING
 };
 
