@@ -2,7 +2,7 @@
  * already stays as it is, so it may be run by a clock, and twice. */
 #include "cli/cli.h"
 #include "cli/client.h"
-#include "cli/records.h"
+#include "cli/records/records.h"
 
 #include <stdio.h>
 #include <stdlib.h>

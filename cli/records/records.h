@@ -1,6 +1,6 @@
 /* The records themselves, for commands that work without a running kith, or beside one. */
-#ifndef KITH_CLI_RECORDS_H
-#define KITH_CLI_RECORDS_H
+#ifndef KITH_CLI_RECORDS_RECORDS_H
+#define KITH_CLI_RECORDS_RECORDS_H
 
 #include "cli/cli.h"
 #include "core/store/store.h"
