@@ -58,6 +58,15 @@ def test_every_number_that_is_asked_for_exists(numbers, file):
     assert len(asked) > 8 and asked - named(numbers) == set()
 
 
+def test_a_quantiles_limit_lies_within_the_buckets(numbers):
+    """histogram_quantile never returns more than the largest finite bound: an alert above it could not fire."""
+    rules = re.findall(r'expr: histogram_quantile\(.*?(\w+_bucket).*> ([\d.]+)$', (FOLDER / 'alerts.yaml').read_text(), re.M)
+    assert rules
+    for metric, limit in rules:
+        bounds = [float(b) for b in re.findall(rf'^{metric}{{le="([\d.]+)"}}', numbers, re.M)]
+        assert max(bounds) > float(limit), (metric, bounds)
+
+
 @needs_promtool
 def test_every_question_of_the_dashboard_is_one(tmp_path):
     panels = json.loads((FOLDER / 'dashboard.json').read_text())['panels']
