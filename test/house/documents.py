@@ -144,28 +144,37 @@ def actors(tree):
     return {name: files.get(ops) for name, ops in cast}
 
 
+def asked_code(tree, name, file):
+    """The sources in which an actor may name those it asks: its folder, the shared helpers, its row of cast.c."""
+    folder = file.rpartition('/')[0]
+    code = ''.join(without_comments(text) for _, text in tree.files(rf'{folder}/|actors/(messages|api/)', ('.c', '.h')))
+    configs = re.findall(rf'\(struct {name}_config\)\{{(.*?)\}};', tree.text('cli/serve/cast.c').replace('-', '_'), re.S)
+    return code + ''.join(configs)
+
+
 def check_actors(tree):
-    """The table of actors in CONTRIBUTING.md: each actor has a row; what the row says it answers, it accepts."""
+    """The table of actors in CONTRIBUTING.md: each actor has a row; what the row says it answers, it accepts; whom it asks,
+    its sources name."""
     where = 'CONTRIBUTING.md'
     table = re.search(r'^## Actors\n(.*?)^## ', tree.text(where), re.M | re.S)
     known, serving, seen = actors(tree), {actor for _, _, actor in routes(tree)}, set()
     for row in re.findall(r'^\| (.*) \|$', table.group(1) if table else '', re.M):
-        names, _, answers, asks = (cell.strip() for cell in row.split('|')[:4])
-        for name in re.findall(r'[\w-]+', names):
-            if name == 'actor' or set(name) <= {'-'}:
-                continue
-            seen.add(name)
-            text = tree.text(known.get(name) or '')
-            for message in re.findall(r'(?:MSG|STORE)_[A-Z_]+[A-Z]', answers):
-                if text and message not in text:
+        cells = [cell.strip() for cell in row.split('|')]
+        names = set(re.findall(r'[\w-]+', cells[0])) - {'actor'}
+        if set(cells[0]) <= {'-'}:
+            continue
+        seen |= names
+        files = {name: known[name] for name in names if known.get(name)}
+        for name, file in files.items():
+            for message in re.findall(r'(?:MSG|STORE)_[A-Z_]+[A-Z]', cells[2]):
+                if message not in tree.text(file):
                     tree.problem(where, f'{name} does not answer {message}')
-            if name in known and ('HTTP' in answers) != (name in serving):
+            if ('HTTP' in cells[2]) != (name in serving):
                 tree.problem(where, f'the row of {name} is wrong about HTTP')
-            folder = known[name].rpartition('/')[0] if known.get(name) else None
-            code = ''.join(without_comments(text) for _, text in tree.files(rf'{folder}/|actors/(messages|api/)', ('.c', '.h')))
-            for other in re.findall(r'[a-z_-]+', re.sub(r'\(.*?\)', '', asks)):
-                if folder and other in {*known, 'store'} and not re.search(rf'\b{other}\b', code):
-                    tree.problem(where, f'{name} does not ask {other}')
+        code = ''.join(asked_code(tree, name, file) for name, file in files.items())
+        for other in re.findall(r'[a-z_-]+', re.sub(r'\(.*?\)', '', cells[3])):
+            if files and other in {*known, 'store'} and not re.search(rf'\b{other}\b', code):
+                tree.problem(where, f'{cells[0]} does not ask {other}')
     for name in sorted(set(known) - seen):
         tree.problem(where, f'the actor {name} is not in the table')
     for name in sorted(seen - set(known) - {'store', 'serve'}):

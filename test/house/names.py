@@ -11,7 +11,7 @@ UNNAMED = 0
 BANNED = {
     r'redeem\w*': 'retry, janitor',
     r'\w*doorkeeper\w*|\w*keyring\w*': 'auth, api_keys',
-    r'\w+_hints?|hints?_\w+': 'work item, work queue',
+    r'(on|is|answer|claimed|kith)_hints?|hints_\w+|MSG_HINT\w*': 'work item, work queue',
     r'flights?(?!-)(?<!in flight)|\w*_?FLIGHTS?_\w*|take_off|land(ed|s)?': 'job, start, finish',
     r'shelf|likeness': 'template set, score normalisation',
     r'strangers?|\w*_strangers?|strangers?_\w*': 'unknown person',
