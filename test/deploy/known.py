@@ -1,4 +1,4 @@
-"""What the program itself says: its settings, the ports it opens by what a deployment sets."""
+"""The settings of the program, and the ports that it opens with the settings of a deployment."""
 import re
 import subprocess
 
@@ -24,7 +24,7 @@ def port(address):
 
 
 def accepts(tmp_path, values):
-    """Whether `kith config` takes these values; its complaint otherwise."""
+    """Whether `kith config` takes these values; its error otherwise."""
     plain = {k: v for k, v in values.items() if not k.endswith('_FILE')}
     ran = subprocess.run([BUILD / 'kith', 'config'], env=plain, cwd=tmp_path, capture_output=True, text=True)
     return '' if ran.returncode == 0 else ran.stderr

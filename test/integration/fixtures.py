@@ -1,11 +1,11 @@
-"""Kiths for tests, which must end cleanly and without a sanitizer's complaint."""
+"""Kith processes for tests. Each must end cleanly, without a report of a sanitizer."""
 import pytest
 from harness import Kith
 
 
 @pytest.fixture
 def make(tmp_path):
-    """Makes kiths that are stopped when the test ends, and whose end must be clean."""
+    """Makes kith processes that are stopped when the test ends and must exit cleanly."""
     made = []
 
     def maker(**settings):
