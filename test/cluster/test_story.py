@@ -1,7 +1,6 @@
 """Two thousand real photos, real faces, three nodes, and everything dies once: every photo gets its right answer."""
-import os
-
 import pytest
+from fixtures import needs_plugin
 from harness import ROOT, until
 from load import Load
 
@@ -13,7 +12,7 @@ pytestmark = [
     pytest.mark.skipif(not (ROOT / 'models/dlib_face_recognition_resnet_model_v1.dat').exists(),
                        reason='no models: deploy/setup.sh fetches them'),
     pytest.mark.skipif(not (SAMPLES / 'obama.jpg').exists(), reason='no photos: deploy/setup.sh fetches them'),
-    pytest.mark.skipif(bool(os.environ.get('KITH_SANITIZED')), reason='dlib is not built with sanitizers')]
+    needs_plugin('dlib')]
 
 
 class Photos(Load):

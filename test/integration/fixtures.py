@@ -1,6 +1,11 @@
 """Kith processes for tests. Each must end cleanly, without a report of a sanitizer."""
 import pytest
-from harness import Kith
+from harness import BUILD, Kith
+
+
+def needs_plugin(name):
+    """Builds with sanitizers and builds with fewer plug-ins (KITH_PLUGINS) do not have it."""
+    return pytest.mark.skipif(not (BUILD / f'plugins/{name}.so').exists(), reason=f'this build has no plug-in {name}')
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 """Real recognisers on real photos. Skipped without the models or the photos."""
 import json
-import os
 import sqlite3
 import struct
 
 import pytest
+from fixtures import needs_plugin
 from harness import ROOT, until
 
 SAMPLES = ROOT / 'samples'
@@ -14,7 +14,7 @@ pytestmark = [
     pytest.mark.skipif(not (ROOT / 'models/dlib_face_recognition_resnet_model_v1.dat').exists(),
                        reason='no models: deploy/setup.sh fetches them'),
     pytest.mark.skipif(not (SAMPLES / 'obama.jpg').exists(), reason='no photos: deploy/setup.sh fetches them'),
-    pytest.mark.skipif(bool(os.environ.get('KITH_SANITIZED')), reason='dlib is not built with sanitizers')]
+    needs_plugin('dlib')]
 
 
 def enrol(kith, name, photo):
@@ -263,6 +263,7 @@ def test_jitters_make_another_template_of_the_same_person(make):
     assert face['person']['name'] == 'Barack Obama' and 0.01 < face['distance'] < 0.4
 
 
+@needs_plugin('lbph')
 def test_lbph_recognises_through_the_same_interface(make):
     kith = make(recognizer='lbph', image_roots=SAMPLES).start()
     enrol(kith, 'Barack Obama', 'obama.jpg')
@@ -274,6 +275,7 @@ def test_lbph_recognises_through_the_same_interface(make):
     assert face['distance'] > 1 and face['candidates'][0]['person']['name'] == 'Barack Obama'
 
 
+@needs_plugin('lbph')
 def test_embeddings_of_two_recognisers_are_never_compared(make):
     kith = make(recognizer='lbph', image_roots=SAMPLES).start()
     enrol(kith, 'Barack Obama', 'obama.jpg')

@@ -1,6 +1,5 @@
 """A remote recogniser with the original's face.proto: a real gRPC server that is available, away, slow or wrong."""
 import json
-import os
 import queue
 import re
 import subprocess
@@ -8,9 +7,10 @@ import sys
 import threading
 
 import pytest
+from fixtures import needs_plugin
 from harness import PATIENCE_S, ROOT, free_port, png, until
 
-pytestmark = pytest.mark.skipif(bool(os.environ.get('KITH_SANITIZED')), reason='the plug-in is built without sanitizers')
+pytestmark = needs_plugin('grpc')
 
 
 class FaceServer:

@@ -5,6 +5,7 @@ import socket
 import subprocess
 
 import pytest
+from fixtures import needs_plugin
 from harness import BUILD, ROOT, Kith, refused, until
 
 
@@ -84,7 +85,7 @@ def test_a_second_kith_on_the_same_data_is_refused(kith, tmp_path):
     refused(kith, 'KITH_DATA', 'another kith')
 
 
-@pytest.mark.skipif(bool(os.environ.get('KITH_SANITIZED')), reason='lbph is not built with sanitizers')
+@needs_plugin('lbph')
 def test_images_are_accepted_before_the_models_are_loaded(make, tmp_path):
     empty = tmp_path / 'models'
     empty.mkdir()
