@@ -29,10 +29,10 @@ def variables(tree):
 
 
 def check_settings(tree):
-    readers = '\n'.join(text for file, text in tree.files(r'(cli|plugins)/|core/base/settings'))
+    readers = '\n'.join(text for file, text in tree.files(r'(actors|cli|core|plugins)/', C_FILES) if file != TABLE)
     meanings = {}
     for name, (_, meaning) in settings(tree).items():
-        if not re.search(rf'\b{name}\b', readers.replace(tree.text(TABLE), '')):
+        if not re.search(rf'(?:->|\.|"){name}\b', readers):
             tree.problem(TABLE, f'the setting {name} is never read')
         if ' ' not in meaning:
             tree.problem(TABLE, f'the setting {name} has no help text that can be read alone')

@@ -18,11 +18,12 @@ def check_lengths(tree):
 
 
 def check_folders(tree):
-    """A header and its source count once. Test programs do not count: each is found by the name of what it tests."""
+    """A header and its source count once. Programs of tests (test_…, fuzz_…) do not count: each is found by the
+    name of what it tests."""
     folders = {}
     for file, _ in tree.files(endings=SOURCES):
         folder, _, name = file.rpartition('/')
-        if not name.startswith('test_'):
+        if not name.startswith(('test_', 'fuzz_')):
             folders.setdefault(folder, set()).add(re.sub(r'(_internal)?\.\w+$', '', name))
     for folder, names in folders.items():
         if len(names) > FOLDER:

@@ -203,7 +203,7 @@ static void test_a_peer_reaches_only_listed_messages(void **state)
 {
     static const char *const actors[] = {"store",    "work_queue",   "processor", "breaker",  "recognizer", "gallery",
                                          "enroller", "known-people", "receiver",  "identify", "people",     "faces",
-                                         "frontend", "events",       "pictures",  "keys",     "redeemer",   "cluster",
+                                         "frontend", "events",       "pictures",  "keys",     "janitor",    "cluster",
                                          "",         "breaker@node", "GALLERY",   "nobody",   NULL};
     int tells = 0, asks = 0;
 

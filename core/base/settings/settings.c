@@ -92,7 +92,7 @@ static int settings_scale(const char *text, const struct unit *units, bool negat
         return -EINVAL;
     errno = 0;
     *value = strtod(text, &end);
-    if (errno || !isfinite(*value) || (!negative && memchr(text, 'e', (size_t)(end - text))) ||
+    if (errno || !isfinite(*value) || end[-1] == '.' || (!negative && memchr(text, 'e', (size_t)(end - text))) ||
         (!negative && memchr(text, 'E', (size_t)(end - text))))
         return -EINVAL;
     for (; units->name; units++) {
