@@ -30,7 +30,7 @@ BANNED = {
     r'kith_(images_repeated_total|image_seconds|cluster_unknown_total|gallery_bytes|hints_\w+)': 'the metric of today',
 }
 WORDS = re.compile('|'.join(rf'(?P<w{i}>\b(?:{pattern})\b)' for i, pattern in enumerate(BANNED)), re.I)
-STATIC = re.compile(r'^static\s+(?!const\s+struct\s+\w+\s+\w+\s*=)[\w\s*]*?\b(\w+)\(', re.M)
+STATIC = re.compile(r'^(?:[A-Z0-9_]+ )*static\s+(?!const\s+struct\s+\w+\s+\w+\s*=)[\w\s*]*?\b(\w+)\(', re.M)
 
 
 def prefixes(file, text):
