@@ -1,4 +1,4 @@
-"""Two thousand real photos, real faces, three nodes, and everything dies once: every photo gets its right answer."""
+"""Two thousand photos on three nodes while each part is killed once: every photo gets the right person."""
 import pytest
 from fixtures import needs_plugin
 from harness import ROOT, until
@@ -16,7 +16,7 @@ pytestmark = [
 
 
 class Photos(Load):
-    """Posts portraits cut out of the sample photos, each a little different."""
+    """Posts portraits cut from the sample photos, each slightly different."""
 
     def write(self, n, path):
         name, (left, top, right, bottom) = list(FACES.items())[n % len(FACES)]
@@ -26,8 +26,8 @@ class Photos(Load):
         self.cut[name].crop(box).resize((250, 250)).save(path, quality=92 - n // 80)
 
 
-def test_two_thousand_photos_while_everything_dies_once(world):
-    """[3-6, 11-14, 40] The nodes in turn, the bus with all it holds, the database."""
+def test_two_thousand_photos_while_each_part_is_killed_once(world):
+    """[3-6, 11-14, 40] Kills the nodes in turn, the bus with its data, the database."""
     Photos.image, Photos.cut = pytest.importorskip('PIL.Image', reason='no python3-pil: deploy/setup.sh test'), {}
     nodes = [world.start(name, recognizer='dlib', lease='3s', database_timeout='1s') for name in 'abc']
     world.together()

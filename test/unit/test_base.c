@@ -107,7 +107,7 @@ static void test_numbers_are_whole_and_decimal(void **state)
     }
 }
 
-static void test_flags_beat_the_environment_and_kubernetes_names_are_left_alone(void **state)
+static void test_flags_override_the_environment_and_kubernetes_names_are_ignored(void **state)
 {
     char flag[] = "--log-level", value[] = "error", word[] = "serve", name[] = "kith", lease[] = "--lease=5s";
     char *argv[] = {name, word, flag, value, lease, NULL};
@@ -359,7 +359,7 @@ static void test_json_text_is_always_valid(void **state)
     buf_free(&b);
 }
 
-static void test_clock_and_hash_write_what_others_write(void **state)
+static void test_clock_and_hash_agree_with_references(void **state)
 {
     char text[CLOCK_TEXT_BYTES], hex[SHA256_HEX_BYTES];
 
@@ -376,13 +376,13 @@ int main(void)
         cmocka_unit_test(test_defaults_are_those_of_the_contract),
         cmocka_unit_test(test_bad_settings_are_refused_and_named),
         cmocka_unit_test(test_numbers_are_whole_and_decimal),
-        cmocka_unit_test(test_flags_beat_the_environment_and_kubernetes_names_are_left_alone),
+        cmocka_unit_test(test_flags_override_the_environment_and_kubernetes_names_are_ignored),
         cmocka_unit_test(test_secrets_are_masked),
         cmocka_unit_test(test_a_clients_path_is_checked),
         cmocka_unit_test(test_text_is_resolved_without_the_disk),
         cmocka_unit_test(test_a_long_path_names_limit_and_setting),
         cmocka_unit_test(test_json_text_is_always_valid),
-        cmocka_unit_test(test_clock_and_hash_write_what_others_write),
+        cmocka_unit_test(test_clock_and_hash_agree_with_references),
     };
 
     return cmocka_run_group_tests_name("base", tests, make_tree, remove_tree);
