@@ -21,7 +21,8 @@ def main():
         tools.check(tree, ROOT, os.environ.get('KITH_BUILD', ROOT / 'build/release'))
     for line in tree.problems:
         print(line)
-    print(f'{len(tree.texts)} files, {len(tree.problems)} problems')
+    print(f'{len(tree.texts)} files, {len(names.unnamed(tree))} static functions without the name of their module (at most '
+          f'{names.UNNAMED}), {len(tree.problems)} problems')
     return 1 if tree.problems else 0
 
 
