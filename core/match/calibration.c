@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static double calibration_tail(double p)
+static double tail(double p)
 {
     static const double c[] = {-7.784894002430293e-03, -3.223964580411365e-01, -2.400758277161838e+00,
                                -2.549732539343734e+00, 4.374664141464968e+00,  2.938163982698783e+00};
@@ -24,21 +24,21 @@ double normal_quantile(double p)
     double q = p - 0.5, r = q * q;
 
     if (p < 0.02425)
-        return calibration_tail(p);
+        return tail(p);
     if (p > 1 - 0.02425)
-        return -calibration_tail(1 - p);
+        return -tail(1 - p);
     return (((((a[0] * r + a[1]) * r + a[2]) * r + a[3]) * r + a[4]) * r + a[5]) * q /
            (((((b[0] * r + b[1]) * r + b[2]) * r + b[3]) * r + b[4]) * r + 1);
 }
 
-static int calibration_ascending(const void *a, const void *b)
+static int ascending(const void *a, const void *b)
 {
     double d = *(const double *)a - *(const double *)b;
 
     return d < 0 ? -1 : d > 0;
 }
 
-static double calibration_quantile(const double *sorted, int count, double q)
+static double quantile(const double *sorted, int count, double q)
 {
     double at = q * (count - 1);
     int i = (int)at;
@@ -50,9 +50,9 @@ double calibrate_score(double *best, int count, double people, double rate)
 {
     double low, high, at_low, at_high, slope;
 
-    qsort(best, (size_t)count, sizeof *best, calibration_ascending);
-    low = calibration_quantile(best, count, 0.25);
-    high = calibration_quantile(best, count, 0.75);
+    qsort(best, (size_t)count, sizeof *best, ascending);
+    low = quantile(best, count, 0.25);
+    high = quantile(best, count, 0.75);
     at_low = normal_quantile(pow(0.25, 1 / people));
     at_high = normal_quantile(pow(0.75, 1 / people));
     slope = (high - low) / (at_high - at_low);

@@ -1,4 +1,4 @@
-"""kill -9 at any moment: each image that was answered with 2xx exists and ends exactly once."""
+"""kill -9 at any moment: what was answered 2xx is there, ends once, and nothing is half done."""
 import os
 import random
 import signal
@@ -12,7 +12,7 @@ IMAGES = 300
 
 
 def check_database(kith):
-    """Checks the invariants of the database after every test, without kith."""
+    """What must hold after every test: see it with our own eyes, not through kith."""
     db = sqlite3.connect(f'file:{kith.folder}/data/kith.db?mode=ro', uri=True)
     assert db.execute('PRAGMA integrity_check').fetchone() == ('ok',)
     assert db.execute('SELECT COUNT(*) FROM images WHERE status = 3').fetchone() == (0,), 'nothing is left in work'
@@ -46,7 +46,7 @@ def submit_until_it_dies(kith, accepted, stop):
         n += 1
 
 
-def test_a_kill_during_work_loses_nothing_and_repeats_nothing(make):
+def test_killed_in_mid_work_nothing_is_lost_and_nothing_done_twice(make):
     kith = make(lease='5s')
     for n in range(IMAGES):
         kith.picture(f'{n}.png', n % 250, n // 250, 9)
@@ -74,7 +74,7 @@ def test_a_kill_during_work_loses_nothing_and_repeats_nothing(make):
     check_database(kith)
 
 
-def test_a_killed_worker_costs_one_attempt(make):
+def test_a_killed_worker_costs_one_try(make):
     kith = make(workers=2, retry_backoff='1ms').start()
     numbers = kith.submit(*[kith.picture(f'{n}.png', n % 250, 1, 9) for n in range(100)])
     for _ in range(5):
@@ -88,8 +88,8 @@ def test_a_killed_worker_costs_one_attempt(make):
     check_database(kith)
 
 
-def test_a_paused_kith_with_an_expired_lease_does_not_overwrite_another_run(make):
-    """The lease of a paused process is taken over; its writes after it resumes change nothing."""
+def test_a_stopped_kith_whose_lease_ran_out_does_not_write_over_another_run(make):
+    """The lease of a paused process is taken over; what it says when it wakes up changes nothing."""
     kith = make(recognizer='example', lease='300ms', workers=1).start()
     numbers = kith.submit(*[kith.picture(f'{n}.png', n, 1, 9, width=800, height=800) for n in range(30)])
     os.kill(kith.process.pid, signal.SIGSTOP)

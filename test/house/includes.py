@@ -9,7 +9,7 @@ MAY = {
     'core/base/': [],
     'core/image/': [],
     'core/match/': ['core/base/'],
-    'core/actor/': [],
+    'core/actor/': ['core/base/'],
     'core/http/': ['core/base/'],
     'core/bus/': ['core/base/', 'core/actor/'],
     'core/store/': ['core/base/', 'core/image/', 'core/match/', 'core/actor/'],
@@ -24,7 +24,7 @@ MAY = {
 }
 # Only these files may include these libraries' headers.
 LIBRARIES = {
-    r'h2o': ['core/http/engine_'],
+    r'h2o': ['core/http/engine'],
     r'nats': ['core/bus/'],
     r'sqlite3|mysql|mariadb': ['core/store/db/', 'core/store/'],
     r'turbojpeg|png|webp': ['plugins/worker/image/', 'test/unit/test_decode.c'],

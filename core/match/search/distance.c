@@ -10,7 +10,7 @@
 enum { LANES = 16 };
 
 /* The order in which AVX2 adds the partial sums. */
-static float distance_sum_of_lanes(const float lanes[static LANES])
+static float sum_of_lanes(const float lanes[static LANES])
 {
     float eight[8];
 
@@ -21,7 +21,7 @@ static float distance_sum_of_lanes(const float lanes[static LANES])
     return (eight[0] + eight[2]) + (eight[1] + eight[3]);
 }
 
-static float distance_squared_rest(const float *a, const float *b, int from, int n)
+static float squared_rest(const float *a, const float *b, int from, int n)
 {
     float rest = 0;
 
@@ -30,7 +30,7 @@ static float distance_squared_rest(const float *a, const float *b, int from, int
     return rest;
 }
 
-static float distance_squared_plain(const float *a, const float *b, int n)
+static float squared_plain(const float *a, const float *b, int n)
 {
     float lanes[LANES] = {0};
     int i = 0;
@@ -38,13 +38,13 @@ static float distance_squared_plain(const float *a, const float *b, int n)
     for (; i + LANES <= n; i += LANES)
         for (int k = 0; k < LANES; k++)
             lanes[k] += (a[i + k] - b[i + k]) * (a[i + k] - b[i + k]);
-    return distance_squared_rest(a, b, i, n) + distance_sum_of_lanes(lanes);
+    return squared_rest(a, b, i, n) + sum_of_lanes(lanes);
 }
 
 /* Histograms have thousands of bins: runs of 256 are summed in single precision, the runs in double. */
 enum { RUN = 256 };
 
-static double distance_chi_square_rest(const float *a, const float *b, int from, int n)
+static double chi_square_rest(const float *a, const float *b, int from, int n)
 {
     double sum = 0;
 
@@ -57,14 +57,14 @@ static double distance_chi_square_rest(const float *a, const float *b, int from,
     return sum;
 }
 
-static double distance_sum_of_run(const float lanes[static 8], double sum)
+static double sum_of_run(const float lanes[static 8], double sum)
 {
     for (int k = 0; k < 8; k++)
         sum += 2 * (double)lanes[k];
     return sum;
 }
 
-static double distance_chi_square_plain(const float *a, const float *b, int n)
+static double chi_square_plain(const float *a, const float *b, int n)
 {
     double sum = 0;
     int i = 0;
@@ -78,9 +78,9 @@ static double distance_chi_square_plain(const float *a, const float *b, int n)
 
                 run[k] += s > 0 ? d * d / s : 0;
             }
-        sum = distance_sum_of_run(run, sum);
+        sum = sum_of_run(run, sum);
     }
-    return sum + distance_chi_square_rest(a, b, i, n);
+    return sum + chi_square_rest(a, b, i, n);
 }
 
 #ifdef __x86_64__
@@ -88,7 +88,7 @@ static double distance_chi_square_plain(const float *a, const float *b, int n)
 
 #define AVX2 __attribute__((target("avx2")))
 
-AVX2 static float distance_squared_avx2(const float *a, const float *b, int n)
+AVX2 static float squared_avx2(const float *a, const float *b, int n)
 {
     __m256 sum = _mm256_setzero_ps(), more = _mm256_setzero_ps();
     float lanes[LANES];
@@ -103,10 +103,10 @@ AVX2 static float distance_squared_avx2(const float *a, const float *b, int n)
     }
     _mm256_storeu_ps(lanes, sum);
     _mm256_storeu_ps(lanes + 8, more);
-    return distance_squared_rest(a, b, i, n) + distance_sum_of_lanes(lanes);
+    return squared_rest(a, b, i, n) + sum_of_lanes(lanes);
 }
 
-AVX2 static double distance_chi_square_avx2(const float *a, const float *b, int n)
+AVX2 static double chi_square_avx2(const float *a, const float *b, int n)
 {
     double sum = 0;
     int i = 0;
@@ -123,9 +123,9 @@ AVX2 static double distance_chi_square_avx2(const float *a, const float *b, int 
             run = _mm256_add_ps(run, _mm256_and_ps(positive, _mm256_div_ps(_mm256_mul_ps(d, d), s)));
         }
         _mm256_storeu_ps(lanes, run);
-        sum = distance_sum_of_run(lanes, sum);
+        sum = sum_of_run(lanes, sum);
     }
-    return sum + distance_chi_square_rest(a, b, i, n);
+    return sum + chi_square_rest(a, b, i, n);
 }
 #endif
 
@@ -133,12 +133,12 @@ float embedding_squared(const float *a, const float *b, int dimension)
 {
 #ifdef __x86_64__
     if (cpu_level() >= CPU_AVX2)
-        return distance_squared_avx2(a, b, dimension);
+        return squared_avx2(a, b, dimension);
 #endif
-    return distance_squared_plain(a, b, dimension);
+    return squared_plain(a, b, dimension);
 }
 
-static double distance_cosine(const float *a, const float *b, int n)
+static double cosine(const float *a, const float *b, int n)
 {
     double ab = 0, aa = 0, bb = 0;
 
@@ -150,21 +150,21 @@ static double distance_cosine(const float *a, const float *b, int n)
     return aa > 0 && bb > 0 ? 1 - ab / sqrt(aa * bb) : 1;
 }
 
-static double distance_chi_square(const float *a, const float *b, int n)
+static double chi_square(const float *a, const float *b, int n)
 {
 #ifdef __x86_64__
     if (cpu_level() >= CPU_AVX2)
-        return distance_chi_square_avx2(a, b, n);
+        return chi_square_avx2(a, b, n);
 #endif
-    return distance_chi_square_plain(a, b, n);
+    return chi_square_plain(a, b, n);
 }
 
 double embedding_distance(uint32_t metric, const float *a, const float *b, int dimension)
 {
     if (metric == METRIC_COSINE)
-        return distance_cosine(a, b, dimension);
+        return cosine(a, b, dimension);
     if (metric == METRIC_CHI_SQUARE)
-        return distance_chi_square(a, b, dimension);
+        return chi_square(a, b, dimension);
     return sqrt((double)embedding_squared(a, b, dimension));
 }
 

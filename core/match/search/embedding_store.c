@@ -55,7 +55,7 @@ static size_t embedding_store_chunk_bytes(const struct embedding_store *r)
     return CHUNK * embedding_store_row_bytes(r);
 }
 
-static int embedding_store_write_all(int fd, const void *data, size_t len, off_t at)
+static int write_all(int fd, const void *data, size_t len, off_t at)
 {
     for (size_t done = 0; done < len;) {
         ssize_t n = pwrite(fd, (const char *)data + done, len - done, at + (off_t)done);
@@ -78,8 +78,8 @@ static void embedding_store_spill(struct embedding_store *r)
     if (r->fd < 0)
         r->fd = open(r->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     status = r->fd < 0 ? -errno
-                       : embedding_store_write_all(r->fd, r->chunks[c], embedding_store_chunk_bytes(r),
-                                                   (off_t)(c * embedding_store_chunk_bytes(r)));
+                       : write_all(r->fd, r->chunks[c], embedding_store_chunk_bytes(r),
+                                   (off_t)(c * embedding_store_chunk_bytes(r)));
     if (status < 0) {
         log_event(LOG_WARN, "embeddings stay in memory", LOG_STR("folder", r->folder),
                   LOG_STR("reason", strerror(-status)));
@@ -114,8 +114,7 @@ void embedding_store_set(struct embedding_store *r, size_t i, const float *row)
 
     if (chunk)
         memcpy(chunk + i % CHUNK * (size_t)r->floats, row, embedding_store_row_bytes(r));
-    else if (embedding_store_write_all(r->fd, row, embedding_store_row_bytes(r),
-                                       (off_t)(i * embedding_store_row_bytes(r))) < 0)
+    else if (write_all(r->fd, row, embedding_store_row_bytes(r), (off_t)(i * embedding_store_row_bytes(r))) < 0)
         abort(); /* the blocks are allocated: only a broken medium fails */
 }
 

@@ -6,7 +6,7 @@
 enum { ROUNDS = 3 };
 
 /* The normalised Walsh-Hadamard transform of n numbers, n a power of two. */
-static void rotation_hadamard(float *x, int n)
+static void hadamard(float *x, int n)
 {
     const float shrink = 1 / sqrtf((float)n);
 
@@ -23,7 +23,7 @@ static void rotation_hadamard(float *x, int n)
 }
 
 /* Flips signs by a xorshift generator (Marsaglia 2003) of a fixed seed, the same in every call. */
-static void rotation_flip(float *x, int n, uint32_t *state)
+static void flip(float *x, int n, uint32_t *state)
 {
     for (int i = 0; i < n; i++) {
         *state ^= *state << 13;
@@ -41,11 +41,11 @@ void rotate(float *x, int dimension)
     while (power * 2 <= dimension)
         power *= 2;
     for (int round = 0; round < ROUNDS; round++) {
-        rotation_flip(x, dimension, &state);
-        rotation_hadamard(x, power);
+        flip(x, dimension, &state);
+        hadamard(x, power);
         if (power == dimension)
             continue;
-        rotation_flip(x, dimension, &state);
-        rotation_hadamard(x + dimension - power, power); /* the last `power` numbers; overlaps the first transform */
+        flip(x, dimension, &state);
+        hadamard(x + dimension - power, power); /* the last `power` numbers; overlaps the first transform */
     }
 }

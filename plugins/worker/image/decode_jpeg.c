@@ -7,7 +7,7 @@
 #include <turbojpeg.h>
 
 /* The smallest scaled size whose longer side is not below `wanted`. */
-static void jpeg_choose_size(int full_width, int full_height, uint32_t wanted, int *width, int *height)
+static void choose_size(int full_width, int full_height, uint32_t wanted, int *width, int *height)
 {
     int count;
     const tjscalingfactor *factors = tjGetScalingFactors(&count);
@@ -25,7 +25,7 @@ static void jpeg_choose_size(int full_width, int full_height, uint32_t wanted, i
 }
 
 /* CMYK JPEGs store inverted values (Adobe's convention, the only one in practice). In place: 4 bytes become 3. */
-static void jpeg_cmyk_to_rgb(uint8_t *data, size_t pixels)
+static void cmyk_to_rgb(uint8_t *data, size_t pixels)
 {
     for (size_t i = 0; i < pixels; i++) {
         const uint8_t *in = data + i * 4;
@@ -38,8 +38,8 @@ static void jpeg_cmyk_to_rgb(uint8_t *data, size_t pixels)
     }
 }
 
-static int jpeg_decompress(tjhandle handle, const uint8_t *data, size_t len, uint32_t wanted_side, struct pixels *out,
-                           struct error *error)
+static int decompress(tjhandle handle, const uint8_t *data, size_t len, uint32_t wanted_side, struct pixels *out,
+                      struct error *error)
 {
     int width, height, subsampling, colours, w, h;
     bool cmyk;
@@ -48,7 +48,7 @@ static int jpeg_decompress(tjhandle handle, const uint8_t *data, size_t len, uin
         return error_set(error, -EINVAL, "damaged JPEG: %s", tjGetErrorStr2(handle));
     if ((uint32_t)width != out->picture_width || (uint32_t)height != out->picture_height)
         return error_set(error, -EINVAL, "the JPEG's header contradicts itself");
-    jpeg_choose_size(width, height, wanted_side, &w, &h);
+    choose_size(width, height, wanted_side, &w, &h);
     cmyk = colours == TJCS_CMYK || colours == TJCS_YCCK;
     out->rgb = malloc((size_t)w * (size_t)h * (cmyk ? 4 : 3));
     if (!out->rgb)
@@ -64,7 +64,7 @@ static int jpeg_decompress(tjhandle handle, const uint8_t *data, size_t len, uin
             return error_set(error, -EINVAL, "damaged JPEG: %s", words);
     }
     if (cmyk)
-        jpeg_cmyk_to_rgb(out->rgb, (size_t)w * (size_t)h);
+        cmyk_to_rgb(out->rgb, (size_t)w * (size_t)h);
     out->width = (uint32_t)w;
     out->height = (uint32_t)h;
     return 0;
@@ -77,7 +77,7 @@ int decode_jpeg(const uint8_t *data, size_t len, uint32_t wanted_side, struct pi
 
     if (!handle)
         return error_set(error, -EINVAL, "no memory for the JPEG decoder");
-    result = jpeg_decompress(handle, data, len, wanted_side, out, error);
+    result = decompress(handle, data, len, wanted_side, out, error);
     tjDestroy(handle);
     return result;
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <webp/decode.h>
 
-static void webp_flatten(const uint8_t *rgba, uint8_t *rgb, size_t pixels)
+static void flatten(const uint8_t *rgba, uint8_t *rgb, size_t pixels)
 {
     for (size_t i = 0; i < pixels; i++) {
         unsigned a = rgba[i * 4 + 3];
@@ -39,7 +39,7 @@ int decode_webp(const uint8_t *data, size_t len, struct pixels *out, struct erro
                             : WebPDecodeRGBInto(data, len, target, pixels * 3, stride) != NULL;
     if (features.has_alpha) {
         if (ok)
-            webp_flatten(target, out->rgb, pixels);
+            flatten(target, out->rgb, pixels);
         free(target);
     }
     return ok ? 0 : error_set(error, -EINVAL, "damaged WebP or one cut short");

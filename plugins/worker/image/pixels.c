@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Offset of pixel (x, y) of the upright picture in the stored one of w × h. EXIF 2.3, tag 0x0112. */
-static size_t pixels_source_of(int orientation, uint32_t x, uint32_t y, uint32_t w, uint32_t h)
+static size_t source_of(int orientation, uint32_t x, uint32_t y, uint32_t w, uint32_t h)
 {
     uint32_t sx = x, sy = y;
 
@@ -63,13 +63,13 @@ void pixels_orient(struct pixels *p, int orientation)
     }
     for (uint32_t y = 0; y < p->height; y++)
         for (uint32_t x = 0; x < p->width; x++, out += 3)
-            memcpy(out, p->rgb + pixels_source_of(orientation, x, y, w, h), 3);
+            memcpy(out, p->rgb + source_of(orientation, x, y, w, h), 3);
     free(p->rgb);
     p->rgb = upright;
 }
 
 /* Divides `length` pixels into `count` non-empty intervals of almost equal length. */
-static uint32_t *pixels_edges_of(uint32_t from, uint32_t length, uint32_t count)
+static uint32_t *edges_of(uint32_t from, uint32_t length, uint32_t count)
 {
     uint32_t *edges = malloc(((size_t)count + 1) * sizeof *edges);
 
@@ -80,17 +80,17 @@ static uint32_t *pixels_edges_of(uint32_t from, uint32_t length, uint32_t count)
     return edges;
 }
 
-static void pixels_add_row(const uint8_t *row, size_t count, uint32_t *restrict sums)
+static void add_row(const uint8_t *row, size_t count, uint32_t *restrict sums)
 {
     for (size_t i = 0; i < count; i++)
         sums[i] += row[i];
 }
 
 /* Each pixel of `out` is the mean of its box in the part at x, y of width × height, which is at least as large. */
-static void pixels_average(const struct pixels *p, uint32_t x, uint32_t y, uint32_t width, uint32_t height,
-                           const struct pixels *out)
+static void average(const struct pixels *p, uint32_t x, uint32_t y, uint32_t width, uint32_t height,
+                    const struct pixels *out)
 {
-    uint32_t *across = pixels_edges_of(x, width, out->width), *down = pixels_edges_of(y, height, out->height);
+    uint32_t *across = edges_of(x, width, out->width), *down = edges_of(y, height, out->height);
     uint32_t *sums =
         malloc(((size_t)width * 3 + 1) * sizeof *sums); /* of the rows of a box; no overflow: max_pixels < 2^30 */
     uint8_t *to = out->rgb;
@@ -100,7 +100,7 @@ static void pixels_average(const struct pixels *p, uint32_t x, uint32_t y, uint3
     for (uint32_t oy = 0; oy < out->height; oy++) {
         memset(sums, 0, (size_t)width * 3 * sizeof *sums);
         for (uint32_t sy = down[oy]; sy < down[oy + 1]; sy++)
-            pixels_add_row(p->rgb + ((size_t)sy * p->width + x) * 3, (size_t)width * 3, sums);
+            add_row(p->rgb + ((size_t)sy * p->width + x) * 3, (size_t)width * 3, sums);
         for (uint32_t ox = 0; ox < out->width; ox++, to += 3) {
             const uint32_t *in = sums + (size_t)(across[ox] - x) * 3, *end = sums + (size_t)(across[ox + 1] - x) * 3;
             float share = 1 / ((float)(across[ox + 1] - across[ox]) * (float)(down[oy + 1] - down[oy]));
@@ -121,7 +121,7 @@ static void pixels_average(const struct pixels *p, uint32_t x, uint32_t y, uint3
     free(down);
 }
 
-static int64_t pixels_clip(int64_t v, int64_t low, int64_t high)
+static int64_t clip(int64_t v, int64_t low, int64_t high)
 {
     return v < low ? low : v > high ? high : v;
 }
@@ -129,9 +129,9 @@ static int64_t pixels_clip(int64_t v, int64_t low, int64_t high)
 void pixels_part(const struct pixels *p, int64_t x, int64_t y, int64_t width, int64_t height, uint32_t side,
                  struct pixels *out)
 {
-    uint32_t x0 = (uint32_t)pixels_clip(x, 0, p->width - 1), y0 = (uint32_t)pixels_clip(y, 0, p->height - 1);
-    uint32_t w = (uint32_t)pixels_clip(x + width, x0 + 1, p->width) - x0,
-             h = (uint32_t)pixels_clip(y + height, y0 + 1, p->height) - y0;
+    uint32_t x0 = (uint32_t)clip(x, 0, p->width - 1), y0 = (uint32_t)clip(y, 0, p->height - 1);
+    uint32_t w = (uint32_t)clip(x + width, x0 + 1, p->width) - x0,
+             h = (uint32_t)clip(y + height, y0 + 1, p->height) - y0;
     uint32_t longer = w > h ? w : h;
 
     *out = (struct pixels){.width = w, .height = h, .scale = 1};
@@ -144,6 +144,6 @@ void pixels_part(const struct pixels *p, int64_t x, int64_t y, int64_t width, in
     out->rgb = malloc((size_t)out->width * out->height * 3);
     if (!out->rgb)
         abort();
-    pixels_average(p, x0, y0, w, h, out);
+    average(p, x0, y0, w, h, out);
     out->scale = (double)out->width / w;
 }

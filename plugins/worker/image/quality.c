@@ -6,7 +6,7 @@
 enum { SIDE = 64, SIDE_LEAST = 8 };
 
 /* Linear from 0 at `none` to 1 at `all`, clamped. */
-static double quality_ramp(double value, double none, double all)
+static double ramp(double value, double none, double all)
 {
     double r = (value - none) / (all - none);
 
@@ -14,7 +14,7 @@ static double quality_ramp(double value, double none, double all)
 }
 
 /* Variance of the values and of their Laplacian. */
-static void quality_variances(const float *grey, uint32_t w, uint32_t h, double *of_values, double *of_laplacian)
+static void variances(const float *grey, uint32_t w, uint32_t h, double *of_values, double *of_laplacian)
 {
     double sum = 0, squares = 0, sum_l = 0, squares_l = 0, n = 0, n_l = 0;
 
@@ -37,7 +37,7 @@ static void quality_variances(const float *grey, uint32_t w, uint32_t h, double 
     *of_laplacian = squares_l / n_l - (sum_l / n_l) * (sum_l / n_l);
 }
 
-static void quality_measure_pixels(const struct pixels *p, const struct kith_face *f, double factors[FLAWS])
+static void measure_pixels(const struct pixels *p, const struct kith_face *f, double factors[FLAWS])
 {
     float grey[SIDE * SIDE] = {0};
     struct pixels face;
@@ -49,9 +49,9 @@ static void quality_measure_pixels(const struct pixels *p, const struct kith_fac
     } else {
         for (size_t i = 0; i < (size_t)face.width * face.height; i++) /* Rec. 601 */
             grey[i] = 0.299f * face.rgb[i * 3] + 0.587f * face.rgb[i * 3 + 1] + 0.114f * face.rgb[i * 3 + 2];
-        quality_variances(grey, face.width, face.height, &values, &laplacian);
-        factors[FLAW_CONTRAST] = quality_ramp(sqrt(values), 8, 24);
-        factors[FLAW_SHARPNESS] = quality_ramp(log((laplacian + 1e-9) / (values + 1)), log(0.005), log(0.08));
+        variances(grey, face.width, face.height, &values, &laplacian);
+        factors[FLAW_CONTRAST] = ramp(sqrt(values), 8, 24);
+        factors[FLAW_SHARPNESS] = ramp(log((laplacian + 1e-9) / (values + 1)), log(0.005), log(0.08));
     }
     pixels_free(&face);
 }
@@ -60,7 +60,7 @@ struct point {
     double x, y;
 };
 
-static struct point quality_mean_point(const float *landmarks, int first, int count)
+static struct point mean_point(const float *landmarks, int first, int count)
 {
     struct point m = {0};
 
@@ -73,7 +73,7 @@ static struct point quality_mean_point(const float *landmarks, int first, int co
 
 /* From landmarks. dlib's 5: two corners of each eye, base of the nose. iBUG's 68: eyes from 36 and 42, six points each;
  * nose 33. */
-static double quality_pose_factor(const struct kith_face *f)
+static double pose_factor(const struct kith_face *f)
 {
     const int all = f->landmark_count == 68;
     struct point left, right, nose;
@@ -81,29 +81,28 @@ static double quality_pose_factor(const struct kith_face *f)
 
     if (f->landmark_count != 5 && !all)
         return 1;
-    left = quality_mean_point(f->landmarks, all ? 36 : 0, all ? 6 : 2);
-    right = quality_mean_point(f->landmarks, all ? 42 : 2, all ? 6 : 2);
-    nose = quality_mean_point(f->landmarks, all ? 33 : 4, 1);
+    left = mean_point(f->landmarks, all ? 36 : 0, all ? 6 : 2);
+    right = mean_point(f->landmarks, all ? 42 : 2, all ? 6 : 2);
+    nose = mean_point(f->landmarks, all ? 33 : 4, 1);
     dx = right.x - left.x;
     dy = right.y - left.y;
     apart = hypot(dx, dy);
     if (!(apart > 0))
         return 0;
     /* Offset along the line of the eyes: in-plane rotation does not count. */
-    return quality_ramp(fabs((nose.x - (left.x + right.x) / 2) * dx + (nose.y - (left.y + right.y) / 2) * dy) /
-                            (apart * apart),
-                        0.6, 0.15);
+    return ramp(fabs((nose.x - (left.x + right.x) / 2) * dx + (nose.y - (left.y + right.y) / 2) * dy) / (apart * apart),
+                0.6, 0.15);
 }
 
 float quality_of(const struct pixels *p, const struct kith_face *f, enum quality_flaw *flaw)
 {
     double factors[FLAWS] = {1, 1, 1, 1, 1}, product = 1;
 
-    factors[FLAW_DETECTOR] = quality_ramp((double)f->quality, 0, 1);
+    factors[FLAW_DETECTOR] = ramp((double)f->quality, 0, 1);
     if (p->rgb && f->width > 0 && f->height > 0) {
-        factors[FLAW_SIZE] = quality_ramp(log((double)f->width), log(24), log(100));
-        factors[FLAW_POSE] = quality_pose_factor(f);
-        quality_measure_pixels(p, f, factors);
+        factors[FLAW_SIZE] = ramp(log((double)f->width), log(24), log(100));
+        factors[FLAW_POSE] = pose_factor(f);
+        measure_pixels(p, f, factors);
     }
     *flaw = FLAW_SIZE;
     for (int i = 0; i < FLAWS; i++) {
