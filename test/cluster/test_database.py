@@ -152,8 +152,8 @@ def test_an_absent_database_is_waited_for(world):
 
 
 @pytest.mark.parametrize('options, words', [((), 'JetStream'), (('-js',), 'other settings')])
-def test_a_stream_that_is_no_work_queue(world, options, words):
-    """Everything else works; the database is polled."""
+def test_a_bus_that_is_no_work_queue(world, options, words):
+    """The rest works; the table is polled."""
     server = Nats(world.folder / 'other', *(options or ('-l', 'log2')))
     server.start()
     try:

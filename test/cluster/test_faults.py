@@ -93,7 +93,7 @@ def test_a_restarted_node_claims_its_images_at_once(world):
 
 
 @pytest.mark.parametrize('how', ['stopped', 'frozen', 'killed', 'forgotten'])
-def test_nats_is_down_for_a_while(world, three, load, how):
+def test_nats_is_away_for_a_while(world, three, load, how):
     """[11-13] Hints are lost, images are not: they are found by looking at the table."""
     load.wait_for(0.2)
     before = len(load.promised)
@@ -222,7 +222,7 @@ def test_a_node_paused_for_two_leases_changes_nothing(world):
     world.check()
 
 
-def test_claimers_race_for_each_image_and_one_wins(world):
+def test_claimers_race_for_each_image_and_one_has_it(world):
     """[21] No hints, only looks at the table, as often as they can."""
     nodes = [world.start(name, nats='', queue_poll='5ms') for name in 'abc']
     for n in range(400):

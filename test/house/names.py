@@ -13,7 +13,7 @@ BANNED = {
     r'\w*doorkeeper\w*|\w*keyring\w*': 'auth, api_keys',
     r'(on|is|answer|claimed|kith)_hints?|hints_\w+|MSG_HINT\w*': 'work item, work queue',
     r'flights?(?!-)(?<!in flight)|\w*_?FLIGHTS?_\w*|take_off|land(ed|s)?': 'job, start, finish',
-    r'shelf|likeness': 'template set, score normalisation',
+    r'shelf|likeness_\w+': 'template set, score normalisation',
     r'strangers?|\w*_strangers?|strangers?_\w*': 'unknown person',
     r'cluster_link|cluster_say|say_presence|once a beat|how it fares': 'transport, broadcast, heartbeat',
     r'\w*hand_rows?|\w*hand_photos?|HAND_PHOTOS|\w*HAND_(PHOTOS|ROWS)\w*': 'legacy row, unmatched photo row',

@@ -190,7 +190,7 @@ def test_killed_and_back(kith_of, server):
     second, = kith.submit(kith.picture('b.png', 2, 1, 1))
     until(lambda: 'breaker state=open' in kith.log(), 'the breaker to open')
     story = kith.log()
-    # the fifth failure opens it: of the four before it the image has been requeued
+    # the fifth failure opens it: of the four before it the image has been put back already
     assert story[:story.index('breaker state=open')].count(f' put back image={second} ') == 4, story
     assert re.search(r'breaker state=open .*reason="the remote recogniser 127\.0\.0\.1:\d+', story), story
     assert kith.get('/readyz').status == 200, 'images are still taken'

@@ -142,14 +142,14 @@ def test_a_relative_folder_of_known_people_starts_at_the_working_folder(make, tm
 def test_a_denied_face_loses_the_name_and_so_do_similar_faces(kith):
     person, _ = add(kith, 'Red', *RED)
     assert kith.post(f'/v1/people/{person}/photos?name=g.png', png(*GREEN), content_type='image/png').status == 201
-    similar, other, own = kith.submit(kith.picture('a.png', 235, 20, 0), kith.picture('b.png', 233, 22, 0),
+    likeness, other, own = kith.submit(kith.picture('a.png', 235, 20, 0), kith.picture('b.png', 233, 22, 0),
                                        kith.picture('own.png', *GREEN))
-    for number in (similar, other, own):
+    for number in (likeness, other, own):
         assert kith.finished(number)['person'] == {'id': person, 'name': 'Red'}
-    face = kith.image(similar)['faces'][0]['id']
+    face = kith.image(likeness)['faces'][0]['id']
     denied = kith.post(f'/v1/faces/{face}/not/{person}')
     assert denied.status == 200 and denied.json == {'id': face, 'resolved': 1}
-    assert kith.image(similar)['person'] is None and kith.image(other)['person'] is None
+    assert kith.image(likeness)['person'] is None and kith.image(other)['person'] is None
     assert kith.image(own)['person'] == {'id': person, 'name': 'Red'}, 'nearer to a photo than to the counter-example'
     why = kith.get(f'/v1/images/{other}?explain=1').json['faces'][0]['explain']
     assert why['rule'] == 'denied' and why['not'] == person
@@ -183,7 +183,7 @@ def test_an_unknown_person_is_identified_again_and_named_at_once(kith):
     assert kith.post(f'/v1/unknown/{three}/person', {'name': 'Green', 'template': 'no'}).status == 400
 
 
-def test_explain_gives_the_rule_and_its_numbers(kith):
+def test_an_answer_says_why(kith):
     person, _ = add(kith, 'Red', *RED)
     number, = kith.submit(kith.picture('r.png', *RED))
     kith.finished(number)

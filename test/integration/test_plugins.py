@@ -90,7 +90,7 @@ def test_invalid_answers_and_failures_count_against_the_recogniser(moody, colour
     assert words in image['reason'], image
 
 
-def test_no_face_and_a_refused_image_do_not_count_against_the_recogniser(moody):
+def test_no_face_and_a_disliked_image_are_the_images_fault(moody):
     kith = moody()
     assert kith.finished(submit(kith, 'n.png', NOBODY))['reason'] == 'no face found'
     assert kith.finished(submit(kith, 'd.png', DISLIKES))['reason'] == 'do not like it'
@@ -106,7 +106,7 @@ def test_a_reason_is_stored_as_utf8(moody):
 
 
 @pytest.mark.skipif(SANITIZED, reason='the second seccomp filter is not loaded under sanitizers')
-def test_a_plugin_cannot_leave_the_sandbox(moody):
+def test_a_plugin_cannot_get_out(moody):
     trace = pathlib.Path('/tmp/kith-was-here')  # moody.c
     trace.unlink(missing_ok=True)
     kith = moody()
