@@ -1,4 +1,4 @@
-/* kith nodes: a table of the nodes of the cluster with their roles and load. */
+/* kith nodes: who belongs to the cluster, what each does and how it fares. */
 #include "cli/cli.h"
 #include "cli/client.h"
 

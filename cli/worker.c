@@ -1,4 +1,4 @@
-/* kith worker: the child process that plugins/host/worker_spawn.c starts. It inherits its socket as descriptor 3. */
+/* kith worker: the other end of plugins/host/worker.c. It inherits its socket as descriptor 3. */
 #include "cli/cli.h"
 #include "plugins/host/protocol.h"
 #include "plugins/worker/worker_main.h"

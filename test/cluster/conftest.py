@@ -7,7 +7,7 @@ from world import World
 
 @pytest.fixture(scope='session')
 def template(tmp_path_factory):
-    """The files of an empty MariaDB, made once and copied by each test."""
+    """An empty MariaDB's files, made once: a test copies them instead of making its own."""
     server = MariaDB(tmp_path_factory.mktemp('mariadb') / 'template')
     server.start()
     server.prepare()
@@ -33,7 +33,7 @@ def nats(tmp_path):
 
 @pytest.fixture
 def world(tmp_path, mariadb, nats):
-    """Nodes on one MariaDB and one NATS; each must exit cleanly, and the records must be consistent."""
+    """Nodes on one MariaDB and one NATS; each must end cleanly, and the records must hold at the end."""
     world = World(tmp_path, mariadb, nats)
     yield world
     world.end()

@@ -1,11 +1,11 @@
-"""A client that keeps posting during faults and records which images were accepted."""
+"""A client that goes on posting whatever happens, and remembers what it was promised."""
 import threading
 
 from harness import png, until
 
 
 class Load:
-    """Posts images to any node that answers, each with a key of its own, and again until it is taken. One image every
+    """Posts images to whichever node answers, each with a key of its own, and again until it is taken. One image every
     `pause` seconds at the most, on a few threads."""
 
     def __init__(self, world, nodes, count, threads=4, pause=0.005, ending='png'):

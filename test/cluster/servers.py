@@ -1,4 +1,4 @@
-"""Real servers for the tests of the cluster: MariaDB, NATS and a proxy, each in its own folder.
+"""Real servers for the cluster's tests: a MariaDB, a NATS, a proxy in between, each in a folder of its own.
 
 They start on free loopback ports and can be stopped, killed, frozen and started again on the same port.
 """
@@ -117,7 +117,7 @@ class Nats(Server):
 
 
 class Proxy:
-    """Between kith and a database: can close a connection after the client's COMMIT and before the answer."""
+    """Between kith and a database: can cut a connection when the client has said COMMIT and before the answer."""
 
     def __init__(self, target):
         self.target = target
@@ -162,7 +162,7 @@ class Proxy:
                 pass
 
     def look(self, data, state):
-        """Parses the commands of a client to find when it executes the prepared statement COMMIT."""
+        """Follows the commands of a client that writes: when it executes the statement that is COMMIT."""
         state['bytes'] = state.get('bytes', b'') + data
         while len(state['bytes']) > 4:
             size = int.from_bytes(state['bytes'][:3], 'little')
@@ -185,7 +185,7 @@ class Proxy:
 
 
 class Bus:
-    """A client of the bus that sends invalid messages."""
+    """A client of the bus that says what no kith would say."""
 
     def __init__(self, nats):
         self.socket = socket.create_connection(('127.0.0.1', nats.port), PATIENCE_S)

@@ -1,4 +1,4 @@
-"""The database as other programs see it: the original's tables, rows inserted by hand, and its faults."""
+"""The database as others see it: the original's tables adopted and read, rows written by hand, and what is wrong with it."""
 import subprocess
 
 import pytest
@@ -37,7 +37,7 @@ def test_a_database_of_the_original_is_adopted_without_losing_a_row(world):
     assert a.get('/v1/stats').json['failed'] == 2
 
 
-def test_programs_that_read_the_original_tables_keep_working(world):
+def test_readers_of_the_original_go_on_reading(world):
     a = world.start('a')
     number, = world.submit(a, a.picture('red.png', 255, 0, 0), )
     a.finished(number)
@@ -74,7 +74,7 @@ def test_an_image_inserted_by_hand_is_processed(world):
 
 
 def test_the_schema_can_be_applied_by_hand(world):
-    """deploy/mariadb.sql is the output of `kith schema mariadb`; after it kith needs no right to create tables."""
+    """deploy/mariadb.sql is what `kith schema mariadb` prints; who has applied it needs no right to make tables."""
     printed = world.node('x').run('schema', 'mariadb').stdout
     kept = (ROOT / 'deploy/mariadb.sql').read_text()
     assert kept.split('\n\n', 1)[1] == printed, 'run: kith schema mariadb, and keep the comment at its head'
@@ -101,7 +101,7 @@ def test_a_wrong_password(world):
     refused(world.node('x'), 'KITH_DATABASE_PASSWORD', 'kith', secret='wrong')
 
 
-def test_an_absent_database(world):
+def test_a_database_that_is_not_there(world):
     refused(world.node('x', database=world.mariadb.url().replace('/kube', '/nowhere')), 'KITH_DATABASE', 'nowhere')
 
 
@@ -116,7 +116,7 @@ def test_a_schema_of_the_future(world):
 
 
 def test_a_schema_that_is_one_version_ahead(world):
-    """Old nodes keep working during a rolling update: a new schema only adds."""
+    """While a cluster is renewed node by node the old ones go on: what is new in a version only adds."""
     a = world.start('a')
     a.stop()
     newest = int(world.mariadb.rows('SELECT MAX(version) FROM schema_version')[0][0])
@@ -129,7 +129,7 @@ def test_a_schema_that_is_one_version_ahead(world):
     refused(world.node('x'), 'KITH_DATABASE', 'newer')
 
 
-def test_a_server_that_does_not_flush_each_commit_is_refused(world):
+def test_a_server_that_does_not_keep_its_promises(world):
     world.mariadb.sql('SET GLOBAL innodb_flush_log_at_trx_commit = 2')
     refused(world.node('x'), 'innodb_flush_log_at_trx_commit', 'KITH_DURABILITY')
     assert world.start('y', durability='relaxed').get('/healthz').status == 200
@@ -139,7 +139,7 @@ def test_nats_without_sqlite(tmp_path, world):
     refused(world.node('x', database='sqlite'), 'KITH_NATS', 'KITH_DATABASE')
 
 
-def test_an_absent_database_is_waited_for(world):
+def test_a_database_that_is_not_there_yet_is_waited_for(world):
     world.mariadb.stop()
     a = world.node('a').start(ready=False)
     answer = a.post('/v1/images', {'path': 'a.png'})
@@ -224,7 +224,7 @@ def test_a_bus_with_tls_and_a_token(world):
         server.stop()
 
 
-def test_a_bus_with_authentication(world):
+def test_a_bus_that_wants_to_know_who_we_are(world):
     server = Nats(world.folder / 'closed', '-js', '--user', 'kith', '--pass', 'key')
     server.answers = lambda: Nats.answers(server)
     server.start()

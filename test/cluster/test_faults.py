@@ -1,5 +1,5 @@
-"""Nodes, the bus and the database are killed, paused and restarted while images are posted: no accepted image is lost, and
-none is finished twice. Numbers in brackets are those of the fault list that each test covers."""
+"""Nodes, the bus and the database die, freeze and come back while images are posted: nothing that was accepted is lost,
+nothing is finished twice. Numbers in brackets are those of the fault list that each test covers."""
 import os
 import pathlib
 import signal
@@ -48,7 +48,7 @@ def settle(world, load):
 
 
 def test_each_node_in_turn_is_killed(world, three, load):
-    """[3-6] A killed node loses no image: others take over its images, and it claims its own after a restart."""
+    """[3-6] A node that is killed loses nothing; the others take over what it had; restarted, it takes its own back."""
     for n, node in enumerate(three):
         load.wait_for((n + 1) / 5)
         node.kill()
@@ -59,7 +59,7 @@ def test_each_node_in_turn_is_killed(world, three, load):
     settle(world, load)
 
 
-def test_the_images_of_a_killed_node_are_taken_over_in_time(world):
+def test_what_a_killed_node_had_is_taken_over_in_time(world):
     """[4, 5] Within the lease and a sweep by another node; at once by the same node."""
     a = world.start('a', recognizer='example', **LEASE)
     b = world.start('b', **LEASE)
@@ -78,7 +78,7 @@ def test_the_images_of_a_killed_node_are_taken_over_in_time(world):
     assert b.get('/readyz').status == 200
 
 
-def test_a_restarted_node_claims_its_images_at_once(world):
+def test_a_restarted_node_takes_its_own_back_at_once(world):
     """[4] With a lease of an hour only the restart can have freed them."""
     a = world.start('a', lease='1h')
     for n in range(300):
@@ -125,7 +125,7 @@ def test_nats_is_away_for_a_while(world, three, load, how):
 
 
 def test_without_nats_images_are_found_by_the_poll(world):
-    """[11] Absent at the start: every image is recognised, later."""
+    """[11] Absent at the start: everything works, later."""
     world.nats.stop()
     a = world.start('a')
     number, = world.submit(a, a.picture('a.png', 1, 1, 1))
@@ -135,8 +135,8 @@ def test_without_nats_images_are_found_by_the_poll(world):
 
 
 @pytest.mark.parametrize('how', ['stopped', 'frozen', 'killed'])
-def test_mariadb_is_down_for_a_while(world, three, load, how):
-    """[14, 15] Submissions are refused with 503 and Retry-After; running work is finished afterwards."""
+def test_mariadb_is_away_for_a_while(world, three, load, how):
+    """[14, 15] Submissions are refused with 503 and Retry-After, never taken; running work is finished afterwards."""
     load.wait_for(0.2)
     {'frozen': world.mariadb.freeze, 'stopped': world.mariadb.stop, 'killed': world.mariadb.kill}[how]()
     until(lambda: load.statuses.get(503, 0) > 3, 'refusals')
@@ -158,7 +158,7 @@ def test_mariadb_is_down_for_a_while(world, three, load, how):
 
 
 def test_the_answer_of_a_commit_is_cut_off(world):
-    """[16] The result of the commit is unknown: the request is repeated, and no image exists twice."""
+    """[16] Nobody knows whether it is in: it is asked again, and nothing is there twice."""
     proxy = Proxy(world.mariadb.port)
     a = world.start('a', database=world.mariadb.url(proxy.port), **LEASE)
     b = world.start('b', **LEASE)
@@ -191,7 +191,7 @@ def test_a_client_that_repeats_after_an_unknown_outcome_gets_the_same_image(worl
 
 
 def stopped_in_a_transaction(world, node):
-    """Pauses the node inside a transaction: its locks stay until the server ends the transaction."""
+    """The worst moment to be frozen: what it has locked, nobody else can take until the server ends the transaction."""
     node.process.send_signal(signal.SIGSTOP)
     if world.mariadb.rows('SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_rows_locked > 0') != [['0']]:
         return True
@@ -199,8 +199,8 @@ def stopped_in_a_transaction(world, node):
     return False
 
 
-def test_a_node_paused_for_two_leases_changes_nothing(world):
-    """[22] Its images are taken over; after it resumes, its old fencing tokens change no row."""
+def test_a_claimer_that_sleeps_for_two_leases_changes_nothing(world):
+    """[22] Its images are taken by another; when it wakes, its old tokens change no row."""
     a = world.start('a', **LEASE)
     b = world.start('b', **{**LEASE, 'roles': 'receiver'})
     world.together()
@@ -215,7 +215,7 @@ def test_a_node_paused_for_two_leases_changes_nothing(world):
     taken = int(world.mariadb.rows('SELECT COUNT(*) FROM images WHERE attempt > 1')[0][0])
     before = world.mariadb.rows('SELECT id, attempt, status, finished_at FROM images ORDER BY id')
     a.process.send_signal(signal.SIGCONT)
-    until(lambda: a.metric('kith_images_in_flight') == 0, 'it to finish its images')
+    until(lambda: a.metric('kith_images_in_flight') == 0, 'it to land what it had')
     assert world.mariadb.rows('SELECT id, attempt, status, finished_at FROM images ORDER BY id') == before
     assert taken == 0 or a.metric('kith_images_superseded_total') >= 1
     assert c.get('/readyz').status == 200
@@ -255,8 +255,8 @@ def test_hints_doubled_reordered_and_of_nothing(world, three):
     bus.close()
 
 
-def test_invalid_bus_messages_are_refused(world):
-    """[40] Types, fields and versions of the future, and random bytes."""
+def test_what_no_node_would_say_harms_nobody(world):
+    """[40] Types, fields and versions of the future, and rubbish."""
     a = world.start('a')
     until(lambda: a.metric('kith_bus_connected') == 1)
     bus = Bus(world.nats)
@@ -297,7 +297,7 @@ def test_invalid_bus_messages_are_refused(world):
     bus.close()
 
 
-def test_sigterm_under_load_requeues_and_exits(world, three, load):
+def test_sigterm_under_load_hands_back_and_leaves(world, three, load):
     """[10] Exit 0 within the grace; nothing waits for a lease to run out."""
     for n, node in enumerate(three):
         load.wait_for((n + 1) / 5)
@@ -311,7 +311,7 @@ def test_sigterm_under_load_requeues_and_exits(world, three, load):
 
 @pytest.mark.skipif(bool(os.environ.get('KITH_SANITIZED')), reason='a sanitizer wants to be the first library')
 def test_a_node_whose_clock_is_an_hour_off(world):
-    """[36] Leases and due times use the clock of the database, so the node claims, renews and finishes like the others."""
+    """[36] Leases and due times are the database's: an early or late node claims, renews and finishes like the others."""
     library = next(pathlib.Path('/usr/lib').glob('*/faketime/libfaketime.so.1'), None)
     if not library:
         pytest.skip('no libfaketime: deploy/setup.sh test installs it')

@@ -1,4 +1,4 @@
-"""Several nodes: roles, addresses, the work queue, events."""
+"""Nodes that work together: roles, addresses, the work queue, live pages."""
 import json
 import os
 import subprocess
@@ -28,7 +28,7 @@ def test_one_node_with_all_roles_on_mariadb_and_nats(world):
     world.check()
 
 
-def test_each_role_on_its_own_node(world):
+def test_each_role_on_a_node_of_its_own(world):
     """A receiver, a processor, a recogniser and a front-end: each does its part of one image."""
     rec = world.start('rec', 'receiver')
     world.start('reco', 'recognizer')
@@ -54,7 +54,7 @@ def test_each_role_on_its_own_node(world):
 
 
 def test_an_enrolment_on_one_node_is_known_on_all_at_once(world):
-    """After the answer of one node every other node uses the enrolment."""
+    """What was answered on one node is true of the next question to another: nothing is waited for."""
     a, b = world.start('a'), world.start('b')
     world.together()
 
@@ -87,7 +87,7 @@ def test_two_nodes_that_watch_one_folder_enrol_each_photo_once(world):
     assert world.mariadb.rows('SELECT COUNT(*) FROM person') == [['1']]
 
 
-def test_an_upload_is_readable_on_every_node(world):
+def test_an_upload_is_reachable_from_every_node(world):
     rec = world.node('rec', 'receiver').start(ready=False)
     other = world.start('other', 'processor,recognizer,frontend')
     world.together()
@@ -98,14 +98,14 @@ def test_an_upload_is_readable_on_every_node(world):
     assert other.get(f'/v1/images/{number}/photo').body == png(9, 8, 7)
 
 
-def test_without_a_shared_spool_bytes_are_refused_with_the_reason(world):
+def test_without_a_shared_spool_bytes_are_refused_in_words(world):
     a = world.start('a', spool=None)
     answer = a.post('/v1/images', png(9, 8, 7), content_type='image/png')
     assert answer.status == 503 and 'KITH_SPOOL' in answer.json['detail']
 
 
 def test_a_large_picture_goes_over_the_bus_in_parts(world):
-    """A message of the bus has at most a megabyte; an image may be larger."""
+    """The bus takes messages of a megabyte; a picture may be larger."""
     rec = world.node('rec', 'receiver').start()
     world.start('reco', 'recognizer')
     world.together()
@@ -138,7 +138,7 @@ def test_two_nodes_with_one_name(world):
     assert 'KITH_NODE' in second.log().splitlines()[-2] + second.log().splitlines()[-1]
 
 
-def test_a_front_end_streams_every_event_of_other_nodes(world):
+def test_a_front_end_shows_live_what_others_do_and_misses_nothing(world):
     world.start('work', 'receiver,processor,recognizer')
     work = world.nodes['work']
     front = world.node('front', 'frontend').start(ready=False)
@@ -162,7 +162,7 @@ def test_a_front_end_streams_every_event_of_other_nodes(world):
 
 
 def test_an_event_that_is_committed_late_is_not_missed(world):
-    """Its number is lower than that of events already read: a reader must wait for the gap."""
+    """Its number was given out first: whoever reads on must wait for it, and not go past."""
     front = world.start('front')
     first, = world.submit(front, front.picture('first.png', 1, 1, 1))
     front.finished(first)
@@ -187,8 +187,8 @@ def test_an_event_that_is_committed_late_is_not_missed(world):
     events.close()
 
 
-def test_subjects_contain_no_personal_data(world):
-    """Subjects, which every client of the bus can see, contain no paths, names or faces."""
+def test_subjects_tell_nothing_of_anybody(world):
+    """Neither paths nor names nor faces stand where a bus shows everybody what passes."""
     bus = Bus(world.nats)
     bus.subscribe('>')
     rec, _ = world.start('rec', 'receiver'), world.start('reco', 'processor,recognizer,frontend')
@@ -206,7 +206,7 @@ def test_subjects_contain_no_personal_data(world):
 
 
 def test_a_worker_holds_no_connection_of_its_parent(world):
-    """An inherited connection would stay open, and a plug-in could use it."""
+    """One that it inherited would never end, and a plug-in could speak through it."""
     a = world.start('a')
     until(lambda: a.metric('kith_bus_connected') == 1)
     for pid in a.worker_pids():
@@ -215,13 +215,13 @@ def test_a_worker_holds_no_connection_of_its_parent(world):
 
 
 @pytest.mark.parametrize('roles, words', [('cook', 'KITH_ROLES'), ('receiver,,frontend', 'KITH_ROLES')])
-def test_a_role_that_no_node_has(world, roles, words):
+def test_a_role_nobody_has(world, roles, words):
     kith = world.node('x', roles)
     ran = kith.run('serve')
     assert ran.returncode == 2 and words in ran.stderr and len(ran.stderr.strip().splitlines()) == 1
 
 
-def test_the_page_shows_the_nodes_and_their_images(world, tmp_path):
+def test_the_page_shows_the_nodes_and_what_others_do(world, tmp_path):
     """In a real browser: an image that another node recognises appears without a reload."""
     if not CHROMIUM or not NODE.exists():
         pytest.skip('no chromium or no playwright-core: test/run.sh installs them')

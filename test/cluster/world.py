@@ -1,4 +1,4 @@
-"""A cluster for a test: its nodes, its images, and the check of the records after every test."""
+"""A cluster for a test: its nodes, its pictures, and the checker that looks at the records after every test."""
 import signal
 
 from harness import Kith, until
@@ -16,7 +16,7 @@ class World:
         self.accepted = set()
 
     def node(self, name, roles='all', **settings):
-        """Makes a node without starting it."""
+        """A node, not started."""
         kith = Kith(self.folder / name, **{
             'node': name, 'roles': roles, 'database': self.mariadb.url(), 'database_password_file': self.secret,
             'nats': self.nats and self.nats.url, 'image_roots': self.images, 'spool': self.folder / 'spool',
@@ -30,7 +30,7 @@ class World:
         return self.node(name, roles, **settings).start()
 
     def together(self, *nodes):
-        """Waits until each node knows all of them."""
+        """Waits until each of them knows all of them."""
         running = [k for k in self.nodes.values() if k.process and k.process.poll() is None]
         for node in nodes or running:
             until(lambda: {n['name'] for n in node.get('/v1/nodes').json['nodes']} >= {
@@ -42,14 +42,14 @@ class World:
         return numbers
 
     def all_ended(self, patience=120):
-        """Waits until every accepted image is known, unknown or failed."""
+        """Every image that was accepted has come to an end: known, unknown or failed."""
         def left():
             rows = self.mariadb.rows('SELECT COUNT(*) FROM images WHERE status = 3 OR (status = 0 AND verdict = 0)')
             return int(rows[0][0]) == 0
         until(left, 'all images to end', patience)
 
     def check(self):
-        """Checks the invariants that hold after every test."""
+        """What must hold after every test, whatever was killed or frozen."""
         rows = self.mariadb.rows
         ids = {int(r[0]) for r in rows('SELECT id FROM images')}
         assert self.accepted <= ids, f'accepted and not there: {sorted(self.accepted - ids)[:10]}'
@@ -64,7 +64,7 @@ class World:
         assert tally == counted, (tally, counted)
 
     def finishes(self):
-        """(image, attempt) of every finish in the logs: one run ends at most once."""
+        """(image, attempt) of every finish that any node's log tells of: one run ends at most once."""
         import re
         seen = []
         for kith in self.nodes.values():
