@@ -18,7 +18,7 @@ const char *breaker_state_name(int state)
     return names[state];
 }
 
-static void destroy_recognize(struct msg *m)
+static void msg_recognize_destroy(struct msg *m)
 {
     arena_free(&((struct msg_recognize *)m)->arena);
 }
@@ -27,7 +27,7 @@ struct msg_recognize *msg_recognize_new(int kind, const char *path, const void *
 {
     struct msg_recognize *m = (struct msg_recognize *)msg_new(MSG_RECOGNIZE, sizeof *m);
 
-    m->head.destroy = destroy_recognize;
+    m->head.destroy = msg_recognize_destroy;
     m->head.size_bytes += len;
     m->kind = kind;
     m->path = arena_text(&m->arena, path);
@@ -38,7 +38,7 @@ struct msg_recognize *msg_recognize_new(int kind, const char *path, const void *
     return m;
 }
 
-static void destroy_recognized(struct msg *m)
+static void msg_recognized_destroy(struct msg *m)
 {
     const struct worker_event *event = ((struct msg_recognized *)m)->event;
 
@@ -49,13 +49,13 @@ struct msg_recognized *msg_recognized_new(int outcome, const char *reason)
 {
     struct msg_recognized *m = (struct msg_recognized *)msg_new(MSG_RECOGNIZED, sizeof *m);
 
-    m->head.destroy = destroy_recognized;
+    m->head.destroy = msg_recognized_destroy;
     m->outcome = outcome;
     snprintf(m->reason, sizeof m->reason, "%s", reason ? reason : "");
     return m;
 }
 
-static void destroy_match(struct msg *m)
+static void msg_match_destroy(struct msg *m)
 {
     msg_unref(&((struct msg_match *)m)->event->head);
 }
@@ -64,13 +64,13 @@ struct msg_match *msg_match_new(const struct worker_event *event)
 {
     struct msg_match *m = (struct msg_match *)msg_new(MSG_MATCH, sizeof *m);
 
-    m->head.destroy = destroy_match;
+    m->head.destroy = msg_match_destroy;
     msg_ref(&event->head);
     m->event = event;
     return m;
 }
 
-static void destroy_matched(struct msg *m)
+static void msg_matched_destroy(struct msg *m)
 {
     struct msg_matched *matched = (struct msg_matched *)m;
 
@@ -82,7 +82,7 @@ struct msg_matched *msg_matched_new(const struct worker_event *event)
 {
     struct msg_matched *m = (struct msg_matched *)msg_new(MSG_MATCHED, sizeof *m);
 
-    m->head.destroy = destroy_matched;
+    m->head.destroy = msg_matched_destroy;
     msg_ref(&event->head);
     m->event = event;
     return m;
@@ -98,7 +98,7 @@ void msg_tell_gallery(struct actor *self)
     actor_tell_control(self, "gallery", msg_new(MSG_GALLERY_CHANGED, sizeof(struct msg)));
 }
 
-static void destroy_work_items(struct msg *m)
+static void msg_work_items_destroy(struct msg *m)
 {
     arena_free(&((struct msg_work_items *)m)->arena);
 }
@@ -108,7 +108,7 @@ void msg_tell_waiting(struct actor *self, const char *to, const struct image *im
     struct msg_work_items *m = (struct msg_work_items *)msg_new(MSG_WORK_ITEMS, sizeof *m);
     int64_t *ids = arena_alloc(&m->arena, (size_t)count * sizeof *ids + 1);
 
-    m->head.destroy = destroy_work_items;
+    m->head.destroy = msg_work_items_destroy;
     m->ids = ids;
     for (int i = 0; i < count; i++)
         if (images[i].status == IMAGE_PENDING && !images[i].existing)

@@ -3,7 +3,7 @@
 #ifndef KITH_CLI_CLI_H
 #define KITH_CLI_CLI_H
 
-#include "core/base/settings.h"
+#include "core/base/settings/settings.h"
 
 struct invocation {
     struct settings_book *book;

@@ -2,7 +2,7 @@
 #ifndef KITH_CLI_CLIENT_H
 #define KITH_CLI_CLIENT_H
 
-#include "core/base/settings.h"
+#include "core/base/settings/settings.h"
 
 #include <jansson.h>
 

@@ -2,7 +2,7 @@
  * it may run periodically. */
 #include "cli/cli.h"
 #include "cli/client.h"
-#include "cli/records.h"
+#include "cli/records/records.h"
 
 #include <stdio.h>
 #include <stdlib.h>

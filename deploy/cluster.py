@@ -1,10 +1,10 @@
-"""Starts MariaDB, NATS and three nodes, and stops all of it at the end, however it ends.
+"""Starts MariaDB, NATS and three nodes, and stops them when it ends.
 
-    edge    receiver,frontend        takes images, shows the answers; has no recogniser
-    one     processor,recognizer     works
-    two     processor,recognizer     works
+    edge    receiver,frontend        accepts images, shows the results; has no recogniser
+    one     processor,recognizer     recognises
+    two     processor,recognizer     recognises
 
-Kill a node, the bus or the database from another terminal (their numbers are printed) and watch the page.
+Kill a node, the bus or the database from another terminal (their process ids are printed) and watch the page.
 """
 import json
 import os
@@ -20,7 +20,7 @@ import urllib.error
 import urllib.request
 
 PATIENCE_S = 60
-KNOWN, KNOWN_PHOTO, STRANGER_PHOTO = 'Barack Obama', 'obama.jpg', 'biden.jpg'
+KNOWN, KNOWN_PHOTO, UNKNOWN_PHOTO = 'Barack Obama', 'obama.jpg', 'biden.jpg'
 ROLES = {'edge': 'receiver,frontend', 'one': 'processor,recognizer', 'two': 'processor,recognizer'}
 
 
@@ -112,7 +112,7 @@ class Cluster:
         return '?'
 
     def show(self):
-        """Posts the sample photos to the node that recognises nothing itself. Returns what was wrong."""
+        """Posts the sample photos to the node without a recogniser. Returns the wrong results."""
         person = self.call('POST', '/v1/people', {'name': KNOWN})
         photo = pathlib.Path('samples', KNOWN_PHOTO).read_bytes()
         self.call('POST', f'/v1/people/{person["id"]}/photos?name={KNOWN_PHOTO}', photo, 'image/jpeg')
@@ -126,7 +126,7 @@ class Cluster:
             who = image['person']['name'] if image['person'] else image['verdict'] or image['reason']
             name = os.path.basename(image['path'])
             print(f'{name:<26}{who:<18}{self.until("its log line", lambda: self.who_finished(image["id"])):<14}')
-            if who != ('unknown' if name == STRANGER_PHOTO else KNOWN):
+            if who != ('unknown' if name == UNKNOWN_PHOTO else KNOWN):
                 wrong.append(f'{name}: {who}')
         return wrong
 

@@ -1,9 +1,9 @@
 #!/bin/bash
 # A cluster on this machine: MariaDB, NATS and three kith nodes with different roles, on loopback, in a temporary folder
-# that goes away at the end.
+# that is removed at the end.
 #
-#   deploy/cluster.sh           starts it, shows where to look, goes on until Ctrl-C
-#   deploy/cluster.sh --once    posts the sample photos, prints who was found on which node, and stops
+#   deploy/cluster.sh           starts it, prints the addresses, runs until Ctrl-C
+#   deploy/cluster.sh --once    posts the sample photos, prints the results by node, and stops
 set -euo pipefail
 cd "$(dirname "$0")/.."
 case "${1:-}" in '' | --once) ;; *)

@@ -1,6 +1,6 @@
-"""The demonstration: enrols one man from one photo, asks who is in the others, names the stranger.
+"""The demonstration: enrols one person from one photo, recognises the other photos, and names an unknown face.
 
-Speaks to a real kith over its HTTP interface; keeps its data in data/demo, anew each time.
+Uses the HTTP interface of a real kith; its data is in data/demo and is removed at each start.
 """
 import json
 import os
@@ -14,14 +14,14 @@ import urllib.request
 
 FOLDER = 'data/demo'
 KNOWN, KNOWN_PHOTO = 'Barack Obama', 'obama.jpg'
-STRANGER, STRANGER_PHOTO = 'Joe Biden', 'biden.jpg'
+UNKNOWN, UNKNOWN_PHOTO = 'Joe Biden', 'biden.jpg'
 API = os.environ.get('KITH_API_LISTEN', '127.0.0.1:8000')
 DASHBOARD = os.environ.get('KITH_DASHBOARD_LISTEN', '127.0.0.1:8081')
 PATIENCE_S = 120
 
 
 class Refused(Exception):
-    """The server's own words."""
+    """The server answered with an error; the text is the server's."""
 
 
 def call(method, path, body=None, content_type='application/json'):
@@ -101,17 +101,17 @@ def demonstrate(kith):
     print_table(images)
     print(f'\n{len(images)} photos in {time.monotonic() - begun:.2f} s, from the first request to the last answer')
     for image in images:
-        stranger = os.path.basename(image['path']) == STRANGER_PHOTO
-        if who(image) != ('unknown' if stranger else KNOWN):
+        unknown = os.path.basename(image['path']) == UNKNOWN_PHOTO
+        if who(image) != ('unknown' if unknown else KNOWN):
             wrong.append(f'{image["path"]}: {who(image)}')
-        if stranger:
+        if unknown:
             begun = time.monotonic()
-            named = call('POST', f'/v1/faces/{image["faces"][0]["id"]}/person', {'name': STRANGER})
+            named = call('POST', f'/v1/faces/{image["faces"][0]["id"]}/person', {'name': UNKNOWN})
             image = call('GET', f'/v1/images/{image["id"]}')
             print(f'\nPOST /v1/faces/{image["faces"][0]["id"]}/person {{"name":"{named["name"]}"}}\n'
-                  f'{STRANGER_PHOTO} is now: {who(image)} ({image["status"]}), '
-                  f'{(time.monotonic() - begun) * 1000:.0f} ms later, with no second look at the picture')
-            if who(image) != STRANGER:
+                  f'{UNKNOWN_PHOTO} is now: {who(image)} ({image["status"]}), '
+                  f'{(time.monotonic() - begun) * 1000:.0f} ms later, without recognising the photo again')
+            if who(image) != UNKNOWN:
                 wrong.append(f'{image["path"]} after naming: {who(image)}')
     return wrong
 

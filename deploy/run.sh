@@ -1,8 +1,8 @@
 #!/bin/bash
-# Set up, build, show that it works, serve.
+# Sets up, builds, demonstrates, serves.
 #
-#   deploy/run.sh           a demonstration with real photos, then goes on serving
-#   deploy/run.sh --once    stops after the table: exit 0 when every answer was right
+#   deploy/run.sh           a demonstration with real photos, then serves
+#   deploy/run.sh --once    stops after the table: exit 0 when every result was right
 set -euo pipefail
 cd "$(dirname "$0")/.."
 case "${1:-}" in '' | --once) ;; *)

@@ -1,8 +1,8 @@
 #!/bin/bash
-# Makes the secrets of a deployment, once: deploy/secrets.sh FOLDER. What is there stays as it is.
+# Creates the secrets of a deployment: deploy/secrets.sh FOLDER. Existing files are kept.
 #
-#   api-keys                 for KITH_API_KEYS_FILE: an admin's key, by its hash alone
-#   api-key                  that key, for whoever calls; keep it apart
+#   api-keys                 for KITH_API_KEYS_FILE: the hash of an admin key
+#   api-key                  that key, for clients
 #   database-password        of the user kith
 #   database-root-password   of MariaDB's root
 set -euo pipefail
@@ -19,7 +19,7 @@ if [ ! -s "$folder/api-keys" ]; then
     printf '%s' "$key" >"$folder/api-key"
     printf 'admin sha256:%s admin\n' "$(printf '%s' "$key" | sha256sum | cut -d' ' -f1)" >"$folder/api-keys"
 fi
-# The user of the containers reads them by its group; nobody else does.
+# The user of the containers reads them by its group; other users cannot.
 chmod 640 "$folder"/*
 if [ "$(id -u)" = 0 ]; then
     chgrp 10001 "$folder"/*

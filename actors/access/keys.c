@@ -13,7 +13,7 @@
 #include "actors/api/ops.h"
 #include "actors/api/request.h"
 #include "core/base/log.h"
-#include "core/base/secret.h"
+#include "core/base/settings/secret.h"
 
 #include <errno.h>
 #include <stdlib.h>

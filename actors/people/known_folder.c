@@ -20,7 +20,7 @@ struct name_index {
     size_t mask;
 };
 
-static uint64_t name_hash(const char *text) /* FNV-1a, 64 bit: http://www.isthe.com/chongo/tech/comp/fnv/ */
+static uint64_t name_index_hash(const char *text) /* FNV-1a, 64 bit: http://www.isthe.com/chongo/tech/comp/fnv/ */
 {
     uint64_t hash = 0xcbf29ce484222325u;
 
@@ -32,7 +32,7 @@ static uint64_t name_hash(const char *text) /* FNV-1a, 64 bit: http://www.isthe.
 /* The slot of `key`, or the empty slot where it belongs. */
 static int *name_index_slot(const struct name_index *index, const char *key, uint64_t *comparisons)
 {
-    size_t at = name_hash(key) & index->mask;
+    size_t at = name_index_hash(key) & index->mask;
 
     for (; index->slots[at]; at = (at + 1) & index->mask) {
         ++*comparisons;

@@ -52,7 +52,7 @@ static void breaker_tell_state(struct actor *self)
     for (const char *const *to = config->subscribers; *to; to++) {
         struct msg_breaker *m = (struct msg_breaker *)msg_new(MSG_BREAKER, sizeof *m);
 
-        m->state = b->state;
+        m->state = (int)b->state;
         m->generation = b->generation;
         m->wait_ms = b->state == BREAKER_OPEN ? b->wait_ms : 0;
         memcpy(m->reason, b->reason, sizeof m->reason);
@@ -69,7 +69,7 @@ static void breaker_enter(struct actor *self, enum breaker_state next)
     b->failures = 0;
     for (int state = BREAKER_CLOSED; state <= BREAKER_PROBING; state++)
         metric_set(&state_gauges[state], state == (int)next);
-    log_event(next == BREAKER_OPEN ? LOG_WARN : LOG_INFO, "breaker", LOG_STR("state", breaker_state_name(next)),
+    log_event(next == BREAKER_OPEN ? LOG_WARN : LOG_INFO, "breaker", LOG_STR("state", breaker_state_name((int)next)),
               LOG_INT("wait_ms", next == BREAKER_OPEN ? b->wait_ms : 0), LOG_STR("reason", b->reason));
     breaker_tell_state(self);
 }

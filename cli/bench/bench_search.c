@@ -18,7 +18,7 @@ static double normal(uint64_t *state) /* Box and Muller 1958 */
 }
 
 /* The distances are those of face embeddings: 0.4 between two views, 0.8 between people; as with those, numbers spread
- * less and less. `person`: any number is somebody, who always looks alike; `view`: 0 is how they look on the average.
+ * less and less. `person`: the same number gives the same person; `view`: 0 is the mean embedding of the person.
  */
 static void look(uint64_t person, uint64_t view, float out[DIMENSION])
 {

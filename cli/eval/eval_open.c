@@ -25,7 +25,7 @@ struct group { /* the photos of a person */
 };
 
 struct attempt {
-    double distance; /* to the nearest; of a known one INFINITY when somebody else is nearest */
+    double distance; /* to the nearest; of a known person INFINITY when another person is nearest */
     bool known, named, right;
 };
 

@@ -2,7 +2,7 @@
 #include "cli/serve/service.h"
 
 #include "core/base/clock.h"
-#include "core/base/secret.h"
+#include "core/base/settings/secret.h"
 #include "plugins/host/loader.h"
 
 #include <stdio.h>

@@ -23,28 +23,28 @@ static void driver_wake(void *context)
     uv_async_send(&((struct driver_uv *)context)->async);
 }
 
-static void on_nothing_timer(uv_timer_t *handle)
+static void driver_on_nothing_timer(uv_timer_t *handle)
 {
     (void)handle; /* it only ends the loop's sleep; the prepare handle turns the system */
 }
 
-static void on_nothing_idle(uv_idle_t *handle)
+static void driver_on_nothing_idle(uv_idle_t *handle)
 {
     (void)handle;
 }
 
-static void on_async(uv_async_t *handle)
+static void driver_on_async(uv_async_t *handle)
 {
     (void)handle;
 }
 
-static void on_prepare(uv_prepare_t *handle)
+static void driver_on_prepare(uv_prepare_t *handle)
 {
     struct driver_uv *driver = handle->data;
     uint64_t due_ms, now_ms;
 
     if (actor_system_turn(driver->system)) {
-        uv_idle_start(&driver->idle, on_nothing_idle);
+        uv_idle_start(&driver->idle, driver_on_nothing_idle);
         return;
     }
     uv_idle_stop(&driver->idle);
@@ -56,7 +56,7 @@ static void on_prepare(uv_prepare_t *handle)
     }
     /* uv_timer_start counts from the loop's cached time; a stale time makes the sleep too short. */
     uv_update_time(driver->loop);
-    uv_timer_start(&driver->timer, on_nothing_timer, due_ms > now_ms ? due_ms - now_ms : 0, 0);
+    uv_timer_start(&driver->timer, driver_on_nothing_timer, due_ms > now_ms ? due_ms - now_ms : 0, 0);
 }
 
 struct driver_uv *driver_uv_new(uv_loop_t *loop, struct actor_system_options *options)
@@ -72,11 +72,11 @@ struct driver_uv *driver_uv_new(uv_loop_t *loop, struct actor_system_options *op
     uv_prepare_init(loop, &driver->prepare);
     uv_idle_init(loop, &driver->idle);
     uv_timer_init(loop, &driver->timer);
-    uv_async_init(loop, &driver->async, on_async);
+    uv_async_init(loop, &driver->async, driver_on_async);
     driver->prepare.data = driver->idle.data = driver->timer.data = driver->async.data = driver;
     driver->open_handles = 4;
     driver->system = actor_system_new(options);
-    uv_prepare_start(&driver->prepare, on_prepare);
+    uv_prepare_start(&driver->prepare, driver_on_prepare);
     return driver;
 }
 
@@ -87,10 +87,10 @@ struct actor_system *driver_uv_system(struct driver_uv *driver)
 
 void driver_uv_kick(struct driver_uv *driver)
 {
-    uv_idle_start(&driver->idle, on_nothing_idle);
+    uv_idle_start(&driver->idle, driver_on_nothing_idle);
 }
 
-static void on_close(uv_handle_t *handle)
+static void driver_on_close(uv_handle_t *handle)
 {
     struct driver_uv *driver = handle->data;
 
@@ -103,8 +103,8 @@ void driver_uv_free(struct driver_uv *driver)
     if (!driver)
         return;
     actor_system_free(driver->system);
-    uv_close((uv_handle_t *)&driver->prepare, on_close);
-    uv_close((uv_handle_t *)&driver->idle, on_close);
-    uv_close((uv_handle_t *)&driver->timer, on_close);
-    uv_close((uv_handle_t *)&driver->async, on_close);
+    uv_close((uv_handle_t *)&driver->prepare, driver_on_close);
+    uv_close((uv_handle_t *)&driver->idle, driver_on_close);
+    uv_close((uv_handle_t *)&driver->timer, driver_on_close);
+    uv_close((uv_handle_t *)&driver->async, driver_on_close);
 }

@@ -60,7 +60,7 @@ static bool writer_try(const char *data, size_t len, int timeout_ms)
     return poll(&fd, 1, timeout_ms) == 1 && (fd.revents & POLLOUT) && write(STDERR_FILENO, data, len) > 0;
 }
 
-static void ring_put(const char *data, size_t len)
+static void writer_ring_put(const char *data, size_t len)
 {
     size_t tail = (ring.head + ring.used) % ring.capacity, first = ring.capacity - tail;
 
@@ -73,7 +73,7 @@ static void ring_put(const char *data, size_t len)
 
 /* Moves whole lines of at most PIPE_BUF bytes in all to `out`, so that one write() keeps them whole among the lines of
  * other processes. A longer line comes in parts. */
-static size_t ring_take(char out[static PIPE_BUF])
+static size_t writer_ring_take(char out[static PIPE_BUF])
 {
     size_t n = ring.used < PIPE_BUF ? ring.used : PIPE_BUF, first = ring.capacity - ring.head, lines;
 
@@ -91,7 +91,7 @@ static size_t ring_take(char out[static PIPE_BUF])
 }
 
 /* Puts the line about lost lines before the next line, of `len` bytes. False when both do not fit. */
-static bool ring_tell_lost(size_t len)
+static bool writer_ring_tell_lost(size_t len)
 {
     struct buf line = {0};
     bool fits;
@@ -101,7 +101,7 @@ static bool ring_tell_lost(size_t len)
     ring.tell_lost(&line, ring.lost);
     fits = ring.used + line.len + len <= ring.capacity;
     if (fits) {
-        ring_put(line.data, line.len);
+        writer_ring_put(line.data, line.len);
         ring.lost = 0;
     }
     buf_free(&line);
@@ -117,7 +117,7 @@ static void *writer_run(void *unused)
     pthread_mutex_lock(&ring.lock);
     for (;;) {
         if (ring.used == 0)
-            ring_tell_lost(0);
+            writer_ring_tell_lost(0);
         if (ring.used == 0) {
             pthread_cond_broadcast(&ring.drained);
             if (ring.stopping)
@@ -125,7 +125,7 @@ static void *writer_run(void *unused)
             pthread_cond_wait(&ring.filled, &ring.lock);
             continue;
         }
-        n = ring_take(chunk);
+        n = writer_ring_take(chunk);
         ring.writing = true;
         pthread_mutex_unlock(&ring.lock);
         writer_write(chunk, n);
@@ -137,7 +137,7 @@ static void *writer_run(void *unused)
 }
 
 /* A process that aborts tells its last lines. Takes no lock: the thread that aborts may hold it. */
-static void on_abort(int number)
+static void writer_on_abort(int number)
 {
     char chunk[PIPE_BUF];
 
@@ -145,12 +145,12 @@ static void on_abort(int number)
     if (atomic_load(&state) != WRITER_RUNNING)
         return;
     atomic_store(&state, WRITER_STOPPED);
-    while (ring.used && writer_try(chunk, ring_take(chunk), ABORT_FLUSH_MS))
+    while (ring.used && writer_try(chunk, writer_ring_take(chunk), ABORT_FLUSH_MS))
         ;
 }
 
 /* The child of a fork has no writer thread. */
-static void after_fork(void)
+static void writer_after_fork(void)
 {
     atomic_store(&state, WRITER_DIRECT);
 }
@@ -178,8 +178,8 @@ int log_writer_start(size_t capacity_bytes, log_writer_lost_fn tell_lost)
     if (status != 0)
         return -status;
     pthread_setname_np(ring.thread, "log");
-    pthread_atfork(NULL, NULL, after_fork);
-    sigaction(SIGABRT, &(struct sigaction){.sa_handler = on_abort}, NULL);
+    pthread_atfork(NULL, NULL, writer_after_fork);
+    sigaction(SIGABRT, &(struct sigaction){.sa_handler = writer_on_abort}, NULL);
     atomic_store(&state, WRITER_RUNNING);
     return 0;
 }
@@ -223,8 +223,8 @@ void log_writer_add(const char *line, size_t len, bool wake)
         return;
     }
     pthread_mutex_lock(&ring.lock);
-    if (ring_tell_lost(len) && ring.used + len <= ring.capacity) {
-        ring_put(line, len);
+    if (writer_ring_tell_lost(len) && ring.used + len <= ring.capacity) {
+        writer_ring_put(line, len);
     } else {
         ring.lost++;
         metric_add(&lines_lost, 1);

@@ -1,7 +1,7 @@
 /* TLS for the listeners: one SSL_CTX, replaced as a whole. An open connection keeps its context. */
 #include "core/http/http_internal.h"
 
-#include "core/base/secret.h"
+#include "core/base/settings/secret.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -11,7 +11,7 @@
 
 enum { KEY_FILE_BYTES = 64 << 10 };
 
-static const char *reason(void)
+static const char *tls_reason(void)
 {
     const char *text = ERR_reason_error_string(ERR_peek_last_error());
 
@@ -19,7 +19,7 @@ static const char *reason(void)
 }
 
 /* secret_read refuses a key file that others may read. */
-static int use_key(SSL_CTX *context, const char *file, struct error *error)
+static int tls_use_key(SSL_CTX *context, const char *file, struct error *error)
 {
     char text[KEY_FILE_BYTES];
     ssize_t n = secret_read(file, "KITH_TLS_KEY", text, sizeof text, error);
@@ -30,14 +30,14 @@ static int use_key(SSL_CTX *context, const char *file, struct error *error)
     if (n < 0)
         status = (int)n;
     else if (!key || SSL_CTX_use_PrivateKey(context, key) != 1)
-        status = error_set(error, -EINVAL, "KITH_TLS_KEY: %s: %s", file, reason());
+        status = error_set(error, -EINVAL, "KITH_TLS_KEY: %s: %s", file, tls_reason());
     EVP_PKEY_free(key);
     BIO_free(bio);
     OPENSSL_cleanse(text, sizeof text);
     return status;
 }
 
-static int fill(SSL_CTX *context, const char *cert, const char *key, struct error *error)
+static int tls_fill(SSL_CTX *context, const char *cert, const char *key, struct error *error)
 {
     int status;
 
@@ -46,8 +46,8 @@ static int fill(SSL_CTX *context, const char *cert, const char *key, struct erro
     /* HTTP/2 forbids the rest (RFC 7540, 9.2.2); TLS 1.3 has its own list. */
     SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL");
     if (SSL_CTX_use_certificate_chain_file(context, cert) != 1)
-        return error_set(error, -EINVAL, "KITH_TLS_CERT: %s: %s", cert, reason());
-    if ((status = use_key(context, key, error)) < 0)
+        return error_set(error, -EINVAL, "KITH_TLS_CERT: %s: %s", cert, tls_reason());
+    if ((status = tls_use_key(context, key, error)) < 0)
         return status;
     if (SSL_CTX_check_private_key(context) != 1)
         return error_set(error, -EINVAL, "KITH_TLS_KEY: %s is not the key of %s", key, cert);
@@ -62,7 +62,7 @@ int http_server_tls(struct http_server *server, const char *cert, const char *ke
     if (!context)
         abort();
     ERR_clear_error();
-    if ((status = fill(context, cert, key, error)) < 0) {
+    if ((status = tls_fill(context, cert, key, error)) < 0) {
         SSL_CTX_free(context);
         return status;
     }

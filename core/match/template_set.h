@@ -2,17 +2,13 @@
 #ifndef KITH_CORE_MATCH_TEMPLATE_SET_H
 #define KITH_CORE_MATCH_TEMPLATE_SET_H
 
+#include "core/match/hit.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct template_set;
-
-struct hit { /* a person, found by the nearest of their templates */
-    int64_t person;
-    size_t slot; /* of that template; valid until the set is changed */
-    double distance;
-};
 
 /* Embeddings of `dimension` floats. `folder` (or NULL) and `memory_max` (bytes) as of embedding_store_new(). */
 struct template_set *template_set_new(const char *model, int dimension, const char *folder, size_t memory_max);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes the manual page from what the program says of itself.
+# Writes the manual page from the help texts of the program.
 set -eu
 kith=$1
 text() { sed -e 's/\\/\\e/g' -e 's/-/\\-/g' -e "s/^\\([.']\\)/\\\\\&\\1/"; }
@@ -14,8 +14,8 @@ kith \- who is in this picture?
 .I command
 [\fB\-\-\fIsetting\fB=\fIvalue\fR ...]
 .SH DESCRIPTION
-Takes image paths or bytes over HTTP/1.1 and HTTP/2, stores them durably, recognises the faces with a plug\-in, and shows
-the answers on a live page. With no configuration it keeps its records in ./data and listens on loopback only.
+Accepts image paths or bytes over HTTP/1.1 and HTTP/2, stores them durably, recognises the faces with a plug\-in, and shows
+the results on a live page. With no configuration it keeps its records in ./data and listens on loopback only.
 .SH COMMANDS
 .nf
 EOF
@@ -30,7 +30,7 @@ EOF
 cat <<EOF
 .fi
 .SH EXIT STATUS
-0: well. 1: it failed. 2: it was asked wrongly: a setting or an argument, said in one line.
+0: success. 1: failure. 2: a wrong setting or argument, named in one line on standard error.
 .SH FILES
 .I /etc/kith/kith.env
 settings of the service kith.service

@@ -16,7 +16,7 @@ install(FILES ${FILES}/debian/copyright DESTINATION share/doc/kith COMPONENT kit
 install(FILES ${PROJECT_SOURCE_DIR}/CHANGELOG.md ${FILES}/mariadb.sql DESTINATION share/doc/kith COMPONENT kith)
 install(FILES ${FILES}/systemd/kith.service ${FILES}/systemd/kith-retry.service ${FILES}/systemd/kith-retry.timer
   DESTINATION lib/systemd/system COMPONENT kith)
-# What people edit: kept when the package is renewed.
+# A configuration file: local changes are kept at an upgrade.
 install(FILES ${FILES}/systemd/kith.env DESTINATION /etc/kith COMPONENT kith)
 install(FILES ${FILES}/debian/copyright DESTINATION share/doc/kith-lbph COMPONENT lbph)
 install(FILES ${FILES}/debian/copyright DESTINATION share/doc/kith-dev COMPONENT dev)
@@ -33,7 +33,7 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_KITH_PACKAGE_NAME kith)
 set(CPACK_DEBIAN_KITH_PACKAGE_SHLIBDEPS ON)
-# OpenBLAS: the reference BLAS that any program is content with is several times slower.
+# OpenBLAS: the reference BLAS, which satisfies the other dependencies, is several times slower.
 set(CPACK_DEBIAN_KITH_PACKAGE_DEPENDS libopenblas0-pthread)
 set(CPACK_DEBIAN_KITH_PACKAGE_RECOMMENDS "python3-pip, ca-certificates")
 set(CPACK_DEBIAN_KITH_PACKAGE_SUGGESTS "mariadb-server, nats-server")

@@ -3,7 +3,7 @@
  *
  * It demonstrates the ABI and serves the tests of the host. Copy this folder to start a plug-in:
  *
- *   cc -shared -fPIC -fvisibility=hidden -I. -o mine.so plugins/mine/mine.c
+ *   cc -shared -fPIC -fvisibility=hidden -I. -o mine.so plugins/NAME/NAME.c
  *   kith plugin check ./mine.so
  *   KITH_RECOGNIZER=./mine.so kith serve
  */

@@ -1,4 +1,4 @@
-"""The figures of a cluster: accepts into MariaDB, claims, latencies, what taking over costs, beside the embedded path."""
+"""The figures of a cluster: accepting into MariaDB, claims, latencies and the cost of an image, beside the embedded database."""
 import datetime
 import http.client
 import json
@@ -19,7 +19,7 @@ from world import World  # noqa: E402
 
 
 class Stage:
-    """A MariaDB, a NATS and nodes, all gone at the end."""
+    """A MariaDB, a NATS and nodes, which end with the benchmark."""
 
     def __enter__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix='kith-bench-'))
@@ -36,7 +36,7 @@ class Stage:
         remove(self.folder)
 
     def quiet(self, name, roles):
-        """A node that logs nothing but warnings, so on a port that is known."""
+        """A node that logs warnings only, so its port is chosen here."""
         address = f'127.0.0.1:{free_port()}'
         node = self.world.node(name, roles, log_level='warn', max_paths=20000, api_listen=address)
         node.api = address
@@ -82,7 +82,7 @@ def accepts(stage, figure, ran, quick):
 
 
 def claims(stage, figure, rows):
-    """Three claimers on the rows that were accepted, each with a connection of its own."""
+    """Three claimers on the accepted rows, each with its own connection."""
     claimers = [subprocess.Popen([BUILD / 'bench_claims', stage.mariadb.url(), 'secret', name, '256'],
                                  stdout=subprocess.PIPE, text=True) for name in ('x', 'y', 'z')]
     results = [json.loads(c.communicate()[0]) for c in claimers]
@@ -151,7 +151,7 @@ def cpu_of(pids):
 
 
 def cost(stage, figure, quick):
-    """CPU of everything that one image needs, beside its recognition, which is next to nothing here."""
+    """CPU time of one image without its recognition, which is negligible here."""
     count = 200 if quick else 2000
     alone = Kith(stage.folder / 'alone', access_log='off')
     for name, node, others in (('embedded', alone, []),

@@ -1,4 +1,4 @@
-"""What the grpc recogniser adds to a bare call: the same service, asked by grpcio and through kith's queue."""
+"""The cost of the grpc recogniser beside a bare call: the same service, asked by grpcio and through the queue of kith."""
 import pathlib
 import shutil
 import statistics

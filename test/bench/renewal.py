@@ -1,7 +1,7 @@
-"""What a renewal costs its clients: three nodes replaced one after the other under 200 posts a second; and the start.
+"""The cost of a rolling update for clients: three nodes are replaced in turn under 200 posts a second; and the start.
 
-The clients post to the nodes that are in service, as those behind a load balancer do: a node is taken out of service,
-then told to end, and put back when /readyz says so. That is what preStop and readiness do in Kubernetes.
+The clients post to the nodes in service, as behind a load balancer: a node leaves the service, ends, and returns when
+/readyz answers 200. Kubernetes does the same by preStop and readiness.
 """
 import collections
 import http.client
@@ -20,7 +20,7 @@ AWAY_S = 0.5  # between taking a node out of service and SIGTERM: preStop, here 
 
 
 class Clients:
-    """Sixteen of them; each post is new, so that none can be answered from memory."""
+    """Sixteen clients; each post is a new image."""
 
     def __init__(self, world):
         self.world = world
@@ -52,7 +52,7 @@ class Clients:
                     self.accepted.append(json.loads(body)['images'][0]['id'])
 
     def post(self, seconds, stop=None):
-        """At the rate, whatever the answers take."""
+        """Posts at a constant rate, independent of the answers."""
         pace, begun, n = threading.Event(), time.perf_counter(), 0
         while (time.perf_counter() - begun < seconds) if stop is None else not stop.is_set():
             self.number = getattr(self, 'number', 0) + 1
@@ -81,7 +81,7 @@ def renew(world, clients, done):
 
 
 def ready_after(world, name):
-    """From the start of the process to ready, with the real recogniser; by the poll of a probe, 10 ms."""
+    """Seconds from the start of the process to ready, with the real recogniser, polled every 10 ms."""
     node = world.node(name, recognizer='dlib', workers=1)
     begun = time.perf_counter()
     node.launch()

@@ -1,7 +1,6 @@
-"""The figures of a release build, each beside what it should reach: a table, and JSON on request.
+"""The figures of a release build, each beside its target: a table, and JSON on request.
 
-Every kith here is a real one in a folder of its own that goes away. The load generator and the server share the
-machine's cores, as a client on the same machine would.
+Each kith is a real process in a temporary folder. The load generator and the server share the cores of the machine.
 """
 import argparse
 import http.client
@@ -40,7 +39,7 @@ def ran(*command):
 
 
 class Server(Kith):
-    """Accepts and does no recognition: its recogniser is none, so what is measured is accepting alone."""
+    """A server without a recogniser: only accepting is measured."""
 
     def __init__(self, **settings):
         super().__init__(tempfile.mkdtemp(prefix='kith-bench-'),
@@ -138,7 +137,7 @@ def start(_quick):
 
 
 def portraits(folder, count):
-    """One-face JPEGs of 250×250 out of the sample photos, each a little different so that none is there already."""
+    """JPEGs of 250×250 with one face, cut from the sample photos, all different so that none is a duplicate."""
     from PIL import Image
     boxes = {'obama.jpg': (241, 100, 641, 500), 'obama2.jpg': (130, 160, 570, 600), 'biden.jpg': (370, 140, 770, 540)}
     for n in range(count):
@@ -167,14 +166,14 @@ def images(quick):
 
 
 def looked_at(folder, quick, **settings):
-    """By one worker, in turn: what `kith bench` says of it."""
+    """By one worker, in turn, as `kith bench` measures it."""
     got = ran(BUILD / 'kith', 'bench', folder, '--only=photos', '--json', f'--seconds={2 if quick else 8}',
               '--workers=1', f'--models={ROOT}/models', *[f'--{k.replace("_", "-")}={v}' for k, v in settings.items()])
     return got['recognition'][0]
 
 
 def recognition(quick):
-    """Stage by stage; the peer is dlib's own network in the same run."""
+    """Each stage; the peer is dlib's own network in the same run."""
     from PIL import Image
     with tempfile.TemporaryDirectory(prefix='kith-bench-') as name:
         small, large = pathlib.Path(name, 'small'), pathlib.Path(name, 'large')

@@ -1,4 +1,4 @@
-"""The results page in a real browser: page.js drives Chromium, this feeds kith and says what must be seen."""
+"""The results page in a real browser: page.js controls Chromium."""
 import pytest
 from browser import CHROMIUM, NODE, Page
 from harness import png, until
@@ -54,7 +54,7 @@ def test_pages_and_filters(kith, page):
     page.ask('shot', 'page.png')
 
 
-def test_the_page_lives_through_a_restart(kith, page):
+def test_the_page_reconnects_after_a_restart(kith, page):
     address = {'api_listen': kith.api, 'dashboard_listen': kith.dashboard}
     until(lambda: page.ask('text', '#live') == 'live', 'it to be live')
     assert kith.stop() == 0

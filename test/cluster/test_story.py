@@ -2,6 +2,7 @@
 import os
 
 import pytest
+from fixtures import needs_plugin
 from harness import ROOT, until
 from load import Load
 
@@ -13,7 +14,8 @@ pytestmark = [
     pytest.mark.skipif(not (ROOT / 'models/dlib_face_recognition_resnet_model_v1.dat').exists(),
                        reason='no models: deploy/setup.sh fetches them'),
     pytest.mark.skipif(not (SAMPLES / 'obama.jpg').exists(), reason='no photos: deploy/setup.sh fetches them'),
-    pytest.mark.skipif(bool(os.environ.get('KITH_SANITIZED')), reason='dlib is not built with sanitizers')]
+    pytest.mark.skipif(bool(os.environ.get('KITH_SANITIZED')), reason='dlib is not built with sanitizers'),
+    needs_plugin('dlib')]
 
 
 class Photos(Load):

@@ -1,4 +1,4 @@
-"""What the program itself says: its settings, the ports it opens by what a deployment sets."""
+"""The settings of the program, and the ports that it opens with the settings of a deployment."""
 import re
 import subprocess
 
@@ -9,7 +9,7 @@ DEPLOY = ROOT / 'deploy'
 
 def settings():
     """Names of the settings, secrets with their …_FILE."""
-    table = (ROOT / 'core/base/settings_table.h').read_text()
+    table = (ROOT / 'core/base/settings/settings_table.h').read_text()
     rows = re.findall(r'SETTING\(\s*(\w+), (\w+)', table)
     return {f'KITH_{name.upper()}' for name, _ in rows} | {f'KITH_{name.upper()}_FILE' for name, kind in rows
                                                            if kind == 'secret'}
@@ -24,7 +24,7 @@ def port(address):
 
 
 def accepts(tmp_path, values):
-    """Whether `kith config` takes these values; its complaint otherwise."""
+    """Whether `kith config` takes these values; its error otherwise."""
     plain = {k: v for k, v in values.items() if not k.endswith('_FILE')}
     ran = subprocess.run([BUILD / 'kith', 'config'], env=plain, cwd=tmp_path, capture_output=True, text=True)
     return '' if ran.returncode == 0 else ran.stderr

@@ -1,4 +1,4 @@
-"""What goes wrong in deployments: one clear line, the right exit code, and a readiness that tells the truth."""
+"""Faults of deployments: one line that names the fault, the exit code, and the readiness."""
 import os
 import re
 import sqlite3
@@ -10,7 +10,7 @@ from harness import Kith, png, refused, until
 
 @pytest.fixture
 def mount(tmp_path):
-    """A file system of its own, as a volume is."""
+    """A separate file system, as a volume is."""
     if os.geteuid() != 0:
         pytest.skip('mounting needs root')
     mounted = []
@@ -33,7 +33,7 @@ def test_a_volume_that_is_read_only(make, mount):
 
 
 def test_a_volume_that_fills_up(make, mount):
-    """What was promised is kept, what cannot be is refused in words, and it goes on when there is room again."""
+    """Accepted images are kept, further ones are refused with the reason, and work resumes when there is space."""
     volume = mount('volume', 'size=12m')
     kith = make(data=volume).start()
     number, = kith.submit(kith.picture('a.png', 1, 2, 3))
@@ -77,7 +77,7 @@ def test_models_that_are_missing(make, tmp_path):
 
 
 @pytest.mark.parametrize('file', ['missing', 'open', 'folder'])
-def test_a_secret_that_is_none(make, tmp_path, file):
+def test_a_missing_secret_is_refused(make, tmp_path, file):
     path = tmp_path / file
     if file == 'open':
         path.write_text('secret')
@@ -88,12 +88,12 @@ def test_a_secret_that_is_none(make, tmp_path, file):
     refused(make(database_password_file=path), 'KITH_DATABASE_PASSWORD_FILE', words)
 
 
-def test_a_setting_with_a_slip_of_the_pen(make):
+def test_a_misspelt_setting_is_refused(make):
     refused(make(databse='sqlite'), 'KITH_DATABSE', 'no such setting')
 
 
-def test_an_older_schema_is_brought_up_to_date(make):
-    """Records of the first version of the tables: they are used as they are, with what is new added."""
+def test_an_older_schema_is_upgraded(make):
+    """A database with the first version of the tables: new columns and tables are added."""
     kith = make()
     lines = kith.run('schema', 'sqlite').stdout
     first = lines[:lines.index('CREATE TABLE IF NOT EXISTS api_keys')]

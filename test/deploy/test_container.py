@@ -1,4 +1,4 @@
-"""The container's recipe and compose: every step is one that people run by hand, every name is one that exists."""
+"""Containerfile and compose: the steps are those of the scripts, and every name exists."""
 import os
 import re
 import shutil
@@ -32,15 +32,15 @@ def test_what_it_copies_exists():
     assert not set(copied) & set(ignored)
 
 
-def test_everything_the_build_reads_is_copied():
-    """One file of each kind that CMake reads: a folder left out would be missed when the image is built, not before."""
+def test_every_file_that_the_build_reads_is_copied():
+    """Checks one file of each kind that CMake reads: a missing folder would otherwise be found when the image is built."""
     copied = [word for step, rest in steps() if step == 'COPY' and '--from' not in rest for word in rest.split()[:-1]]
     for file in ('CMakeLists.txt', 'CMakePresets.json', 'plugins/CMakeLists.txt', 'proto/face.proto', 'proto/kith.proto',
                  'web/index.html', 'deploy/debian/package.cmake', 'deploy/mariadb.sql', 'CHANGELOG.md', 'cli/main.c'):
         assert any(file == c or file.startswith(c + '/') for c in copied), file
 
 
-def test_its_steps_are_those_of_the_scripts():
+def test_the_steps_of_the_container_are_those_of_the_scripts():
     runs = [rest for word, rest in steps() if word == 'RUN']
     assert runs[0] == 'deploy/setup.sh build' and 'cmake --preset release' in runs[1] and 'cpack -G DEB' in runs[1]
     assert runs[2] == 'deploy/models.sh /models'
@@ -56,7 +56,7 @@ def test_its_settings_exist_and_its_ports_are_open(tmp_path):
     assert exposed == [port(values['KITH_API_LISTEN']), port(values['KITH_DASHBOARD_LISTEN'])]
 
 
-def test_nobody_is_root():
+def test_the_container_runs_unprivileged():
     user = [rest for word, rest in steps() if word == 'USER']
     assert user == ['10001:10001'] and '--uid 10001' in RECIPE
     assert any(word == 'HEALTHCHECK' and '/healthz' in rest for word, rest in steps())
@@ -98,7 +98,7 @@ def test_compose_has_a_cluster():
     assert sorted(roles) == ['frontend', 'processor,recognizer', 'receiver'] and {'mariadb', 'nats'} < set(cluster)
 
 
-def test_the_secrets_are_made_once_and_nobody_else_reads_them(tmp_path):
+def test_the_secrets_are_made_once_and_other_users_cannot_read_them(tmp_path):
     def make():
         subprocess.run([DEPLOY / 'secrets.sh', tmp_path / 's'], check=True, capture_output=True)
         return {p.name: p.read_text() for p in (tmp_path / 's').iterdir()}
@@ -109,7 +109,7 @@ def test_the_secrets_are_made_once_and_nobody_else_reads_them(tmp_path):
     assert first['api-key'] not in first['api-keys']
 
 
-def test_the_made_key_opens_the_door(make, tmp_path):
+def test_the_made_key_is_accepted(make, tmp_path):
     subprocess.run([DEPLOY / 'secrets.sh', tmp_path / 's'], check=True, capture_output=True)
     kith = make(api_keys_file=tmp_path / 's/api-keys').start()
     key = (tmp_path / 's/api-key').read_text()

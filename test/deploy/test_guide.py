@@ -1,4 +1,4 @@
-"""The guide's story, typed as it stands: its commands, in order, in one shell, on a cluster of processes."""
+"""Runs the commands of the guide (deploy/README.md) in order, in one shell, on a cluster of processes."""
 import os
 import pathlib
 import re
@@ -17,15 +17,15 @@ def blocks():
 
 
 @pytest.fixture
-def story(tmp_path):
-    """The checkout as the guide sees it: its folders, and the ports that are free here."""
+def checkout(tmp_path):
+    """A folder with the parts of the checkout that the guide uses."""
     for name in ('deploy', 'samples', 'models'):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / 'build').mkdir()
     (tmp_path / 'build/release').symlink_to(BUILD)
     yield tmp_path
     state = tmp_path / 'local/state.json'
-    if state.exists():  # the story broke off: nothing stays behind
+    if state.exists():  # the guide failed: end its processes
         for pid in re.findall(r'"pid": (\d+)', state.read_text()):
             try:
                 os.kill(int(pid), signal.SIGKILL)
@@ -33,7 +33,7 @@ def story(tmp_path):
                 pass
 
 
-def test_the_story(story):
+def test_the_commands_of_the_guide(checkout):
     ports = {p: str(free_port()) for p in ('8000', '8002', '8081', '3306', '4222')}
     script = ['set -eu']
     for number, title, text in blocks():
@@ -42,8 +42,8 @@ def test_the_story(story):
             code = re.sub(rf'(127\.0\.0\.1:|database |bus |-P ){port}\b', rf'\g<1>{free}', code)
         script += [f'echo "== {number}"', code]
     clean = {k: v for k, v in os.environ.items() if not k.startswith('KITH_')}
-    # Its own group: what hangs is ended with all it has started.
-    process = subprocess.Popen(['bash', '-c', '\n'.join(script)], cwd=story, text=True, stdout=subprocess.PIPE,
+    # A process group of its own: one that hangs is killed with its children.
+    process = subprocess.Popen(['bash', '-c', '\n'.join(script)], cwd=checkout, text=True, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, env={**clean, 'LOCAL_PROGRAM': str(BUILD / 'kith'), 'KITH_MODELS': ''},
                                start_new_session=True)
     try:
@@ -51,9 +51,9 @@ def test_the_story(story):
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         said, _ = process.communicate()
-        raise AssertionError(f'it hangs:\n{said[-4000:]}')
-    logs = '\n'.join(f.read_text(errors='replace')[-1500:] for f in pathlib.Path(story, 'local').glob('*.log')
-                     if f.stem not in ('database', 'bus')) if (story / 'local').exists() else ''
+        raise AssertionError(f'it did not end in time:\n{said[-4000:]}')
+    logs = '\n'.join(f.read_text(errors='replace')[-1500:] for f in pathlib.Path(checkout, 'local').glob('*.log')
+                     if f.stem not in ('database', 'bus')) if (checkout / 'local').exists() else ''
     assert process.returncode == 0, said[-4000:] + logs
     parts = dict(zip(*[iter(re.split(r'^== (\d+)\n', said, flags=re.M)[1:])] * 2))
     assert 'secrets: secrets' in parts['1']
@@ -69,7 +69,7 @@ def test_the_story(story):
     assert re.search(r'^[1-9]', parts['11'], re.M) and parts['11'].rstrip().endswith('down')
 
 
-def test_what_it_says_about_trouble_is_what_the_program_says():
+def test_the_messages_in_the_guide_exist_in_the_program():
     source = ' '.join(p.read_text(errors='replace') for folder in ('actors', 'cli', 'core', 'plugins')
                       for p in (ROOT / folder).rglob('*.c*'))
     source = re.sub(r'"\s*\n\s*"', '', source)  # texts that go on in the next line
@@ -81,7 +81,7 @@ def test_what_it_says_about_trouble_is_what_the_program_says():
         assert words in source, f'the program says this nowhere: {words}'
 
 
-def test_settings_and_files_it_names_exist():
+def test_settings_and_links_of_the_guide_exist():
     from known import misspelt
     assert misspelt(set(re.findall(r'\bKITH_[A-Z_]+[A-Z]\b', GUIDE))) == []
     for path in re.findall(r'\b(?:deploy|test)/[a-z_./-]*[a-z]', GUIDE):

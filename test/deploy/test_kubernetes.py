@@ -1,4 +1,4 @@
-"""The manifests: built by kustomize, checked against Kubernetes' own schemas, and against the program they start."""
+"""The manifests: built by kustomize, checked against the schemas of Kubernetes and the settings of the program."""
 import os
 import shutil
 import subprocess
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not shutil.which('kustomize'), reason='no kustom
 
 @pytest.fixture(scope='module')
 def built(tmp_path_factory):
-    """Every overlay, as the guide says: first the secrets, then kustomize."""
+    """Builds every overlay as in the guide: secrets, then kustomize."""
     folder = tmp_path_factory.mktemp('kubernetes')
     shutil.copytree(DEPLOY / 'kubernetes', folder / 'k', ignore=shutil.ignore_patterns('secrets'))
     texts = {}
@@ -64,7 +64,7 @@ def test_every_object_fits_the_schemas(built, overlay, version, tmp_path):
     assert (ran.stdout + ran.stderr).count('passed') == len(list(yaml.safe_load_all(built[overlay])))
 
 
-def test_every_setting_exists_and_is_taken(objects, tmp_path):
+def test_every_setting_exists_and_its_value_is_accepted(objects, tmp_path):
     seen = 0
     for _, template in pods(objects):
         for container in template['spec']['containers']:
@@ -125,7 +125,7 @@ def test_what_is_mounted_exists(objects):
                 assert key in kinds['Secret', volume['secret']['secretName']]['data'], name
 
 
-def test_nobody_is_root_and_nothing_is_writable(objects):
+def test_pods_run_unprivileged_and_read_only(objects):
     for o, template in pods(objects):
         pod, container = template['spec']['securityContext'], template['spec']['containers'][0]['securityContext']
         assert pod['runAsNonRoot'] and pod['runAsUser'] > 0 and pod['seccompProfile']['type'] == 'RuntimeDefault'
@@ -144,7 +144,7 @@ def test_the_grace_is_longer_than_the_shutdown(objects):
             assert template['spec']['terminationGracePeriodSeconds'] >= before + grace + 5
 
 
-def test_the_cluster_renews_itself_without_a_gap(built):
+def test_a_rolling_update_keeps_a_pod_ready(built):
     objects = list(yaml.safe_load_all(built['cluster']))
     deployments = [o for o in objects if o['kind'] == 'Deployment']
     assert {o['metadata']['name'] for o in deployments} == {'receiver', 'processor', 'frontend'}
@@ -164,6 +164,6 @@ def test_the_cluster_renews_itself_without_a_gap(built):
 
 
 def test_a_misspelt_setting_is_noticed(built, tmp_path):
-    """The checks above would see it: here is one."""
+    """The checks above find a misspelt setting."""
     assert misspelt({'KITH_DATABASE', 'KITH_DATABSE'}) == ['KITH_DATABSE']
     assert 'KITH_DATABSE' in accepts(tmp_path, {'KITH_DATABSE': 'x'})

@@ -1,4 +1,4 @@
-"""What Prometheus and Grafana are given: understood by promtool, about numbers that kith really has."""
+"""Prometheus' and Grafana's files: promtool accepts them, and the metrics exist."""
 import json
 import re
 import shutil
@@ -20,7 +20,7 @@ def promtool(*arguments, **more):
 
 @pytest.fixture(scope='module')
 def numbers(tmp_path_factory):
-    """All that /metrics says after an image went through."""
+    """The text of /metrics after one image was recognised."""
     from harness import Kith
     kith = Kith(tmp_path_factory.mktemp('kith')).start()
     kith.finished(kith.submit(kith.picture('a.png', 1, 2, 3))[0])
@@ -51,15 +51,24 @@ def named(text):
 
 
 @pytest.mark.parametrize('file', ['alerts.yaml', 'dashboard.json'])
-def test_every_number_that_is_asked_for_exists(numbers, file):
+def test_every_metric_in_use_exists(numbers, file):
     text = (FOLDER / file).read_text()
     asked = named(' '.join(re.findall(r'expr: (.*)', text)) if file.endswith('yaml') else
                   ' '.join(t['expr'] for p in json.loads(text)['panels'] for t in p.get('targets', [])))
     assert len(asked) > 8 and asked - named(numbers) == set()
 
 
+def test_a_quantiles_limit_lies_within_the_buckets(numbers):
+    """histogram_quantile never returns more than the largest finite bound: an alert above it could not fire."""
+    rules = re.findall(r'expr: histogram_quantile\(.*?(\w+_bucket).*> ([\d.]+)$', (FOLDER / 'alerts.yaml').read_text(), re.M)
+    assert rules
+    for metric, limit in rules:
+        bounds = [float(b) for b in re.findall(rf'^{metric}{{le="([\d.]+)"}}', numbers, re.M)]
+        assert max(bounds) > float(limit), (metric, bounds)
+
+
 @needs_promtool
-def test_every_question_of_the_dashboard_is_one(tmp_path):
+def test_every_query_of_the_dashboard_parses(tmp_path):
     panels = json.loads((FOLDER / 'dashboard.json').read_text())['panels']
     questions = [t['expr'].replace('$instance', '.*') for p in panels for t in p.get('targets', [])]
     rules = {'groups': [{'name': 'dashboard', 'rules': [{'record': f'q{n}', 'expr': q} for n, q in enumerate(questions)]}]}
@@ -67,7 +76,7 @@ def test_every_question_of_the_dashboard_is_one(tmp_path):
     assert f'{len(questions)} rules found' in promtool('check', 'rules', tmp_path / 'rules.yaml')
 
 
-def test_panels_do_not_lie_upon_each_other():
+def test_panels_do_not_overlap():
     taken = set()
     for p in json.loads((FOLDER / 'dashboard.json').read_text())['panels']:
         g = p['gridPos']

@@ -1,4 +1,4 @@
-"""The Debian packages: what is in them, that it runs from where it is installed, that nothing stays behind."""
+"""The Debian packages: their files, a start from the installed place, a complete removal."""
 import os
 import shutil
 import subprocess
@@ -36,7 +36,7 @@ def root(tmp_path, packages):
     return root
 
 
-def test_every_dependency_can_be_had(packages):
+def test_every_dependency_is_installable(packages):
     ran = subprocess.run(['apt-get', 'install', '--simulate', '-qq', '--no-install-recommends', packages['kith'],
                           packages['kith-lbph']],
                          capture_output=True, text=True)
@@ -61,7 +61,7 @@ def test_it_runs_from_where_it_is_installed(root, tmp_path):
         assert (root / f'usr/lib/kith/{plugin}.so').exists()
 
 
-def test_what_a_package_brings_along(root):
+def test_the_files_of_a_package(root):
     for file in ('lib/systemd/system/kith.service', 'share/kith/models.sh', 'share/doc/kith/copyright',
                  'share/bash-completion/completions/kith', 'include/kith/recognizer.h'):
         assert (root / 'usr' / file).exists(), file

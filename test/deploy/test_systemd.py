@@ -1,4 +1,4 @@
-"""The units, by systemd's own tools; and the protocol that kith speaks with the manager."""
+"""The units, checked with the tools of systemd, and the notifications of kith."""
 import re
 import shutil
 import socket
@@ -14,7 +14,7 @@ needs_systemd = pytest.mark.skipif(not shutil.which('systemd-analyze'), reason='
 
 @pytest.fixture
 def units(tmp_path):
-    """As installed, with the program where this build has it."""
+    """The units as installed, with the program of this build."""
     for unit in UNITS:
         (tmp_path / unit.name).write_text(unit.read_text().replace('/usr/bin/kith', str(BUILD / 'kith')))
     return tmp_path
@@ -30,7 +30,7 @@ def test_the_units_are_understood(units):
 
 @needs_systemd
 @pytest.mark.parametrize('unit', ['kith.service', 'kith-retry.service'])
-def test_they_are_well_shut_in(units, unit):
+def test_the_units_are_restricted(units, unit):
     ran = subprocess.run(['systemd-analyze', 'security', '--offline=yes', '--threshold=20', str(units / unit)],
                          capture_output=True, text=True)
     if 'unrecognized option' in ran.stderr:
@@ -45,7 +45,7 @@ def test_settings_and_files_that_units_name_exist():
     assert (ROOT / 'deploy/systemd/kith.env').exists() and '/etc/kith/kith.env' in text
 
 
-def test_the_manager_hears_ready_alive_and_stopping(make, tmp_path):
+def test_the_manager_is_notified_of_ready_watchdog_and_stopping(make, tmp_path):
     manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     manager.bind(str(tmp_path / 'notify'))
     manager.settimeout(PATIENCE_S)
@@ -73,7 +73,7 @@ def test_the_manager_hears_ready_alive_and_stopping(make, tmp_path):
     assert kith.process.wait(PATIENCE_S) == 0
 
 
-def test_another_process_with_our_variables_is_not_watched(make, tmp_path):
+def test_another_process_with_the_variables_of_systemd_does_not_notify(make, tmp_path):
     manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     manager.bind(str(tmp_path / 'notify'))
     manager.settimeout(PATIENCE_S)

@@ -1,4 +1,4 @@
-"""A full disk: requests are refused in words, what was accepted stays, work goes on when there is room again."""
+"""A full disk: requests are refused with the reason, accepted images stay, and work resumes when there is space."""
 import os
 import subprocess
 

@@ -157,7 +157,7 @@ def worker():
 
 
 def settings():
-    table = (ROOT / 'core/base/settings_table.h').read_text()
+    table = (ROOT / 'core/base/settings/settings_table.h').read_text()
     rows = re.findall(r'SETTING\((\w+), *(\w+), *"([^"]*)"', table)
     for field, _, initial in rows:
         yield field, f'KITH_{field.upper()}={initial}\n--{field}={initial}\n.KITH_{field.upper()}="{initial}"\n'.encode()

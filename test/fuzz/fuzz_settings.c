@@ -1,6 +1,6 @@
 /* Settings from the environment, `.env` and flags: loaded, or refused with one line. Lines of an input that begin with
  * “-” are flags, with “.” lines of `.env`, the others variables. */
-#include "core/base/settings.h"
+#include "core/base/settings/settings.h"
 #include "test/fuzz/fuzz.h"
 
 #include <stdio.h>

@@ -11,7 +11,7 @@ CHROMIUM = shutil.which('chromium')
 
 
 class Page:
-    """A browser behind a pipe: one command a line, one JSON answer a line."""
+    """A browser controlled over a pipe: one command a line, one JSON answer a line."""
 
     def __init__(self, address, shots):
         self.process = subprocess.Popen(['node', ROOT / 'test/browser/page.js', f'http://{address}/', CHROMIUM, str(shots)],

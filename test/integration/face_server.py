@@ -1,8 +1,8 @@
-"""A face recogniser of the original's kind: a real gRPC server that speaks proto/face.proto.
+"""A remote recogniser as in the original: a real gRPC server that implements proto/face.proto.
 
     face_server.py STUBS PORT [CERTIFICATE KEY]
 
-It reads one JSON object a line from its standard input and obeys: {"people": {path: name}, "ready": bool,
+It is controlled by one JSON object a line on its standard input: {"people": {path: name}, "ready": bool,
 "wait": seconds, "error": status code, "answer": what it always says}. It prints one line for each call that it got.
 """
 import concurrent.futures

@@ -1,11 +1,16 @@
-"""Kiths for tests, which must end cleanly and without a sanitizer's complaint."""
+"""Kith processes for tests. Each must end cleanly, without a report of a sanitizer."""
 import pytest
-from harness import Kith
+from harness import BUILD, Kith
+
+
+def needs_plugin(name):
+    """Builds with sanitizers and builds with fewer plug-ins (KITH_PLUGINS) do not have it."""
+    return pytest.mark.skipif(not (BUILD / f'plugins/{name}.so').exists(), reason=f'this build has no plug-in {name}')
 
 
 @pytest.fixture
 def make(tmp_path):
-    """Makes kiths that are stopped when the test ends, and whose end must be clean."""
+    """Makes kith processes that are stopped when the test ends and must exit cleanly."""
     made = []
 
     def maker(**settings):

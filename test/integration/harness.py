@@ -1,6 +1,6 @@
-"""A real kith in a folder of its own, on free ports, and a client to talk to it.
+"""A real kith in its own folder, on free ports, and a client for it.
 
-Nothing here sleeps to wait: `until` polls a condition with a deadline and fails with what it last saw.
+No function waits by sleeping: `until` polls a condition with a deadline and fails with the last value.
 """
 import http.client
 import json
@@ -47,7 +47,7 @@ def closed_within(client, seconds):
 
 
 def png(red, green, blue, width=64, height=64):
-    """A picture of one colour: the example recogniser tells pictures apart by their colours."""
+    """An image of one colour: the example recogniser distinguishes images by their colours."""
     def chunk(kind, data):
         return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
     row = b'\0' + bytes((red, green, blue)) * width
@@ -56,7 +56,7 @@ def png(red, green, blue, width=64, height=64):
 
 
 def png_header(width, height):
-    """Only what says how large it would be."""
+    """Only the header with the size."""
     head = struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)
     return (b'\x89PNG\r\n\x1a\n' + struct.pack('>I', 13) + b'IHDR' + head
             + struct.pack('>I', zlib.crc32(b'IHDR' + head)) + b'\0' * 64)
@@ -224,7 +224,7 @@ class Events:
         self.last_id = after
 
     def next(self, deadline=None):
-        """(event, data) of the next event; (None, None) when only signs of life came until the deadline."""
+        """(event, data) of the next event; (None, None) when only keep-alives came until the deadline."""
         name, data = None, None
         for raw in self.lines:
             if deadline and name is None and time.monotonic() > deadline:
@@ -256,7 +256,7 @@ class Events:
 
 
 def refused(kith, *words, secret='hidden'):
-    """It does not start: exit 2, and one line that says why."""
+    """Asserts that kith does not start: exit 2, and one line with the reason. Returns it."""
     ran = kith.run('serve')
     assert ran.returncode == 2, ran
     lines = ran.stderr.strip().splitlines()

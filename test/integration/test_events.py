@@ -2,7 +2,7 @@
 from harness import Events, png, until
 
 
-def test_a_subscriber_sees_an_image_through_its_life(kith):
+def test_a_subscriber_gets_every_change_of_an_image(kith):
     events = Events(kith)
     assert events.until('breaker')['state'] == 'closed'
     number, = kith.submit(kith.picture('a.png', 1, 2, 3))
@@ -11,7 +11,7 @@ def test_a_subscriber_sees_an_image_through_its_life(kith):
     events.close()
 
 
-def test_one_who_comes_back_misses_nothing(kith):
+def test_a_subscriber_that_reconnects_misses_no_event(kith):
     events = Events(kith)
     events.until('breaker')
     first, = kith.submit(kith.picture('a.png', 1, 2, 3))
@@ -47,7 +47,7 @@ def test_all_subscribers_see_the_same(make):
     until(lambda: kith.metric('kith_http_streams') == 0, 'the streams to end')
 
 
-def test_a_number_that_cannot_be_is_told_to_reset(kith):
+def test_an_event_number_of_the_future_gets_a_reset(kith):
     events = Events(kith, after=10 ** 9)  # of another database
     events.until('reset')
     number, = kith.submit('missing.jpg')
@@ -92,7 +92,7 @@ def test_a_file_that_is_no_image_is_never_shown(kith):
     assert answer.status == 415 and b'<script>' not in answer.body
 
 
-def test_bytes_come_back_as_they_were(kith):
+def test_photo_bytes_are_returned_unchanged(kith):
     data = png(7, 7, 7)
     number = kith.post('/v1/images', data, content_type='image/png').json['images'][0]['id']
     assert kith.get(f'/v1/images/{number}/photo').body == data

@@ -1,10 +1,10 @@
-"""Real recognisers on real photos: who is in them. Skipped, saying so, where the models or photos are not there."""
+"""Real recognisers on real photos. Skipped without the models or the photos."""
 import json
-import os
 import sqlite3
 import struct
 
 import pytest
+from fixtures import needs_plugin
 from harness import ROOT, until
 
 SAMPLES = ROOT / 'samples'
@@ -14,7 +14,7 @@ pytestmark = [
     pytest.mark.skipif(not (ROOT / 'models/dlib_face_recognition_resnet_model_v1.dat').exists(),
                        reason='no models: deploy/setup.sh fetches them'),
     pytest.mark.skipif(not (SAMPLES / 'obama.jpg').exists(), reason='no photos: deploy/setup.sh fetches them'),
-    pytest.mark.skipif(bool(os.environ.get('KITH_SANITIZED')), reason='dlib is not built with sanitizers')]
+    needs_plugin('dlib')]
 
 
 def enrol(kith, name, photo):
@@ -29,7 +29,7 @@ def names(kith, photos):
     return [i['person']['name'] if i['person'] else i['verdict'] for i in images]
 
 
-def test_dlib_names_every_sample_and_nobody_wrongly(make):
+def test_dlib_names_every_sample_correctly(make):
     kith = make(recognizer='dlib', image_roots=SAMPLES).start()
     enrol(kith, 'Barack Obama', 'obama.jpg')
     assert names(kith, OBAMA) == ['Barack Obama'] * 5
@@ -41,7 +41,7 @@ def test_dlib_names_every_sample_and_nobody_wrongly(make):
 
 
 def embeddings(make, folder, variables=(), **settings):
-    """Of every face of the samples, in the order of the photos: what a kith with these settings stores."""
+    """The embeddings of all faces of the samples, in the order of the photos, as a kith with these settings stores them."""
     kith = make(recognizer='dlib', image_roots=SAMPLES, workers=1, data=folder, **settings)
     kith.variables.update(variables)
     kith.start()
@@ -60,8 +60,8 @@ def largest_difference(some, others):
 
 
 @pytest.mark.parametrize('mirror', ['on', 'off'])
-def test_the_fast_network_says_what_dlibs_own_says(make, tmp_path, mirror):
-    """On the CPU as it is, and on ones that can do less: the instructions are chosen when it starts."""
+def test_onednn_and_dlib_compute_the_same_embeddings(make, tmp_path, mirror):
+    """At each level of vector instructions: it is chosen at the start."""
     reference = embeddings(make, tmp_path / 'dlib', inference='dlib', flip_augment=mirror)
     assert largest_difference(reference, embeddings(make, tmp_path / 'fast', flip_augment=mirror)) < 1e-3
     if mirror == 'on':
@@ -70,8 +70,8 @@ def test_the_fast_network_says_what_dlibs_own_says(make, tmp_path, mirror):
             assert largest_difference(reference, older) < 1e-3, level
 
 
-def test_a_mirror_image_is_looked_at_as_well(make, tmp_path):
-    """The mean of both differs from either, and a photo and its mirror image have the same."""
+def test_the_mirror_image_is_averaged_in(make, tmp_path):
+    """The mean differs from both embeddings and is the same for a photo and its mirror image."""
     image = pytest.importorskip('PIL.Image', reason='no python3-pil: deploy/setup.sh test installs it')
     alone, both = embeddings(make, tmp_path / 'a', flip_augment='off'), embeddings(make, tmp_path / 'b')
     assert largest_difference(alone, both) > 1e-2
@@ -99,8 +99,8 @@ def test_a_model_file_that_is_cut_short(make, tmp_path, keep):
     assert 'KITH_MODELS' in text and kith.get('/readyz').status == 503
 
 
-def test_nine_faces_in_one_photo_each_get_their_own_answer(make, tmp_path):
-    """A mosaic of two men: every face is stored with its own person, and the image's is the best of them."""
+def test_nine_faces_in_one_photo_each_get_their_person(make, tmp_path):
+    """A mosaic of two men: each face is stored with its person; the image gets the most similar one."""
     image = pytest.importorskip('PIL.Image', reason='no python3-pil: deploy/setup.sh test installs it')
     tiles = []
     for name, box in [('obama2.jpg', (130, 160, 570, 600)), ('biden.jpg', (370, 140, 770, 540))]:
@@ -124,7 +124,7 @@ def test_nine_faces_in_one_photo_each_get_their_own_answer(make, tmp_path):
         f['distance'] for f in found['faces'])
 
 
-def test_a_known_people_folder_and_a_photo_of_nobody(make, tmp_path):
+def test_a_known_people_folder_and_a_photo_without_a_face(make, tmp_path):
     known = tmp_path / 'known'
     (known / 'Barack Obama').mkdir(parents=True)
     (known / 'Barack Obama' / '1.jpg').write_bytes((SAMPLES / 'obama.jpg').read_bytes())
@@ -175,7 +175,7 @@ def test_a_face_is_found_however_its_picture_is_written(make, tmp_path):
         assert image['person'] and image['person']['name'] == 'Barack Obama', (file.name, image)
 
 
-def test_pictures_of_strange_shapes_are_looked_at_or_refused_in_words(make, tmp_path):
+def test_images_of_extreme_shapes_are_recognised_or_refused(make, tmp_path):
     from PIL import Image
     for name, size in (('dot.png', (1, 1)), ('line.png', (20000, 20)), ('tower.jpg', (20, 20000)), ('thin.png', (3, 900))):
         Image.new('RGB', size, (200, 180, 170)).save(tmp_path / name)
@@ -215,7 +215,7 @@ def test_a_photo_with_more_faces_than_are_taken(make, tmp_path):
     assert len(few.finished(number)['faces']) == 7
 
 
-def test_a_bad_photo_is_not_enrolled_and_its_fault_is_named(make, tmp_path):
+def test_a_photo_of_low_quality_is_not_enrolled_and_its_fault_is_named(make, tmp_path):
     import io
     from PIL import Image, ImageFilter
     kith = make(recognizer='dlib', image_roots=SAMPLES, enroll_quality=0.3).start()
@@ -233,7 +233,7 @@ def test_a_bad_photo_is_not_enrolled_and_its_fault_is_named(make, tmp_path):
     assert kith.finished(number)['faces'][0]['quality'] > 0.5
 
 
-def test_the_cnn_detector_sees_faces_too(make):
+def test_the_cnn_detector_finds_the_faces(make):
     for way in ('cnn', 'hard'):
         kith = make(recognizer='dlib', image_roots=SAMPLES, detector=way).start()
         enrol(kith, 'Barack Obama', 'obama.jpg')
@@ -263,7 +263,8 @@ def test_jitters_make_another_template_of_the_same_person(make):
     assert face['person']['name'] == 'Barack Obama' and 0.01 < face['distance'] < 0.4
 
 
-def test_lbph_proves_the_interface_by_another_recogniser(make):
+@needs_plugin('lbph')
+def test_lbph_recognises_through_the_same_interface(make):
     kith = make(recognizer='lbph', image_roots=SAMPLES).start()
     enrol(kith, 'Barack Obama', 'obama.jpg')
     number, = kith.submit(SAMPLES / 'obama.jpg')
@@ -274,6 +275,7 @@ def test_lbph_proves_the_interface_by_another_recogniser(make):
     assert face['distance'] > 1 and face['candidates'][0]['person']['name'] == 'Barack Obama'
 
 
+@needs_plugin('lbph')
 def test_embeddings_of_two_recognisers_are_never_compared(make):
     kith = make(recognizer='lbph', image_roots=SAMPLES).start()
     enrol(kith, 'Barack Obama', 'obama.jpg')

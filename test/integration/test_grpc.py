@@ -1,6 +1,5 @@
-"""A remote recogniser that speaks the original's face.proto: a real gRPC server, there and away, slow and wrong."""
+"""A remote recogniser with the original's face.proto: a real gRPC server that is available, away, slow or wrong."""
 import json
-import os
 import queue
 import re
 import subprocess
@@ -8,9 +7,10 @@ import sys
 import threading
 
 import pytest
+from fixtures import needs_plugin
 from harness import PATIENCE_S, ROOT, free_port, png, until
 
-pytestmark = pytest.mark.skipif(bool(os.environ.get('KITH_SANITIZED')), reason='the plug-in is built without sanitizers')
+pytestmark = needs_plugin('grpc')
 
 
 class FaceServer:
@@ -51,7 +51,7 @@ class FaceServer:
 
 
 def make_stubs(folder):
-    """Python's side of proto/face.proto, written by the compiler."""
+    """Python stubs for proto/face.proto, from the protobuf compiler."""
     subprocess.run(['protoc', f'--proto_path={ROOT}/proto', f'--python_out={folder}', f'--grpc_out={folder}',
                     '--plugin=protoc-gen-grpc=/usr/bin/grpc_python_plugin', 'face.proto'], check=True)
     return folder
@@ -92,22 +92,22 @@ def test_the_path_goes_out_and_the_photos_name_comes_back(kith_of, server):
     known = kith.picture('hannibal_1.png', 1, 2, 3)
     person = teach(kith, 'Hannibal', known)
     here = kith.picture('unknown.png', 4, 5, 6)
-    stranger = kith.picture('stranger.png', 7, 8, 9)
+    unknown = kith.picture('unknown.png', 7, 8, 9)
     server.order(people={str(here): 'hannibal_1.png'})
-    one, two = kith.submit(here, stranger)
+    one, two = kith.submit(here, unknown)
     image = kith.finished(one)
     assert (image['status'], image['verdict']) == ('processed', 'known')
     assert image['person'] == {'id': person, 'name': 'Hannibal'}
     assert image['faces'][0]['box'] is None and image['faces'][0]['person']['id'] == person
     image = kith.finished(two)
     assert (image['status'], image['verdict'], image['person']) == ('pending', 'unknown', None)
-    assert set(server.paths()) >= {str(here), str(stranger)}
+    assert set(server.paths()) >= {str(here), str(unknown)}
     crop = kith.get(f'/v1/images/{one}/faces/0/crop')
     assert crop.status == 200, crop  # where the face is nobody said: it is the whole picture
 
 
 def test_a_row_of_the_original_names_the_person(kith_of, server):
-    """The rows that the original's users wrote by hand: person and person_images."""
+    """Rows that users of the original insert by hand: person and person_images."""
     import sqlite3
     server.start()
     kith = kith_of()
@@ -124,8 +124,8 @@ def test_a_row_of_the_original_names_the_person(kith_of, server):
     assert [f['person'] for f in found] == [{'id': 41, 'name': 'B.A.'}]
 
 
-def test_a_file_that_only_the_service_can_read(kith_of, server):
-    """As in the original: the folder is mounted where it is recognised, not where it is queued."""
+def test_a_file_that_only_the_service_can_read_is_sent_by_path(kith_of, server):
+    """As in the original, the folder is mounted at the service only."""
     server.start()
     kith = kith_of()
     elsewhere = kith.images / 'not here.jpg'
@@ -145,7 +145,7 @@ def test_a_link_that_leads_out_is_not_sent(kith_of, server, tmp_path):
     assert kith.finished(number)['status'] == 'failed' and server.paths() == []
 
 
-def test_a_name_that_nobody_has_fails_in_words_and_can_be_mended(kith_of, server):
+def test_an_unmatched_label_fails_with_a_reason_and_can_be_retried(kith_of, server):
     server.start()
     kith = kith_of()
     server.order(answer='murdock_7.jpg')
@@ -159,7 +159,7 @@ def test_a_name_that_nobody_has_fails_in_words_and_can_be_mended(kith_of, server
     assert until(lambda: kith.image(number)['person'], 'the name') == {'id': person, 'name': 'Murdock'}
 
 
-def test_bytes_are_queued_as_a_file_and_refused_when_asked_at_once(kith_of, server):
+def test_bytes_are_queued_as_a_file_and_refused_by_identify(kith_of, server):
     server.start()
     kith = kith_of()
     answer = kith.post('/v1/images', png(1, 2, 3), content_type='image/png')
@@ -170,7 +170,7 @@ def test_bytes_are_queued_as_a_file_and_refused_when_asked_at_once(kith_of, serv
 
 
 def test_absent_at_the_start(kith_of, server):
-    """kith is up first; the breaker opens at the fifth failure, and closes when the service comes."""
+    """kith starts first; the breaker opens at the fifth failure and closes when the service starts."""
     kith = kith_of(tries=20)
     numbers = kith.submit(*[kith.picture(f'{n}.png', n, 1, 1) for n in range(6)])
     until(lambda: 'breaker state=open' in kith.log(), 'the breaker to open')
@@ -274,8 +274,8 @@ def test_an_error_about_the_image_is_the_images(kith_of, server):
     assert (image['status'], image['reason'], image['attempts']) == ('failed', 'told to say INVALID_ARGUMENT', 1)
 
 
-def test_a_trace_goes_all_the_way(kith_of, server):
-    """From the request through the queue to the service, so that one look shows where the time went."""
+def test_a_trace_reaches_the_remote_service(kith_of, server):
+    """The trace id goes from the request through the queue to the service."""
     server.start()
     kith = kith_of(access_log='on')
     trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
@@ -319,7 +319,7 @@ def test_a_name_that_does_not_resolve(kith_of):
     assert image['status'] == 'failed' and 'no-such-host.invalid' in image['reason']
 
 
-def test_a_plugin_gets_the_network_only_when_it_may(make, kith_of, server):
+def test_a_plugin_gets_the_network_only_when_allowed(make, kith_of, server):
     from harness import BUILD
     server.start()
     settings = {'recognizer': BUILD / 'plugins/grpc.so', 'grpc_address': f'127.0.0.1:{server.port}'}

@@ -1,4 +1,4 @@
-"""The edge: both protocols, limits, clients that are slow, rude or gone."""
+"""HTTP: both protocols, limits, and clients that are slow, abusive or disconnected."""
 import re
 import select
 import socket
@@ -51,7 +51,7 @@ def test_a_body_over_the_limit_is_answered_on_both_protocols(make):
     assert kith.post('/v1/images', b'x' * 500000, content_type='application/json').status == 413
 
 
-def test_a_slow_upload_that_gets_on_is_served(make):
+def test_a_slow_upload_with_progress_is_served(make):
     kith = make(idle_timeout='600ms', min_rate='1').start()
     body = b'{"path":"slow.jpg"}'
     client = kith.socket()
@@ -66,7 +66,7 @@ def test_a_slow_upload_that_gets_on_is_served(make):
 @pytest.mark.parametrize('beginning', [
     b'', b'GET /he', b'POST /image/post HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 100\r\n\r\n{"pa',
     b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00'])
-def test_one_who_says_no_more_is_cut_off(make, beginning):
+def test_an_idle_connection_is_closed(make, beginning):
     kith = make(idle_timeout='300ms').start()
     client = kith.socket()
     client.sendall(beginning)
@@ -74,7 +74,7 @@ def test_one_who_says_no_more_is_cut_off(make, beginning):
     assert kith.get('/healthz').status == 200
 
 
-def test_one_who_does_not_read_is_cut_off_and_costs_no_memory(make):
+def test_a_client_that_does_not_read_is_cut_off_and_costs_no_memory(make):
     kith = make(idle_timeout='500ms', request_timeout='1s', min_rate='1MB').start()
     big = kith.images / 'big.png'
     big.write_bytes(png(1, 2, 3) + b'\0' * 4000000)
@@ -91,7 +91,7 @@ def test_one_who_does_not_read_is_cut_off_and_costs_no_memory(make):
     client.close()
 
 
-def test_one_who_resets_what_it_asked_is_cut_off(kith):
+def test_a_client_that_resets_many_streams_is_cut_off(kith):
     client = Http2(kith)
     asked = 0
     try:
@@ -112,7 +112,7 @@ def test_one_who_resets_what_it_asked_is_cut_off(kith):
     assert kith.get('/healthz').status == 200
 
 
-def test_one_who_leaves_loses_only_the_answer(make):
+def test_a_client_that_disconnects_loses_only_the_answer(make):
     kith = make(events_keepalive='50ms').start()
     kith.picture('a.png', 1, 2, 3)
     for n in range(20):

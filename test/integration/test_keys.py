@@ -1,4 +1,4 @@
-"""Keys of the HTTP interface: made, shown, refused, revoked; and what is written down about it."""
+"""API keys: created, sent, refused, revoked; and the audit log."""
 import re
 
 import pytest
@@ -43,7 +43,7 @@ def test_without_a_key_nothing_but_health_is_answered(keyed):
     assert 'keys count=0' in kith.log()
 
 
-def test_roles_and_the_ways_to_show_a_key(keyed):
+def test_roles_and_the_ways_to_send_a_key(keyed):
     kith = keyed()
     submit, read, admin = (make_key(kith, r) for r in ('submit', 'read', 'admin'))
     until(lambda: works(kith, read) and works(kith, admin), 'the keys to be seen')
@@ -62,7 +62,7 @@ def test_roles_and_the_ways_to_show_a_key(keyed):
     assert kith.post('/v1/images', {'path': path}, **bearer(both)).status == 202
 
 
-def test_a_revoked_key_opens_nothing(keyed):
+def test_a_revoked_key_is_refused(keyed):
     kith = keyed()
     key = make_key(kith, 'read', '--name', 'lodger')
     until(lambda: works(kith, key), 'the key to be seen')
@@ -78,7 +78,7 @@ def test_a_revoked_key_opens_nothing(keyed):
     assert key not in log
 
 
-def test_keys_of_a_file_as_a_secret_gives_them(make, tmp_path):
+def test_keys_from_a_file(make, tmp_path):
     file = tmp_path / 'keys'
     file.write_text('read 0123456789abcdef watcher\n')
     file.chmod(0o640)
@@ -96,7 +96,7 @@ def test_keys_of_a_file_as_a_secret_gives_them(make, tmp_path):
 @pytest.mark.parametrize('text,mode,words', [
     ('read 0123456789abcdef', 0o644, 'chmod o-r'), ('king 0123456789abcdef', 0o600, 'line 1'),
     ('read short', 0o600, 'line 1'), (None, 0, 'cannot read')])
-def test_a_wrong_file_is_refused_at_the_start(make, tmp_path, text, mode, words):
+def test_a_wrong_key_file_is_refused_at_the_start(make, tmp_path, text, mode, words):
     file = tmp_path / 'keys'
     if text:
         file.write_text(text)
@@ -106,7 +106,7 @@ def test_a_wrong_file_is_refused_at_the_start(make, tmp_path, text, mode, words)
     assert words in kith.log() and 'KITH_API_KEYS_FILE' in kith.log()
 
 
-def test_who_guesses_has_to_wait(keyed):
+def test_an_address_with_many_wrong_keys_has_to_wait(keyed):
     kith = keyed(auth_failures=3)
     key, late = make_key(kith, 'read'), make_key(kith, 'read')
     until(lambda: works(kith, key), 'the key to be seen')
@@ -122,7 +122,7 @@ def test_who_guesses_has_to_wait(keyed):
     assert kith.log().count('wrong key') <= 4
 
 
-def test_listening_for_others_needs_an_answer_to_who_may(make):
+def test_listening_beyond_loopback_needs_an_authentication_setting(make):
     kith = make(api_listen='0.0.0.0:0').launch()
     assert kith.process.wait(20) == 2
     assert 'KITH_AUTH=keys' in kith.log() and 'KITH_AUTH=none' in kith.log()
@@ -130,7 +130,7 @@ def test_listening_for_others_needs_an_answer_to_who_may(make):
     kith.stop()
 
 
-def test_the_commands_show_their_key(keyed, tmp_path):
+def test_the_commands_send_their_key(keyed, tmp_path):
     kith = keyed()
     refused = kith.run('nodes')
     assert refused.returncode == 1 and 'needs an API key' in refused.stderr
@@ -141,7 +141,7 @@ def test_the_commands_show_their_key(keyed, tmp_path):
     assert kith.run('retry').returncode == 0
 
 
-def test_changes_of_people_are_written_down(keyed):
+def test_changes_of_people_are_logged_for_audit(keyed):
     kith = keyed()
     key = make_key(kith, 'admin', '--name', 'clerk')
     until(lambda: works(kith, key), 'the key to be seen')
@@ -175,7 +175,7 @@ def test_a_session_is_a_cookie_that_no_script_reads(keyed):
     assert gone.status == 204 and 'Max-Age=0' in gone.headers['set-cookie']
 
 
-def test_with_everybody_let_in_a_session_says_so(kith):
+def test_without_authentication_a_session_tells_so(kith):
     assert kith.get('/v1/session').json == {'auth': 'none', 'roles': ['submit', 'read', 'admin'], 'name': None}
 
 

@@ -1,4 +1,4 @@
-"""The log: while nobody reads standard error, and its line about slow callbacks."""
+"""The log while standard error is not read, and the line about slow callbacks."""
 import http.client
 import os
 import re
@@ -10,7 +10,7 @@ from harness import BUILD, PATIENCE_S, until
 
 
 def launch_unread(kith):
-    """Starts kith with a pipe as standard error, reads it up to the line that tells the address, then no more."""
+    """Starts kith with a pipe as standard error, reads it up to the line with the address, then stops reading."""
     end, stderr = os.pipe()
     kith.process = subprocess.Popen([BUILD / 'kith', 'serve'], cwd=kith.folder, env=kith.environment(),
                                     stdout=subprocess.DEVNULL, stderr=stderr)
@@ -33,7 +33,7 @@ def ask_often(kith, times):
     connection.close()
 
 
-def test_a_log_that_nobody_reads_does_not_stop_the_server(make):
+def test_a_log_that_is_not_read_does_not_stop_the_server(make):
     kith = make(access_log='on', log_buffer='64KB')
     end = launch_unread(kith)
     ask_often(kith, 3000)
@@ -43,7 +43,7 @@ def test_a_log_that_nobody_reads_does_not_stop_the_server(make):
     os.close(end)
 
 
-def test_lost_lines_are_told_when_the_reader_comes_back(make):
+def test_lost_lines_are_counted_when_the_reader_returns(make):
     kith = make(access_log='on', log_buffer='64KB')
     end = launch_unread(kith)
     ask_often(kith, 3000)

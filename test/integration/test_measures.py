@@ -1,4 +1,4 @@
-"""kith eval and kith bench: what they print, and labelled folders that are not as they should be."""
+"""kith eval and kith bench: their output, and faults of labelled folders."""
 import json
 import os
 import shutil
@@ -20,7 +20,7 @@ def run(tmp_path, *arguments, code=0):
 
 
 def label(folder, people, photos):
-    """People of one colour each; their photos are of other sizes."""
+    """Makes people of one colour each, with photos of different sizes."""
     for n, colour in enumerate(COLOURS[:people]):
         (folder / f'Person_{n}').mkdir(parents=True)
         for k in range(photos):
@@ -28,7 +28,7 @@ def label(folder, people, photos):
     return folder
 
 
-def test_the_figures_of_people_who_are_easily_told_apart(tmp_path):
+def test_the_figures_of_distinct_people(tmp_path):
     folder = label(tmp_path / 'people', 8, 4)
     got = json.loads(run(tmp_path, 'eval', folder, '--sizes', '2,4', '--repeats', 2, '--json').stdout)
     assert (got['photos'], got['people'], got['without_face'], got['cached']) == (32, 8, 0, 0)
@@ -47,7 +47,7 @@ def test_the_figures_of_people_who_are_easily_told_apart(tmp_path):
     assert json.loads(run(tmp_path, 'eval', folder, '--sizes', '2', '--json', '--min-face=99').stdout)['cached'] == 0
 
 
-def test_another_build_of_a_plugin_looks_again(tmp_path):
+def test_another_build_of_a_plugin_ignores_the_cache(tmp_path):
     folder, plugin = label(tmp_path / 'people', 2, 2), tmp_path / 'mine.so'
     shutil.copy(BUILD / 'plugins/example.so', plugin)
 
@@ -80,7 +80,7 @@ def test_a_folder_of_one_person(tmp_path):
     assert 'no gallery of 50: 1 people have more than 2 photos' in got.stderr
 
 
-def test_empty_folders_photos_of_nobody_and_of_nothing(tmp_path):
+def test_empty_folders_and_photos_without_a_face(tmp_path):
     folder = label(tmp_path / 'people', 3, 3)
     (folder / 'Empty').mkdir()
     (folder / 'Text').mkdir()

@@ -29,7 +29,7 @@ def test_an_unknown_face_gets_its_name_when_its_person_is_enrolled(kith):
     assert image['attempts'] == attempts, 'the network was not run again'
 
 
-def test_naming_a_face_names_its_image_and_those_like_it(kith):
+def test_naming_a_face_names_its_image_and_similar_faces(kith):
     numbers = kith.submit(*[kith.picture(f'{n}.png', 255, n, 0) for n in range(3)], kith.picture('g.png', *GREEN))
     for number in numbers:
         kith.finished(number)
@@ -46,7 +46,7 @@ def test_naming_a_face_names_its_image_and_those_like_it(kith):
     assert kith.post(f'/v1/faces/{face}/person', {}).status == 400
 
 
-def test_people_are_listed_renamed_and_forgotten(kith):
+def test_people_are_listed_renamed_and_deleted(kith):
     red, photo = add(kith, 'Red', *RED)
     green, _ = add(kith, 'Green', *GREEN)
     number, = kith.submit(kith.picture('r.png', *RED))
@@ -62,8 +62,8 @@ def test_people_are_listed_renamed_and_forgotten(kith):
     assert kith.get(f'/v1/people/{red}').status == 404
     image = kith.image(number)
     assert image['person'] is None and image['verdict'] == 'unknown'
-    stranger = kith.post('/v1/identify', png(*RED), content_type='image/png').json['faces'][0]
-    assert stranger['person'] is None
+    unknown = kith.post('/v1/identify', png(*RED), content_type='image/png').json['faces'][0]
+    assert unknown['person'] is None
 
 
 def test_deleting_a_photo_takes_its_template_out_of_the_gallery(kith):
@@ -119,7 +119,7 @@ def known_folder(kith):
     return folder
 
 
-def test_a_folder_of_known_people_is_enrolled_watched_and_remembered(make):
+def test_a_folder_of_known_people_is_enrolled_once_and_watched(make):
     kith = make()
     folder = known_folder(kith)
     kith.settings['known_people'] = folder
@@ -154,7 +154,7 @@ def test_kith_enroll_sends_a_folder(kith):
     assert kith.run('enroll').returncode == 2
 
 
-def test_a_folder_of_known_people_named_from_where_kith_starts(make, tmp_path):
+def test_a_relative_folder_of_known_people_starts_at_the_working_folder(make, tmp_path):
     folder = tmp_path / 'people/Ann'
     folder.mkdir(parents=True)
     (folder / 'a.png').write_bytes(png(7, 8, 9))
@@ -163,7 +163,7 @@ def test_a_folder_of_known_people_named_from_where_kith_starts(make, tmp_path):
     assert 'audit what="photo added" person=1 photo=1 name=Ann who=KITH_KNOWN_PEOPLE' in kith.log()
 
 
-def test_a_face_that_is_not_them_loses_the_name_and_so_do_those_like_it(kith):
+def test_a_denied_face_loses_the_name_and_so_do_similar_faces(kith):
     person, _ = add(kith, 'Red', *RED)
     assert kith.post(f'/v1/people/{person}/photos?name=g.png', png(*GREEN), content_type='image/png').status == 201
     likeness, other, own = kith.submit(kith.picture('a.png', 235, 20, 0), kith.picture('b.png', 233, 22, 0),
@@ -191,7 +191,7 @@ def test_a_face_that_is_not_them_loses_the_name_and_so_do_those_like_it(kith):
     assert kith.post(f'/v1/faces/999/not/{person}').status == 404
 
 
-def test_a_stranger_is_known_again_and_named_at_once(kith):
+def test_an_unknown_person_is_identified_again_and_named_at_once(kith):
     first, second, third = kith.submit(kith.picture('1.png', *BLUE), kith.picture('2.png', 0, 0, 253),
                                        kith.picture('3.png', *GREEN))
     for number in (first, second, third):
@@ -249,7 +249,7 @@ def test_an_answer_says_why(kith):
 
 
 def patches(folder, name, seed):
-    """A picture of four colours, each somebody's own share of it."""
+    """An image of four colours in proportions that identify a person."""
     import random
     from PIL import Image
     chance = random.Random(seed)
@@ -262,7 +262,7 @@ def patches(folder, name, seed):
     return path
 
 
-def test_names_follow_the_rate_once_enough_strangers_are_known(make, tmp_path):
+def test_the_fpir_decides_once_enough_unknown_people_are_known(make, tmp_path):
     kith = make(recognizer='example', image_roots=tmp_path).start()
     for n in range(3):
         person = kith.post('/v1/people', {'name': f'Person {n}'}).json['id']
@@ -271,7 +271,7 @@ def test_names_follow_the_rate_once_enough_strangers_are_known(make, tmp_path):
     number, = kith.submit(tmp_path / 'person0.png')
     kith.finished(number)
     assert kith.get(f'/v1/images/{number}?explain=1').json['faces'][0]['explain']['rule'] == 'fallback_threshold'
-    numbers = kith.submit(*[patches(tmp_path, f'stranger{n}.png', n) for n in range(300)])
+    numbers = kith.submit(*[patches(tmp_path, f'unknown{n}.png', n) for n in range(300)])
     assert all(kith.finished(n)['verdict'] == 'unknown' for n in numbers)
     until(lambda: kith.metric('kith_gallery_calibrated') == 1, 'the calibration')
     assert kith.metric('kith_gallery_cohort_faces') >= 200
@@ -279,7 +279,7 @@ def test_names_follow_the_rate_once_enough_strangers_are_known(make, tmp_path):
     face = known.json['faces'][0]
     assert face['person']['name'] == 'Person 1' and face['explain']['rule'] == 'rate'
     assert face['explain']['score'] >= face['explain']['needed'] and face['explain']['cohort'] >= 200
-    data = patches(tmp_path, 'new.png', 'somebody new').read_bytes()
+    data = patches(tmp_path, 'new.png', 'new person').read_bytes()
     face = kith.post('/v1/identify?explain=1', data, content_type='image/png').json['faces'][0]
     assert face['person'] is None and face['similarity'] < 0.5
     kith.stop()
@@ -287,7 +287,7 @@ def test_names_follow_the_rate_once_enough_strangers_are_known(make, tmp_path):
     until(lambda: kith.metric('kith_gallery_calibrated') == 1, 'the calibration after a start')
 
 
-def test_two_denials_at_once_are_both_looked_at_again(kith):
+def test_two_denials_at_once_are_both_reviewed(kith):
     people = [add(kith, name, *colour)[0] for name, colour in (('Red', RED), ('Blue', BLUE))]
     numbers = kith.submit(*[kith.picture(f'r{n}.png', 235 - n % 3, 20, 0) for n in range(30)],
                           *[kith.picture(f'b{n}.png', 0, 20, 235 - n % 3) for n in range(30)])

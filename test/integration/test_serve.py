@@ -5,6 +5,7 @@ import socket
 import subprocess
 
 import pytest
+from fixtures import needs_plugin
 from harness import BUILD, ROOT, Kith, refused, until
 
 
@@ -39,7 +40,7 @@ def test_unknown_flags_and_commands(tmp_path):
     assert kith.run('worker').returncode == 2
 
 
-def test_a_variable_that_kubernetes_sets_is_no_mistake(make, monkeypatch):
+def test_variables_that_kubernetes_sets_are_ignored(make, monkeypatch):
     monkeypatch.setenv('KITH_SERVICE_HOST', '10.0.0.1')
     kith = make()
     environment = {**kith.environment(), 'KITH_SERVICE_HOST': '10.0.0.1', 'KITH_PORT_8000_TCP': 'tcp://10.0.0.1:8000'}
@@ -76,7 +77,7 @@ def test_help_lists_every_setting(tmp_path):
     kith = Kith(tmp_path)
     names = set(re.findall(r'^(KITH_\w+)=', kith.run('help', 'settings').stdout, re.M))
     assert names == set(re.findall(r'^(KITH_\w+)=', kith.run('config').stdout, re.M)) and len(names) > 50
-    table = (ROOT / 'core/base/settings_table.h').read_text()
+    table = (ROOT / 'core/base/settings/settings_table.h').read_text()
     assert names == {'KITH_' + n.upper() for n in re.findall(r'^SETTING\((\w+)', table, re.M)}
 
 
@@ -84,8 +85,8 @@ def test_a_second_kith_on_the_same_data_is_refused(kith, tmp_path):
     refused(kith, 'KITH_DATA', 'another kith')
 
 
-@pytest.mark.skipif(bool(os.environ.get('KITH_SANITIZED')), reason='lbph is not built with sanitizers')
-def test_accepts_before_its_models_are_loaded_and_says_so(make, tmp_path):
+@needs_plugin('lbph')
+def test_images_are_accepted_before_the_models_are_loaded(make, tmp_path):
     empty = tmp_path / 'models'
     empty.mkdir()
     kith = make(recognizer='lbph', lbph_cascade='/no/such.xml').start(ready=False)

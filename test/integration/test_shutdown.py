@@ -1,4 +1,4 @@
-"""How kith ends when it cannot go on: connections are closed while the actors behind them exist."""
+"""The end after a fatal failure: connections are closed while their actors exist."""
 import os
 import sqlite3
 
@@ -6,7 +6,7 @@ from harness import Events, PATIENCE_S
 
 
 def damage(database):
-    """Overwrites all pages but the first, behind the back of the server."""
+    """Overwrites all pages of the database except the first while the server runs."""
     records = sqlite3.connect(database)
     records.execute('PRAGMA wal_checkpoint(TRUNCATE)')
     records.close()

@@ -10,7 +10,7 @@ import pytest
 from harness import BUILD, Kith, png, until
 
 
-def test_a_posted_path_becomes_an_answer(kith):
+def test_a_posted_path_is_recognised(kith):
     kith.picture('red.png', 255, 0, 0)
     answer = kith.post('/image/post', {'path': 'red.png'})
     path = kith.images / 'red.png'
@@ -140,23 +140,23 @@ def test_lists_go_by_pages_and_filters(kith):
     assert kith.get('/v1/images/x').status == 404
 
 
-def test_identify_answers_now_and_keeps_nothing(kith):
+def test_identify_answers_at_once_and_stores_nothing(kith):
     kith.picture('red.png', 255, 0, 0)
     person = kith.post('/v1/people', {'name': 'Red'}).json['id']
     added = kith.post(f'/v1/people/{person}/photos?name=r.png', png(255, 0, 0), content_type='image/png')
     assert added.status == 201, added
     by_path = kith.post('/v1/identify', {'path': 'red.png'})
     by_bytes = kith.post('/v1/identify', png(250, 3, 3), content_type='image/png')
-    stranger = kith.post('/v1/identify', png(0, 0, 255), content_type='image/png')
+    unknown = kith.post('/v1/identify', png(0, 0, 255), content_type='image/png')
     assert by_path.json['faces'][0]['person'] == {'id': person, 'name': 'Red'}
     assert by_bytes.json['faces'][0]['person']['name'] == 'Red'
     assert by_bytes.json['faces'][0]['similarity'] > 0.99
-    assert stranger.json['faces'][0]['person'] is None
-    assert stranger.json['faces'][0]['candidates'][0]['person']['name'] == 'Red'
+    assert unknown.json['faces'][0]['person'] is None
+    assert unknown.json['faces'][0]['candidates'][0]['person']['name'] == 'Red'
     assert kith.get('/v1/images').json['images'] == []
 
 
-def test_a_failed_image_is_redeemed(kith):
+def test_a_failed_image_is_retried(kith):
     number, = kith.submit('late.png')
     assert kith.finished(number)['reason'] == 'no such file'
     kith.picture('late.png', 1, 1, 1)
@@ -169,8 +169,8 @@ def test_a_failed_image_is_redeemed(kith):
 
 
 @pytest.mark.parametrize('how', [[], ['--direct']])
-def test_some_failed_images_are_redeemed(kith, how):
-    """As a clock runs it: by reason, by age, so many, and first only to see what it would do."""
+def test_failed_images_are_retried_by_reason_age_and_number(kith, how):
+    """By reason, age and number, as a scheduled job does, and with --dry-run before."""
     gone = kith.submit(*[f'{n}.png' for n in range(600)])
     kith.picture('bad.png', 1, 1, 1).write_bytes(b'no picture')
     bad, = kith.submit('bad.png')
@@ -196,12 +196,12 @@ def test_some_failed_images_are_redeemed(kith, how):
 
 @pytest.mark.parametrize('query,words', [('older_ms=x', 'older_ms'), ('limit=0', 'limit'), ('status=pending', 'failed'),
                                          ('odd=1', 'odd')])
-def test_a_retry_that_makes_no_sense(kith, query, words):
+def test_a_contradictory_retry_is_refused(kith, query, words):
     answer = kith.post(f'/v1/images/retry?{query}')
     assert answer.status == 400 and words in answer.json['detail']
 
 
-def test_the_records_are_copied_while_they_are_written(kith, tmp_path):
+def test_a_backup_is_made_while_images_are_accepted(kith, tmp_path):
     kith.finished(kith.submit(kith.picture('a.png', 1, 2, 3))[0])
     copy = tmp_path / 'copy/data'
     copy.mkdir(parents=True)
@@ -231,7 +231,7 @@ def test_deleting_an_image_takes_its_thumbnail_along(kith):
     assert path.exists(), 'a posted path is the client\'s file'
 
 
-def test_json_of_a_list_is_what_the_contract_says(kith):
+def test_json_of_a_list_follows_the_contract(kith):
     kith.submit(kith.picture('a.png', 5, 5, 5))
     kith.finished(1)
     page = json.loads(kith.get('/v1/images').body)
@@ -268,7 +268,7 @@ def test_relative_paths_on_a_slow_disk_do_not_block_the_server(make):
     assert kith.get(f'/v1/people/{person}').json['photos'][0]['name'] == '0.png'
 
 
-def test_the_first_wrong_path_is_the_one_that_is_named(kith):
+def test_the_first_wrong_path_is_named(kith):
     cases = [(['a.png', '../b', 5], 400, 'bad-path', 'Path number 2: '),
              (['a.png', 5, '../b'], 400, 'wrong-type', 'Path number 2: '),
              (['a.png', '/etc/passwd', 5], 403, 'outside', 'Path number 2: '),

@@ -1,4 +1,4 @@
-"""TLS: versions, HTTP/2 by ALPN, certificates renewed in place, clients that vanish at every moment."""
+"""TLS: versions, HTTP/2 by ALPN, reload of certificates, clients that reset at every moment."""
 import os
 import re
 import signal
@@ -86,7 +86,7 @@ def test_plain_text_is_not_answered(secure):
     assert ask(secure, '/healthz').startswith(b'HTTP/1.1 200')
 
 
-def test_a_picture_goes_through_both_protocols(secure):
+def test_an_image_is_accepted_over_both_protocols(secure):
     url = f'https://{secure.api}/v1/identify'
     (secure.folder / 'a.png').write_bytes(png(1, 2, 3) + os.urandom(3 << 20))
     for protocol in ('--http1.1', '--http2'):
@@ -105,7 +105,7 @@ def test_the_cookie_is_for_tls_only(secure):
         assert b'; Secure' in read_all(s)
 
 
-def test_the_commands_find_it(secure):
+def test_the_commands_connect_over_tls(secure):
     secure.settings['api_ca'] = secure.settings['tls_cert']
     assert secure.run('nodes').returncode == 0
     secure.settings['api_ca'] = None
@@ -163,7 +163,7 @@ def say_http2(s, method, path, headers):
     s.sendall(h2.data_to_send())
 
 
-def test_clients_that_vanish_at_every_moment_leave_nothing_behind(secure):
+def test_clients_that_reset_at_every_moment_leave_no_connection(secure):
     for n in range(96):
         raw = secure.socket()
         if n % 8 == 1:  # half a greeting
@@ -190,8 +190,8 @@ def test_clients_that_vanish_at_every_moment_leave_nothing_behind(secure):
     until(lambda: connections() == 1, f'the connections to end; there are {connections()}')
 
 
-def test_what_one_connection_does_wrong_does_not_end_another(secure):
-    """Greetings that are none, records that are broken: beside them somebody goes on asking."""
+def test_a_faulty_connection_does_not_end_another(secure):
+    """Invalid greetings and broken records do not disturb another client."""
     over = threading.Event()
 
     def rubbish():
@@ -223,12 +223,12 @@ def test_what_one_connection_does_wrong_does_not_end_another(secure):
 
 @pytest.mark.parametrize('change,words', [
     ({'tls_key': None}, 'go together'), ({'tls_cert': '/no/such'}, 'KITH_TLS_CERT'), ({'tls_key': '/no/such'}, 'KITH_TLS_KEY')])
-def test_wrong_files_are_said_before_anything_listens(make, files, change, words):
+def test_wrong_certificate_files_are_refused_before_listening(make, files, change, words):
     kith = make(**{**files, **change}).launch()
     assert kith.process.wait(20) == 2 and words in kith.log()
 
 
-def test_a_key_that_all_may_read_or_of_another_certificate_is_refused(make, files, tmp_path):
+def test_a_key_that_all_can_read_or_of_another_certificate_is_refused(make, files, tmp_path):
     (tmp_path / 'key.pem').chmod(0o644)
     kith = make(**files).launch()
     assert kith.process.wait(20) == 2 and 'chmod o-r' in kith.log()

@@ -25,7 +25,7 @@ static void test_tells_arrive_in_order(void **state)
     actor_system_free(s);
 }
 
-static void test_full_mailbox_refuses_at_once_but_has_room_for_control(void **state)
+static void test_full_mailbox_refuses_at_once_except_control_messages(void **state)
 {
     struct mailbox box;
     struct envelope e = {.lane = MAIL_NORMAL};
@@ -62,7 +62,7 @@ static void test_mailbox_is_bounded_by_bytes(void **state)
     mailbox_free(&box);
 }
 
-static void test_tell_says_full_and_gone(void **state)
+static void test_tell_returns_full_and_gone(void **state)
 {
     struct actor_system *s = new_system();
 
@@ -131,7 +131,7 @@ static void test_deferred_answer_arrives(void **state)
     actor_system_free(s);
 }
 
-static void test_ask_to_nobody_and_to_a_full_mailbox_ends(void **state)
+static void test_ask_to_an_unknown_actor_and_to_a_full_mailbox_ends(void **state)
 {
     struct actor_system *s = new_system();
 
@@ -420,13 +420,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tells_arrive_in_order),
-        cmocka_unit_test(test_full_mailbox_refuses_at_once_but_has_room_for_control),
+        cmocka_unit_test(test_full_mailbox_refuses_at_once_except_control_messages),
         cmocka_unit_test(test_mailbox_is_bounded_by_bytes),
-        cmocka_unit_test(test_tell_says_full_and_gone),
+        cmocka_unit_test(test_tell_returns_full_and_gone),
         cmocka_unit_test(test_ask_gets_its_reply_once),
         cmocka_unit_test(test_unanswered_ask_ends_at_its_deadline_and_a_late_answer_is_ignored),
         cmocka_unit_test(test_deferred_answer_arrives),
-        cmocka_unit_test(test_ask_to_nobody_and_to_a_full_mailbox_ends),
+        cmocka_unit_test(test_ask_to_an_unknown_actor_and_to_a_full_mailbox_ends),
         cmocka_unit_test(test_timer_fires_once_moves_and_cancels),
         cmocka_unit_test(test_turn_keeps_its_budget),
         cmocka_unit_test(test_an_ask_that_has_ended_is_not_handled),

@@ -3,7 +3,7 @@
 #include "core/base/clock.h"
 #include "core/base/hash.h"
 #include "core/base/path.h"
-#include "core/base/settings.h"
+#include "core/base/settings/settings.h"
 #include "test/unit/test.h"
 
 #include <errno.h>
@@ -75,10 +75,12 @@ static void test_numbers_are_whole_and_decimal(void **state)
         {"KITH_TRIES=2e1", "KITH_TRIES: “2e1” is not a whole number"},
         {"KITH_TRIES=", "KITH_TRIES: “” is not a whole number"},
         {"KITH_TRIES=-2", "KITH_TRIES: “-2” is not a whole number"},
+        {"KITH_TRIES=2.", "KITH_TRIES: “2.” is not a whole number"},
         {"KITH_TRIES=7", NULL},
         {"KITH_LEASE=0x10s", "KITH_LEASE: “0x10s” is not a duration"},
         {"KITH_LEASE=infs", "KITH_LEASE: “infs” is not a duration"},
         {"KITH_LEASE=100.5ms", "KITH_LEASE: “100.5ms” is not a duration"},
+        {"KITH_LEASE=1.s", "KITH_LEASE: “1.s” is not a duration"},
         {"KITH_LEASE=1.1s", NULL},
         {"KITH_MAX_BODY=0x100000", "KITH_MAX_BODY: “0x100000” is not a size"},
         {"KITH_MAX_BODY=1.5MB", NULL},
@@ -105,7 +107,7 @@ static void test_numbers_are_whole_and_decimal(void **state)
     }
 }
 
-static void test_flags_beat_the_environment_and_kubernetes_names_are_left_alone(void **state)
+static void test_flags_override_the_environment_and_kubernetes_names_are_ignored(void **state)
 {
     char flag[] = "--log-level", value[] = "error", word[] = "serve", name[] = "kith", lease[] = "--lease=5s";
     char *argv[] = {name, word, flag, value, lease, NULL};
@@ -359,7 +361,7 @@ static void test_json_text_is_always_valid(void **state)
     buf_free(&b);
 }
 
-static void test_clock_and_hash_write_what_others_write(void **state)
+static void test_clock_and_hash_agree_with_references(void **state)
 {
     char text[CLOCK_TEXT_BYTES], hex[SHA256_HEX_BYTES];
 
@@ -376,13 +378,13 @@ int main(void)
         cmocka_unit_test(test_defaults_are_those_of_the_contract),
         cmocka_unit_test(test_bad_settings_are_refused_and_named),
         cmocka_unit_test(test_numbers_are_whole_and_decimal),
-        cmocka_unit_test(test_flags_beat_the_environment_and_kubernetes_names_are_left_alone),
+        cmocka_unit_test(test_flags_override_the_environment_and_kubernetes_names_are_ignored),
         cmocka_unit_test(test_secrets_are_masked),
         cmocka_unit_test(test_a_clients_path_is_checked),
         cmocka_unit_test(test_text_is_resolved_without_the_disk),
         cmocka_unit_test(test_a_long_path_names_limit_and_setting),
         cmocka_unit_test(test_json_text_is_always_valid),
-        cmocka_unit_test(test_clock_and_hash_write_what_others_write),
+        cmocka_unit_test(test_clock_and_hash_agree_with_references),
     };
 
     return cmocka_run_group_tests_name("base", tests, make_tree, remove_tree);

@@ -148,7 +148,7 @@ static void write_at_once(void)
     read_until(&out, "not started");
 }
 
-static void test_a_log_that_nobody_reads_loses_lines_and_tells_how_many(void **state)
+static void test_a_log_that_is_not_read_loses_lines_and_counts_them(void **state)
 {
     (void)state;
     assert_int_equal(run_child(lose_lines), 0);
@@ -191,7 +191,7 @@ static void test_lines_are_written_at_once_before_the_start(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_log_that_nobody_reads_loses_lines_and_tells_how_many),
+        cmocka_unit_test(test_a_log_that_is_not_read_loses_lines_and_counts_them),
         cmocka_unit_test(test_stopping_takes_bounded_time),
         cmocka_unit_test(test_lines_in_the_buffer_are_written_when_the_process_aborts),
         cmocka_unit_test(test_a_forked_child_writes_at_once),

@@ -1,7 +1,7 @@
 /* Supervision and measurement of actors on a fake clock: failure, back-off, restart, statistics, slow callbacks. */
 #include "test/unit/actor_world.h"
 
-static void test_failed_actor_restarts_with_back_off_and_keeps_its_mail(void **state)
+static void test_failed_actor_restarts_with_back_off_and_keeps_its_mailbox(void **state)
 {
     struct actor_system *s = new_system();
 
@@ -28,7 +28,7 @@ static void test_failed_actor_restarts_with_back_off_and_keeps_its_mail(void **s
     actor_system_free(s);
 }
 
-static void test_ask_ends_when_the_asked_one_fails_after_taking_it(void **state)
+static void test_ask_ends_when_the_asked_actor_fails_after_receiving_it(void **state)
 {
     struct actor_system *s = new_system();
 
@@ -43,7 +43,7 @@ static void test_ask_ends_when_the_asked_one_fails_after_taking_it(void **state)
     actor_system_free(s);
 }
 
-static void test_failing_asker_hears_the_end_of_its_asks(void **state)
+static void test_asks_of_a_failing_actor_end(void **state)
 {
     struct actor_system *s = new_system();
 
@@ -59,7 +59,7 @@ static void test_failing_asker_hears_the_end_of_its_asks(void **state)
     actor_system_free(s);
 }
 
-static void test_five_failures_in_thirty_seconds_take_the_node_down(void **state)
+static void test_five_failures_in_thirty_seconds_end_the_node(void **state)
 {
     struct actor_system *s = new_system();
 
@@ -77,7 +77,7 @@ static void test_five_failures_in_thirty_seconds_take_the_node_down(void **state
     actor_system_free(s);
 }
 
-static void test_failures_far_apart_are_forgiven(void **state)
+static void test_failures_outside_the_window_are_not_counted(void **state)
 {
     struct actor_system *s = new_system();
 
@@ -117,7 +117,7 @@ static void test_actor_that_cannot_start_is_tried_again_then_ends_the_node(void 
     actor_system_free(s);
 }
 
-static void test_metrics_count_what_happened(void **state)
+static void test_statistics_count_each_outcome(void **state)
 {
     struct actor_system *s = new_system();
     struct actor_stats stats;
@@ -218,13 +218,13 @@ static void test_an_actor_can_be_made_to_fail_and_restarts_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_failed_actor_restarts_with_back_off_and_keeps_its_mail),
-        cmocka_unit_test(test_ask_ends_when_the_asked_one_fails_after_taking_it),
-        cmocka_unit_test(test_failing_asker_hears_the_end_of_its_asks),
-        cmocka_unit_test(test_five_failures_in_thirty_seconds_take_the_node_down),
-        cmocka_unit_test(test_failures_far_apart_are_forgiven),
+        cmocka_unit_test(test_failed_actor_restarts_with_back_off_and_keeps_its_mailbox),
+        cmocka_unit_test(test_ask_ends_when_the_asked_actor_fails_after_receiving_it),
+        cmocka_unit_test(test_asks_of_a_failing_actor_end),
+        cmocka_unit_test(test_five_failures_in_thirty_seconds_end_the_node),
+        cmocka_unit_test(test_failures_outside_the_window_are_not_counted),
         cmocka_unit_test(test_actor_that_cannot_start_is_tried_again_then_ends_the_node),
-        cmocka_unit_test(test_metrics_count_what_happened),
+        cmocka_unit_test(test_statistics_count_each_outcome),
         cmocka_unit_test(test_slow_callbacks_are_reported),
         cmocka_unit_test(test_an_actor_can_be_made_to_fail_and_restarts_alone),
     };

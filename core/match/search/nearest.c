@@ -1,5 +1,7 @@
 #include "core/match/search/nearest.h"
 
+#include <stdbool.h>
+
 #include <math.h>
 
 /* Slots change with removals, and probes meet them in different orders: the person decides between equal distances. */

@@ -2,7 +2,7 @@
 #ifndef KITH_CORE_MATCH_SEARCH_NEAREST_H
 #define KITH_CORE_MATCH_SEARCH_NEAREST_H
 
-#include "core/match/template_set.h"
+#include "core/match/hit.h"
 
 struct nearest {
     struct hit *hits; /* capacity for `max`, at least 1; owned by the caller */

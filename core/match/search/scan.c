@@ -18,7 +18,7 @@ static uint32_t scan_plain(const uint8_t *block, const int8_t *probe, size_t gro
     return scan_below(out, limit);
 }
 
-static int32_t row_plain(const uint8_t *row, size_t bytes, const int8_t *probe)
+static int32_t scan_row_plain(const uint8_t *row, size_t bytes, const int8_t *probe)
 {
     int32_t sum = 0;
 
@@ -122,5 +122,5 @@ scan_row_fn scan_row_for(enum cpu_level level)
         return row_avx2;
 #endif
     (void)level;
-    return row_plain;
+    return scan_row_plain;
 }

@@ -8,34 +8,15 @@
 #define KITH_CORE_MATCH_SEARCH_SCAN_H
 
 #include "core/base/cpu.h"
+#include "core/match/search/scan_block.h"
 
 #include <stddef.h>
 #include <stdint.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
-enum { SCAN_BLOCK = 16 };
 
 /* Sets out[i] = norms[i] - factor × sum(code × probe) for the 16 templates of a block. Returns a mask: bit i is set
  * when out[i] <= limit. `groups`: dimensions / 8. */
 typedef uint32_t (*scan_fn)(const uint8_t *block, const int8_t *probe, size_t groups, const float norms[SCAN_BLOCK],
                             float factor, float limit, float out[SCAN_BLOCK]);
-
-/* Returns a mask: bit i is set when values[i] <= limit. */
-static inline uint32_t scan_below(const float values[SCAN_BLOCK], float limit)
-{
-    uint32_t below = 0;
-
-#ifdef __SSE2__
-    for (int i = 0; i < SCAN_BLOCK; i += 4)
-        below |= (uint32_t)_mm_movemask_ps(_mm_cmple_ps(_mm_loadu_ps(values + i), _mm_set1_ps(limit))) << i;
-#else
-    for (int i = 0; i < SCAN_BLOCK; i++)
-        below |= (uint32_t)(values[i] <= limit) << i;
-#endif
-    return below;
-}
 
 /* Returns sum(code × probe) of one template's row of half bytes. The low half of byte i is dimension i,
  * the high half dimension bytes + i. */

@@ -6,7 +6,7 @@
 #ifndef KITH_CORE_MATCH_SEARCH_SEARCH_H
 #define KITH_CORE_MATCH_SEARCH_SEARCH_H
 
-#include "core/match/template_set.h"
+#include "core/match/hit.h"
 
 struct quantizer;
 struct slot_index;

@@ -15,6 +15,7 @@
 #ifndef KITH_PLUGINS_DLIB_NETWORK_NETWORK_H
 #define KITH_PLUGINS_DLIB_NETWORK_NETWORK_H
 
+#include "plugins/dlib/network/chip_view.h"
 #include "plugins/dlib/network/convolution.h"
 
 #include <memory>
@@ -22,13 +23,6 @@
 
 namespace dlib_network
 {
-constexpr int SIDE = 150, DIMENSION = 128;
-
-struct chip_view {            // a borrowed chip, read as stored or mirrored
-    const unsigned char *rgb; // [SIDE][SIDE][3]
-    bool mirrored;
-};
-
 class plan;
 struct shared_weights;
 

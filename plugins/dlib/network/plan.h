@@ -3,7 +3,8 @@
 #ifndef KITH_PLUGINS_DLIB_NETWORK_PLAN_H
 #define KITH_PLUGINS_DLIB_NETWORK_PLAN_H
 
-#include "plugins/dlib/network/network.h"
+#include "plugins/dlib/network/chip_view.h"
+#include "plugins/dlib/network/convolution.h"
 #include "plugins/dlib/network/winograd.h"
 
 #include <dnnl.hpp>

@@ -51,8 +51,12 @@ namespace plain16 // the layout of AVX-512 for tests on other CPUs
 #undef TILES_AT_ONCE
 } // namespace plain16
 #ifdef __x86_64__
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
+#endif
 namespace avx2
 {
 #define LANES         8
@@ -61,9 +65,17 @@ namespace avx2
 #undef LANES
 #undef TILES_AT_ONCE
 } // namespace avx2
+#ifdef __clang__
+#pragma clang attribute pop
+#else
 #pragma GCC pop_options
+#endif
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx512f"))), apply_to = function)
+#else
 #pragma GCC push_options
 #pragma GCC target("avx512f")
+#endif
 namespace avx512
 {
 #define LANES         16
@@ -72,7 +84,11 @@ namespace avx512
 #undef LANES
 #undef TILES_AT_ONCE
 } // namespace avx512
+#ifdef __clang__
+#pragma clang attribute pop
+#else
 #pragma GCC pop_options
+#endif
 #endif
 
 // The tile size with the least cost, in multiplications and weight reads for one image.

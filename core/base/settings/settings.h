@@ -2,8 +2,8 @@
  * `kith config` and `kith help settings` are made. Flags override the environment, which overrides `.env`, which
  * overrides the defaults. Constant after settings_load, so any thread may read them.
  */
-#ifndef KITH_CORE_BASE_SETTINGS_H
-#define KITH_CORE_BASE_SETTINGS_H
+#ifndef KITH_CORE_BASE_SETTINGS_SETTINGS_H
+#define KITH_CORE_BASE_SETTINGS_SETTINGS_H
 
 #include "core/base/buf.h"
 #include "core/base/error.h"
@@ -22,7 +22,7 @@ typedef double setting_number;
 
 struct settings {
 #define SETTING(field, kind, initial, min, max, meaning) setting_##kind field;
-#include "core/base/settings_table.h"
+#include "core/base/settings/settings_table.h"
 #undef SETTING
 };
 

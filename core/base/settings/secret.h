@@ -1,6 +1,6 @@
 /* Files that hold a secret. */
-#ifndef KITH_CORE_BASE_SECRET_H
-#define KITH_CORE_BASE_SECRET_H
+#ifndef KITH_CORE_BASE_SETTINGS_SECRET_H
+#define KITH_CORE_BASE_SETTINGS_SECRET_H
 
 #include "core/base/error.h"
 

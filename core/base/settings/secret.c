@@ -1,4 +1,4 @@
-#include "core/base/secret.h"
+#include "core/base/settings/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>

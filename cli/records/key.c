@@ -4,7 +4,7 @@
  */
 #include "actors/access/api_keys.h"
 #include "cli/cli.h"
-#include "cli/records.h"
+#include "cli/records/records.h"
 #include "core/base/clock.h"
 
 #include <stdio.h>

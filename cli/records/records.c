@@ -1,4 +1,4 @@
-#include "cli/records.h"
+#include "cli/records/records.h"
 
 #include "core/actor/driver_uv.h"
 

@@ -1,6 +1,6 @@
-#include "core/base/settings.h"
+#include "core/base/settings/settings.h"
 
-#include "core/base/secret.h"
+#include "core/base/settings/secret.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -39,7 +39,7 @@ static const struct row rows[] = {
      (double)(max),                                                                                                    \
      (const char *)ROW_WORDS(min),                                                                                     \
      offsetof(struct settings, field)},
-#include "core/base/settings_table.h"
+#include "core/base/settings/settings_table.h"
 #undef SETTING
 };
 
@@ -92,7 +92,7 @@ static int settings_scale(const char *text, const struct unit *units, bool negat
         return -EINVAL;
     errno = 0;
     *value = strtod(text, &end);
-    if (errno || !isfinite(*value) || (!negative && memchr(text, 'e', (size_t)(end - text))) ||
+    if (errno || !isfinite(*value) || end[-1] == '.' || (!negative && memchr(text, 'e', (size_t)(end - text))) ||
         (!negative && memchr(text, 'E', (size_t)(end - text))))
         return -EINVAL;
     for (; units->name; units++) {

@@ -1,6 +1,6 @@
 /* Direct access to the database, for commands that need no running kith. One may run beside them. */
-#ifndef KITH_CLI_RECORDS_H
-#define KITH_CLI_RECORDS_H
+#ifndef KITH_CLI_RECORDS_RECORDS_H
+#define KITH_CLI_RECORDS_RECORDS_H
 
 #include "cli/cli.h"
 #include "core/store/store.h"
