@@ -79,7 +79,7 @@ struct msg_http { /* owns one reference to the request */
 struct msg_recognize {
     struct msg head;
     int kind;          /* job_kind */
-    bool urgent;       /* somebody waits: before the images of the queue */
+    bool urgent;       /* a client waits: before the images of the queue */
     bool enrol;        /* its face becomes a template */
     const char *path;  /* normalized; with bytes only a name */
     const void *bytes; /* NULL: the file `path` is opened */
@@ -191,7 +191,7 @@ struct msg_matched *msg_matched_new(const struct worker_event *event);
 /* Tells `to` that something has happened; a full mailbox or nobody of that name is fine: it looks by itself, later. */
 void msg_tell(struct actor *self, const char *to, uint32_t type);
 void msg_tell_gallery(struct actor *self);
-/* Says that images wait: to `to`, which is "work_queue" in a cluster (whoever has room looks) or "processor". */
+/* Tells `to` that images wait: "work_queue" in a cluster, else "processor". */
 void msg_tell_waiting(struct actor *self, const char *to, const struct image *images, int count);
 
 #endif

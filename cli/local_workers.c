@@ -1,6 +1,6 @@
 #include "cli/local_workers.h"
 
-#include "plugins/host/loader.h"
+#include "plugins/shared/loader.h"
 
 #include <limits.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 /* kith worker: the child process of plugins/host/worker_process.c. It inherits its socket as descriptor 3. */
 #include "cli/cli.h"
-#include "plugins/host/protocol.h"
+#include "plugins/shared/protocol.h"
 #include "plugins/worker/worker_main.h"
 
 #include <fcntl.h>

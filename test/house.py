@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Checks the rules of the code (test/house/): includes, sizes, names, messages, documents, format, lint.
 
     test/house.py           all of them

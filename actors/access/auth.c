@@ -1,7 +1,7 @@
 #include "actors/access/auth.h"
 
 #include "core/base/clock.h"
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 
 #include <stdio.h>
 #include <string.h>

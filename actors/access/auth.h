@@ -3,7 +3,7 @@
 #define KITH_ACTORS_ACCESS_AUTH_H
 
 #include "actors/access/api_keys.h"
-#include "core/base/log_rate.h"
+#include "core/base/log/log_rate.h"
 #include "core/http/http.h"
 
 #define KEY_COOKIE "kith_key"

@@ -12,7 +12,7 @@
 #include "actors/api/json_records.h"
 #include "actors/api/ops.h"
 #include "actors/api/request.h"
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 #include "core/base/settings/secret.h"
 
 #include <errno.h>

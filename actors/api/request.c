@@ -1,7 +1,7 @@
 /* Parses bodies, path ids and query parameters. */
 #include "actors/api/request.h"
 
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 #include "core/image/sniff.h"
 
 #include <ctype.h>

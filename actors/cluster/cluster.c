@@ -9,14 +9,14 @@
 #include "actors/cluster/cluster.h"
 
 #include "actors/api/json_records.h"
-#include "actors/cluster/cluster_state.h"
+#include "actors/cluster/cluster_internal.h"
 #include "actors/cluster/envelope.h"
 #include "actors/cluster/presence.h"
 #include "actors/cluster/remote_calls.h"
 #include "actors/cluster/transport.h"
 #include "actors/cluster/wire.h"
 #include "core/base/clock.h"
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 #include "core/base/metrics.h"
 
 #include <stdio.h>

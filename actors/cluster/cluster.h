@@ -3,12 +3,9 @@
 #define KITH_ACTORS_CLUSTER_CLUSTER_H
 
 #include "actors/cluster/bus_link.h"
+#include "actors/cluster/node_name.h"
 #include "actors/messages.h"
 #include "core/actor/system.h"
-
-/* The characters of a node's name, which becomes part of a subject. */
-#define NODE_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
-enum { NODE_BYTES = 64 };
 
 struct cluster_config {
     struct bus_link *link; /* the actor opens it once the id of the cluster is known; NULL: this node works alone */

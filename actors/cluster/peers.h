@@ -3,7 +3,7 @@
 #ifndef KITH_ACTORS_CLUSTER_PEERS_H
 #define KITH_ACTORS_CLUSTER_PEERS_H
 
-#include "actors/cluster/cluster.h"
+#include "actors/cluster/node_name.h"
 #include "core/base/buf.h"
 #include "kith.pb-c.h"
 

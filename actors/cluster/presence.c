@@ -5,11 +5,11 @@
  */
 #include "actors/cluster/presence.h"
 
-#include "actors/cluster/cluster_state.h"
+#include "actors/cluster/cluster_internal.h"
 #include "actors/cluster/envelope.h"
 #include "actors/cluster/transport.h"
 #include "core/base/clock.h"
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 #include "core/base/metrics.h"
 
 #include <stdio.h>

@@ -4,12 +4,12 @@
  */
 #include "actors/cluster/remote_calls.h"
 
-#include "actors/cluster/cluster_state.h"
+#include "actors/cluster/cluster_internal.h"
 #include "actors/cluster/envelope.h"
 #include "actors/cluster/peer_messages.h"
 #include "actors/cluster/transport.h"
 #include "actors/cluster/wire.h"
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 #include "core/base/metrics.h"
 
 #include <stdio.h>

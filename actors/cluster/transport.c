@@ -5,9 +5,9 @@
  */
 #include "actors/cluster/transport.h"
 
-#include "actors/cluster/cluster_state.h"
+#include "actors/cluster/cluster_internal.h"
 #include "actors/cluster/envelope.h"
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 #include "core/base/metrics.h"
 
 #include <stdio.h>

@@ -3,6 +3,7 @@
 #define KITH_ACTORS_CLUSTER_TRANSPORT_H
 
 #include "actors/cluster/peers.h"
+#include "core/actor/actor.h"
 #include "core/bus/bus_messages.h"
 
 /* What arrived. The caller releases it. */

@@ -1,4 +1,4 @@
-#include "actors/frontend/picture_files.h"
+#include "actors/frontend/pictures_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -11,7 +11,7 @@
 #include "actors/api/ops.h"
 #include "actors/api/problem.h"
 #include "actors/api/request.h"
-#include "actors/frontend/picture_files.h"
+#include "actors/frontend/pictures_internal.h"
 #include "core/image/sniff.h"
 
 #include <errno.h>

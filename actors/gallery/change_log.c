@@ -2,7 +2,7 @@
 
 #include "actors/gallery/jobs.h"
 #include "core/actor/actor.h"
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 #include "core/base/metrics.h"
 
 static struct metric restarts_total = {

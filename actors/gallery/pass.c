@@ -1,6 +1,6 @@
 #include "actors/gallery/pass.h"
 
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 #include "core/base/metrics.h"
 
 static struct metric resolved_total = {.name = "kith_gallery_resolved_total",

@@ -1,6 +1,6 @@
 #include "actors/gallery/refresh.h"
 
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 #include "core/base/metrics.h"
 
 static struct metric calibrated = {.name = "kith_gallery_calibrated",

@@ -1,6 +1,6 @@
 #include "actors/gallery/reviews.h"
 
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 #include "core/base/metrics.h"
 
 #include <assert.h>

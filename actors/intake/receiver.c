@@ -12,7 +12,7 @@
 #include "actors/api/path_job.h"
 #include "actors/api/problem.h"
 #include "actors/api/request.h"
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 #include "core/base/metrics.h"
 #include "core/base/text.h"
 #include "core/image/sniff.h"

@@ -7,7 +7,7 @@
  */
 #include "actors/people/enroller.h"
 
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 #include "core/image/quality.h"
 
 #include <errno.h>

@@ -13,7 +13,7 @@
 #include "actors/messages.h"
 #include "actors/people/enroller.h"
 #include "actors/people/known_folder.h"
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 #include "core/base/metrics.h"
 
 #include <stdlib.h>

@@ -14,7 +14,7 @@
 
 #include "actors/messages.h"
 #include "actors/pipeline/probe_image.h"
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 #include "core/base/metrics.h"
 
 #include <errno.h>

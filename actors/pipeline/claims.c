@@ -1,7 +1,7 @@
 #include "actors/pipeline/claims.h"
 
 #include "actors/pipeline/processor_internal.h"
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 
 #include <string.h>
 

@@ -1,5 +1,7 @@
 #include "actors/pipeline/finish.h"
 
+#include "actors/pipeline/processor_internal.h"
+
 #include <stdio.h>
 #include <string.h>
 

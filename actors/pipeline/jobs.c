@@ -3,7 +3,7 @@
 #include "actors/pipeline/finish.h"
 #include "actors/pipeline/processor_internal.h"
 #include "actors/pipeline/quarantine.h"
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 #include "core/base/metrics.h"
 
 #include <assert.h>

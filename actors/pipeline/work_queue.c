@@ -13,7 +13,7 @@
  */
 #include "actors/pipeline/work_queue.h"
 
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 #include "core/base/metrics.h"
 #include "core/bus/bus_messages.h"
 

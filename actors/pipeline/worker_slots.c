@@ -1,7 +1,7 @@
 #include "actors/pipeline/worker_slots.h"
 
 #include "actors/pipeline/recognizer_internal.h"
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 #include "core/base/metrics.h"
 
 #include <assert.h>

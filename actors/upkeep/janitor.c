@@ -3,7 +3,7 @@
 #include "actors/messages.h"
 #include "actors/upkeep/spool_files.h"
 #include "core/base/clock.h"
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #include "actors/api/request.h"
 #include "actors/upkeep/spool_files.h"
 #include "core/base/clock.h"
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 
 #include <stdlib.h>
 #include <string.h>

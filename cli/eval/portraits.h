@@ -4,7 +4,7 @@
 #define KITH_CLI_EVAL_PORTRAITS_H
 
 #include "cli/cli.h"
-#include "plugins/host/protocol.h"
+#include "plugins/shared/protocol.h"
 
 struct portrait {
     char *path;   /* on this machine */

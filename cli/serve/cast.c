@@ -2,9 +2,9 @@
  * need is spawned earlier and stops later. A failed actor restarts alone. */
 #include "cli/serve/service.h"
 
-#include "core/base/log.h"
-#include "plugins/host/loader.h"
-#include "plugins/host/protocol.h"
+#include "core/base/log/log.h"
+#include "plugins/shared/loader.h"
+#include "plugins/shared/protocol.h"
 
 enum {
     STORE_MS = 30000,

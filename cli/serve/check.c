@@ -3,7 +3,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/settings/secret.h"
-#include "plugins/host/loader.h"
+#include "plugins/shared/loader.h"
 
 #include <stdio.h>
 #include <stdlib.h>

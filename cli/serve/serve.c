@@ -3,8 +3,8 @@
 #include "cli/serve/service.h"
 
 #include "cli/serve/notify.h"
-#include "core/base/log.h"
-#include "plugins/host/loader.h"
+#include "core/base/log/log.h"
+#include "plugins/shared/loader.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -6,7 +6,6 @@
 #define KITH_CLI_SERVE_SERVICE_H
 
 #include "actors/access/keys.h"
-#include "actors/api/routes.h"
 #include "actors/cluster/bus_link.h"
 #include "actors/cluster/cluster.h"
 #include "actors/frontend/events.h"
@@ -23,6 +22,7 @@
 #include "actors/pipeline/processor.h"
 #include "actors/pipeline/recognizer.h"
 #include "actors/pipeline/work_queue.h"
+#include "actors/routes.h"
 #include "actors/upkeep/health.h"
 #include "actors/upkeep/janitor.h"
 #include "actors/upkeep/retry.h"
@@ -90,7 +90,7 @@ struct service {
 /* roles.c: the roles of a text like "receiver,frontend". 0 or -1. */
 int roles_parse(const char *text, unsigned *roles);
 
-/* check.c: 0, or the exit status of a refused setting, which was reported. check_api_keys opens v->door. */
+/* check.c: 0, or the exit status of a refused setting, which was reported. check_api_keys fills v->auth. */
 int check_settings(struct service *v);
 int check_api_keys(struct service *v);
 int check_node_name(struct service *v);

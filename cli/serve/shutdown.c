@@ -6,7 +6,7 @@
 #include "cli/serve/service.h"
 
 #include "cli/serve/notify.h"
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 #include "core/match/policy.h"
 
 #include <signal.h>

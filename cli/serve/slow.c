@@ -1,6 +1,6 @@
 #include "cli/serve/slow.h"
 
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 
 #include <stdio.h>
 

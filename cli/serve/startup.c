@@ -2,7 +2,7 @@
 #include "cli/serve/service.h"
 
 #include "cli/serve/slow.h"
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 #include "core/match/policy.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
 #define KITH_CORE_HTTP_HTTP_INTERNAL_H
 
 #include "core/base/cancel.h"
-#include "core/base/log_rate.h"
+#include "core/base/log/log_rate.h"
 #include "core/http/engine/engine.h"
 #include "core/http/http.h"
 #include "core/http/trust.h"
@@ -118,7 +118,7 @@ struct http_server {
     uint32_t paused;        /* connections */
     size_t held;            /* bytes of all connections, see budget.c */
     uint64_t bodies_begun;
-    uint32_t live; /* requests that somebody holds, abandoned ones included */
+    uint32_t live; /* requests with a holder, abandoned ones included */
     struct http_stats stats;
     struct log_rate log_requests, log_cuts; /* of refused requests, of connections that were cut off */
     uint64_t serial, stop_ms;

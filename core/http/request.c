@@ -2,7 +2,7 @@
 #include "core/http/http_internal.h"
 
 #include "core/base/clock.h"
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 
 #include <assert.h>
 #include <ctype.h>

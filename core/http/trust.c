@@ -1,6 +1,8 @@
 /* The settings of trust: proxies, the public URL, CORS origins. */
 #include "core/http/trust.h"
 
+#include "core/http/http_internal.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>

@@ -3,9 +3,11 @@
 #ifndef KITH_CORE_HTTP_TRUST_H
 #define KITH_CORE_HTTP_TRUST_H
 
-#include "core/http/http.h"
-
 #include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct http_trust;
 
 enum { HTTP_ORIGIN_MAX = 511 };   /* bytes of an origin or a host */
 enum { TRUST_HEADER_MAX = 2047 }; /* bytes of each of the headers below, all its lines together */

@@ -14,7 +14,7 @@
 #include "core/actor/system.h"
 #include "core/base/arena.h"
 #include "core/store/store.h"
-#include "plugins/host/protocol.h"
+#include "plugins/shared/protocol.h"
 
 #include <uv.h>
 

@@ -1,8 +1,8 @@
 /* Packets from a worker. The parent does not trust them: it checks every length and number. */
 #include "core/image/quality.h"
-#include "plugins/host/face_check.h"
 #include "plugins/host/worker_internal.h"
 #include "plugins/host/worker_text.h"
+#include "plugins/shared/face_check.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #include "plugins/host/worker_internal.h"
 #include "plugins/host/worker_text.h"
 
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,7 +8,7 @@
 #define KITH_PLUGINS_WORKER_SANDBOX_H
 
 #include "core/base/error.h"
-#include "plugins/host/protocol.h"
+#include "plugins/shared/protocol.h"
 
 #include <stdbool.h>
 #include <stdint.h>

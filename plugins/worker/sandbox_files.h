@@ -2,7 +2,7 @@
 #ifndef KITH_PLUGINS_WORKER_SANDBOX_FILES_H
 #define KITH_PLUGINS_WORKER_SANDBOX_FILES_H
 
-#include "plugins/host/protocol.h"
+#include "plugins/shared/protocol.h"
 
 /* Limits the process to reading `paths` (it ends with NULL) and what is below them, by the first of these that the
  * system has, and returns which:

@@ -9,7 +9,7 @@
 #define KITH_PLUGINS_WORKER_WORKER_INTERNAL_H
 
 #include "core/base/buf.h"
-#include "plugins/host/protocol.h"
+#include "plugins/shared/protocol.h"
 #include "plugins/worker/image/decode.h"
 
 #include <stdbool.h>

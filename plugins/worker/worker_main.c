@@ -1,6 +1,6 @@
 #include "plugins/worker/worker_main.h"
 
-#include "plugins/host/loader.h"
+#include "plugins/shared/loader.h"
 #include "plugins/worker/sandbox.h"
 #include "plugins/worker/worker_internal.h"
 

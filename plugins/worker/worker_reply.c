@@ -1,6 +1,6 @@
 #include "plugins/worker/worker_internal.h"
 
-#include "plugins/host/face_check.h"
+#include "plugins/shared/face_check.h"
 #include "plugins/worker/image/quality.h"
 
 #include <errno.h>

@@ -108,7 +108,7 @@ def test_a_restored_older_database_gives_no_wrong_name(world):
     for node in a, b:
         assert identify(node, BLUE) is None, 'a person who is not in the copy'
         assert identify(node, GREEN) == 'Carl' and identify(node, RED) == 'Ann'
-        assert node.metric('kith_gallery_rewinds_total') == 1 and 'gallery is read again' in node.log()
+        assert node.metric('kith_gallery_reloads_total') == 1 and 'gallery reload' in node.log()
         assert node.metric('kith_gallery_templates') == 2
 
 

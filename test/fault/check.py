@@ -10,10 +10,10 @@ def check_database(kith):
     db = sqlite3.connect(f'file:{kith.folder}/data/kith.db?mode=ro', uri=True)
     assert db.execute('PRAGMA integrity_check').fetchone() == ('ok',)
     assert db.execute('SELECT COUNT(*) FROM images WHERE status = 3').fetchone() == (0,), 'nothing is left in work'
-    tally = db.execute('SELECT pending, processed, failed, processing, unknown FROM status_counts').fetchone()
+    counts = db.execute('SELECT pending, processed, failed, processing, unknown FROM status_counts').fetchone()
     counted = [db.execute('SELECT COUNT(*) FROM images WHERE status = ?', (s,)).fetchone()[0] for s in range(4)]
     unknown, = db.execute('SELECT COUNT(*) FROM images WHERE verdict = 2').fetchone()
-    assert list(tally) == counted + [unknown]
+    assert list(counts) == counted + [unknown]
     doubled = db.execute('SELECT path FROM images GROUP BY path HAVING COUNT(*) > 1').fetchall()
     assert doubled == []
     # No half result: an image with a verdict has exactly the one face of its one run.

@@ -123,7 +123,7 @@ def envelope():
         yield str(n), encode(messages, 'Envelope', dice, n)
 
 
-# --- packets of a worker: the structs of plugins/host/protocol.h ---
+# --- packets of a worker: the structs of plugins/shared/protocol.h ---
 
 def packet(kind, body):
     return bytes([kind]) + struct.pack('<H', len(body)) + body

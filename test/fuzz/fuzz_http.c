@@ -3,7 +3,7 @@
  * actors/api/request.h that parses something. */
 #include "actors/api/page.h"
 #include "actors/api/request.h"
-#include "actors/api/routes.h"
+#include "actors/routes.h"
 #include "test/fuzz/fuzz.h"
 #include "test/fuzz/fuzz_server.h"
 

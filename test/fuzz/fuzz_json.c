@@ -11,15 +11,15 @@
 #include "test/fuzz/fuzz_server.h"
 
 #include "actors/access/auth.h"
-#include "actors/api/routes.h"
+#include "actors/routes.h"
 
 #include <stdio.h>
 
 enum { CALL_MS = 2000, MAX_PATHS = 8, MAX_PATH = 256 };
 
 static uv_loop_t loop;
-static struct auth door; /* without keys */
-static struct routes_context route_context = {.door = &door};
+static struct auth auth; /* without keys */
+static struct routes_context route_context = {.auth = &auth};
 static struct receiver_config receiver = {
     .waiting = "processor", .store_ms = CALL_MS, .max_paths = MAX_PATHS, .max_path = MAX_PATH, .max_image = 1 << 16};
 static struct identify_config identify = {

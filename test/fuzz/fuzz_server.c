@@ -1,6 +1,6 @@
 #include "test/fuzz/fuzz_server.h"
 
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 #include "test/fuzz/fuzz.h"
 
 #include <arpa/inet.h>

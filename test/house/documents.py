@@ -65,7 +65,7 @@ def check_metrics(tree):
 
 
 def routes(tree):
-    return re.findall(r'\{"([A-Z]+)", "([^"]+)", "([^"]+)"', tree.text('actors/api/routes.c'))
+    return re.findall(r'\{"([A-Z]+)", "([^"]+)", "([^"]+)"', tree.text('actors/routes.c'))
 
 
 def check_routes(tree):

@@ -13,18 +13,18 @@ MAY = {
     'core/http/': ['core/base/'],
     'core/bus/': ['core/base/', 'core/actor/'],
     'core/store/': ['core/base/', 'core/image/', 'core/match/', 'core/actor/'],
+    'plugins/shared/': ['core/base/', 'plugins/recognizer.h'],
     'plugins/host/': ['core/base/', 'core/image/', 'core/match/', 'core/actor/', 'core/store/', 'plugins/recognizer.h',
-                      'plugins/worker/worker_main.h'],
+                      'plugins/shared/', 'plugins/worker/worker_main.h'],
     'plugins/common/': ['plugins/recognizer.h'],
-    'plugins/worker/': ['core/base/', 'core/image/', 'plugins/recognizer.h', 'plugins/host/loader.h',
-                        'plugins/host/protocol.h', 'plugins/host/face_check.h'],
-    'actors/api/': CORE + ['actors/messages.h', 'actors/access/auth.h', 'plugins/host/protocol.h'],
-    'actors/': CORE + ['actors/messages.h', 'actors/api/', 'plugins/host/', 'plugins/recognizer.h'],
+    'plugins/worker/': ['core/base/', 'core/image/', 'plugins/recognizer.h', 'plugins/shared/'],
+    'actors/api/': CORE + ['actors/messages.h', 'plugins/shared/protocol.h'],
+    'actors/': CORE + ['actors/messages.h', 'actors/api/', 'plugins/host/', 'plugins/shared/', 'plugins/recognizer.h'],
     'cli/': ['core/', 'actors/', 'plugins/'],
 }
 # Only these files may include these libraries' headers.
 LIBRARIES = {
-    r'h2o': ['core/http/engine'],
+    r'h2o': ['core/http/engine/'],
     r'nats': ['core/bus/'],
     r'sqlite3|mysql|mariadb': ['core/store/db/', 'core/store/'],
     r'turbojpeg|png|webp': ['plugins/worker/image/', 'test/unit/test_decode.c'],
@@ -32,7 +32,7 @@ LIBRARIES = {
     r'seccomp': ['plugins/worker/sandbox', 'test/unit/test_sandbox.c'],
     r'curl': ['cli/client.c', 'cli/bench/bench_accept.c'],
     r'dnnl': ['plugins/dlib/network/'],
-    r'openssl': ['core/base/hash.c', 'core/http/tls.c', 'core/http/engine'],
+    r'openssl': ['core/base/hash.c', 'core/http/tls.c', 'core/http/engine/'],
 }
 # The header that the protobuf compiler writes, and who may include it.
 WIRE_HEADER, WIRE = 'kith.pb-c.h', ('actors/cluster/', 'test/unit/test_wire')

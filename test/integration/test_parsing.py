@@ -45,7 +45,7 @@ def accepts(kind, value):
 
 
 def test_the_table_has_every_parameter_of_every_route():
-    routes = re.findall(r'\{"([A-Z]+)", "([^"]+)", "\w+", \w+, \w+, "([^"]+)"\}', (ROOT / 'actors/api/routes.c').read_text())
+    routes = re.findall(r'\{"([A-Z]+)", "([^"]+)", "\w+", \w+, \w+, "([^"]+)"\}', (ROOT / 'actors/routes.c').read_text())
     assert {(method, path, word) for method, path, words in routes for word in words.split()} == set(PARAMETERS)
 
 

@@ -139,7 +139,7 @@ static void spoil(struct instance *me, const uint8_t *pixel)
     f->landmarks = me->landmarks;
     f->landmark_count = 5;
     if (pixel[1] == 5)
-        f->label = "somebody";
+        f->label = "nobody yet";
     if (pixel[1] < 8)
         *members[pixel[1]] = value;
     else if (pixel[1] == 8)

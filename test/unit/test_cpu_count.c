@@ -1,5 +1,5 @@
 /* The default number of workers, with files of control groups in a folder of the test. */
-#include "plugins/host/cpu_count.h"
+#include "plugins/shared/cpu_count.h"
 #include "test/unit/test.h"
 
 #include <ftw.h>

@@ -1,6 +1,6 @@
 /* The log while standard error is not read. */
 #include "core/base/buf.h"
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 #include "core/base/metrics.h"
 #include "test/unit/test.h"
 

@@ -1,6 +1,6 @@
 /* Trusted proxies, forwarded headers and origins. */
+#include "core/http/http.h"
 #include "core/http/trust.h"
-
 #include "test/unit/test.h"
 
 #include <arpa/inet.h>

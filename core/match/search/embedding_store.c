@@ -1,6 +1,6 @@
 #include "core/match/search/embedding_store.h"
 
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 #include "core/base/must.h"
 
 #include <errno.h>

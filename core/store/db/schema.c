@@ -9,8 +9,8 @@
  *
  * Each index serves one query that grows: by key (is it there already?), what is due (or expires), the list by status,
  * verdict or person, the faces of an image or a person. gallery_log has one row for each template, each person and
- * each recent removal (core/store/ops/gallery_log.c); its numbers are given out under the lock of gallery_head, so they
- * are in the order of the commits.
+ * each recent removal (core/store/ops/changes/gallery_log.c); its numbers are given out under the lock of gallery_head,
+ * so they are in the order of the commits.
  */
 #include "core/store/store_internal.h"
 

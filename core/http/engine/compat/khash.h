@@ -10,10 +10,10 @@
 typedef uint32_t khint_t, khiter_t;
 
 #define khash_t(name) kh_##name##_t
-#define kh_end(h) ((h)->n_buckets)
-#define kh_val(h, i) ((h)->vals[i])
+#define kh_end(h)     ((h)->n_buckets)
+#define kh_val(h, i)  ((h)->vals[i])
 /* Flag bits of a bucket: 1 is deleted, 2 is empty. */
-#define kh_exist(h, i) (((h)->flags[(i) >> 4] >> (((i)&15U) << 1) & 3) == 0)
+#define kh_exist(h, i)     (((h)->flags[(i) >> 4] >> (((i)&15U) << 1) & 3) == 0)
 #define kh_get(name, h, k) kh_get_##name(h, k)
 
 #define KHASH_MAP_INIT_INT64(name, type)                                                                               \

@@ -1,8 +1,9 @@
 /* The state of the actor "cluster", shared by the files of this folder. It includes none of them but the table of
  * peers. */
-#ifndef KITH_ACTORS_CLUSTER_CLUSTER_STATE_H
-#define KITH_ACTORS_CLUSTER_CLUSTER_STATE_H
+#ifndef KITH_ACTORS_CLUSTER_CLUSTER_INTERNAL_H
+#define KITH_ACTORS_CLUSTER_CLUSTER_INTERNAL_H
 
+#include "actors/cluster/cluster.h"
 #include "actors/cluster/peers.h"
 
 struct remote_ask;

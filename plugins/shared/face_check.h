@@ -1,7 +1,7 @@
 /* Checks the numbers of a face. The worker checks what a plug-in returns, the parent what a worker sends: a number that
  * is not finite would become invalid JSON, or a distance that compares with nothing. Pure functions; any thread. */
-#ifndef KITH_PLUGINS_HOST_FACE_CHECK_H
-#define KITH_PLUGINS_HOST_FACE_CHECK_H
+#ifndef KITH_PLUGINS_SHARED_FACE_CHECK_H
+#define KITH_PLUGINS_SHARED_FACE_CHECK_H
 
 #include "core/base/error.h"
 

@@ -1,6 +1,6 @@
 /* Reads pictures and writes the cache of thumbnails and face crops: jobs for the file threads. */
-#ifndef KITH_ACTORS_FRONTEND_PICTURE_FILES_H
-#define KITH_ACTORS_FRONTEND_PICTURE_FILES_H
+#ifndef KITH_ACTORS_FRONTEND_PICTURES_INTERNAL_H
+#define KITH_ACTORS_FRONTEND_PICTURES_INTERNAL_H
 
 #include "actors/api/request.h"
 #include "actors/frontend/pictures.h"

@@ -1,4 +1,4 @@
-#include "plugins/host/cpu_count.h"
+#include "plugins/shared/cpu_count.h"
 
 #include <limits.h>
 #include <sched.h>

@@ -8,7 +8,7 @@
 #include "core/http/http_internal.h"
 
 #include "core/base/clock.h"
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-#include "plugins/host/loader.h"
+#include "plugins/shared/loader.h"
 
-#include "plugins/host/cpu_count.h"
+#include "plugins/shared/cpu_count.h"
 
 #include <dlfcn.h>
 #include <errno.h>

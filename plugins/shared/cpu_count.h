@@ -1,6 +1,6 @@
 /* How many CPUs this process may use: the default number of workers. Reads files; any thread. */
-#ifndef KITH_PLUGINS_HOST_CPU_COUNT_H
-#define KITH_PLUGINS_HOST_CPU_COUNT_H
+#ifndef KITH_PLUGINS_SHARED_CPU_COUNT_H
+#define KITH_PLUGINS_SHARED_CPU_COUNT_H
 
 #include <stdint.h>
 

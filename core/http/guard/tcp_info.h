@@ -1,6 +1,6 @@
 /* What the kernel knows of a TCP connection. */
-#ifndef KITH_CORE_HTTP_TCP_INFO_H
-#define KITH_CORE_HTTP_TCP_INFO_H
+#ifndef KITH_CORE_HTTP_GUARD_TCP_INFO_H
+#define KITH_CORE_HTTP_GUARD_TCP_INFO_H
 
 #include <stdint.h>
 

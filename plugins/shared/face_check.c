@@ -1,4 +1,4 @@
-#include "plugins/host/face_check.h"
+#include "plugins/shared/face_check.h"
 
 #include "plugins/recognizer.h"
 

@@ -1,7 +1,7 @@
 /* Loads a plug-in and checks its ABI. It is never unloaded: C++ libraries do not support dlclose(3) (thread-local
  * destructors, unique symbols); a new process loads a new plug-in. Any thread. */
-#ifndef KITH_PLUGINS_HOST_LOADER_H
-#define KITH_PLUGINS_HOST_LOADER_H
+#ifndef KITH_PLUGINS_SHARED_LOADER_H
+#define KITH_PLUGINS_SHARED_LOADER_H
 
 #include "core/base/error.h"
 #include "plugins/recognizer.h"

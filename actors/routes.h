@@ -1,6 +1,6 @@
 /* The routes of kith as one table. */
-#ifndef KITH_ACTORS_API_ROUTES_H
-#define KITH_ACTORS_API_ROUTES_H
+#ifndef KITH_ACTORS_ROUTES_H
+#define KITH_ACTORS_ROUTES_H
 
 #include "core/http/http.h"
 

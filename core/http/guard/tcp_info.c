@@ -1,5 +1,5 @@
 /* On its own: linux/tcp.h cannot be included together with netinet/tcp.h, which libuv includes. */
-#include "core/http/tcp_info.h"
+#include "core/http/guard/tcp_info.h"
 
 #include <linux/tcp.h>
 #include <netinet/in.h>

@@ -10,8 +10,8 @@
  * blocks: while standard error is not read, lines that do not fit into the buffer are dropped and counted
  * (kith_log_lines_lost_total), and the next line written tells how many.
  */
-#ifndef KITH_CORE_BASE_LOG_H
-#define KITH_CORE_BASE_LOG_H
+#ifndef KITH_CORE_BASE_LOG_LOG_H
+#define KITH_CORE_BASE_LOG_LOG_H
 
 #include <stdbool.h>
 #include <stddef.h>

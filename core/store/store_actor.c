@@ -2,7 +2,7 @@
 #include "core/store/store.h"
 
 #include "core/actor/system.h"
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 #include "core/store/threads/threads.h"
 
 #include <assert.h>

@@ -8,8 +8,8 @@
  *   JOB + descriptor of the image ▶ reads it whole
  *           ◀────────────────────── SEEN (its hash), FACE …, PICTURE …, DONE
  */
-#ifndef KITH_PLUGINS_HOST_PROTOCOL_H
-#define KITH_PLUGINS_HOST_PROTOCOL_H
+#ifndef KITH_PLUGINS_SHARED_PROTOCOL_H
+#define KITH_PLUGINS_SHARED_PROTOCOL_H
 
 #include "core/base/error.h"
 #include "core/base/hash.h"

@@ -1,8 +1,8 @@
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 
 #include "core/base/buf.h"
 #include "core/base/clock.h"
-#include "core/base/log_writer.h"
+#include "core/base/log/log_writer.h"
 
 #include <string.h>
 

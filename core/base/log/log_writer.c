@@ -1,4 +1,4 @@
-#include "core/base/log_writer.h"
+#include "core/base/log/log_writer.h"
 
 #include "core/base/metrics.h"
 #include "core/base/must.h"

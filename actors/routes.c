@@ -1,4 +1,4 @@
-#include "actors/api/routes.h"
+#include "actors/routes.h"
 
 #include "actors/access/auth.h"
 #include "actors/api/ops.h"

@@ -10,7 +10,7 @@
 #include "core/http/http_internal.h"
 
 #include "core/base/clock.h"
-#include "core/http/tcp_info.h"
+#include "core/http/guard/tcp_info.h"
 
 #include <stdio.h>
 #include <string.h>

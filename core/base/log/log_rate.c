@@ -1,6 +1,6 @@
-#include "core/base/log_rate.h"
+#include "core/base/log/log_rate.h"
 
-#include "core/base/log.h"
+#include "core/base/log/log.h"
 
 enum { SECOND_MS = 1000 };
 
