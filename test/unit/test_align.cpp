@@ -74,8 +74,10 @@ void compare_photos(both_predictors &both, const char *folder)
         const std::vector<char> data((std::istreambuf_iterator<char>(file)), {});
         pixels p;
         error e{};
+        image_limits limits{};
 
-        if (decode(reinterpret_cast<const uint8_t *>(data.data()), data.size(), 50000000, 0, 1, &p, &e) < 0)
+        limits.max_pixels = 50000000;
+        if (decode(reinterpret_cast<const uint8_t *>(data.data()), data.size(), &limits, 0, 1, &p, &e) < 0)
             continue;
         rgb_image photo(static_cast<long>(p.height), static_cast<long>(p.width));
 
