@@ -175,7 +175,7 @@ bool query_text(struct http_request *request, const char *name, size_t max, char
     }
     if (text[0] && strlen(text) <= max)
         return true;
-    http_problem(request, 400, "wrong-value", "“%s” must have 1 to %zu bytes.", name, max);
+    http_problem(request, 400, "wrong-value", "“%s” has %zu bytes; it must have 1 to %zu.", name, strlen(text), max);
     return false;
 }
 

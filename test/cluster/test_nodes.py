@@ -234,7 +234,7 @@ def test_the_page_shows_the_nodes_and_what_others_do(world, tmp_path):
     page.until_row(number, lambda r: r['person'] == 'unknown')
     until(lambda: page.ask('pictures') == 1, 'the thumbnail, which the other node makes')
     until(lambda: page.ask('text', '#nodes-summary') == '2 nodes · bus connected', 'both nodes to be shown')
-    assert 'work' in page.ask('text', '#nodes') and 'front (this one)' in page.ask('text', '#nodes')
+    assert 'work' in page.ask('text', '#nodes') and 'front (this node)' in page.ask('text', '#nodes')
     work.kill()
     until(lambda: page.ask('text', '#nodes-summary') == '1 node · bus connected', 'the node to be gone')
     assert page.ask('errors') == []

@@ -91,7 +91,7 @@ def test_the_path_goes_out_and_the_photos_name_comes_back(kith_of, server):
     kith = kith_of()
     known = kith.picture('hannibal_1.png', 1, 2, 3)
     person = teach(kith, 'Hannibal', known)
-    here = kith.picture('unknown.png', 4, 5, 6)
+    here = kith.picture('here.png', 4, 5, 6)
     unknown = kith.picture('unknown.png', 7, 8, 9)
     server.order(people={str(here): 'hannibal_1.png'})
     one, two = kith.submit(here, unknown)
