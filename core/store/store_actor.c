@@ -283,7 +283,7 @@ int store_backup(const char *folder, const char *file, int64_t *bytes, struct er
     snprintf(part, sizeof part, "%s.part", file);
     if (access(from, R_OK) < 0)
         return error_set(error, -errno, "KITH_DATA: %s: %s", from, strerror(errno));
-    if ((fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640)) < 0)
+    if ((fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) < 0)
         return error_set(error, -errno, "%s: %s", file, strerror(errno));
     close(fd);
     unlink(part);

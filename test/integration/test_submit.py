@@ -207,6 +207,8 @@ def test_a_backup_is_made_while_images_are_accepted(kith, tmp_path):
     copy.mkdir(parents=True)
     ran = kith.run('backup', copy / 'kith.db')
     assert ran.returncode == 0 and 'checked' in ran.stdout, ran
+    files = [copy / 'kith.db', *(kith.folder / 'data').glob('kith.db*')]
+    assert len(files) == 4 and all(f.stat().st_mode & 0o777 == 0o600 for f in files), 'for this user only'
     again = kith.run('backup', copy / 'kith.db')
     assert again.returncode == 1 and 'exists' in again.stderr
     assert kith.submit('later.png') == [2]

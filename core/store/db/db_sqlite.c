@@ -5,10 +5,13 @@
 #include "core/base/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 struct sqlite_db {
     struct db db;
@@ -197,6 +200,24 @@ static const char reader_pragmas[] = "PRAGMA query_only=ON; PRAGMA cache_size=-8
  * 3.51.3). */
 static const char beside_pragmas[] = "PRAGMA wal_autocheckpoint=0";
 
+/* Embeddings and key hashes are for this user only. SQLite gives its log and its index the mode of the database. A file
+ * that exists is not opened here: closing it would release the locks that this process has on it. */
+static void sqlite_make_private(const char *file)
+{
+    static const char *const endings[] = {"", "-wal", "-shm"};
+    char name[4096];
+    int fd = open(file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd >= 0) {
+        close(fd);
+        return;
+    }
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        snprintf(name, sizeof name, "%s%s", file, endings[i]);
+        (void)chmod(name, 0600); /* another user's file keeps its mode */
+    }
+}
+
 struct db *db_open_sqlite(const char *file, enum db_part part, struct error *error)
 {
     struct sqlite_db *db = calloc(1, sizeof *db);
@@ -207,6 +228,8 @@ struct db *db_open_sqlite(const char *file, enum db_part part, struct error *err
     if (!db)
         abort();
     db->db.driver = &driver;
+    if (part == DB_WRITER)
+        sqlite_make_private(file);
     code = sqlite3_open_v2(file, &db->handle, flags, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_exec(db->handle, writer ? writer_pragmas : reader_pragmas, NULL, NULL, NULL);
@@ -254,6 +277,7 @@ int db_backup_sqlite(const char *from, const char *to, struct error *error)
     sqlite3 *source = NULL, *copy = NULL;
     int status = 0;
 
+    sqlite_make_private(to);
     if (sqlite3_open_v2(from, &source, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
         status = error_set(error, -EIO, "%s: %s", from, sqlite3_errmsg(source));
     else if (sqlite3_open_v2(to, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK)
