@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *reason_of(int status)
+static const char *reply_reason(int status)
 {
     static const struct {
         int status;
@@ -55,7 +55,7 @@ static const char *reason_of(int status)
 }
 
 /* A control character in a value could end the header line and begin another. */
-static bool header_value_is_valid(const char *value)
+static bool reply_header_is_valid(const char *value)
 {
     for (; *value; value++)
         if (((unsigned char)*value < 0x20 && *value != '\t') || *value == 0x7f)
@@ -65,7 +65,7 @@ static bool header_value_is_valid(const char *value)
 
 bool http_add_header(struct http_request *request, const char *name, const char *value)
 {
-    if (!header_value_is_valid(value))
+    if (!reply_header_is_valid(value))
         return false;
     if (request->raw && !request->answered)
         request->server->ops->add_header(request->raw, name, value);
@@ -104,7 +104,7 @@ void http_reply(struct http_request *request, int status, const char *content_ty
     if (status == 504) /* the work may go on: its result is not needed */
         cancel_set(request->cancel);
     /* HEAD: the Content-Length of the GET response without its body (RFC 9110, 9.3.2). */
-    request->server->ops->reply(request->raw, status, reason_of(status), content_length, body,
+    request->server->ops->reply(request->raw, status, reply_reason(status), content_length, body,
                                 reply_is_head(request) ? 0 : len);
 }
 
@@ -126,7 +126,7 @@ void http_problem(struct http_request *request, int status, const char *slug, co
     vsnprintf(text, sizeof text, detail, args);
     va_end(args);
     buf_printf(&body, "{\"type\":\"urn:kith:problem:%s\",\"title\":\"%s\",\"status\":%d,\"detail\":", slug,
-               reason_of(status), status);
+               reply_reason(status), status);
     buf_json(&body, text);
     buf_str(&body, ",\"instance\":");
     buf_json(&body, request->id);
@@ -163,7 +163,7 @@ bool http_stream_start(struct http_request *request, const char *content_type, c
     reply_begin(request, 200, content_type);
     if (reply_is_head(request)) {
         request->due_ms = clock_monotonic_ms() + request->server->o.response_timeout_ms;
-        request->server->ops->reply(request->raw, 200, reason_of(200), SIZE_MAX, NULL, 0);
+        request->server->ops->reply(request->raw, 200, reply_reason(200), SIZE_MAX, NULL, 0);
         return false;
     }
     request->streaming = true;
@@ -171,7 +171,7 @@ bool http_stream_start(struct http_request *request, const char *content_type, c
     request->stream_context = context;
     request->server->stats.streams++;
     http_request_ref(request);
-    request->server->ops->stream_start(request->raw, 200, reason_of(200));
+    request->server->ops->stream_start(request->raw, 200, reply_reason(200));
     return true;
 }
 

@@ -17,7 +17,7 @@ static bool request_was_refused(const struct http_request *request)
     return request->answered && ((request->status >= 400 && request->status < 500) || request->status == 503);
 }
 
-static void log_access(const struct http_request *request)
+static void request_log_access(const struct http_request *request)
 {
     const struct engine_head *head = &request->head;
     char method[16], path[256];
@@ -46,7 +46,7 @@ static void request_chunk_sent(struct http_request *request)
 static void request_disposed(struct http_request *request)
 {
     if (request->server->o.access_log && log_wants(LOG_INFO))
-        log_access(request);
+        request_log_access(request);
     guard_request_ends(request);
     request->raw = NULL;
     if (!request->answered)
@@ -81,7 +81,7 @@ void http_request_unref(struct http_request *request)
     }
 }
 
-static void make_id(struct http_request *request)
+static void request_make_id(struct http_request *request)
 {
     char given[ID_BYTES];
 
@@ -100,7 +100,7 @@ static void make_id(struct http_request *request)
 }
 
 /* Format: version-trace-parent-flags. Later versions may append fields; these are ignored. */
-static void take_trace(struct http_request *request)
+static void request_read_trace(struct http_request *request)
 {
     static const uint8_t dashes[] = {2, 35, 52};
     char text[128];
@@ -131,7 +131,7 @@ void request_refuse_method(struct http_request *request, const char *allow)
     http_problem(request, 405, "method-not-allowed", "This path takes the methods %s.", allow);
 }
 
-static void route_and_dispatch(struct listener *listener, struct http_request *request)
+static void request_dispatch(struct listener *listener, struct http_request *request)
 {
     struct http_server *server = listener->server;
     const struct engine_head *head = &request->head;
@@ -190,10 +190,10 @@ static void request_received(void *context, struct engine_request *raw, const st
     guard_request_begins(conn, request);
     if (head->body.len)
         budget_update(conn);
-    make_id(request);
-    take_trace(request);
+    request_make_id(request);
+    request_read_trace(request);
     if (!conn->cut) /* the engine parses on what it has read; nobody will get an answer */
-        route_and_dispatch(listener, request);
+        request_dispatch(listener, request);
 }
 
 const struct engine_callbacks request_callbacks = {

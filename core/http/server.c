@@ -45,7 +45,7 @@ struct http_server *http_server_new(const struct http_options *options)
 }
 
 /* Splits "host:port" and resolves numeric hosts and names. */
-static int resolve(const char *address, struct sockaddr_storage *sa, struct error *error)
+static int server_resolve(const char *address, struct sockaddr_storage *sa, struct error *error)
 {
     char host[256];
     const char *colon = strrchr(address, ':');
@@ -70,7 +70,7 @@ static int resolve(const char *address, struct sockaddr_storage *sa, struct erro
     return 0;
 }
 
-static bool is_loopback(const struct sockaddr_storage *sa)
+static bool server_is_loopback(const struct sockaddr_storage *sa)
 {
     if (sa->ss_family == AF_INET)
         return (ntohl(((const struct sockaddr_in *)sa)->sin_addr.s_addr) >> 24) == 127;
@@ -81,10 +81,10 @@ bool http_address_is_loopback(const char *address)
 {
     struct sockaddr_storage sa = {0};
 
-    return resolve(address, &sa, NULL) == 0 && is_loopback(&sa);
+    return server_resolve(address, &sa, NULL) == 0 && server_is_loopback(&sa);
 }
 
-static void write_address(struct listener *listener)
+static void server_write_address(struct listener *listener)
 {
     struct sockaddr_storage sa;
     int len = sizeof sa;
@@ -102,7 +102,7 @@ static void write_address(struct listener *listener)
     }
 }
 
-static void on_connection(uv_stream_t *stream, int status)
+static void server_on_connection(uv_stream_t *stream, int status)
 {
     if (status == 0)
         guard_accept((struct listener *)stream);
@@ -118,19 +118,19 @@ int http_server_listen(struct http_server *server, const char *address, const ch
 
     if (server->listener_count == LISTENERS_MAX)
         return error_set(error, -E2BIG, "%s: more than %d listeners", setting, LISTENERS_MAX);
-    if (resolve(address, &sa, &why) < 0)
+    if (server_resolve(address, &sa, &why) < 0)
         return error_set(error, -EINVAL, "%s: %.300s", setting, why.text);
     l->files = files;
-    l->loopback = is_loopback(&sa);
+    l->loopback = server_is_loopback(&sa);
     uv_tcp_init(server->o.loop, &l->tcp);
     l->open = true;
     server->listener_count++;
     status = uv_tcp_bind(&l->tcp, (struct sockaddr *)&sa, 0);
     if (status == 0)
-        status = uv_listen((uv_stream_t *)&l->tcp, 1024, on_connection);
+        status = uv_listen((uv_stream_t *)&l->tcp, 1024, server_on_connection);
     if (status < 0)
         return error_set(error, status, "%s: cannot listen on %s: %s", setting, address, uv_strerror(status));
-    write_address(l);
+    server_write_address(l);
     return 0;
 }
 

@@ -87,7 +87,7 @@ static int send_job(struct worker *w, const struct packet_job *job, const char *
 }
 
 /* Keeps copies of the job, its path and its descriptor. */
-static int queue_job(struct worker *w, const struct packet_job *job, const char *path, int fd)
+static int worker_queue_job(struct worker *w, const struct packet_job *job, const char *path, int fd)
 {
     int copy = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
 
@@ -111,7 +111,7 @@ int worker_send(struct worker *w, uint64_t serial, const struct packet_job *job,
     memset(w->event->seen, 0, sizeof w->event->seen);
     w->fault[0] = 0;
     result = send_job(w, job, path, fd);
-    return result == -EAGAIN ? queue_job(w, job, path, fd) : result;
+    return result == -EAGAIN ? worker_queue_job(w, job, path, fd) : result;
 }
 
 int worker_send_pending(struct worker *w)

@@ -43,7 +43,7 @@ static struct in6_addr guard_map_ipv4(const struct in_addr *v4)
     return mapped;
 }
 
-static struct peer *peer_of(struct http_server *server, const uv_tcp_t *tcp)
+static struct peer *guard_peer_of(struct http_server *server, const uv_tcp_t *tcp)
 {
     struct sockaddr_storage sa;
     struct in6_addr key = {0};
@@ -68,7 +68,7 @@ static struct peer *peer_of(struct http_server *server, const uv_tcp_t *tcp)
     return peer;
 }
 
-static void on_closed(uv_handle_t *handle)
+static void guard_on_closed(uv_handle_t *handle)
 {
     struct conn *conn = (struct conn *)handle;
     struct http_server *server = conn->server;
@@ -91,7 +91,7 @@ static void on_closed(uv_handle_t *handle)
     free(conn);
 }
 
-static void remember(struct http_server *server, struct conn *conn)
+static void guard_remember(struct http_server *server, struct conn *conn)
 {
     size_t fd = (size_t)conn->fd;
 
@@ -125,20 +125,20 @@ void guard_accept(struct listener *listener)
     uv_tcp_init(server->o.loop, &conn->tcp);
     if (uv_accept((uv_stream_t *)&listener->tcp, (uv_stream_t *)&conn->tcp) < 0)
         goto refuse;
-    conn->peer = peer_of(server, &conn->tcp);
+    conn->peer = guard_peer_of(server, &conn->tcp);
     if (server->stopping || server->stats.connections >= server->o.max_connections ||
         (conn->peer->connections > server->o.max_connections_per_address && guard_address_is_limited(conn)) ||
         uv_fileno((uv_handle_t *)&conn->tcp, &conn->fd) < 0)
         goto refuse;
     conn->progress_ms = conn->second_ms = clock_monotonic_ms();
-    remember(server, conn);
+    guard_remember(server, conn);
     uv_tcp_nodelay(&conn->tcp, 1);
-    conn->sock = server->ops->accept(server->engine, listener->index, &conn->tcp, on_closed);
+    conn->sock = server->ops->accept(server->engine, listener->index, &conn->tcp, guard_on_closed);
     meter_add(conn);
     return;
 refuse:
     server->stats.refused++;
-    uv_close((uv_handle_t *)&conn->tcp, on_closed);
+    uv_close((uv_handle_t *)&conn->tcp, guard_on_closed);
 }
 
 bool guard_address_is_limited(const struct conn *conn)
@@ -204,7 +204,7 @@ void guard_request_ends(struct http_request *request)
 /* When a client resets a TLS connection, libuv rejects the close_notify that libh2o writes. libh2o ignores the error
  * and waits for the write callback forever. A second close ends the wait, as for any write in progress. At that point
  * libh2o holds only the socket of the connection. */
-static bool is_stuck(const struct conn *conn)
+static bool guard_is_stuck(const struct conn *conn)
 {
     const uv_stream_t *stream = (const uv_stream_t *)&conn->tcp;
 
@@ -212,10 +212,10 @@ static bool is_stuck(const struct conn *conn)
            uv_stream_get_write_queue_size(stream) == 0 && !uv_is_closing((const uv_handle_t *)&conn->tcp);
 }
 
-static void look_at(struct conn *conn, uint64_t now_ms)
+static void guard_check(struct conn *conn, uint64_t now_ms)
 {
     const struct http_options *o = &conn->server->o;
-    bool stuck = is_stuck(conn);
+    bool stuck = guard_is_stuck(conn);
 
     if (stuck && conn->stuck) {
         conn->server->ops->close(conn->sock);
@@ -239,7 +239,7 @@ static void look_at(struct conn *conn, uint64_t now_ms)
         guard_cut(conn); /* keep-alive connection without a request */
 }
 
-static void finish_stop(struct http_server *server)
+static void guard_finish_stop(struct http_server *server)
 {
     void (*stopped)(void *) = server->stopped;
 
@@ -249,13 +249,13 @@ static void finish_stop(struct http_server *server)
         stopped(server->stopped_context);
 }
 
-static void on_tick(uv_timer_t *timer)
+static void guard_on_tick(uv_timer_t *timer)
 {
     struct http_server *server = timer->data;
     uint64_t now_ms = clock_monotonic_ms();
 
     for (struct conn *c = server->head.next; c != &server->head; c = c->next)
-        look_at(c, now_ms);
+        guard_check(c, now_ms);
     log_rate_report(&server->log_requests, now_ms);
     log_rate_report(&server->log_cuts, now_ms);
     if (!server->stopping)
@@ -264,7 +264,7 @@ static void on_tick(uv_timer_t *timer)
         for (struct conn *c = server->head.next; c != &server->head; c = c->next)
             guard_cut(c);
     if (server->stats.connections == 0 || now_ms > server->stop_ms + 1000)
-        finish_stop(server);
+        guard_finish_stop(server);
 }
 
 void guard_start(struct http_server *server)
@@ -273,10 +273,10 @@ void guard_start(struct http_server *server)
     meter_start(server);
     uv_timer_init(server->o.loop, &server->tick);
     server->tick.data = server;
-    uv_timer_start(&server->tick, on_tick, TICK_MS, TICK_MS);
+    uv_timer_start(&server->tick, guard_on_tick, TICK_MS, TICK_MS);
 }
 
-static void on_listener_closed(uv_handle_t *handle)
+static void guard_on_listener_closed(uv_handle_t *handle)
 {
     (void)handle;
 }
@@ -300,7 +300,7 @@ void http_server_stop(struct http_server *server, void (*done)(void *context), v
     server->stop_ms = clock_monotonic_ms() + server->o.shutdown_grace_ms;
     for (int i = 0; i < server->listener_count; i++)
         if (server->listeners[i].open)
-            uv_close((uv_handle_t *)&server->listeners[i].tcp, on_listener_closed);
+            uv_close((uv_handle_t *)&server->listeners[i].tcp, guard_on_listener_closed);
     if (server->engine) /* it is made with the first listener */
         server->ops->shutdown(server->engine);
     for (struct conn *c = server->head.next; c != &server->head; c = next) {
@@ -315,5 +315,5 @@ void http_server_stop(struct http_server *server, void (*done)(void *context), v
                 http_stream_end(r);
         }
     }
-    uv_timer_start(&server->tick, on_tick, 50, 50);
+    uv_timer_start(&server->tick, guard_on_tick, 50, 50);
 }

@@ -36,7 +36,7 @@ int op_image_rows(struct op *op, struct db_statement *s, struct image *rows, int
     return result < 0 ? result : count;
 }
 
-static const char *candidate_read_name(struct op *op, int64_t id)
+static const char *rows_read_candidate_name(struct op *op, int64_t id)
 {
     struct db_statement *s = db_query(op->db, "SELECT name FROM person WHERE id = ?");
     const char *name = NULL;
@@ -50,7 +50,7 @@ static const char *candidate_read_name(struct op *op, int64_t id)
 
 /* Candidates are stored as "person distance similarity;" each; names are read when they are used, because a person may
  * be renamed. */
-static void candidates_parse(struct op *op, struct face *face, const char *text)
+static void rows_parse_candidates(struct op *op, struct face *face, const char *text)
 {
     struct candidate *list;
     int max = 0;
@@ -65,7 +65,7 @@ static void candidates_parse(struct op *op, struct face *face, const char *text)
         c->person = strtoll(text, &end, 10);
         c->distance = strtod(end, &end);
         c->similarity = strtod(end, &end);
-        c->name = candidate_read_name(op, c->person);
+        c->name = rows_read_candidate_name(op, c->person);
         if (c->name) /* NULL: the person was deleted */
             face->candidate_count++;
         text = end + strcspn(end, ";");
@@ -115,7 +115,7 @@ void op_face_row(struct op *op, struct db_statement *s, struct face *face)
     face->unknown_person = d->column_int(s, 15);
     face->decision = decision_read(op_text(op, s, 16));
     if (candidates)
-        candidates_parse(op, face, candidates);
+        rows_parse_candidates(op, face, candidates);
 }
 
 int op_load_faces(struct op *op, struct image *image)

@@ -231,7 +231,7 @@ void requests_free(struct request *first)
 }
 
 /* Frees a message that is not received, at the end of the program. */
-static void done_destroy(struct msg *m)
+static void group_commit_destroy_done(struct msg *m)
 {
     requests_free(((struct msg_done *)m)->first);
 }
@@ -240,7 +240,7 @@ struct msg_done *done_new(struct request *first)
 {
     struct msg_done *done = (struct msg_done *)msg_new(STORE_DONE, sizeof *done);
 
-    done->head.destroy = done_destroy;
+    done->head.destroy = group_commit_destroy_done;
     done->first = first;
     return done;
 }

@@ -3,27 +3,27 @@
 
 enum { SCAN_MAX = 4096 }; /* requests of busy senders that are passed over in one search */
 
-static bool request_is_submit(const struct request *r)
+static bool queue_is_submit(const struct request *r)
 {
     return r->m->type == STORE_SUBMIT;
 }
 
-static int request_weight(const struct request *r)
+static int queue_weight(const struct request *r)
 {
-    return request_is_submit(r) ? ((const struct store_submit *)r->m)->count : 1;
+    return queue_is_submit(r) ? ((const struct store_submit *)r->m)->count : 1;
 }
 
 /* Whether the request must not be executed before the requests that the set stands for. */
-static bool senders_precede(const struct sender_set *set, const struct request *r)
+static bool queue_sender_precedes(const struct sender_set *set, const struct request *r)
 {
     for (int i = 0; i < set->count; i++)
         if (set->at[i].actor == r->sender)
-            return !(set->at[i].submits_only && request_is_submit(r));
+            return !(set->at[i].submits_only && queue_is_submit(r));
     return false;
 }
 
 /* False when the set is full. */
-static bool senders_add(struct sender_set *set, const struct request *r)
+static bool queue_add_sender(struct sender_set *set, const struct request *r)
 {
     int i = 0;
 
@@ -35,16 +35,16 @@ static bool senders_add(struct sender_set *set, const struct request *r)
         set->at[set->count++].actor = r->sender;
         set->at[i].submits_only = true;
     }
-    set->at[i].submits_only &= request_is_submit(r);
+    set->at[i].submits_only &= queue_is_submit(r);
     return true;
 }
 
 static bool queue_may_take(const struct queue *q, int number, const struct sender_set *passed, const struct request *r)
 {
-    if (senders_precede(passed, r))
+    if (queue_sender_precedes(passed, r))
         return false;
     for (int i = 0; i < q->taker_count; i++)
-        if (i != number && senders_precede(&q->busy[i], r))
+        if (i != number && queue_sender_precedes(&q->busy[i], r))
             return false;
     return true;
 }
@@ -58,22 +58,22 @@ static struct request *queue_collect(struct queue *q, int number, int max)
 
     taken->count = 0;
     while ((r = *at) && count < max && scanned++ < SCAN_MAX) {
-        if (count && paths + request_weight(r) > GROUP_PATHS)
+        if (count && paths + queue_weight(r) > GROUP_PATHS)
             break;
         if (!queue_may_take(q, number, &passed, r)) {
-            if (!senders_add(&passed, r))
+            if (!queue_add_sender(&passed, r))
                 break;
             kept = r;
             at = &r->next;
             continue;
         }
-        if (!senders_add(taken, r))
+        if (!queue_add_sender(taken, r))
             break;
         *at = r->next;
         r->next = NULL;
         *to = r;
         to = &r->next;
-        paths += request_weight(r);
+        paths += queue_weight(r);
         count++;
     }
     if (!*at) /* the end of the list was reached */

@@ -6,7 +6,7 @@
 #define EVENTS64   EVENTS8 ", " EVENTS8 ", " EVENTS8 ", " EVENTS8 ", " EVENTS8 ", " EVENTS8 ", " EVENTS8 ", " EVENTS8
 #define ADD_EVENTS "INSERT INTO events(kind, image_id, person_id, at) VALUES"
 
-static int events_insert(struct op *op, int kind, const int64_t *images, int count, int64_t person)
+static int changes_insert_events(struct op *op, int kind, const int64_t *images, int count, int64_t person)
 {
     struct db_statement *s = db_query(op->db, count == 64  ? ADD_EVENTS EVENTS64
                                               : count == 8 ? ADD_EVENTS EVENTS8
@@ -25,7 +25,7 @@ static int events_insert(struct op *op, int kind, const int64_t *images, int cou
 
 int op_event(struct op *op, int kind, int64_t image, int64_t person)
 {
-    return events_insert(op, kind, &image, 1, person);
+    return changes_insert_events(op, kind, &image, 1, person);
 }
 
 int op_events(struct op *op, int kind, const int64_t *images, int count)
@@ -34,7 +34,7 @@ int op_events(struct op *op, int kind, const int64_t *images, int count)
 
     for (int at = 0, n; at < count && result >= 0; at += n) {
         n = count - at >= 64 ? 64 : count - at >= 8 ? 8 : 1;
-        result = events_insert(op, kind, images + at, n, 0);
+        result = changes_insert_events(op, kind, images + at, n, 0);
     }
     return result;
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static int retry_requeue(struct op *op, int64_t id, int status, int verdict)
+static int edit_requeue(struct op *op, int64_t id, int status, int verdict)
 {
     struct db_statement *s = db_query(
         op->db, "UPDATE images SET status = 0, verdict = 0, person = -1, reason = NULL, tries = 0, crashes = 0, "
@@ -22,7 +22,7 @@ static int retry_requeue(struct op *op, int64_t id, int status, int verdict)
 }
 
 /* Reads one page of failed images and filters it here, so that the time of a page is bounded. */
-static int retry_failed(struct op *op, const struct store_retry *m)
+static int edit_retry_failed(struct op *op, const struct store_retry *m)
 {
     enum { BATCH = 500 };
     struct db_statement *s = db_query(
@@ -49,7 +49,7 @@ static int retry_failed(struct op *op, const struct store_retry *m)
         return 0;
     }
     for (int i = 0; i < count; i++)
-        if (retry_requeue(op, ids[i], IMAGE_FAILED, VERDICT_NONE) < 0)
+        if (edit_requeue(op, ids[i], IMAGE_FAILED, VERDICT_NONE) < 0)
             return DB_ERROR;
     return 0;
 }
@@ -61,7 +61,7 @@ int op_retry(struct op *op, const struct msg *msg)
     int result;
 
     if (m->id == 0)
-        return retry_failed(op, m);
+        return edit_retry_failed(op, m);
     image = arena_alloc(op->arena, sizeof *image);
     if ((result = op_load_image(op, m->id, image)) < 0)
         return result;
@@ -69,7 +69,7 @@ int op_retry(struct op *op, const struct msg *msg)
         return op_refuse(op, STORE_NOT_FOUND, "there is no image %lld", (long long)m->id);
     if (image->status == IMAGE_PROCESSING)
         return op_refuse(op, STORE_CONFLICT, "image %lld is being processed", (long long)m->id);
-    if (retry_requeue(op, m->id, image->status, image->verdict) < 0)
+    if (edit_requeue(op, m->id, image->status, image->verdict) < 0)
         return DB_ERROR;
     op->reply->images = image;
     op->reply->image_count = 1;
@@ -103,7 +103,7 @@ int op_delete(struct op *op, const struct msg *msg)
 }
 
 /* Deletes at most a batch of the events beyond `keep`. */
-static int events_prune(struct op *op, int64_t keep)
+static int edit_prune_events(struct op *op, int64_t keep)
 {
     enum { BATCH = 5000 };
     struct db_statement *s = db_query(op->db, "SELECT COALESCE(MIN(id), 0), COALESCE(MAX(id), 0) FROM events");
@@ -133,7 +133,7 @@ int op_prune(struct op *op, const struct msg *msg)
     const struct store_prune *m = (const struct store_prune *)msg;
     struct db_statement *s;
 
-    if (events_prune(op, m->events_keep) < 0)
+    if (edit_prune_events(op, m->events_keep) < 0)
         return DB_ERROR;
     s = db_query(op->db, "DELETE FROM idempotency WHERE created_at < ?");
     op->d->bind_int(s, 1, m->idempotency_before_ms);

@@ -14,7 +14,7 @@ int op_person_exists(struct op *op, int64_t id)
     return result;
 }
 
-static int person_find(struct op *op, const uint8_t *key, int64_t *id)
+static int people_find(struct op *op, const uint8_t *key, int64_t *id)
 {
     struct db_statement *s = db_query(op->db, "SELECT id FROM person WHERE name_key = ?");
     int result;
@@ -35,7 +35,7 @@ int op_person_by_name(struct op *op, const char *name, int64_t *id, bool *made)
 
     *made = false;
     op_text_key(name, key);
-    if ((result = op_adopt_people(op)) < 0 || (result = person_find(op, key, id)) != DB_DONE)
+    if ((result = op_adopt_people(op)) < 0 || (result = people_find(op, key, id)) != DB_DONE)
         return result < 0 ? result : 0;
     s = db_query(op->db, "{INSERT OR IGNORE|INSERT IGNORE} INTO person(name, name_key) VALUES(?, ?)");
     db_bind_text(op->db, s, 1, name);
@@ -43,7 +43,7 @@ int op_person_by_name(struct op *op, const char *name, int64_t *id, bool *made)
     if ((result = db_finish(op->db, s)) < 0)
         return result;
     if (op->d->changes(op->db) == 0) /* another node inserted it */
-        return person_find(op, key, id) == DB_ROW ? 0 : DB_ERROR;
+        return people_find(op, key, id) == DB_ROW ? 0 : DB_ERROR;
     *id = op->d->last_id(op->db);
     *made = true;
     if ((result = op_gallery_log(op, GALLERY_PERSON_NAMED, *id, 0)) < 0)
