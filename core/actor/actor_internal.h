@@ -70,9 +70,10 @@ struct actor_system {
     struct actor *spawn_first, *spawn_last;
     struct actor *ready_first, *ready_last;
     struct timer_heap heap;
-    uint64_t now_ms;       /* of the turn */
-    uint64_t last_ns;      /* when the last callback ended */
-    struct cancel *cancel; /* borrowed, of the work that the running callback belongs to; NULL: none */
+    uint64_t now_ms;         /* of the turn */
+    uint64_t last_ns;        /* when time was last accounted to an actor */
+    uint64_t last_coarse_ns; /* when the last callback ended */
+    struct cancel *cancel;   /* borrowed, of the work that the running callback belongs to; NULL: none */
     struct ask **asks;
     uint32_t ask_slots, ask_free, ask_count; /* ask_free: slot + 1 */
     bool finished;
@@ -85,6 +86,7 @@ struct actor_system {
 struct msg *system_pass(const struct actor_system *system, struct msg *m);
 
 uint64_t system_clock_ns(const struct actor_system *system);
+uint64_t system_coarse_ns(const struct actor_system *system);
 int system_deliver(struct actor *to, const struct envelope *e);
 bool system_is_remote(const char *address);
 /* Takes `m`. */

@@ -1,6 +1,7 @@
 #include "core/actor/driver_uv.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 struct driver_uv {
     struct actor_system *system;
@@ -16,6 +17,15 @@ static uint64_t driver_now_ns(void *context)
 {
     (void)context;
     return uv_hrtime();
+}
+
+static uint64_t driver_coarse_ns(void *context)
+{
+    struct timespec t;
+
+    (void)context;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
 static void driver_wake(void *context)
@@ -67,6 +77,7 @@ struct driver_uv *driver_uv_new(uv_loop_t *loop, struct actor_system_options *op
         abort();
     driver->loop = loop;
     options->now_ns = driver_now_ns;
+    options->coarse_ns = driver_coarse_ns;
     options->wake = driver_wake;
     options->wake_context = driver;
     uv_prepare_init(loop, &driver->prepare);

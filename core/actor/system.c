@@ -12,6 +12,11 @@ uint64_t system_clock_ns(const struct actor_system *system)
     return system->o.now_ns(system->o.clock_context);
 }
 
+uint64_t system_coarse_ns(const struct actor_system *system)
+{
+    return (system->o.coarse_ns ? system->o.coarse_ns : system->o.now_ns)(system->o.clock_context);
+}
+
 #define OR_DEFAULT(field, value) ((field) ? (field) : (value))
 
 struct actor_system *actor_system_new(const struct actor_system_options *options)

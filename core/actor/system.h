@@ -22,7 +22,8 @@ struct actor_slow {
 };
 
 struct actor_system_options {
-    uint64_t (*now_ns)(void *context); /* monotonic */
+    uint64_t (*now_ns)(void *context);    /* monotonic */
+    uint64_t (*coarse_ns)(void *context); /* the same clock, to a few milliseconds and cheaper; NULL: now_ns */
     void *clock_context;
     /* Called from any thread when actor_post has put something in: make the driver turn soon. May be NULL. */
     void (*wake)(void *context);

@@ -9,16 +9,19 @@
 /* Messages one actor handles before the next actor: enough to keep its code in the cache, few enough to be fair. */
 enum { BATCH = 64 };
 
-/* Accounts the time since the last callback ended to `actor`, and reports it when it is above the limit. */
-static void turn_account(struct actor *actor, const char *callback, uint32_t id)
+/* Reports the time since the last callback ended when it is above the limit. The coarse clock is exact enough for that
+ * and cheap enough to be read after each message. */
+static void turn_check_slow(struct actor *actor, const char *callback, uint32_t id)
 {
     struct actor_system *system = actor->system;
-    uint64_t now_ns = system_clock_ns(system), spent_ns = now_ns - system->last_ns;
-    uint64_t limit_ns = system->o.slow_callback_ms * 1000000;
+    uint64_t now_ns, spent_ns, limit_ns = system->o.slow_callback_ms * 1000000;
 
-    actor->handling_ns += spent_ns;
-    system->last_ns = now_ns;
-    if (limit_ns == 0 || spent_ns <= limit_ns)
+    if (limit_ns == 0)
+        return;
+    now_ns = system_coarse_ns(system);
+    spent_ns = now_ns - system->last_coarse_ns;
+    system->last_coarse_ns = now_ns;
+    if (spent_ns <= limit_ns)
         return;
     actor->slow++;
     if (system->o.on_slow)
@@ -27,6 +30,16 @@ static void turn_account(struct actor *actor, const char *callback, uint32_t id)
                                                                         .id = id,
                                                                         .took_ms = spent_ns / 1000000,
                                                                         .now_ms = now_ns / 1000000});
+}
+
+/* Accounts the time since the last account to `actor`: once for all messages that it handled in a row. */
+static void turn_account(struct actor *actor)
+{
+    struct actor_system *system = actor->system;
+    uint64_t now_ns = system_clock_ns(system);
+
+    actor->handling_ns += now_ns - system->last_ns;
+    system->last_ns = now_ns;
 }
 
 static bool turn_accepts(const struct actor_ops *ops, uint32_t type)
@@ -86,7 +99,7 @@ static void turn_handle(struct actor *actor, struct envelope *e)
     } else {
         turn_receive(actor, e);
     }
-    turn_account(actor, reply ? "reply" : "message", e->msg ? e->msg->type : 0);
+    turn_check_slow(actor, reply ? "reply" : "message", e->msg ? e->msg->type : 0);
     msg_unref(e->msg);
 }
 
@@ -95,7 +108,7 @@ static void turn_stop_if_failed(struct actor *actor)
     if (!actor->failing || actor->run != RUN_RUNNING)
         return;
     supervise_failed(actor);
-    turn_account(actor, "stop", 0);
+    turn_check_slow(actor, "stop", 0);
 }
 
 static uint32_t turn_drain(struct actor *actor)
@@ -109,6 +122,7 @@ static uint32_t turn_drain(struct actor *actor)
         n++;
         turn_stop_if_failed(actor);
     }
+    turn_account(actor);
     return n;
 }
 
@@ -120,8 +134,9 @@ static void turn_timer_due(struct actor_timer *timer)
     actor_cancel(owner, id);
     if (owner->ops->timer)
         owner->ops->timer(owner, id);
-    turn_account(owner, "timer", id);
+    turn_check_slow(owner, "timer", id);
     turn_stop_if_failed(owner);
+    turn_account(owner);
 }
 
 static void turn_run_due(struct actor_system *system)
@@ -135,8 +150,9 @@ static void turn_run_due(struct actor_system *system)
             struct actor *asker = ((struct ask *)node)->asker;
 
             ask_due((struct ask *)node);
-            turn_account(asker, "reply", 0);
+            turn_check_slow(asker, "reply", 0);
             turn_stop_if_failed(asker);
+            turn_account(asker);
             break;
         }
         case NODE_TIMER:
@@ -146,7 +162,8 @@ static void turn_run_due(struct actor_system *system)
             struct actor *actor = (struct actor *)((char *)node - offsetof(struct actor, restart));
 
             supervise_restart_due(actor);
-            turn_account(actor, "start", 0);
+            turn_check_slow(actor, "start", 0);
+            turn_account(actor);
         }
         }
     }
@@ -160,6 +177,7 @@ bool actor_system_turn(struct actor_system *system)
     system->now_ms = start_ns / 1000000;
     system_take_posted(system);
     system->last_ns = system_clock_ns(system);
+    system->last_coarse_ns = system_coarse_ns(system);
     turn_run_due(system);
     while (system->ready_first && !system->finished && messages < system->o.turn_messages &&
            system->last_ns - start_ns < system->o.turn_ns) {

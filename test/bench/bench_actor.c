@@ -25,6 +25,15 @@ static uint64_t now_ns(void *context)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+static uint64_t coarse_ns(void *context)
+{
+    struct timespec t;
+
+    (void)context;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 struct player {
     struct actor *next;
 };
@@ -81,7 +90,7 @@ static const char *const names[RING + 1] = {"0", "1", "2", "3", "4", "5", "6", "
 
 static double rate(const char *to, uint32_t type, int count, double seconds)
 {
-    struct actor_system_options options = {.now_ns = now_ns};
+    struct actor_system_options options = {.now_ns = now_ns, .coarse_ns = coarse_ns, .slow_callback_ms = 100};
     struct actor_system *system = actor_system_new(&options);
     uint64_t begun, ended, until;
 
