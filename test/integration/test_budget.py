@@ -77,8 +77,8 @@ def test_http1_bodies_above_the_budget_wait_and_are_served(make):
 
 @pytest.mark.parametrize('protocol', [1, 2])
 def test_a_trickle_is_cut_and_a_slow_upload_is_not(make, protocol):
-    kith = make(idle_timeout='400ms', min_rate='1KB').start()
-    body = picture_of(4096)
+    kith = make(idle_timeout='1s', min_rate='1KB').start()
+    body = picture_of(65536)
 
     def upload(step, pause):
         if protocol == 2:
@@ -101,8 +101,8 @@ def test_a_trickle_is_cut_and_a_slow_upload_is_not(make, protocol):
         finally:
             client.close()
 
-    assert upload(256, 0.05) == 202, '5 KB a second, longer than the idle timeout'
-    assert upload(2, 0.05) == 'cut', '40 bytes a second'
+    assert upload(2048, 0.05) == 202, '40 KB a second, for longer than the window'
+    assert upload(2, 0.05) == 'cut', '40 bytes a second, and some frames'
 
 
 def test_an_open_stream_does_not_shelter_an_unfinished_body(make):
