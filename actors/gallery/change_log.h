@@ -12,9 +12,9 @@
  * A page counts as read only when its receiver has accepted it; a reading that failed is repeated from that page by the
  * next request.
  *
- * The store deletes old removals from the log. A reader that such a removal has overtaken cannot go on, nor one whose
- * last change is not in the database any more (an older copy was restored; the store reports `rewound`): the reading
- * begins again from the start of the log, and `restart` says so. Loop thread.
+ * The reading begins again from the start of the log, which `restart` reports, in two cases: the store has deleted a
+ * removal that comes after the cursor, or the last change that was read is not in the database any more (an older copy
+ * was restored; the store reports `rewound`). Loop thread.
  */
 #ifndef KITH_ACTORS_GALLERY_CHANGE_LOG_H
 #define KITH_ACTORS_GALLERY_CHANGE_LOG_H

@@ -3,8 +3,8 @@
  *                  start                     last slice
  *   REFRESH_IDLE ─────────▶ REFRESH_RUNNING ───────────▶ REFRESH_IDLE
  *
- * Between two slices the search thread does the other jobs that wait. The decider itself knows when too little has
- * changed for a new calibration; the first slice is then the last. Loop thread.
+ * Between two slices the search thread does the other jobs that wait. When too little has changed, the
+ * decider skips the calibration, and the refresh ends after its first slice. Loop thread.
  */
 #ifndef KITH_ACTORS_GALLERY_REFRESH_H
 #define KITH_ACTORS_GALLERY_REFRESH_H

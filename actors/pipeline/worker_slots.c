@@ -246,7 +246,7 @@ static void worker_slots_on_gone(struct actor *self, uint32_t i, const struct wo
     if (!slot->recycled) {
         metric_add(&restarts, 1);
         log_event(LOG_WARN, "worker gone", LOG_INT("slot", i), LOG_STR("reason", e->words),
-                  LOG_STR("image", request ? request->ask->path : NULL));
+                  LOG_SOME("path", request ? request->ask->path : NULL));
     }
     if (request)
         worker_slots_end_request(self, request, slot->timed_out, e);

@@ -5,11 +5,21 @@
 #include "actors/api/problem.h"
 #include "actors/api/request.h"
 #include "core/actor/system.h"
+#include "core/base/disk.h"
 #include "core/base/metrics.h"
 
 struct health {
     struct msg_capacity capacity; /* as last reported */
     struct msg_breaker breaker;
+    uint64_t disk_free; /* bytes; UINT64_MAX: not known */
+};
+
+enum { TIMER_DISK = 1, DISK_MS = 2000 };
+
+struct disk_job {
+    struct msg head;
+    const char *folder;
+    uint64_t free;
 };
 
 /* --- statistics and readiness --- */
@@ -36,6 +46,14 @@ static bool health_breaker_blocks(struct actor *self)
     return config->recognizes && !config->receives && h->breaker.state != BREAKER_CLOSED;
 }
 
+static bool health_disk_low(struct actor *self)
+{
+    const struct health_config *config = actor_config(self);
+    struct health *h = actor_state(self);
+
+    return config->receives && config->disk_reserve && h->disk_free < config->disk_reserve;
+}
+
 static void health_write_not_ready(struct actor *self, struct buf *out, int status, const struct msg *reply)
 {
     const struct health_config *config = actor_config(self);
@@ -56,6 +74,11 @@ static void health_write_not_ready(struct actor *self, struct buf *out, int stat
     if (health_breaker_blocks(self)) {
         buf_str(out, separator);
         buf_json(out, "the recogniser's breaker is open");
+        separator = ",";
+    }
+    if (health_disk_low(self)) {
+        buf_str(out, separator);
+        buf_json(out, "the disk of KITH_DATA has less than KITH_DISK_RESERVE bytes free");
     }
     buf_str(out, "]}");
 }
@@ -119,6 +142,7 @@ static void health_write_head(struct buf *out, const char *name, const char *kin
 static void health_write_metrics(struct actor *self, struct buf *out, const struct store_reply *r)
 {
     const struct health_config *config = actor_config(self);
+    struct health *h = actor_state(self);
     struct actor_system *system = actor_system_of(self);
     struct http_stats http = http_server_stats(config->server);
     const struct {
@@ -136,6 +160,10 @@ static void health_write_metrics(struct actor *self, struct buf *out, const stru
          (long long)http.held, false},
         {"kith_http_paused", "gauge", "Connections whose request bodies wait for memory.", http.paused, false},
         {"kith_http_cut_off_total", "counter", "Connections cut off.", (long long)http.cut_off, false},
+        {"kith_disk_free_bytes", "gauge", "Free bytes on the disk of KITH_DATA; -1 when they are not known.",
+         h->disk_free > INT64_MAX ? -1 : (long long)h->disk_free, false},
+        {"kith_disk_reserve_bytes", "gauge", "Free bytes below which no new image is accepted.",
+         (long long)config->disk_reserve, false},
         {"kith_database_reachable", "gauge", "1 while the database answers.", r != NULL, false},
         {"kith_images_unknown", "gauge", "Pending images with unknown faces only.", r ? (long long)r->unknown : 0,
          true},
@@ -169,7 +197,8 @@ static void health_on_status_counts(struct actor *self, void *context, int statu
     struct buf out = {0};
     const struct health_config *config = actor_config(self);
     bool succeeded = status == ACTOR_OK && r->status == STORE_OK;
-    bool blocked = (config->recognizes && h->capacity.ready == 0) || health_breaker_blocks(self);
+    bool blocked =
+        (config->recognizes && h->capacity.ready == 0) || health_breaker_blocks(self) || health_disk_low(self);
 
     if (call->op == OP_METRICS) { /* also without the database: its failure must be visible */
         health_write_metrics(self, &out, succeeded ? r : NULL);
@@ -203,9 +232,32 @@ static void health_on_http(struct actor *self, struct http_request *request)
                   health_on_status_counts, call_new(self, request, op));
 }
 
+static void health_read_disk(struct msg *m)
+{
+    struct disk_job *job = (struct disk_job *)m;
+
+    job->free = disk_free_bytes(job->folder);
+}
+
+/* When the files' threads have no room for the job, the next tick tries again. */
+static void health_timer(struct actor *self, uint32_t timer_id)
+{
+    const struct health_config *config = actor_config(self);
+    struct disk_job *job = (struct disk_job *)msg_new(MSG_HEALTH_DISK, sizeof *job);
+
+    (void)timer_id;
+    job->folder = config->folder;
+    offload_run(config->files, actor_find(actor_system_of(self), actor_name(self)), &job->head, health_read_disk);
+    actor_after(self, DISK_MS, TIMER_DISK);
+}
+
 /* After a restart, asks the other actors to send their state. */
 static int health_start(struct actor *self)
 {
+    struct health *h = actor_state(self);
+
+    h->disk_free = UINT64_MAX;
+    health_timer(self, TIMER_DISK);
     msg_tell(self, "recognizer", MSG_SEND_STATE);
     msg_tell(self, "breaker", MSG_SEND_STATE);
     msg_tell(self, "cluster", MSG_SEND_STATE);
@@ -220,6 +272,9 @@ static void health_receive(struct actor *self, const struct msg *m)
     case MSG_HTTP:
         health_on_http(self, ((const struct msg_http *)m)->request);
         break;
+    case MSG_HEALTH_DISK:
+        h->disk_free = ((const struct disk_job *)m)->free;
+        break;
     case MSG_CAPACITY:
         h->capacity = *(const struct msg_capacity *)m;
         break;
@@ -229,10 +284,11 @@ static void health_receive(struct actor *self, const struct msg *m)
     }
 }
 
-static const uint32_t health_accepts[] = {MSG_HTTP, MSG_CAPACITY, MSG_BREAKER, 0};
+static const uint32_t health_accepts[] = {MSG_HTTP, MSG_HEALTH_DISK, MSG_CAPACITY, MSG_BREAKER, 0};
 
 const struct actor_ops health_actor = {.name = "health",
                                        .state_size = sizeof(struct health),
                                        .start = health_start,
                                        .accepts = health_accepts,
-                                       .receive = health_receive};
+                                       .receive = health_receive,
+                                       .timer = health_timer};

@@ -2,13 +2,17 @@
 #ifndef KITH_ACTORS_UPKEEP_HEALTH_H
 #define KITH_ACTORS_UPKEEP_HEALTH_H
 
+#include "core/actor/offload.h"
 #include "core/http/http.h"
 
 struct health_config {
     const struct http_server *server; /* borrowed; for its counters */
     uint64_t store_ms;
-    bool recognizes; /* ready only with a worker */
-    bool receives;   /* accepts images: ready also while the breaker is open */
+    struct offload *files;
+    const char *folder;    /* the data folder */
+    uint64_t disk_reserve; /* free bytes below which nothing new is accepted; 0: off */
+    bool recognizes;       /* ready only with a worker */
+    bool receives;         /* accepts images: ready also while the breaker is open */
 };
 
 extern const struct actor_ops health_actor;

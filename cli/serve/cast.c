@@ -134,6 +134,9 @@ static void cast_configure_edge(struct service *v)
     v->frontend =
         (struct frontend_config){.openapi = &openapi_file, .page_limit = s->page_limit, .store_ms = request_ms};
     v->health = (struct health_config){.server = v->server,
+                                       .files = v->files,
+                                       .folder = s->data,
+                                       .disk_reserve = (uint64_t)s->disk_reserve,
                                        .store_ms = request_ms,
                                        .recognizes = v->roles & (ROLE_PROCESSOR | ROLE_RECOGNIZER),
                                        .receives = v->roles & ROLE_RECEIVER};

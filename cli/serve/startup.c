@@ -49,6 +49,7 @@ static int startup_open_folders(struct service *v)
                                     .timeout_ms = v->s->database_timeout,
                                     .queue_limit = v->s->queue_limit,
                                     .recount_ms = v->s->recount,
+                                    .disk_reserve = (uint64_t)v->s->disk_reserve,
                                     .relaxed = strcmp(v->s->durability, "relaxed") == 0};
     struct error error;
 
@@ -57,6 +58,7 @@ static int startup_open_folders(struct service *v)
         !(v->roots = path_roots_open(v->s->image_roots, 1, &error)) ||
         path_roots_add(v->roots, v->spool.folder, &error) < 0)
         return cli_refuse("%s", error.text);
+    v->spool.disk_reserve = (uint64_t)v->s->disk_reserve;
     /* Its photos are opened below the roots, which are absolute and without links. */
     if (v->s->known_people[0] && !realpath(v->s->known_people, v->known_folder))
         return cli_refuse("KITH_KNOWN_PEOPLE: %s: %s", v->s->known_people, strerror(errno));

@@ -1,4 +1,4 @@
-/* An error code with a text for people. Set where the cause is known; the caller decides what to do. */
+/* An error code with a message for the user. Set where the cause is known; the caller decides what to do. */
 #ifndef KITH_CORE_BASE_ERROR_H
 #define KITH_CORE_BASE_ERROR_H
 

@@ -1,5 +1,6 @@
 /* Counters, gauges and histograms in the text format of Prometheus. Registered once and never freed. Any thread may
- * change a metric; registering, histograms and writing are for the loop thread, or before other threads start. */
+ * change a counter or a gauge. Registering, observing a histogram and metrics_write are for the loop thread, or before
+ * other threads start. */
 #ifndef KITH_CORE_BASE_METRICS_H
 #define KITH_CORE_BASE_METRICS_H
 

@@ -2,7 +2,7 @@
  *
  * A header that is too long or ambiguous must not be treated as absent: a CSRF check, a key or an Idempotency-Key would
  * be skipped. So all of them are checked when the request arrives, and a header that is not in the table cannot be
- * read.
+ * read. The headers of proxies (Forwarded, X-Forwarded-*) may come in several lines; origin.c reads them.
  */
 #include "core/http/http_internal.h"
 

@@ -1,4 +1,4 @@
-/* Who asks: the client behind proxies, and whether a browser sends the request for another site. */
+/* Where a request comes from: the client's address behind proxies, and whether a page of another site sent it. */
 #include "core/http/http_internal.h"
 #include "core/http/trust.h"
 

@@ -12,6 +12,7 @@ enum store_status {
     STORE_NOT_FOUND,
     STORE_CONFLICT,
     STORE_NO_SPACE,
+    STORE_DISK_LOW, /* the reserve of the disk is reached: nothing new is accepted */
     STORE_BROKEN,
     STORE_MISMATCH,
     STORE_AWAY /* the database cannot be reached, or is busy: repeat the request */

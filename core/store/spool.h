@@ -15,6 +15,7 @@
 
 struct spool {
     char folder[PATH_MAX / 2]; /* absolute */
+    uint64_t disk_reserve;     /* bytes of its disk below which nothing is written; 0: off */
 };
 
 /* Makes the folder: `shared` when it is given (several nodes may use it), else one below `data`. 0 or negative errno

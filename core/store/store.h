@@ -31,10 +31,11 @@ struct store_options {    /* borrowed for the store's life */
     const char *node;     /* this node's name among those that share a server */
     int64_t timeout_ms;   /* of a server's answers; 0: 5 s */
     int64_t queue_limit;
-    int64_t recount_ms; /* time between two recounts of the images by status; 0: none */
-    bool relaxed;       /* accept a server that does not flush its log at each commit */
-    bool without_lock;  /* another process owns the folder: open beside it */
-    const char *ca;     /* file of CA certificates for TLS to a server; NULL or "": no TLS */
+    uint64_t disk_reserve; /* bytes of the embedded database's disk below which nothing new is accepted; 0: off */
+    int64_t recount_ms;    /* time between two recounts of the images by status; 0: none */
+    bool relaxed;          /* accept a server that does not flush its log at each commit */
+    bool without_lock;     /* another process owns the folder: open beside it */
+    const char *ca;        /* file of CA certificates for TLS to a server; NULL or "": no TLS */
 };
 
 /* Locks the folder, opens the database and brings its schema up to date. Blocks: before the loop runs. NULL with

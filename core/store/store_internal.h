@@ -20,6 +20,7 @@ struct op {
     int64_t status_counts[IMAGE_STATUSES], unknown; /* what this operation adds to the counts of images by status */
     int64_t rows_waiting, queue_limit;
     bool made_events;
+    bool disk_low;        /* the reserve of the disk is reached */
     bool outcome_unknown; /* COMMIT was sent for this request before and not answered: it may be stored already */
 };
 
@@ -45,6 +46,9 @@ void schema_print(enum db_dialect dialect, void (*line)(void *context, const cha
 /* Fills in the reply of a refused request. Returns DB_REFUSED, which the operation must return too: its writes are then
  * rolled back. */
 int op_refuse(struct op *op, int status, const char *text, ...) __attribute__((format(printf, 3, 4)));
+
+/* Refuses a request that stores something new. */
+int op_refuse_disk_low(struct op *op);
 
 /* Binds a text for a column of at most `max` bytes (0: no limit): invalid UTF-8 is replaced and a longer text is cut at
  * a character border, because MariaDB refuses both. Not for paths and names, which must stay as they are. */

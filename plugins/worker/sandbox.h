@@ -1,7 +1,7 @@
 /* The sandbox of a worker process. The worker enters it itself, on its only thread.
  *
  *   sandbox.c         the order of the steps, resource limits, capabilities
- *   sandbox_files.c   the files that a worker may read
+ *   sandbox_files.c   the files that a worker may read, by sandbox_landlock.c, else sandbox_namespace.c
  *   sandbox_filter.c  the system calls that it may make
  */
 #ifndef KITH_PLUGINS_WORKER_SANDBOX_H

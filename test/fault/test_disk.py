@@ -26,7 +26,7 @@ def fill(folder, leave):
 
 
 def test_a_full_disk_refuses_and_recovers(small_disk, make):
-    kith = make(events_keepalive='1s').start()
+    kith = make(events_keepalive='1s', disk_reserve='0').start()
     kept, = kith.submit(kith.picture('a.png', 1, 2, 3))
     kith.finished(kept)
     fill(small_disk, 0)
@@ -48,3 +48,24 @@ def test_a_full_disk_refuses_and_recovers(small_disk, make):
         kith.post('/v1/images', {'path': str(kith.picture('b.png', 7, 8, 9))})), 'room again')
     assert kith.finished(number)['verdict'] == 'unknown'
     assert len(list((small_disk / 'spool/tmp').iterdir())) == 0, 'no half file stays'
+
+
+def test_a_reserve_is_kept_for_finishing_and_deleting(small_disk, make):
+    kith = make(disk_reserve='1MB').start()
+    upload = kith.post('/v1/images', png(4, 5, 6, width=300, height=300), content_type='image/png').json['images'][0]['id']
+    kith.finished(upload)
+    person = kith.post('/v1/people', {'name': 'Red'}).json['id']
+    fill(small_disk, MEGABYTE // 2)
+    for refused in (kith.post('/v1/images', {'path': str(kith.picture('a.png', 1, 2, 3))}),
+                    kith.post('/v1/images', png(7, 8, 9), content_type='image/png')):
+        assert refused.status == 507 and 'KITH_DISK_RESERVE' in refused.json['detail'], refused
+    refused = kith.post(f'/v1/people/{person}/photos', png(255, 0, 0), content_type='image/png')
+    assert refused.status in (503, 507) and 'KITH_DISK_RESERVE' in refused.json['detail'], refused
+    until(lambda: kith.get('/readyz').status == 503, 'it not to be ready')
+    assert 'KITH_DISK_RESERVE' in kith.get('/readyz').text
+    assert 0 <= kith.metric('kith_disk_free_bytes') < kith.metric('kith_disk_reserve_bytes') == MEGABYTE
+    assert kith.call('DELETE', f'/v1/images/{upload}').status == 204
+    (small_disk / 'ballast').unlink()
+    until(lambda: kith.get('/readyz').status == 200, 'it to be ready')
+    number, = kith.submit(kith.picture('b.png', 7, 8, 9))
+    assert kith.finished(number)['verdict'] == 'unknown'

@@ -1,9 +1,9 @@
 /* The memory that clients can make the server hold: bodies that arrive, and answers that are not read.
  *
  * One budget covers all connections, a smaller one the connections of one client address. Above a budget, the oldest
- * unfinished body goes on and the others wait: an HTTP/1 connection is paused, of an HTTP/2 connection the newest
- * bodies are discarded as they arrive and answered with 503. A transfer must show the least rate, so the oldest body
- * ends or is cut, and the next goes on. An answer that does not fit is replaced by a 503.
+ * unfinished body goes on and the others wait: an HTTP/1 connection is paused; on an HTTP/2 connection the newest
+ * bodies are discarded while they arrive, and their requests get 503. A transfer must show the least rate, so the
+ * oldest body ends or is cut, and the next goes on. An answer that does not fit is replaced by a 503.
  *
  * With API keys in force, a connection that has shown no valid key may send small bodies only.
  */

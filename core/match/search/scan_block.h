@@ -1,4 +1,4 @@
-/* What all kernels of scan.h share: the size of a block, and the comparison with the limit. */
+/* What all kernels of scan.h share: the size of a block, and the test which of its values are at most a limit. */
 #ifndef KITH_CORE_MATCH_SEARCH_SCAN_BLOCK_H
 #define KITH_CORE_MATCH_SEARCH_SCAN_BLOCK_H
 

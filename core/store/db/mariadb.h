@@ -1,4 +1,4 @@
-/* What the sources of the MariaDB driver share: the plain blocking client, on the store's own threads.
+/* Declarations that the sources of the MariaDB driver share. It uses the blocking client, on the store's threads only.
  *
  * Every answer has a deadline (read and write timeouts of the socket). After a failure of the connection the outcome of
  * its transaction is unknown: the connection is closed and never used again.

@@ -34,6 +34,12 @@ int op_refuse(struct op *op, int status, const char *text, ...)
     return DB_REFUSED;
 }
 
+int op_refuse_disk_low(struct op *op)
+{
+    return op_refuse(op, STORE_DISK_LOW,
+                     "the disk of KITH_DATA has less than KITH_DISK_RESERVE bytes free; delete images or other files");
+}
+
 void op_text_key(const char *text, uint8_t key[static PATH_KEY_BYTES])
 {
     uint8_t hash[SHA256_BYTES];

@@ -1,4 +1,4 @@
-/* The operation of each message, by its distance from the first one. */
+/* The operation of each message. The index is the message's type minus that of the first one. */
 #include "core/store/store_internal.h"
 
 const op_fn store_ops[] = {

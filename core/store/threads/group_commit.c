@@ -2,6 +2,7 @@
 #include "core/store/threads/threads_internal.h"
 
 #include "core/actor/system.h"
+#include "core/base/disk.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ struct op operation_for(struct group *g, struct store_reply *reply)
                        .now_ms = g->now_ms,
                        .rows_waiting = g->w->pending,
                        .queue_limit = g->w->of->o.queue_limit,
+                       .disk_low = g->disk_low,
                        .outcome_unknown = g->outcome_unknown};
 }
 
@@ -193,9 +195,11 @@ static void group_pause(unsigned ms)
  * is rolled back and the group runs again with a savepoint for each operation. */
 static void group_commit(struct store_thread *w, struct request *first, struct msg_done *done)
 {
+    const struct store_options *o = &w->of->o;
     struct group g = {.w = w};
     int result = DB_GONE;
 
+    g.disk_low = o->disk_reserve && !w->of->server && disk_free_bytes(o->folder) < o->disk_reserve;
     /* SQLite has waited for the lock already (busy_timeout). */
     for (int n = 0; n < GROUP_TRIES && (n == 0 || result == DB_GONE || (result == DB_CONFLICT && w->of->server)); n++) {
         if (!connection_ready(w)) {

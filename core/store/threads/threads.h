@@ -1,10 +1,10 @@
 /* The threads behind the actor "store". Only store.c includes it.
  *
- *   writes ─▶ one thread, one connection: all that waits is one transaction (a group commit). Two with a server: while
- *             it commits one group, the other thread executes the next. The requests of one sender keep their order
+ *   writes ─▶ one thread, one connection: all that waits is one transaction (a group commit). With MariaDB two threads:
+ *             while one commits its group, the other executes the next. The requests of one sender keep their order
  *   reads  ─▶ one or a few threads, a connection each: one operation at a time
  *
- * A connection that is lost is replaced, with a growing wait between the tries; meanwhile what is asked is refused at
+ * A connection that is lost is replaced, with a growing wait between the tries; until then every request is refused at
  * once. A group whose COMMIT was not answered is executed again: operations are idempotent (`outcome_unknown`).
  */
 #ifndef KITH_CORE_STORE_THREADS_THREADS_H

@@ -1,5 +1,5 @@
-/* Rows that other programs inserted into the original tables. They have no key: the key of a path or a name is unknown
- * to SQL of others. Adoption gives them one, counts the images and reports them to subscribers. */
+/* Rows that other programs inserted into the original tables. Their SQL cannot compute the key of a path or a name, so
+ * these rows have none. Adoption adds it, counts the images and reports them to subscribers. */
 #include "core/store/store_internal.h"
 
 enum { BATCH = 256 };

@@ -159,6 +159,10 @@ static int submit_admit(struct op *op, const struct store_submit *m, struct stor
     r->images = arena_alloc(op->arena, (size_t)m->count * sizeof(struct image) + 1);
     if (m->idempotency_key && (result = submit_replay(op, m, r)))
         return result < 0 ? result : 0;
+    if (op->disk_low) {
+        op_refuse_disk_low(op);
+        return 0;
+    }
     if (op->rows_waiting + before + m->count > op->queue_limit) {
         op_refuse(op, STORE_NO_SPACE, "more than %lld images wait (KITH_QUEUE_LIMIT)", (long long)op->queue_limit);
         return 0;

@@ -107,7 +107,7 @@ int op_photo_add(struct op *op, const struct msg *msg)
     const struct store_photo *m = (const struct store_photo *)msg;
     int64_t person = m->person;
     bool made;
-    int result = photo_lock_gallery(op);
+    int result = op->disk_low ? op_refuse_disk_low(op) : photo_lock_gallery(op);
 
     if (result < 0)
         return result;
