@@ -34,7 +34,7 @@ RULES = [
     (includes.check_layers, {'actors/people/a.c': '#include "actors/intake/receiver.h"'}, 'may not include',
      {'actors/people/a.c': '#include "actors/api/request.h"'}),
     (includes.check_layers, {'actors/a.c': '\n#include <h2o.h>'}, 'actors/a.c:2: <h2o.h>',
-     {'core/http/engine_h2o.c': '#include <h2o.h>'}),
+     {'core/http/engine/engine_h2o.c': '#include <h2o.h>'}),
     (includes.check_layers, {'actors/people/a.c': '#include "kith.pb-c.h"'}, 'protobuf',
      {'actors/cluster/wire.c': '#include "kith.pb-c.h"'}),
     (includes.check_layers, {'plugins/dlib/a.cpp': '#include "plugins/shared/loader.h"'}, 'a plug-in includes',
