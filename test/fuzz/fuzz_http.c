@@ -19,7 +19,7 @@ static bool fuzz_read_query(struct http_request *request)
 
     if (http_request_query(request, "name", value, sizeof value))
         fuzz_require(strlen(value) < sizeof value);
-    http_request_query(request, "reason", value, 3);
+    http_request_query(request, "reason", value, sizeof value);
     if (!query_bool(request, "dry_run", &flag) || !query_explain(request, &explain) ||
         !query_number(request, "width", 16, 4096, &number) || !query_page(request, 500, &limit, &after))
         return true;
@@ -30,11 +30,11 @@ static bool fuzz_read_query(struct http_request *request)
 static void fuzz_read_headers(struct http_request *request)
 {
     static const char *const names[] = {"content-type", "authorization", "cookie", "idempotency-key", "if-none-match"};
-    char value[64];
+    char value[8192]; /* above the largest limit of a header */
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (http_request_header(request, names[i], value, sizeof value))
-            fuzz_require(strlen(value) < sizeof value && http_request_has_header(request, names[i]));
+            fuzz_require(strlen(value) < sizeof value);
     http_request_address(request, value, sizeof value);
     http_add_header(request, "x-fuzz", http_request_part(request, 0));
     fuzz_require(strlen(http_request_id(request)) > 0);

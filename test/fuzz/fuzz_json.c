@@ -23,7 +23,7 @@ static struct routes_context route_context = {.auth = &auth};
 static struct receiver_config receiver = {
     .waiting = "processor", .store_ms = CALL_MS, .max_paths = MAX_PATHS, .max_path = MAX_PATH, .max_image = 1 << 16};
 static struct identify_config identify = {
-    .breaker = "breaker", .gallery = "gallery", .max_path = MAX_PATH, .call_ms = CALL_MS};
+    .recognizer = "recognizer", .gallery = "gallery", .max_path = MAX_PATH, .call_ms = CALL_MS};
 static struct people_config people = {
     .gallery = "gallery", .max_path = MAX_PATH, .page_limit = 500, .store_ms = CALL_MS, .call_ms = CALL_MS};
 static struct faces_config faces = {.gallery = "gallery", .page_limit = 500, .call_ms = CALL_MS, .store_ms = CALL_MS};
@@ -35,7 +35,7 @@ static void fuzz_check_submit(const struct store_submit *m)
         fuzz_require(m->paths[i][0] == '/' && !strstr(m->paths[i], "/../"));
 }
 
-/* There is no breaker, gallery or enroller: an ask to them ends at once. */
+/* There is no recognizer, gallery or enroller: an ask to them ends at once. */
 static void store_receive(struct actor *self, const struct msg *m)
 {
     struct store_reply *r = STORE_MESSAGE(STORE_REPLY, store_reply);

@@ -31,5 +31,6 @@ def run(tree, root, command, files, what):
 def check(tree, root, build):
     sources = [file for file, _ in tree.files(endings=C_FILES)]
     run(tree, root, ['clang-format', '--dry-run', '--Werror'], sources, 'format')
-    linted = [file for file in sources if file.endswith('.c') and not file.startswith('test/plugins')]
+    # Fuzz targets are in the compile commands of the preset fuzz only; clang compiles them with warnings as errors.
+    linted = [file for file in sources if file.endswith('.c') and not file.startswith(('test/plugins', 'test/fuzz'))]
     run(tree, root, ['clang-tidy', '-p', build, '--quiet'], linted, 'lint')

@@ -1,5 +1,6 @@
-// Vectors of eight floats as a compiler extension; without AVX the compiler uses two vectors of four. A source that is compiled
-// for several instruction sets declares its functions INLINE; only the entry point of each set is a real function.
+// Vectors of eight floats as a compiler extension; without AVX the compiler uses two vectors of four. A source that is
+// compiled for several instruction sets declares its functions INLINE; only the entry point of each set is a real
+// function.
 #ifndef KITH_PLUGINS_DLIB_FRONTAL_VECTOR8_H
 #define KITH_PLUGINS_DLIB_FRONTAL_VECTOR8_H
 
