@@ -92,6 +92,9 @@ static void test_landlock_opens_only_listed_files(void **state)
 static void test_a_namespace_holds_where_there_is_no_landlock(void **state)
 {
     (void)state;
+#ifdef __SANITIZE_THREAD__ /* its runtime has a thread: such a process cannot enter a user namespace */
+    skip();
+#endif
     check(SANDBOX_FILES_NAMESPACE, SYS_landlock_create_ruleset, 0);
 }
 
