@@ -35,7 +35,7 @@ def test_a_volume_that_is_read_only(make, mount):
 def test_a_volume_that_fills_up(make, mount):
     """Accepted images are kept, further ones are refused with the reason, and work resumes when there is space."""
     volume = mount('volume', 'size=12m')
-    kith = make(data=volume).start()
+    kith = make(data=volume, disk_reserve='0').start()
     number, = kith.submit(kith.picture('a.png', 1, 2, 3))
     kith.finished(number)
     filler = volume / 'filler'
