@@ -11,15 +11,15 @@
 struct health {
     struct msg_capacity capacity; /* as last reported */
     struct msg_breaker breaker;
-    uint64_t disk_free; /* bytes; UINT64_MAX: not known */
+    struct disk_space disk;
 };
 
 enum { TIMER_DISK = 1, DISK_MS = 2000 };
 
 struct disk_job {
     struct msg head;
-    const char *folder;
-    uint64_t free;
+    const struct health_config *config;
+    struct disk_space space;
 };
 
 /* --- statistics and readiness --- */
@@ -51,7 +51,7 @@ static bool health_disk_low(struct actor *self)
     const struct health_config *config = actor_config(self);
     struct health *h = actor_state(self);
 
-    return config->receives && config->disk_reserve && h->disk_free < config->disk_reserve;
+    return config->receives && config->disk_reserve && h->disk.free < h->disk.reserve;
 }
 
 static void health_write_not_ready(struct actor *self, struct buf *out, int status, const struct msg *reply)
@@ -161,9 +161,9 @@ static void health_write_metrics(struct actor *self, struct buf *out, const stru
         {"kith_http_paused", "gauge", "Connections whose request bodies wait for memory.", http.paused, false},
         {"kith_http_cut_off_total", "counter", "Connections cut off.", (long long)http.cut_off, false},
         {"kith_disk_free_bytes", "gauge", "Free bytes on the disk of KITH_DATA; -1 when they are not known.",
-         h->disk_free > INT64_MAX ? -1 : (long long)h->disk_free, false},
+         h->disk.free > INT64_MAX ? -1 : (long long)h->disk.free, false},
         {"kith_disk_reserve_bytes", "gauge", "Free bytes below which no new image is accepted.",
-         (long long)config->disk_reserve, false},
+         (long long)h->disk.reserve, false},
         {"kith_database_reachable", "gauge", "1 while the database answers.", r != NULL, false},
         {"kith_images_unknown", "gauge", "Pending images with unknown faces only.", r ? (long long)r->unknown : 0,
          true},
@@ -236,7 +236,7 @@ static void health_read_disk(struct msg *m)
 {
     struct disk_job *job = (struct disk_job *)m;
 
-    job->free = disk_free_bytes(job->folder);
+    job->space = disk_read_space(job->config->folder, job->config->disk_reserve);
 }
 
 /* When the files' threads have no room for the job, the next tick tries again. */
@@ -246,7 +246,7 @@ static void health_timer(struct actor *self, uint32_t timer_id)
     struct disk_job *job = (struct disk_job *)msg_new(MSG_HEALTH_DISK, sizeof *job);
 
     (void)timer_id;
-    job->folder = config->folder;
+    job->config = config;
     offload_run(config->files, actor_find(actor_system_of(self), actor_name(self)), &job->head, health_read_disk);
     actor_after(self, DISK_MS, TIMER_DISK);
 }
@@ -256,7 +256,7 @@ static int health_start(struct actor *self)
 {
     struct health *h = actor_state(self);
 
-    h->disk_free = UINT64_MAX;
+    h->disk.free = UINT64_MAX;
     health_timer(self, TIMER_DISK);
     msg_tell(self, "recognizer", MSG_SEND_STATE);
     msg_tell(self, "breaker", MSG_SEND_STATE);
@@ -273,7 +273,7 @@ static void health_receive(struct actor *self, const struct msg *m)
         health_on_http(self, ((const struct msg_http *)m)->request);
         break;
     case MSG_HEALTH_DISK:
-        h->disk_free = ((const struct disk_job *)m)->free;
+        h->disk = ((const struct disk_job *)m)->space;
         break;
     case MSG_CAPACITY:
         h->capacity = *(const struct msg_capacity *)m;

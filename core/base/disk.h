@@ -1,10 +1,17 @@
-/* Free space of a file system. Blocks as long as the file system does: not on the loop thread. */
+/* Space of a file system. Blocks as long as the file system does: not on the loop thread. */
 #ifndef KITH_CORE_BASE_DISK_H
 #define KITH_CORE_BASE_DISK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-/* Bytes that this user may still write in the file system of `folder`; UINT64_MAX when it is not known. */
-uint64_t disk_free_bytes(const char *folder);
+struct disk_space {
+    uint64_t free;    /* bytes that this user may still write; UINT64_MAX: not known */
+    uint64_t reserve; /* bytes to keep: the wanted reserve, on a small disk a sixteenth of it */
+};
+
+struct disk_space disk_read_space(const char *folder, uint64_t wanted_reserve);
+/* Whether less than the reserve would be free after `bytes` have been written. */
+bool disk_is_low(const char *folder, uint64_t wanted_reserve, uint64_t bytes);
 
 #endif

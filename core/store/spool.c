@@ -101,7 +101,7 @@ static int spool_store(struct spool_job *job)
     snprintf(job->path, sizeof job->path, "%s/%s.%s", folder, job->sha256, endings[sniff(job->data, job->len).type]);
     /* The file exists: a new time protects it from the collection of orphans; it was synced before its rename. */
     if (utimensat(AT_FDCWD, job->path, NULL, 0) < 0) {
-        if (job->spool->disk_reserve && disk_free_bytes(job->spool->folder) < job->spool->disk_reserve + job->len)
+        if (disk_is_low(job->spool->folder, job->spool->disk_reserve, job->len))
             return error_set(&job->error, -ENOSPC, "the disk of the spool has less than KITH_DISK_RESERVE bytes free");
         if (mkdir(folder, 0750) == 0)
             result = spool_sync_folder(job->spool->folder);

@@ -148,7 +148,7 @@ SETTING(orphan_age, duration, "1h", 1, 2147483647, "age at which an uploaded fil
 SETTING(spool_sweep, duration, "10s", 1, 86400000,
         "interval at which one of the spool's 256 folders is searched for files that belong to no image")
 SETTING(disk_reserve, size, "64MB", 0, 1LL << 40,
-        "free bytes on the disks of KITH_DATA and KITH_SPOOL below which nothing new is accepted (507); 0: off")
+        "free bytes on the disk, at most a sixteenth of it, below which nothing new is accepted (507); 0: off")
 SETTING(events_keep, count, "1000000", 100, 1000000000, "events kept for subscribers that reconnect")
 /* limits of the HTTP interface and the actors */
 SETTING(max_body, size, "16MB", 1024, 30 << 20, "bytes of a request body")

@@ -199,7 +199,7 @@ static void group_commit(struct store_thread *w, struct request *first, struct m
     struct group g = {.w = w};
     int result = DB_GONE;
 
-    g.disk_low = o->disk_reserve && !w->of->server && disk_free_bytes(o->folder) < o->disk_reserve;
+    g.disk_low = !w->of->server && disk_is_low(o->folder, o->disk_reserve, 0);
     /* SQLite has waited for the lock already (busy_timeout). */
     for (int n = 0; n < GROUP_TRIES && (n == 0 || result == DB_GONE || (result == DB_CONFLICT && w->of->server)); n++) {
         if (!connection_ready(w)) {
