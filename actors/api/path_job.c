@@ -61,7 +61,7 @@ void path_job_start(struct actor *self, struct offload *files, struct path_job *
 {
     struct http_request *request;
 
-    if (!job->relative) {
+    if (!job->relative || !path_roots_are_several(job->roots)) { /* no disk access */
         path_job_work(&job->head);
         done(self, job);
         msg_unref(&job->head);

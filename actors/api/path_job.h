@@ -1,7 +1,7 @@
 /* Checks the paths of a request without blocking the loop thread.
  *
- * A relative path is looked up in the image roots, which may block on a slow file system: such paths are checked by a
- * file thread, and the job comes back to the actor as a message. Absolute paths need no disk and are checked at once.
+ * A relative path is looked up in the image roots when there are several, which may block on a slow file system: such
+ * paths are checked by a file thread, and the job comes back to the actor as a message. Others are checked at once.
  *
  * Loop thread, except path_job_work. While the job is with a file thread nothing else may touch it.
  */

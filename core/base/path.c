@@ -232,14 +232,21 @@ int path_resolve_text(const struct path_roots *roots, const char *path, size_t l
     return path_check_below(roots, name, error);
 }
 
-int path_find_root(const struct path_roots *roots, const char *relative, char *name, size_t name_size,
-                   struct error *error)
+bool path_roots_are_several(const struct path_roots *roots)
 {
     int visible = 0;
 
     for (int i = 0; i < roots->count; i++)
         visible += !roots->at[i].hidden;
-    for (int i = 0; i < roots->count && visible > 1; i++) {
+    return visible > 1;
+}
+
+int path_find_root(const struct path_roots *roots, const char *relative, char *name, size_t name_size,
+                   struct error *error)
+{
+    const bool several = path_roots_are_several(roots);
+
+    for (int i = 0; i < roots->count && several; i++) {
         struct stat st;
 
         if (!roots->at[i].hidden && fstatat(roots->at[i].fd, relative, &st, AT_SYMLINK_NOFOLLOW) == 0)

@@ -13,6 +13,7 @@
 
 #include "core/base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct path_roots;
@@ -42,6 +43,9 @@ int path_resolve_text(const struct path_roots *roots, const char *path, size_t l
  * `error`. */
 int path_find_root(const struct path_roots *roots, const char *relative, char *name, size_t name_size,
                    struct error *error);
+
+/* Whether path_find_root looks at the disk: there are several visible roots. */
+bool path_roots_are_several(const struct path_roots *roots);
 
 /* Both steps at once, with the errors of path_resolve_text. May block as path_find_root does. */
 int path_normalize(const struct path_roots *roots, const char *path, size_t len, size_t max_bytes, char *name,
