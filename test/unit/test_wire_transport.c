@@ -33,7 +33,7 @@ static void receiver_receive(struct actor *self, const struct msg *m)
     seen.received++;
     seen.from_peer = r.peer != NULL;
     assert_true(r.len < sizeof seen.body);
-    memcpy(seen.body, r.body, r.len);
+    memcpy(seen.body, r.len ? r.body : "", r.len);
     seen.body[r.len] = 0;
     transport_release(&r);
 }
