@@ -39,7 +39,7 @@ void path_job_add(struct path_job *job, const char *path, size_t len)
     job->relative |= len > 0 && path[0] != '/';
 }
 
-void path_job_work(struct msg *m)
+static void path_job_work(struct msg *m)
 {
     struct path_job *job = (struct path_job *)m;
     char name[PATH_MAX];

@@ -3,7 +3,7 @@
  * A relative path is looked up in the image roots when there are several, which may block on a slow file system: such
  * paths are checked by a file thread, and the job comes back to the actor as a message. Others are checked at once.
  *
- * Loop thread, except path_job_work. While the job is with a file thread nothing else may touch it.
+ * Loop thread. While the job is with a file thread nothing else may touch it.
  */
 #ifndef KITH_ACTORS_API_PATH_JOB_H
 #define KITH_ACTORS_API_PATH_JOB_H
@@ -41,11 +41,10 @@ typedef void (*path_job_done_fn)(struct actor *self, struct path_job *job);
 struct path_job *path_job_new(uint32_t type, const struct path_roots *roots, size_t max_path, struct call *call);
 /* Copies a path of `len` bytes. */
 void path_job_add(struct path_job *job, const char *path, size_t len);
-/* Takes `job`. Calls `done` at once when no path is relative; else the actor calls it when the job arrives. Answers
- * 503 when too many jobs wait for the file threads. */
+/* Takes `job`. Calls `done` at once when no disk access is needed; else the actor calls it when the job arrives.
+ * Answers 503 when too many jobs wait for the file threads. */
 void path_job_start(struct actor *self, struct offload *files, struct path_job *job, path_job_done_fn done);
 /* Whether the client left while the job ran. The result is of no use then. */
 bool path_job_left(const struct path_job *job);
-void path_job_work(struct msg *job);
 
 #endif

@@ -126,11 +126,6 @@ void path_roots_free(struct path_roots *roots)
     free(roots);
 }
 
-const char *path_roots_text(const struct path_roots *roots)
-{
-    return roots->text;
-}
-
 /* Writes "/" and the parts of `path` without empty ones and `.`. -EINVAL: a part is `..`; -ENOENT: nothing is left;
  * -ENAMETOOLONG: `out` is too small. */
 static int path_clean(const char *path, char *out, size_t size)

@@ -27,8 +27,6 @@ struct path_roots *path_roots_open(const char *list, int create, struct error *e
  * `error`. */
 int path_roots_add(struct path_roots *roots, const char *folder, struct error *error);
 void path_roots_free(struct path_roots *roots);
-/* The visible roots joined by colons, for messages. Borrowed. */
-const char *path_roots_text(const struct path_roots *roots);
 
 /* Checks the text of a client's path, `len` bytes, and writes it to `name` without `.` and empty parts. An absolute
  * path is below a root and final. A relative path begins without a slash: path_find_root completes it. Any thread; no

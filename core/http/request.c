@@ -247,11 +247,6 @@ const char *http_request_who(const struct http_request *request)
     return request->who;
 }
 
-bool http_request_waiting(const struct http_request *request)
-{
-    return request->raw && !request->answered;
-}
-
 struct cancel *http_request_cancel(const struct http_request *request)
 {
     return request->cancel;
