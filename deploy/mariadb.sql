@@ -1,6 +1,3 @@
--- The records of a kith cluster, for those who make their tables themselves; kith does so at its first start. Made by
--- `kith schema mariadb`; an existing database of the original (images, person, person_images) is adopted, no row is lost.
-
 CREATE TABLE IF NOT EXISTS schema_version(version INTEGER PRIMARY KEY)  ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS person(id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, name VARCHAR(255) NOT NULL)  ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS images(id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, path VARCHAR(4096) NOT NULL, person BIGINT NOT NULL DEFAULT -1, status INTEGER NOT NULL DEFAULT 0)  ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
@@ -53,4 +50,16 @@ CREATE INDEX IF NOT EXISTS faces_unknown_person ON faces(unknown_person, person,
 CREATE TABLE IF NOT EXISTS cluster_identity(id INTEGER PRIMARY KEY, cluster VARCHAR(32) NOT NULL)  ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 INSERT IGNORE INTO cluster_identity VALUES(1, LEFT(SHA2(CONCAT(UUID(), RAND(), NOW(6)), 256), 16));
 CREATE TABLE IF NOT EXISTS gallery_marks(n BIGINT PRIMARY KEY, mark BIGINT NOT NULL)  ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-REPLACE INTO schema_version VALUES(4);
+ALTER TABLE faces ADD COLUMN  IF NOT EXISTS word INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE faces ADD COLUMN  IF NOT EXISTS template_id BIGINT NOT NULL DEFAULT 0;
+UPDATE faces SET word = 1 WHERE person > 0 AND decision IS NULL AND similarity = 1;
+CREATE INDEX IF NOT EXISTS faces_template ON faces(template_id, id);
+ALTER TABLE templates ADD COLUMN  IF NOT EXISTS word_id BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX IF NOT EXISTS templates_word ON templates(word_id);
+CREATE TABLE IF NOT EXISTS words(id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, kind INTEGER NOT NULL, sha256 VARCHAR(64), image_id BIGINT NOT NULL, face_id BIGINT NOT NULL, person_id BIGINT NOT NULL DEFAULT 0, x DOUBLE NOT NULL, y DOUBLE NOT NULL, width DOUBLE NOT NULL, height DOUBLE NOT NULL, said_by VARCHAR(255), said_at BIGINT NOT NULL)  ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+CREATE INDEX IF NOT EXISTS words_face ON words(face_id, id);
+CREATE INDEX IF NOT EXISTS words_image ON words(image_id, id);
+CREATE INDEX IF NOT EXISTS words_person ON words(person_id, id);
+CREATE INDEX IF NOT EXISTS words_sha256 ON words(sha256, id);
+CREATE TABLE IF NOT EXISTS decide_again(id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, kind INTEGER NOT NULL, subject BIGINT NOT NULL)  ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+REPLACE INTO schema_version VALUES(5);

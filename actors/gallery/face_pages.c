@@ -60,7 +60,9 @@ bool face_pages_on_job(struct face_pages *p, struct msg_job *job)
         return false;
     p->job = NULL;
     metric_add(&decided_total, ((const struct store_reply *)job->source)->face_count);
-    if (m->count == 0) {
+    if (m->again) /* the next page is of another row */
+        p->after = 0;
+    if (m->count == 0 && !m->again) {
         face_pages_read(p);
         return true;
     }
@@ -81,7 +83,7 @@ static void face_pages_on_page(struct actor *self, void *context, int status, co
         face_pages_end(p, "store");
         return;
     }
-    if (r->face_count == 0) {
+    if (r->face_count == 0 && r->id == 0) {
         face_pages_end(p, NULL);
         return;
     }

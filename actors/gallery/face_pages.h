@@ -17,8 +17,8 @@ enum face_pages_state { PAGES_IDLE, PAGES_READING, PAGES_MATCHING, PAGES_SAVING 
 
 struct face_pages {
     struct gallery_jobs *jobs;
-    uint32_t list;  /* STORE_UNKNOWN_FACES or STORE_PERSON_FACES */
-    int kind;       /* JOB_RESOLVE or JOB_REVIEW */
+    uint32_t list;  /* STORE_UNKNOWN_FACES, STORE_AGAIN_FACES or STORE_PERSON_FACES */
+    int kind;       /* JOB_RESOLVE, JOB_AGAIN or JOB_REVIEW */
     uint32_t limit; /* faces in a page */
     /* `failed`: NULL when the last page was reached; else what could not be used, for the log. */
     void (*end)(void *context, const char *failed);

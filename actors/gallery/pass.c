@@ -19,7 +19,7 @@ void pass_register_metrics(void)
 
 static void pass_set_state(struct pass *p, enum pass_state state)
 {
-    bool polls = state == PASS_LOG && p->scope == PASS_IF_CHANGED; /* most find no change */
+    bool polls = state <= PASS_AGAIN && p->scope == PASS_IF_CHANGED; /* most find no change */
 
     p->state = state;
     metric_set(&running, state != PASS_IDLE && !polls);
@@ -52,6 +52,20 @@ static void pass_fail(struct pass *p, const char *failed)
     actor_after(p->self, PASS_RETRY_MS, TIMER_PASS_RETRY);
 }
 
+static void pass_on_again_end(void *context, const char *failed)
+{
+    struct pass *p = context;
+
+    if (failed) {
+        pass_fail(p, failed);
+    } else if (p->scope == PASS_ALL) {
+        pass_set_state(p, PASS_REVIEWS);
+        reviews_run(&p->reviews);
+    } else {
+        pass_end(p);
+    }
+}
+
 static void pass_run_faces(struct pass *p, int64_t after)
 {
     pass_set_state(p, PASS_FACES);
@@ -59,6 +73,15 @@ static void pass_run_faces(struct pass *p, int64_t after)
         face_pages_run(&p->faces, 0, after);
     else /* nothing can be compared; the model's arrival requests another pass */
         pass_end(p);
+}
+
+static void pass_run_again(struct pass *p)
+{
+    pass_set_state(p, PASS_AGAIN);
+    if (p->faces.jobs->model_known)
+        face_pages_run(&p->again, 0, 0);
+    else
+        pass_on_again_end(p, NULL);
 }
 
 static void pass_on_reviews_end(void *context, const char *failed)
@@ -99,17 +122,15 @@ void pass_on_log_end(struct pass *p, uint64_t reading, bool ok, bool found)
             pass_request(p, PASS_ALL);
     } else if (!ok) {
         pass_fail(p, "store");
-    } else if (found || p->scope == PASS_ALL) {
-        pass_set_state(p, PASS_REVIEWS);
-        reviews_run(&p->reviews);
     } else {
-        pass_end(p);
+        p->scope = found ? PASS_ALL : p->scope;
+        pass_run_again(p);
     }
 }
 
 void pass_on_job(struct pass *p, struct msg_job *job)
 {
-    if (!face_pages_on_job(&p->faces, job))
+    if (!face_pages_on_job(&p->again, job) && !face_pages_on_job(&p->faces, job))
         face_pages_on_job(&p->reviews.pages, job);
 }
 
@@ -145,6 +166,12 @@ void pass_init(struct pass *p, struct actor *self, struct change_log *log, struc
     p->self = self;
     p->log = log;
     p->end = end;
+    p->again = (struct face_pages){.jobs = jobs,
+                                   .list = STORE_AGAIN_FACES,
+                                   .kind = JOB_AGAIN,
+                                   .limit = page,
+                                   .end = pass_on_again_end,
+                                   .context = p};
     reviews_init(&p->reviews, jobs, page, pass_on_reviews_end, p);
     p->faces = (struct face_pages){.jobs = jobs,
                                    .list = STORE_UNKNOWN_FACES,

@@ -1,10 +1,13 @@
-/* Passes: after a change of the gallery, decides the stored unknown faces again.
+/* Passes: after a change of the gallery, decides stored faces again.
  *
- *              request            log was read           reviews done            last page
- *   PASS_IDLE ────────▶ PASS_LOG ─────────────▶ PASS_REVIEWS ─────────▶ PASS_FACES ───────▶ PASS_IDLE
- *                          ▲  └── nothing new, and only changes were asked for ────────────────▲
+ *              request            log was read          none left              reviews done            last page
+ *   PASS_IDLE ────────▶ PASS_LOG ─────────────▶ PASS_AGAIN ────▶ PASS_REVIEWS ─────────▶ PASS_FACES ───────▶ PASS_IDLE
+ *                          ▲                         └── nothing new, and only changes were asked for ───────────▲
  *                          │ timer
  *                      PASS_RETRY ◀── any step failed
+ *
+ * PASS_AGAIN decides the faces whose template has gone (core/store/ops/people/again.c), PASS_REVIEWS those of people
+ * with a new counter-example, PASS_FACES all unknown ones.
  *
  * Requests during a pass are kept and served by one more pass. A pass over new faces only (those that no pass has read
  * yet) goes from PASS_IDLE to PASS_FACES directly. It assigns new unknown faces to unknown people, which re-identifies
@@ -22,7 +25,7 @@
 enum { PASS_RETRY_MS = 1000, PASS_NEW_FACES_MS = 300 };
 enum { TIMER_PASS_RETRY = 1, TIMER_PASS_NEW_FACES }; /* the actor gives these to pass_on_timer() */
 
-enum pass_state { PASS_IDLE, PASS_LOG, PASS_REVIEWS, PASS_FACES, PASS_RETRY };
+enum pass_state { PASS_IDLE, PASS_LOG, PASS_AGAIN, PASS_REVIEWS, PASS_FACES, PASS_RETRY };
 enum pass_scope {
     PASS_IF_CHANGED, /* unknown faces only if the log has something new */
     PASS_ALL         /* in any case */
@@ -31,6 +34,7 @@ enum pass_scope {
 struct pass {
     struct actor *self;
     struct change_log *log;
+    struct face_pages again; /* whose template has gone */
     struct reviews reviews;
     struct face_pages faces;         /* the unknown ones */
     void (*end)(struct actor *self); /* a pass has ended well */

@@ -99,6 +99,7 @@ static void search_job_add_result(struct store_resolve *m, struct resolved *list
                                          .unknown_person = unknown_person,
                                          .distance = f->distance,
                                          .similarity = f->similarity,
+                                         .template = f->template,
                                          .candidates = f->candidates,
                                          .candidate_count = f->candidate_count,
                                          .decision = f->decision};
@@ -151,6 +152,26 @@ static void search_job_resolve(struct msg_job *job)
         if (unknown_person && unknown_person != faces[i].unknown_person)
             search_job_add_result(m, list, &faces[i], PERSON_UNKNOWN, unknown_person);
     }
+}
+
+/* A face of another model cannot be decided now: it has no name any more. */
+static void search_job_again(struct msg_job *job)
+{
+    const struct store_reply *page = (const struct store_reply *)job->source;
+    struct store_resolve *m = job->resolve;
+    struct resolved *list = arena_alloc(&m->m.arena, (size_t)page->face_count * sizeof *list + 1);
+    struct face *faces = search_job_decide_page(job);
+
+    m->faces = list;
+    for (int i = 0; i < page->face_count; i++) {
+        if (!search_job_has_model_of(job, &faces[i]))
+            faces[i].person = PERSON_UNKNOWN;
+        if (faces[i].person != PERSON_UNKNOWN)
+            decider_forget(job->decider, faces[i].id);
+        search_job_add_result(m, list, &faces[i], page->faces[i].person, 0);
+        list[m->count - 1].again = true;
+    }
+    m->again = page->more ? 0 : page->id;
 }
 
 /* Only a counter-example takes a name back, not a threshold that has changed since. */
@@ -207,6 +228,9 @@ void search_job_work(struct msg *m)
         break;
     case JOB_RESOLVE:
         search_job_resolve(job);
+        break;
+    case JOB_AGAIN:
+        search_job_again(job);
         break;
     case JOB_REVIEW:
         search_job_review(job);

@@ -15,6 +15,7 @@ enum search_job_kind {
     JOB_APPLY,   /* apply a page of the change log to the index */
     JOB_MATCH,   /* compare the faces of this job and of all jobs linked by `next` */
     JOB_RESOLVE, /* decide a page of unknown faces again; assign those that stay unknown to unknown people */
+    JOB_AGAIN,   /* decide a page of faces again, of which the template that gave the name has gone */
     JOB_REVIEW,  /* decide a page of faces of `person` again; keep those that a counter-example refutes */
     JOB_REFRESH  /* one slice of the cohort's and calibration's update */
 };
@@ -23,9 +24,10 @@ struct match_answer;
 
 struct msg_job {
     struct msg head;
-    int kind;                  /* search_job_kind */
-    struct decider *decider;   /* borrowed */
-    const struct msg *source;  /* APPLY, RESOLVE, REVIEW: the store's reply; MATCH: the msg_match. One reference */
+    int kind;                /* search_job_kind */
+    struct decider *decider; /* borrowed */
+    const struct msg
+        *source; /* APPLY, RESOLVE, AGAIN, REVIEW: the store's reply; MATCH: the msg_match. One reference */
     struct packet_hello model; /* of the embeddings that are compared */
     struct msg_job *next;      /* MATCH: the rest of the batch. One reference */
     /* MATCH */
@@ -34,7 +36,7 @@ struct msg_job {
     uint64_t reading;            /* number of the log reading that must end before the search; 0: none */
     int at;                      /* index of the face whose label is looked up */
     struct match_answer *answer; /* borrowed, while labels are looked up */
-    /* RESOLVE, REVIEW */
+    /* RESOLVE, AGAIN, REVIEW */
     struct store_resolve *resolve; /* out: what the store shall change. Owned */
     int64_t person;                /* REVIEW */
     /* out, every kind: state of the index after the job */

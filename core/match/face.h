@@ -45,6 +45,14 @@ void decision_write(const struct decision *d, char text[static DECISION_BYTES]);
 /* Parses what decision_write() wrote; anything else, and NULL, is DECIDED_BY_NONE. */
 struct decision decision_read(const char *text);
 
+/* What a person said about a face, as far as it decides the face. */
+enum face_word {
+    WORD_NONE,
+    WORD_NAMED,     /* it shows this person */
+    WORD_IGNORED,   /* it shows nobody who shall be named */
+    WORD_NOT_A_FACE /* it is no face */
+};
+
 struct face {
     int64_t id, image;
     float x, y, width, height; /* pixels of the upright picture */
@@ -60,6 +68,8 @@ struct face {
     double distance, similarity;
     const struct candidate *candidates; /* nearest first */
     int candidate_count;
+    int64_t template;       /* id of the template that gave the face its name; 0: none, or a person said it */
+    int word;               /* enum face_word: what a person said that decides the face */
     int64_t unknown_person; /* of an unknown face; 0: none, or not assigned yet */
     struct decision decision;
 };

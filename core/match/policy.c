@@ -125,6 +125,7 @@ struct score_norm_probe decider_prepare_probe(const struct decider *d, const str
 struct rated {
     struct candidate candidate;
     struct score_norm norm;
+    size_t slot;                   /* of the nearest template */
     bool denied, within_threshold; /* within_threshold: the recogniser's own */
 };
 
@@ -160,6 +161,7 @@ static void decider_rate_candidate(const struct decider *d, const struct imposto
     out->norm = score_norm_person(v, hit, b->state.score_threshold);
     out->norm.scored &= by_score;
     out->candidate.person = hit->person;
+    out->slot = hit->slot;
     out->candidate.distance = hit->distance;
     out->denied = decider_is_refuted(d, m, v->probe, hit->person, hit->distance);
     out->within_threshold = hit->distance <= m->threshold || d->policy.threshold >= 0;
@@ -228,6 +230,7 @@ static void decider_decide_face(const struct decider *d, const struct impostor_m
     }
     if (count && f->similarity >= 0.5 && (double)f->quality >= d->policy.quality) {
         f->person = list[0].candidate.person;
+        f->template = template_set_id(people, list[0].slot);
     } else if (count && f->similarity >= 0.5) {
         f->decision.rule = DECIDED_BY_QUALITY;
         f->decision.quality = d->policy.quality;
@@ -256,6 +259,7 @@ void decider_decide(struct decider *d, const struct decider_model *m, struct fac
 
     for (int i = 0; i < count; i++) {
         faces[i]->person = PERSON_UNKNOWN;
+        faces[i]->template = 0;
         faces[i]->candidates = NULL;
         faces[i]->candidate_count = 0;
         if (!decider_accepts_face(m, faces[i]))

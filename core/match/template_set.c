@@ -84,6 +84,11 @@ const float *template_set_embedding(struct template_set *s, size_t slot)
     return embedding_store_get(s->embeddings, slot);
 }
 
+int64_t template_set_id(const struct template_set *s, size_t slot)
+{
+    return s->ids[slot];
+}
+
 int64_t template_set_person(const struct template_set *s, size_t slot)
 {
     return slot_index_of(s->slots, slot);

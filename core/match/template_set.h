@@ -37,6 +37,7 @@ void template_set_search(struct template_set *s, uint32_t metric, const float *c
 /* The embedding in a slot, `dimension` floats; valid until the next call. */
 const float *template_set_embedding(struct template_set *s, size_t slot);
 int64_t template_set_person(const struct template_set *s, size_t slot);
+int64_t template_set_id(const struct template_set *s, size_t slot); /* of the template in a slot */
 /* The slot of the person's next template; after the last one comes the first. */
 size_t template_set_next_of(const struct template_set *s, size_t slot);
 /* A slot of the person, or SIZE_MAX. */

@@ -55,6 +55,7 @@ enum store_message {
     STORE_ADOPTED_PHOTOS,
     STORE_UNKNOWN_FACES,
     STORE_PERSON_FACES,
+    STORE_AGAIN_FACES,
     STORE_UNKNOWN_PEOPLE,
     STORE_FACE,
     STORE_KNOWN_FILES,
@@ -143,7 +144,8 @@ struct store_id { /* KEY_REVOKE, IMAGE, DELETE, FACE, PHOTO_DELETE, PERSON_DELET
     int64_t person; /* PHOTO_DELETE: refused unless the photo is this person's; 0: any person's */
 };
 
-/* IMAGES, PEOPLE, EVENTS, GALLERY_CHANGES, UNKNOWN_FACES, PERSON_FACES, UNKNOWN_PEOPLE, KNOWN_FILES, ADOPTED_PHOTOS */
+/* IMAGES, PEOPLE, EVENTS, GALLERY_CHANGES, UNKNOWN_FACES, PERSON_FACES, AGAIN_FACES, UNKNOWN_PEOPLE, KNOWN_FILES,
+ * ADOPTED_PHOTOS */
 struct store_list {
     struct store_message_head m;
     int status, verdict; /* -1: any */
@@ -184,6 +186,8 @@ struct store_name_face { /* NAME_FACE; NAME_UNKNOWN_PERSON: all faces of an unkn
 struct resolved { /* a decision: the face changes from the person `was` (or PERSON_UNKNOWN) to `person` */
     int64_t face, image, was, person;
     int64_t unknown_person; /* when `person` equals `was`: the unknown person of the face, the only change */
+    int64_t template;       /* that gave the name, or 0 */
+    bool again;             /* stored also when `person` equals `was` */
     double distance, similarity;
     const struct candidate *candidates;
     int candidate_count;
@@ -194,6 +198,7 @@ struct store_resolve {
     struct store_message_head m;
     const struct resolved *faces;
     int count;
+    int64_t again; /* the row of decide_again that has no more faces, or 0 */
 };
 
 struct store_known {
@@ -246,6 +251,7 @@ struct store_reply {
     int change_count;
     int64_t mark; /* of the last change up to `next` */
     bool rewound; /* the change `after` is not in this database, an older copy of which was restored: no changes here */
+    int64_t deciding;    /* faces that are decided again because of this operation */
     int64_t log_removal; /* GALLERY_CHANGES: number of the last removal that a compaction deleted; 0: none */
     struct event *events;
     int event_count;

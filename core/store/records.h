@@ -76,6 +76,12 @@ struct known_file {                          /* a file of the known-people folde
     bool taken;
 };
 
+/* What a row of decide_again names. */
+enum again_kind {
+    AGAIN_TEMPLATE = 1, /* the faces that have their name through this template */
+    AGAIN_FACE          /* this face */
+};
+
 struct unknown_person { /* faces without a name that are alike */
     int64_t id, faces;
     int64_t face, image; /* one of them */

@@ -80,6 +80,12 @@ int op_image_rows(struct op *op, struct db_statement *s, struct image *rows, int
 int op_load_image(struct op *op, int64_t id, struct image *image); /* 1 found, 0 not, negative */
 int op_load_faces(struct op *op, struct image *image);
 void op_face_row(struct op *op, struct db_statement *s, struct face *face);
+/* again.c: has the galleries decide faces again; counts them in `deciding` of the reply. */
+int op_decide_again(struct op *op, enum again_kind kind, int64_t subject);
+/* The faces of the row were decided: deletes it. */
+int op_decided_again(struct op *op, int64_t row);
+/* Steps through a statement of EMBEDDED_FACES into the reply's faces. */
+int op_embedded_faces(struct op *op, struct db_statement *s, int limit);
 /* Sets an image's person, status and verdict from its faces, as finishing does. */
 int op_judge_image(struct op *op, int64_t image);
 /* replace_faces.c: stores the faces of a finished run instead of those before, except what a person said about them.
@@ -102,7 +108,9 @@ void op_moved(struct op *op, int from_status, int from_verdict, int to_status, i
     "i.finished_at, i.spooled, NULL, i.trace"
 #define FACE_COLUMNS                                                                                                   \
     "f.id, f.image_id, f.x, f.y, f.width, f.height, f.landmarks, f.quality, f.model, f.embedding, f.person, "          \
-    "f.distance, f.similarity, f.candidates, p.name, f.unknown_person, f.decision"
+    "f.distance, f.similarity, f.candidates, p.name, f.unknown_person, f.decision, f.template_id, f.word"
+#define EMBEDDED_FACES                                                                                                 \
+    "SELECT id, image_id, model, embedding, quality, person, unknown_person, distance FROM faces WHERE "
 
 /* Give a key to at most a batch of rows that other programs inserted. 0 or negative. */
 int op_adopt_images(struct op *op);
@@ -146,6 +154,7 @@ int op_photo_person(struct op *op, const struct msg *m);
 int op_adopted_photos(struct op *op, const struct msg *m);
 int op_unknown_faces(struct op *op, const struct msg *m);
 int op_person_faces(struct op *op, const struct msg *m);
+int op_again_faces(struct op *op, const struct msg *m);
 int op_unknown_people(struct op *op, const struct msg *m);
 int op_face(struct op *op, const struct msg *m);
 int op_known_files(struct op *op, const struct msg *m);

@@ -242,6 +242,11 @@ static void *make_person_faces(void)
     return m;
 }
 
+static void *make_again_faces(void)
+{
+    return make_list(STORE_AGAIN_FACES);
+}
+
 static void *make_photo_person(void)
 {
     struct store_text *m = STORE_MESSAGE(STORE_PHOTO_PERSON, store_text);
@@ -315,6 +320,7 @@ static const struct {
     {"path in use", make_path_in_use, true},
     {"recount", make_recount, true},
     {"person faces", make_person_faces, true},
+    {"faces to decide again", make_again_faces, true},
     {"adopted photos", make_adopted_photos, true},
     {"photo person", make_photo_person, true},
     {"keys", make_keys, true},

@@ -138,7 +138,32 @@ static const char *const version_4[] = {
     "RAND(), NOW(6)), 256), 16)})",
     "CREATE TABLE IF NOT EXISTS gallery_marks(n BIGINT PRIMARY KEY, mark BIGINT NOT NULL) " END, NULL};
 
-static const char *const *const versions[] = {version_1, version_2, version_3, version_4};
+/* What people say about faces, and what must be decided again.
+ *
+ *   faces.word         enum face_word, 0 when no one said anything that decides the face
+ *   faces.template_id  the template that gave the face its name; 0: none, or a word did
+ *   templates.word_id  the word that the template was made of; 0: an enrolled photo (photo_id)
+ *   words              one row a word: it belongs to a place in a picture of that content
+ *   decide_again       work for the galleries: a row goes when its faces were decided (ops/people/again.c) */
+static const char *const version_5[] = {
+    "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} word INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} template_id BIGINT NOT NULL DEFAULT 0",
+    "UPDATE faces SET word = 1 WHERE person > 0 AND decision IS NULL AND similarity = 1",
+    "CREATE INDEX IF NOT EXISTS faces_template ON faces(template_id, id){ WHERE template_id > 0|}",
+    "ALTER TABLE templates ADD COLUMN {| IF NOT EXISTS} word_id BIGINT NOT NULL DEFAULT 0",
+    "CREATE INDEX IF NOT EXISTS templates_word ON templates(word_id){ WHERE word_id > 0|}",
+    "CREATE TABLE IF NOT EXISTS words(id " ID
+    ", kind INTEGER NOT NULL, sha256 VARCHAR(64), image_id BIGINT NOT NULL, face_id BIGINT NOT NULL, person_id BIGINT "
+    "NOT NULL DEFAULT 0, x DOUBLE NOT NULL, y DOUBLE NOT NULL, width DOUBLE NOT NULL, height DOUBLE NOT NULL, said_by "
+    "VARCHAR(255), said_at BIGINT NOT NULL) " END,
+    "CREATE INDEX IF NOT EXISTS words_face ON words(face_id, id)",
+    "CREATE INDEX IF NOT EXISTS words_image ON words(image_id, id)",
+    "CREATE INDEX IF NOT EXISTS words_person ON words(person_id, id)",
+    "CREATE INDEX IF NOT EXISTS words_sha256 ON words(sha256, id)",
+    "CREATE TABLE IF NOT EXISTS decide_again(id " ID ", kind INTEGER NOT NULL, subject BIGINT NOT NULL) " END,
+    NULL};
+
+static const char *const *const versions[] = {version_1, version_2, version_3, version_4, version_5};
 /* In a rolling upgrade nodes of version N work on the schema of N+1: a version only adds, and what it makes superfluous
  * is removed by the next one. */
 enum { NEWEST = sizeof versions / sizeof versions[0], AHEAD = 1 };

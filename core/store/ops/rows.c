@@ -114,6 +114,8 @@ void op_face_row(struct op *op, struct db_statement *s, struct face *face)
     face->person_name = op_text(op, s, 14);
     face->unknown_person = d->column_int(s, 15);
     face->decision = decision_read(op_text(op, s, 16));
+    face->template = d->column_int(s, 17);
+    face->word = (int)d->column_int(s, 18);
     if (candidates)
         rows_parse_candidates(op, face, candidates);
 }

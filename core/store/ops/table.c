@@ -35,6 +35,7 @@ const op_fn store_ops[] = {
     [STORE_ADOPTED_PHOTOS - STORE_SUBMIT] = op_adopted_photos,
     [STORE_UNKNOWN_FACES - STORE_SUBMIT] = op_unknown_faces,
     [STORE_PERSON_FACES - STORE_SUBMIT] = op_person_faces,
+    [STORE_AGAIN_FACES - STORE_SUBMIT] = op_again_faces,
     [STORE_UNKNOWN_PEOPLE - STORE_SUBMIT] = op_unknown_people,
     [STORE_FACE - STORE_SUBMIT] = op_face,
     [STORE_KNOWN_FILES - STORE_SUBMIT] = op_known_files,

@@ -39,18 +39,19 @@ static void replace_bind_decision(struct op *op, struct db_statement *s, const s
     op->d->bind_real(s, 12, f->similarity);
     /* The text is read when the statement runs. */
     db_bind_text(op->db, s, 13, f->decision.rule ? arena_text(op->arena, decision) : NULL);
+    op->d->bind_int(s, 14, f->template);
 }
 
 static int replace_insert_face(struct op *op, int64_t image, const struct face *f)
 {
     struct db_statement *s =
         db_query(op->db, "INSERT INTO faces(x, y, width, height, landmarks, quality, model, embedding, candidates, "
-                         "person, distance, similarity, decision, image_id) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-                         "?, ?, ?)");
+                         "person, distance, similarity, decision, template_id, image_id) VALUES(?, ?, ?, ?, ?, ?, ?, "
+                         "?, ?, ?, ?, ?, ?, ?, ?)");
 
     replace_bind_face(op, s, f);
     replace_bind_decision(op, s, f);
-    op->d->bind_int(s, 14, image);
+    op->d->bind_int(s, 15, image);
     return db_finish(op->db, s);
 }
 
@@ -66,10 +67,10 @@ static int replace_update_face(struct op *op, const struct kept_face *k, const s
     } else {
         s = db_query(op->db, "UPDATE faces SET x = ?, y = ?, width = ?, height = ?, landmarks = ?, quality = ?, model "
                              "= ?, embedding = ?, candidates = ?, person = ?, distance = ?, similarity = ?, decision = "
-                             "? WHERE id = ?");
+                             "?, template_id = ? WHERE id = ?");
         replace_bind_face(op, s, f);
         replace_bind_decision(op, s, f);
-        op->d->bind_int(s, 14, k->id);
+        op->d->bind_int(s, 15, k->id);
     }
     return db_finish(op->db, s);
 }
@@ -82,14 +83,14 @@ static int replace_delete_face(struct op *op, int64_t id)
     return db_finish(op->db, s);
 }
 
-/* The faces with a name by hand or a counter-example. The gallery always stores its decision with a name. A
- * counter-example carries the id of its face as a negative number. */
+/* The faces with a name by hand or a counter-example. A counter-example carries the id of its face as a negative
+ * number. */
 static int replace_read_kept(struct op *op, int64_t image, struct kept_face *kept)
 {
     struct db_statement *s = db_query(
-        op->db, "SELECT f.id, f.x, f.y, f.width, f.height, (f.person > 0 AND f.decision IS NULL AND f.similarity = 1) "
-                "FROM faces f WHERE f.image_id = ? AND ((f.person > 0 AND f.decision IS NULL AND f.similarity = 1) OR "
-                "EXISTS(SELECT 1 FROM templates t WHERE t.photo_id = -f.id AND t.counter = 1)) ORDER BY f.id");
+        op->db,
+        "SELECT f.id, f.x, f.y, f.width, f.height, f.word = 1 FROM faces f WHERE f.image_id = ? AND (f.word > 0 "
+        "OR EXISTS(SELECT 1 FROM templates t WHERE t.photo_id = -f.id AND t.counter = 1)) ORDER BY f.id");
     int count = 0, result = DB_DONE;
 
     op->d->bind_int(s, 1, image);

@@ -3,12 +3,13 @@
 
 #include <string.h>
 
-/* `decision`: NULL when a client decided. */
+/* `decision`: NULL when a client named the face. `template`: through which the gallery did, or 0. */
 static int face_set_person(struct op *op, int64_t face, int64_t person, double distance, double similarity,
-                           const char *candidates, const struct decision *decision)
+                           const char *candidates, const struct decision *decision, int64_t template)
 {
     struct db_statement *s = db_query(op->db, "UPDATE faces SET person = ?, distance = ?, similarity = ?, candidates = "
-                                              "COALESCE(?, candidates), decision = ? WHERE id = ?");
+                                              "COALESCE(?, candidates), decision = ?, template_id = ?, word = ? WHERE "
+                                              "id = ?");
     char text[DECISION_BYTES];
 
     if (decision)
@@ -19,7 +20,9 @@ static int face_set_person(struct op *op, int64_t face, int64_t person, double d
     op->d->bind_real(s, 3, similarity);
     db_bind_text(op->db, s, 4, candidates);
     db_bind_text(op->db, s, 5, decision && decision->rule ? text : NULL);
-    op->d->bind_int(s, 6, face);
+    op->d->bind_int(s, 6, template);
+    op->d->bind_int(s, 7, decision ? WORD_NONE : WORD_NAMED);
+    op->d->bind_int(s, 8, face);
     return db_finish(op->db, s);
 }
 
@@ -117,7 +120,7 @@ int op_name_face(struct op *op, const struct msg *msg)
         return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no face %lld", (long long)m->face);
     if ((result = face_resolve_person(op, m, &person)) < 0 || person == 0)
         return result;
-    if (face_set_person(op, m->face, person, 0, 1, NULL, NULL) < 0 || op_judge_image(op, face->image) < 0 ||
+    if (face_set_person(op, m->face, person, 0, 1, NULL, NULL, 0) < 0 || op_judge_image(op, face->image) < 0 ||
         face_remove_counter(op, m->face, person) < 0 ||
         (!m->no_template && face_add_template(op, face, image, person) < 0))
         return DB_ERROR;
@@ -183,7 +186,7 @@ int op_name_unknown_person(struct op *op, const struct msg *msg)
     op->reply->more = count > BATCH;
     count = count > BATCH ? BATCH : count;
     for (int i = 0; i < count; i++)
-        if (face_set_person(op, faces[i], person, 0, 1, NULL, NULL) < 0 || op_judge_image(op, images[i]) < 0)
+        if (face_set_person(op, faces[i], person, 0, 1, NULL, NULL, 0) < 0 || op_judge_image(op, images[i]) < 0)
             return DB_ERROR;
     op->reply->id = person;
     op->reply->changed = count;
@@ -228,7 +231,7 @@ int op_deny_face(struct op *op, const struct msg *msg)
     if (face_add_counter(op, face, m->person) < 0)
         return DB_ERROR;
     if (face->person == m->person) {
-        if (face_set_person(op, m->face, PERSON_UNKNOWN, face->distance, 0, NULL, &denied) < 0 ||
+        if (face_set_person(op, m->face, PERSON_UNKNOWN, face->distance, 0, NULL, &denied, 0) < 0 ||
             op_judge_image(op, face->image) < 0)
             return DB_ERROR;
         op->reply->changed = 1;
@@ -259,12 +262,12 @@ int op_resolve(struct op *op, const struct msg *msg)
         struct db_statement *s;
         int result;
 
-        if (r->person == r->was) {
+        if (r->person == r->was && !r->again) {
             if (face_set_unknown_person(op, r->face, r->unknown_person) < 0)
                 return DB_ERROR;
             continue;
         }
-        s = db_query(op->db, "SELECT 1 FROM faces WHERE id = ? AND person = ?");
+        s = db_query(op->db, "SELECT 1 FROM faces WHERE id = ? AND person = ? AND word = 0");
         op->d->bind_int(s, 1, r->face);
         op->d->bind_int(s, 2, r->was);
         result = db_step(op->db, s);
@@ -274,10 +277,13 @@ int op_resolve(struct op *op, const struct msg *msg)
         if (result != DB_ROW || (r->person > 0 && op_person_exists(op, r->person) != DB_ROW))
             continue;
         if (face_set_person(op, r->face, r->person, r->distance, r->similarity,
-                            op_candidates_text(op, r->candidates, r->candidate_count), &r->decision) < 0 ||
-            op_judge_image(op, r->image) < 0)
+                            op_candidates_text(op, r->candidates, r->candidate_count), &r->decision, r->template) < 0)
+            return DB_ERROR;
+        if (r->person == r->was)
+            continue;
+        if (op_judge_image(op, r->image) < 0)
             return DB_ERROR;
         op->reply->changed++;
     }
-    return 0;
+    return m->again ? op_decided_again(op, m->again) : 0;
 }

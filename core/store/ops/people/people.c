@@ -112,9 +112,11 @@ int op_person_delete(struct op *op, const struct msg *msg)
     if (result < 0)
         return result;
     for (int i = 0; i < count; i++)
-        if (op_run_with_id(
-                op, "UPDATE faces SET person = -1, distance = NULL, similarity = NULL, decision = NULL WHERE id = ?",
-                faces[i]) < 0 ||
+        if (op_run_with_id(op,
+                           "UPDATE faces SET person = -1, distance = NULL, similarity = NULL, decision = NULL, word = "
+                           "0, template_id = 0 "
+                           "WHERE id = ?",
+                           faces[i]) < 0 ||
             op_judge_image(op, images[i]) < 0)
             return DB_ERROR;
     op->reply->more = count == BATCH;

@@ -154,7 +154,8 @@ int op_photo_delete(struct op *op, const struct msg *msg)
     }
     op->d->reset(s);
     if (op->reply->template_count &&
-        op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, op->reply->id, op->reply->templates->id) < 0)
+        (op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, op->reply->id, op->reply->templates->id) < 0 ||
+         op_decide_again(op, AGAIN_TEMPLATE, op->reply->templates->id) < 0))
         return DB_ERROR;
     if (op_run_with_id(op, "DELETE FROM templates WHERE photo_id = ?", m->id) < 0 ||
         op_run_with_id(op, "DELETE FROM person_images WHERE id = ?", m->id) < 0)

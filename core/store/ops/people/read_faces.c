@@ -1,9 +1,7 @@
 /* Reads of faces across images: unknown faces, faces of a person, and the unknown people. By key, never a scan. */
 #include "core/store/store_internal.h"
 
-#define EMBEDDED "SELECT id, image_id, model, embedding, quality, person, unknown_person, distance FROM faces WHERE "
-
-static int faces_read(struct op *op, struct db_statement *s, int limit)
+int op_embedded_faces(struct op *op, struct db_statement *s, int limit)
 {
     struct store_reply *r = op->reply;
     int result = DB_DONE;
@@ -35,24 +33,23 @@ static int faces_read(struct op *op, struct db_statement *s, int limit)
 int op_unknown_faces(struct op *op, const struct msg *msg)
 {
     const struct store_list *m = (const struct store_list *)msg;
-    struct db_statement *s = db_query(op->db, EMBEDDED "person = -1 AND id > ? ORDER BY id LIMIT ?");
+    struct db_statement *s = db_query(op->db, EMBEDDED_FACES "person = -1 AND id > ? ORDER BY id LIMIT ?");
 
     op->d->bind_int(s, 1, m->after);
     op->d->bind_int(s, 2, m->limit);
-    return faces_read(op, s, m->limit);
+    return op_embedded_faces(op, s, m->limit);
 }
 
-/* Faces that the gallery assigned to the person. A face that a client named has distance 0 and no decision. */
+/* Faces that the gallery assigned to the person. Not those that a person decided. */
 int op_person_faces(struct op *op, const struct msg *msg)
 {
     const struct store_list *m = (const struct store_list *)msg;
-    struct db_statement *s = db_query(
-        op->db, EMBEDDED "person = ? AND id > ? AND (distance > 0 OR decision IS NOT NULL) ORDER BY id LIMIT ?");
+    struct db_statement *s = db_query(op->db, EMBEDDED_FACES "person = ? AND id > ? AND word = 0 ORDER BY id LIMIT ?");
 
     op->d->bind_int(s, 1, m->person);
     op->d->bind_int(s, 2, m->after);
     op->d->bind_int(s, 3, m->limit);
-    return faces_read(op, s, m->limit);
+    return op_embedded_faces(op, s, m->limit);
 }
 
 int op_unknown_people(struct op *op, const struct msg *msg)
