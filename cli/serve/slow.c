@@ -20,7 +20,8 @@ void slow_log(void *context, const struct actor_slow *slow)
     }
     snprintf(id, sizeof id, "0x%x", slow->id);
     log_event(LOG_WARN, "slow callback", LOG_STR("actor", slow->actor), LOG_STR("callback", slow->callback),
-              LOG_STR("type", id), LOG_INT("took_ms", slow->took_ms), LOG_INT("skipped", skipped));
+              LOG_STR("type", id), LOG_INT("count", slow->count), LOG_INT("took_ms", slow->took_ms),
+              LOG_INT("skipped", skipped));
     next_ms = slow->now_ms + LINE_INTERVAL_MS;
     skipped = 0;
 }

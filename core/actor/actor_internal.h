@@ -82,8 +82,12 @@ struct actor_system {
     uint32_t posted_count, posted_capacity;
 };
 
+struct msg *system_pass_encoded(const struct actor_system *system, struct msg *m);
 /* The form in which a local message is delivered: in test builds encoded and decoded. Takes `m`, returns owned. */
-struct msg *system_pass(const struct actor_system *system, struct msg *m);
+static inline struct msg *system_pass(const struct actor_system *system, struct msg *m)
+{
+    return system->remote.as_if_remote && m ? system_pass_encoded(system, m) : m;
+}
 
 uint64_t system_clock_ns(const struct actor_system *system);
 uint64_t system_coarse_ns(const struct actor_system *system);

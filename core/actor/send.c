@@ -3,15 +3,11 @@
 
 #include <stdlib.h>
 
-struct msg *system_pass(const struct actor_system *system, struct msg *m)
+struct msg *system_pass_encoded(const struct actor_system *system, struct msg *m)
 {
-    struct cancel *cancel;
-    bool skip;
+    struct cancel *cancel = cancel_ref(m->cancel);
+    bool skip = m->skip_cancelled;
 
-    if (!system->remote.as_if_remote || !m)
-        return m;
-    cancel = cancel_ref(m->cancel);
-    skip = m->skip_cancelled;
     m = system->remote.as_if_remote(m);
     if (m && !m->cancel) {
         m->cancel = cancel;
@@ -20,6 +16,21 @@ struct msg *system_pass(const struct actor_system *system, struct msg *m)
         cancel_unref(cancel);
     }
     return m;
+}
+
+void system_make_ready(struct actor *actor)
+{
+    struct actor_system *system = actor->system;
+
+    if (actor->queued)
+        return;
+    actor->queued = true;
+    actor->ready_next = NULL;
+    if (system->ready_last)
+        system->ready_last->ready_next = actor;
+    else
+        system->ready_first = actor;
+    system->ready_last = actor;
 }
 
 /* Leaves the message to the caller unless it returns ACTOR_OK. */

@@ -110,21 +110,6 @@ struct actor *actor_spawn(struct actor_system *system, const struct actor_spec *
     return actor;
 }
 
-void system_make_ready(struct actor *actor)
-{
-    struct actor_system *system = actor->system;
-
-    if (actor->queued)
-        return;
-    actor->queued = true;
-    actor->ready_next = NULL;
-    if (system->ready_last)
-        system->ready_last->ready_next = actor;
-    else
-        system->ready_first = actor;
-    system->ready_last = actor;
-}
-
 uint64_t actor_system_next_due_ms(const struct actor_system *system)
 {
     const struct timer_node *node = timer_heap_first(&system->heap);

@@ -14,10 +14,11 @@
 
 #include "core/actor/actor.h"
 
-/* A callback that took longer than slow_callback_ms. */
+/* Callbacks that took longer than slow_callback_ms: one, or a few messages of one type in a row. */
 struct actor_slow {
     const char *actor, *callback; /* callback: "message", "reply", "timer", "start" or "stop" */
     uint32_t id;                  /* the message type or the timer id; else 0 */
+    uint32_t count;               /* callbacks */
     uint64_t took_ms, now_ms;
 };
 

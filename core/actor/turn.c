@@ -6,12 +6,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Messages one actor handles before the next actor: enough to keep its code in the cache, few enough to be fair. */
-enum { BATCH = 64 };
+enum {
+    BATCH = 64,   /* messages one actor handles before the next actor: keeps its code in the cache, and is still fair */
+    WATCH_RUN = 8 /* messages of one type that an actor handles in a row between two looks at the clock */
+};
 
-/* Reports the time since the last callback ended when it is above the limit. The coarse clock is exact enough for that
- * and cheap enough to be read after each message. */
-static void turn_check_slow(struct actor *actor, const char *callback, uint32_t id)
+/* What an actor has done since the clock was read: the same callback, once or several times in a row. */
+struct watched {
+    const char *callback;
+    uint32_t id, count;
+};
+
+/* Reports the time since the last look at the clock when it is above the limit. The coarse clock is exact enough for
+ * that. */
+static void turn_check_slow(struct actor *actor, const struct watched *w)
 {
     struct actor_system *system = actor->system;
     uint64_t now_ns, spent_ns, limit_ns = system->o.slow_callback_ms * 1000000;
@@ -26,8 +34,9 @@ static void turn_check_slow(struct actor *actor, const char *callback, uint32_t 
     actor->slow++;
     if (system->o.on_slow)
         system->o.on_slow(system->o.event_context, &(struct actor_slow){.actor = actor->name,
-                                                                        .callback = callback,
-                                                                        .id = id,
+                                                                        .callback = w->callback,
+                                                                        .id = w->id,
+                                                                        .count = w->count,
                                                                         .took_ms = spent_ns / 1000000,
                                                                         .now_ms = now_ns / 1000000});
 }
@@ -67,7 +76,7 @@ static void turn_refuse(struct actor *actor, const struct envelope *e)
 static void turn_receive(struct actor *actor, const struct envelope *e)
 {
     struct actor_system *system = actor->system;
-    struct ask *ask = ask_find(system, e->ask_id);
+    struct ask *ask = e->ask_id ? ask_find(system, e->ask_id) : NULL;
 
     if (ask)
         ask->received = true;
@@ -99,8 +108,28 @@ static void turn_handle(struct actor *actor, struct envelope *e)
     } else {
         turn_receive(actor, e);
     }
-    turn_check_slow(actor, reply ? "reply" : "message", e->msg ? e->msg->type : 0);
     msg_unref(e->msg);
+}
+
+static void turn_watch_end(struct actor *actor, struct watched *w)
+{
+    if (w->count)
+        turn_check_slow(actor, w);
+    w->count = 0;
+}
+
+/* The next message is about to be handled. Messages of one type share a look at the clock: the loop did nothing else
+ * meanwhile, so their time together is what counts. */
+static void turn_watch_next(struct actor *actor, struct watched *w, const struct envelope *e)
+{
+    const char *callback = e->lane == MAIL_REPLY && e->ask_id ? "reply" : "message";
+    uint32_t id = e->msg ? e->msg->type : 0;
+
+    if (w->count == WATCH_RUN || w->id != id || w->callback != callback)
+        turn_watch_end(actor, w);
+    w->callback = callback;
+    w->id = id;
+    w->count++;
 }
 
 static void turn_stop_if_failed(struct actor *actor)
@@ -108,20 +137,26 @@ static void turn_stop_if_failed(struct actor *actor)
     if (!actor->failing || actor->run != RUN_RUNNING)
         return;
     supervise_failed(actor);
-    turn_check_slow(actor, "stop", 0);
+    turn_check_slow(actor, &(struct watched){"stop", 0, 1});
 }
 
 static uint32_t turn_drain(struct actor *actor)
 {
+    struct watched watched = {0};
     struct envelope e;
     uint32_t n = 0;
 
     turn_stop_if_failed(actor); /* actor_fail may be called outside of a callback */
     while (n < BATCH && actor->run == RUN_RUNNING && !actor->system->finished && mailbox_pop(&actor->box, &e)) {
+        turn_watch_next(actor, &watched, &e);
         turn_handle(actor, &e);
         n++;
-        turn_stop_if_failed(actor);
+        if (actor->failing) {
+            turn_watch_end(actor, &watched);
+            turn_stop_if_failed(actor);
+        }
     }
+    turn_watch_end(actor, &watched);
     turn_account(actor);
     return n;
 }
@@ -134,7 +169,7 @@ static void turn_timer_due(struct actor_timer *timer)
     actor_cancel(owner, id);
     if (owner->ops->timer)
         owner->ops->timer(owner, id);
-    turn_check_slow(owner, "timer", id);
+    turn_check_slow(owner, &(struct watched){"timer", id, 1});
     turn_stop_if_failed(owner);
     turn_account(owner);
 }
@@ -150,7 +185,7 @@ static void turn_run_due(struct actor_system *system)
             struct actor *asker = ((struct ask *)node)->asker;
 
             ask_due((struct ask *)node);
-            turn_check_slow(asker, "reply", 0);
+            turn_check_slow(asker, &(struct watched){"reply", 0, 1});
             turn_stop_if_failed(asker);
             turn_account(asker);
             break;
@@ -162,7 +197,7 @@ static void turn_run_due(struct actor_system *system)
             struct actor *actor = (struct actor *)((char *)node - offsetof(struct actor, restart));
 
             supervise_restart_due(actor);
-            turn_check_slow(actor, "start", 0);
+            turn_check_slow(actor, &(struct watched){"start", 0, 1});
             turn_account(actor);
         }
         }

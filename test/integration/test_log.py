@@ -66,7 +66,7 @@ def test_a_slow_callback_is_logged_and_counted(make):
     kith = make(slow_callback='1ms').start()
     paths = [f'folder/of/many/images/{n}.png' for n in range(10000)]
     assert kith.post('/v1/images', {'paths': paths}).status == 202
-    until(lambda: re.search(r' warn +slow callback actor=\S+ callback=\w+ type=0x\w+ took_ms=\d+ skipped=\d+\n', kith.log()),
+    until(lambda: re.search(r' warn +slow callback actor=\S+ callback=\w+ type=0x\w+ count=\d+ took_ms=\d+ skipped=\d+\n', kith.log()),
           'the line about a slow callback')
     until(lambda: kith.log().count(' accepted ') == len(paths), 'a line for each image')
     assert kith.metric('kith_log_lines_lost_total') == 0

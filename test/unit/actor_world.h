@@ -51,8 +51,8 @@ static inline void on_slow(void *context, const struct actor_slow *slow)
 {
     (void)context;
     assert_true(seen.slows < 8);
-    snprintf(seen.slow[seen.slows++], sizeof seen.slow[0], "%s %s %u %d", slow->actor, slow->callback, slow->id,
-             (int)slow->took_ms);
+    snprintf(seen.slow[seen.slows++], sizeof seen.slow[0], "%s %s %u %d in %u", slow->actor, slow->callback, slow->id,
+             (int)slow->took_ms, slow->count);
 }
 
 static inline struct actor_system *new_system(void)
