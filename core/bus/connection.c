@@ -9,6 +9,8 @@
  */
 #include "core/bus/bus_internal.h"
 
+#include "core/base/must.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +31,7 @@ static void connection_report(struct bus *bus, bool connected, const char *reaso
     struct incoming *in = calloc(1, sizeof *in);
 
     if (!in)
-        abort();
+        out_of_memory();
     in->connected = connected;
     snprintf(in->reason, sizeof in->reason, "%s", reason);
     pthread_mutex_lock(&bus->lock);
@@ -50,7 +52,7 @@ static void connection_on_message(natsConnection *nc, natsSubscription *sub, nat
     (void)nc;
     (void)sub;
     if (!in)
-        abort();
+        out_of_memory();
     in->msg = msg;
     in->subscription = subscription->index;
     pthread_mutex_lock(&bus->lock);

@@ -3,6 +3,7 @@
 
 #include "core/actor/system.h"
 #include "core/base/log/log.h"
+#include "core/base/must.h"
 #include "core/store/threads/threads.h"
 
 #include <assert.h>
@@ -146,7 +147,7 @@ static void store_receive(struct actor *self, const struct msg *m)
     }
     r = calloc(1, sizeof *r);
     if (!r)
-        abort();
+        out_of_memory();
     r->m = msg_ref(m);
     r->skip_cancelled = store_is_clients_read(m->type);
     r->sender = actor_sender(self);
@@ -228,7 +229,7 @@ struct store *store_open(const struct store_options *options, struct error *erro
     int status;
 
     if (!store)
-        abort();
+        out_of_memory();
     store->lock_fd = -1;
     if (store_prepare(store, options, error) < 0)
         goto fail;

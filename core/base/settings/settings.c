@@ -1,5 +1,6 @@
 #include "core/base/settings/settings.h"
 
+#include "core/base/must.h"
 #include "core/base/settings/secret.h"
 
 #include <ctype.h>
@@ -177,7 +178,7 @@ static int settings_set(struct settings_book *book, int i, const char *text, enu
     char *copy = strdup(text);
 
     if (!copy)
-        abort();
+        out_of_memory();
     free(book->text[i]);
     book->text[i] = copy;
     book->source[i] = source;
@@ -360,7 +361,7 @@ struct settings_book *settings_load(int argc, char **argv, int *rest, char *cons
     struct settings_book *book = calloc(1, sizeof *book);
 
     if (!book)
-        abort();
+        out_of_memory();
     for (int i = 0; i < ROWS; i++)
         if (settings_set(book, i, rows[i].initial, FROM_DEFAULT, rows[i].field, error) < 0)
             goto fail;

@@ -1,5 +1,7 @@
 #include "core/store/db/db.h"
 
+#include "core/base/must.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +18,7 @@ char *db_expand(const struct db *db, const char *sql)
     char *text = malloc(strlen(sql) + 1), *to = text;
 
     if (!text)
-        abort();
+        out_of_memory();
     for (const char *at = sql; *at;) {
         const char *bar, *end;
 
@@ -27,7 +29,7 @@ char *db_expand(const struct db *db, const char *sql)
         bar = strchr(at, '|');
         end = bar ? strchr(bar, '}') : NULL;
         if (!end)
-            abort();
+            must_end("wrong SQL");
         if (db->driver->dialect == DIALECT_SQLITE)
             to = mempcpy(to, at + 1, (size_t)(bar - at) - 1);
         else
@@ -48,13 +50,13 @@ struct db_statement *db_query(struct db *db, const char *sql)
         return c->statement;
     c = calloc(1, sizeof *c);
     if (!c)
-        abort();
+        out_of_memory();
     c->sql = sql;
     text = db_expand(db, sql);
     c->statement = db->driver->prepare(db, text);
     if (!c->statement) {
         fprintf(stderr, "kith: %s cannot prepare “%s”: %s\n", db->driver->name, text, db->driver->error(db));
-        abort();
+        must_end("wrong SQL");
     }
     free(text);
     HASH_ADD_PTR(cache, sql, c);

@@ -3,6 +3,7 @@
 #include "core/store/db/db.h"
 
 #include "core/base/clock.h"
+#include "core/base/must.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -226,7 +227,7 @@ struct db *db_open_sqlite(const char *file, enum db_part part, struct error *err
     int code;
 
     if (!db)
-        abort();
+        out_of_memory();
     db->db.driver = &driver;
     if (part == DB_WRITER)
         sqlite_make_private(file);

@@ -1,6 +1,8 @@
 /* Connections of the MariaDB driver: the address, the session's settings, TLS. */
 #include "core/store/db/mariadb.h"
 
+#include "core/base/must.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <mysqld_error.h>
@@ -109,7 +111,7 @@ struct db *db_open_mariadb(const struct db_address *a, struct error *error)
     const unsigned long flags = CLIENT_FOUND_ROWS;
 
     if (!m || !mysql_init(&m->mysql))
-        abort();
+        out_of_memory();
     m->db.driver = &mariadb_driver;
     mysql_options(&m->mysql, MYSQL_OPT_CONNECT_TIMEOUT, &timeout);
     mysql_options(&m->mysql, MYSQL_OPT_READ_TIMEOUT, &timeout);
