@@ -78,6 +78,7 @@ static void cast_configure_recognition(struct service *v)
                                    .files = v->files,
                                    .workers = v->workers,
                                    .queue_max = (uint32_t)s->worker_queue,
+                                   .quarantine_max = (uint32_t)s->quarantine_max,
                                    .open_ms = (uint64_t)s->recognize_timeout,
                                    .wait_ms = (uint64_t)s->start_timeout + 2000,
                                    .recognize_ms = (uint64_t)s->recognize_timeout,

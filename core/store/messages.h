@@ -126,6 +126,7 @@ struct store_reap { /* expired leases, or (owner given) those of processes that 
     const char *not_owner; /* how the owners of this process begin; earlier processes of this node are dead */
     const char *node;      /* how all owners of this node begin; SQLite has one node: not compared */
     int64_t max_tries, max_crashes, delay_ms;
+    int64_t after; /* only images with larger ids: `next` of the batch before, whose skipped rows stay behind */
 };
 
 struct store_retry { /* id 0: a batch of the failed images after `after`; the reply has `more` */
@@ -145,7 +146,7 @@ struct store_id { /* KEY_REVOKE, IMAGE, DELETE, FACE, PHOTO_DELETE, PERSON_DELET
 };
 
 /* IMAGES, PEOPLE, EVENTS, GALLERY_CHANGES, UNKNOWN_FACES, PERSON_FACES, AGAIN_FACES, UNKNOWN_PEOPLE, KNOWN_FILES,
- * ADOPTED_PHOTOS */
+ * ADOPTED_PHOTOS, QUARANTINED */
 struct store_list {
     struct store_message_head m;
     int status, verdict; /* -1: any */
@@ -237,6 +238,7 @@ struct store_reply {
     bool permanent;            /* STORE_BROKEN: the database refuses these values, each repetition fails */
     int64_t id, changed, next; /* next: cursor of the next page, 0: none */
     bool more;
+    int64_t skipped, skipped_id; /* REAP: images whose new values the database refused; one of them */
     struct image *images;
     int image_count;
     struct face *faces;

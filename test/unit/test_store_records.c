@@ -206,17 +206,44 @@ static void test_a_full_last_page_has_no_next(void **state)
     }
 }
 
+static void quarantine(const char *hash, int64_t for_ms)
+{
+    struct store_text *m = STORE_MESSAGE(STORE_QUARANTINE, store_text);
+
+    m->text = hash;
+    m->for_ms = for_ms;
+    assert_int_equal(ask(m)->status, STORE_OK);
+}
+
+static struct store_reply *quarantined(int limit)
+{
+    struct store_list *m = STORE_MESSAGE(STORE_QUARANTINED, store_list);
+
+    m->limit = limit;
+    return ask(m);
+}
+
 static void test_a_quarantine_ends(void **state)
 {
     (void)state;
-    for (int ends = 0; ends < 2; ends++) {
-        struct store_text *m = STORE_MESSAGE(STORE_QUARANTINE, store_text);
+    quarantine("abc", 60000);
+    assert_int_equal(quarantined(10)->text_count, 1);
+    quarantine("abc", -1000);
+    assert_int_equal(quarantined(10)->text_count, 0);
+}
 
-        m->text = "abc";
-        m->for_ms = ends ? -1000 : 60000;
-        ask(m);
-        assert_int_equal(ask(STORE_MESSAGE(STORE_QUARANTINED, store_list))->text_count, ends ? 0 : 1);
-    }
+static void test_a_quarantine_that_is_cut_keeps_the_newest_and_says_so(void **state)
+{
+    (void)state;
+    quarantine("new", 60000);
+    quarantine("old", 30000);
+    quarantine("newest", 90000);
+    assert_int_equal(quarantined(3)->text_count, 3);
+    assert_false(last->more);
+    assert_int_equal(quarantined(2)->text_count, 2);
+    assert_true(last->more);
+    assert_string_equal(last->texts[0], "newest");
+    assert_string_equal(last->texts[1], "new");
 }
 
 int main(void)
@@ -231,6 +258,7 @@ int main(void)
         TEST(test_an_address_that_cannot_be_is_refused_in_words),
         TEST(test_a_full_last_page_has_no_next),
         TEST(test_a_quarantine_ends),
+        TEST(test_a_quarantine_that_is_cut_keeps_the_newest_and_says_so),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -136,6 +136,8 @@ SETTING(retry_backoff, duration, "2s", 1, 3600000,
         "wait before the second attempt at an image; it doubles with each further attempt")
 SETTING(poison_crashes, count, "3", 1, 100, "worker crashes after which an image is failed as poison")
 SETTING(quarantine, duration, "1h", 0, 1000000000, "time for which the bytes of a poison image are refused")
+SETTING(quarantine_max, count, "1000", 1, 2000,
+        "quarantined images that the workers know; of more the ones that were added last, with a warning in the log")
 SETTING(queue_poll, duration, "1s", 1, 3600000, "interval at which the database is polled for images that wait")
 SETTING(breaker_failures, count, "5", 1, 1000, "consecutive infrastructure failures that open the circuit breaker")
 SETTING(breaker_timeout, duration, "10s", 1, 3600000,
