@@ -154,7 +154,9 @@ struct store_list {
     int64_t after;       /* cursor: the last id of the page before; 0: from the start */
     int limit;
     const char *model;
-    int64_t mark; /* GALLERY_CHANGES: the mark of the change `after`, from the reply of the page before */
+    int64_t mark; /* GALLERY_CHANGES, EVENTS: the mark of `after`, from the reply of the page before; 0: not checked
+                   * (EVENTS)
+                   */
 };
 
 struct store_person {
@@ -251,8 +253,10 @@ struct store_reply {
     int template_count;
     struct gallery_change *changes;
     int change_count;
-    int64_t mark; /* of the last change up to `next` */
-    bool rewound; /* the change `after` is not in this database, an older copy of which was restored: no changes here */
+    int64_t mark; /* of the last change or event up to `next` */
+    /* The change or event `after` is not in this database, an older copy of which was restored. No changes are here. Of
+     * EVENTS also when events behind `after` are no longer stored: `next` is the newest one, and no events are here. */
+    bool rewound;
     int64_t deciding;    /* faces that are decided again because of this operation */
     int64_t log_removal; /* GALLERY_CHANGES: number of the last removal that a compaction deleted; 0: none */
     struct event *events;
