@@ -50,6 +50,8 @@ static int startup_open_folders(struct service *v)
                                     .queue_limit = v->s->queue_limit,
                                     .recount_ms = v->s->recount,
                                     .disk_reserve = (uint64_t)v->s->disk_reserve,
+                                    .give_up = startup_on_fatal,
+                                    .context = v,
                                     .relaxed = strcmp(v->s->durability, "relaxed") == 0};
     struct error error;
 

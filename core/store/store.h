@@ -36,6 +36,8 @@ struct store_options {    /* borrowed for the store's life */
     bool relaxed;          /* accept a server that does not flush its log at each commit */
     bool without_lock;     /* another process owns the folder: open beside it */
     const char *ca;        /* file of CA certificates for TLS to a server; NULL or "": no TLS */
+    void (*give_up)(void *context, const char *reason); /* the program must end: the database is damaged */
+    void *context;
 };
 
 /* Locks the folder, opens the database and brings its schema up to date. Blocks: before the loop runs. NULL with

@@ -20,7 +20,8 @@ struct store {
     struct threads threads;
     int lock_fd;
     uint64_t recount_begun_ms;
-    bool away; /* the database cannot be reached, and this was logged */
+    bool away;    /* the database cannot be reached, and this was logged */
+    bool damaged; /* its file is damaged, and the program was told to end */
 };
 
 static void store_message_free(struct msg *m)
@@ -55,10 +56,26 @@ static void store_log_reachability(struct store *store, const struct msg_done *d
         log_event(LOG_INFO, "database back", LOG_STR("database", store->threads.server ? "mariadb" : "sqlite"));
 }
 
+/* Nothing can be repaired here, and a restart of the actor would meet the same page: the program ends. */
+static void store_end_damaged(struct actor *self, const struct msg_done *done)
+{
+    struct store *store = store_of(self);
+    struct error error;
+
+    if (store->damaged)
+        return;
+    store->damaged = true;
+    db_explain_damage(&error, store->threads.file, done->cause);
+    if (store->threads.o.give_up)
+        store->threads.o.give_up(store->threads.o.context, error.text);
+}
+
 static void store_answer_all(struct actor *self, struct msg_done *done)
 {
     store_log_reachability(store_of(self), done);
-    if (done->cause[0] && !done->away)
+    if (done->damaged)
+        store_end_damaged(self, done);
+    else if (done->cause[0] && !done->away)
         log_event(LOG_ERROR, "transaction failed", LOG_STR("reason", done->cause));
     for (struct request *r = done->first; r; r = r->next) {
         if (r->cause[0])

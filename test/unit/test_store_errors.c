@@ -44,8 +44,8 @@ static void test_only_errors_of_the_values_are_permanent(void **state)
             {25, DB_INVALID},   {21, DB_INVALID},                     /* CONSTRAINT, … */
             {1555, DB_INVALID},                                       /* …_PRIMARYKEY */
             {5, DB_CONFLICT},   {6, DB_CONFLICT}, {261, DB_CONFLICT}, /* BUSY, LOCKED */
-            {13, DB_FULL},      {10, DB_IO},      {11, DB_IO},
-            {26, DB_IO},        {8, DB_ERROR},    {14, DB_ERROR},
+            {13, DB_FULL},      {10, DB_IO},      {11, DB_DAMAGED},
+            {26, DB_DAMAGED},   {8, DB_ERROR},    {14, DB_ERROR},
             {7, DB_ERROR},      {9, DB_ERROR},    {1, DB_ERROR}, /* READONLY, CANTOPEN, … */
         };
     static const int mariadb[][2] = {
