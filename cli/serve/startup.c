@@ -44,6 +44,7 @@ static int startup_open_folders(struct service *v)
     struct store_options options = {.folder = v->s->data,
                                     .database = v->s->database,
                                     .password = v->s->database_password,
+                                    .password_file = settings_secret_file(v->in->book, v->s->database_password),
                                     .node = v->node,
                                     .ca = v->s->database_ca,
                                     .timeout_ms = v->s->database_timeout,

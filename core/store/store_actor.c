@@ -234,6 +234,7 @@ static int store_prepare(struct store *store, const struct store_options *o, str
     t->server = true;
     t->address.timeout_s = o->timeout_ms ? (unsigned)((o->timeout_ms + 999) / 1000) : 5;
     t->address.password = o->password;
+    t->address.password_file = o->password_file;
     t->address.relaxed = o->relaxed;
     t->address.ca = o->ca;
     t->counts_slot = store_counts_slot(o->node ? o->node : "");

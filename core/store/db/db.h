@@ -98,9 +98,10 @@ struct db_address {
     char user[128], host[256], name[128];
     unsigned port;
     const char *password;
-    unsigned timeout_s; /* of connecting, and of each answer */
-    const char *ca;     /* file of CA certificates: TLS; NULL or "": no TLS */
-    int relaxed;        /* accept a server that does not flush its log at each commit */
+    const char *password_file; /* read for each connection; NULL: `password` */
+    unsigned timeout_s;        /* of connecting, and of each answer */
+    const char *ca;            /* file of CA certificates: TLS; NULL or "": no TLS */
+    int relaxed;               /* accept a server that does not flush its log at each commit */
 };
 
 /* Takes "mariadb://user@host:port/name" apart. 0, or -EINVAL with `error`. */
