@@ -1,5 +1,7 @@
 #include "actors/access/api_keys.h"
 
+#include "core/base/must.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +45,7 @@ struct api_keys *api_keys_new(uint32_t failures)
     struct api_keys *k = calloc(1, sizeof *k);
 
     if (!k)
-        abort();
+        out_of_memory();
     k->failures = failures;
     return k;
 }
@@ -116,7 +118,7 @@ static struct key *api_keys_add(struct list *list)
 {
     list->keys = realloc(list->keys, (size_t)(list->count + 1) * sizeof *list->keys);
     if (!list->keys)
-        abort();
+        out_of_memory();
     memset(&list->keys[list->count], 0, sizeof *list->keys);
     return &list->keys[list->count++];
 }
@@ -158,7 +160,7 @@ int api_keys_set_file(struct api_keys *k, const char *text, struct error *error)
     int number = 1, status = 0;
 
     if (!copy)
-        abort();
+        out_of_memory();
     while (line && status == 0) {
         char *end = strchr(line, '\n');
 
@@ -270,7 +272,7 @@ static struct auth_client *api_keys_client_of(struct api_keys *k, const char *ad
     }
     s = calloc(1, sizeof *s);
     if (!s)
-        abort();
+        out_of_memory();
     memcpy(s->address, name, sizeof name);
     s->begun_ms = now_ms;
     HASH_ADD_STR(k->clients, address, s);

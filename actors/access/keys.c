@@ -13,6 +13,7 @@
 #include "actors/api/ops.h"
 #include "actors/api/request.h"
 #include "core/base/log/log.h"
+#include "core/base/must.h"
 #include "core/base/settings/secret.h"
 
 #include <errno.h>
@@ -52,7 +53,7 @@ static void keys_read_file(struct msg *m)
     char *text = malloc(API_KEYS_FILE_BYTES);
 
     if (!text)
-        abort();
+        out_of_memory();
     if (secret_read(f->file, "KITH_API_KEYS_FILE", text, API_KEYS_FILE_BYTES, &f->error) < 0)
         free(text);
     else
@@ -113,7 +114,7 @@ static void keys_report_changes(struct actor *self)
     struct logged_key *now = calloc((size_t)count + 1, sizeof *now);
 
     if (!now)
-        abort();
+        out_of_memory();
     for (int i = 0; i < count; i++) {
         const char *name;
 

@@ -2,6 +2,7 @@
 #include "actors/api/request.h"
 
 #include "core/base/log/log.h"
+#include "core/base/must.h"
 #include "core/image/sniff.h"
 
 #include <ctype.h>
@@ -17,7 +18,7 @@ struct call *call_new(struct actor *self, struct http_request *request, int op)
     struct call *call = calloc(1, sizeof *call);
 
     if (!call)
-        abort();
+        out_of_memory();
     call->request = http_request_ref(request);
     call->op = op;
     call->begun_ms = actor_now_ms(self);

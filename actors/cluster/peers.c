@@ -1,5 +1,7 @@
 #include "actors/cluster/peers.h"
 
+#include "core/base/must.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +32,7 @@ struct peer_node *peers_add(struct peers *peers, const char *name, uint64_t boot
     if (!p) {
         p = calloc(1, sizeof *p);
         if (!p)
-            abort();
+            out_of_memory();
         snprintf(p->name, sizeof p->name, "%s", name);
         HASH_ADD_STR(peers->first, name, p);
     }

@@ -5,6 +5,7 @@
 
 #include "actors/cluster/node_name.h"
 #include "core/base/buf.h"
+#include "core/base/must.h"
 #include "kith.pb-c.h"
 
 #include <uthash.h>

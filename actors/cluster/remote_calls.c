@@ -11,6 +11,7 @@
 #include "actors/cluster/wire.h"
 #include "core/base/log/log.h"
 #include "core/base/metrics.h"
+#include "core/base/must.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +51,7 @@ static void remote_calls_remember(struct remote_calls *calls, uint64_t ask, uint
     struct remote_ask *r = calloc(1, sizeof *r);
 
     if (!r)
-        abort();
+        out_of_memory();
     r->ask = ask;
     r->type = type;
     snprintf(r->node, sizeof r->node, "%s", node);
@@ -212,7 +213,7 @@ static struct peer_ask *remote_calls_new_peer_ask(const Kith__V1__Envelope *e)
     struct peer_ask *ask = calloc(1, sizeof *ask);
 
     if (!ask)
-        abort();
+        out_of_memory();
     snprintf(ask->node, sizeof ask->node, "%s", e->node);
     ask->correlation = e->correlation;
     return ask;

@@ -9,6 +9,7 @@
 #include "actors/cluster/envelope.h"
 #include "core/base/log/log.h"
 #include "core/base/metrics.h"
+#include "core/base/must.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,7 +54,7 @@ static int transport_put(struct actor *self, const char *subject, Kith__V1__Enve
     len = kith__v1__envelope__get_packed_size(e);
     bytes = malloc(len + 1);
     if (!bytes)
-        abort();
+        out_of_memory();
     kith__v1__envelope__pack(e, bytes);
     sent = bus_publish(config->link->bus, subject, NULL, bytes, len);
     free(bytes);

@@ -2,6 +2,7 @@
 #include "actors/cluster/wire.h"
 
 #include "actors/messages.h"
+#include "core/base/must.h"
 #include "kith.pb-c.h"
 
 #include <stdlib.h>
@@ -17,7 +18,7 @@ static void wire_pack(struct buf *body, const ProtobufCMessage *m)
     uint8_t *at = malloc(len + 1);
 
     if (!at)
-        abort();
+        out_of_memory();
     protobuf_c_message_pack(m, at);
     buf_add(body, at, len);
     free(at);

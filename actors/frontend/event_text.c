@@ -1,17 +1,49 @@
 #include "actors/frontend/event_text.h"
 
 #include "actors/api/json_records.h"
+#include "actors/api/request.h"
 
-void event_text_hello(struct buf *out, int64_t last)
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool event_cursor_parse(const char *text, struct event_cursor *cursor)
 {
-    buf_printf(out, "retry: 2000\nid: %lld\nevent: hello\ndata: {}\n\n", (long long)last);
+    enum { NUMBER_DIGITS = 19, MARK_DIGITS = 15 };
+    size_t digits = strcspn(text, "-"), hex;
+    char number[NUMBER_DIGITS + 1];
+
+    *cursor = (struct event_cursor){0};
+    snprintf(number, sizeof number, "%.*s", NUMBER_DIGITS, text);
+    number[digits < NUMBER_DIGITS ? digits : NUMBER_DIGITS] = 0;
+    if (digits > NUMBER_DIGITS || !request_parse_number(number, &cursor->number))
+        return false;
+    if (text[digits] == 0)
+        return true;
+    text += digits + 1;
+    hex = strspn(text, "0123456789abcdef");
+    cursor->mark = strtoll(text, NULL, 16);
+    return hex > 0 && hex <= MARK_DIGITS && text[hex] == 0;
+}
+
+static void event_text_id(struct buf *out, int64_t number, int64_t mark)
+{
+    buf_printf(out, "id: %lld-%llx\n", (long long)number, (unsigned long long)mark);
+}
+
+void event_text_hello(struct buf *out, struct event_cursor last)
+{
+    buf_str(out, "retry: 2000\n");
+    event_text_id(out, last.number, last.mark);
+    buf_str(out, "event: hello\ndata: {}\n\n");
 }
 
 static void event_text_event(struct buf *out, const struct event *e, const struct image *image)
 {
     static const char *const names[] = {"", "image", "deleted", "person", "person-deleted"};
 
-    buf_printf(out, "id: %lld\nevent: %s\ndata: ", (long long)e->id, names[e->kind]);
+    event_text_id(out, e->id, e->at_ms);
+    buf_printf(out, "event: %s\ndata: ", names[e->kind]);
     if (e->kind == EVENT_IMAGE)
         json_image(out, image, false);
     else
@@ -19,18 +51,15 @@ static void event_text_event(struct buf *out, const struct event *e, const struc
     buf_str(out, "\n\n");
 }
 
-void event_text_page(struct buf *out, const struct store_reply *page, int64_t *cursor)
+void event_text_page(struct buf *out, const struct store_reply *page, struct event_cursor *cursor)
 {
-    bool pruned = page->first_event > *cursor + 1 && *cursor < page->last_event;
-
-    if (pruned || *cursor > page->last_event) {
-        *cursor = page->last_event;
-        buf_printf(out, "id: %lld\nevent: reset\ndata: {}\n\n", (long long)page->last_event);
-        return;
+    *cursor = (struct event_cursor){page->next, page->mark};
+    if (page->rewound) {
+        event_text_id(out, page->next, page->mark);
+        buf_str(out, "event: reset\ndata: {}\n\n");
     }
     for (int i = 0; i < page->event_count; i++)
         event_text_event(out, &page->events[i], &page->images[i]);
-    *cursor = page->next > *cursor ? page->next : *cursor;
 }
 
 void event_text_breaker(struct buf *out, int state)

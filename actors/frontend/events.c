@@ -11,6 +11,7 @@
 #include "actors/frontend/event_text.h"
 #include "actors/frontend/subscriber.h"
 #include "core/actor/system.h"
+#include "core/base/log/log.h"
 
 #include <stdlib.h>
 #include <utlist.h>
@@ -20,14 +21,19 @@ enum { TIMER_GATHER = 1, TIMER_KEEPALIVE, TIMER_POLL };
 struct events {
     struct subscriber *subscribers;
     uint32_t count;
-    int64_t tail;   /* the largest cursor of any subscriber: the end of the table as far as it was read */
-    bool gathering; /* TIMER_GATHER is set */
-    bool sharing;   /* the shared read is under way */
-    bool changed;   /* a change came during the shared read */
-    int breaker;    /* enum breaker_state */
+    struct event_cursor tail; /* the last cursor of any subscriber: the end of the table as far as it was read */
+    bool gathering;           /* TIMER_GATHER is set */
+    bool sharing;             /* the shared read is under way */
+    bool changed;             /* a change came during the shared read */
+    int breaker;              /* enum breaker_state */
 };
 
 /* --- reading --- */
+
+static bool events_is_at_tail(const struct events *e, const struct subscriber *s)
+{
+    return s->cursor.number == e->tail.number && s->cursor.mark == e->tail.mark;
+}
 
 /* Frees the subscriber; an orphan is in no list. */
 static void events_remove(struct events *e, struct subscriber *s)
@@ -43,8 +49,8 @@ static void events_send_page(struct events *e, struct subscriber *s, const struc
 {
     struct buf out = {0};
 
-    if (s->cursor < 0) {
-        s->cursor = page->settled_event;
+    if (s->cursor.number < 0) {
+        s->cursor = (struct event_cursor){page->next, page->mark};
         event_text_hello(&out, s->cursor);
     } else {
         event_text_page(&out, page, &s->cursor);
@@ -52,7 +58,7 @@ static void events_send_page(struct events *e, struct subscriber *s, const struc
     if (s->breaker_due)
         event_text_breaker(&out, e->breaker);
     s->breaker_due = false;
-    if (s->cursor > e->tail)
+    if (s->cursor.number > e->tail.number || page->rewound)
         e->tail = s->cursor;
     subscriber_send(s, &out);
     buf_free(&out);
@@ -71,12 +77,13 @@ static void events_on_page(struct actor *self, void *context, int status, const 
         events_send_page(e, s, r);
 }
 
-static struct store_list *events_page_message(struct actor *self, int64_t after)
+static struct store_list *events_page_message(struct actor *self, struct event_cursor cursor)
 {
     const struct events_config *config = actor_config(self);
     struct store_list *m = STORE_MESSAGE(STORE_EVENTS, store_list);
 
-    m->after = after;
+    m->after = cursor.number < 0 ? INT64_MAX : cursor.number;
+    m->mark = cursor.mark;
     m->limit = config->page;
     return m;
 }
@@ -84,14 +91,14 @@ static struct store_list *events_page_message(struct actor *self, int64_t after)
 static void events_read_for(struct actor *self, struct subscriber *s)
 {
     const struct events_config *config = actor_config(self);
-    struct store_list *m = events_page_message(self, s->cursor < 0 ? INT64_MAX : s->cursor);
+    struct store_list *m = events_page_message(self, s->cursor);
 
     s->state = SUBSCRIBER_READING;
     actor_ask(self, "store", &m->m.head, config->store_ms, events_on_page, s);
 }
 
 /* Sends the text to all subscribers that share the read. Their cursors move to `cursor`. */
-static void events_send_shared(struct events *e, const struct buf *text, int64_t cursor)
+static void events_send_shared(struct events *e, const struct buf *text, struct event_cursor cursor)
 {
     struct subscriber *s, *next;
 
@@ -116,12 +123,17 @@ static void events_on_shared_page(struct actor *self, void *context, int status,
     const struct store_reply *r = (const struct store_reply *)reply;
     struct events *e = actor_state(self);
     struct buf out = {0};
-    int64_t cursor = e->tail;
+    struct event_cursor cursor = e->tail;
 
     (void)context;
     e->sharing = false;
-    if (status == ACTOR_OK && r->status == STORE_OK)
+    if (status == ACTOR_OK && r->status == STORE_OK) {
+        if (r->rewound)
+            log_event(LOG_WARN, "events reset", LOG_INT("read_to", cursor.number), LOG_INT("newest", r->next),
+                      LOG_STR("reason", "the events that were read last are not in the database: an older one was "
+                                        "restored, or KITH_EVENTS_KEEP is too small"));
         event_text_page(&out, r, &cursor);
+    }
     events_send_shared(e, &out, cursor);
     buf_free(&out);
     if (e->changed || (status == ACTOR_OK && r->more))
@@ -146,7 +158,7 @@ static void events_read_all(struct actor *self)
     {
         if (s->state != SUBSCRIBER_IDLE || s->gone)
             continue;
-        if (s->cursor == e->tail && !s->breaker_due) {
+        if (events_is_at_tail(e, s) && !s->breaker_due) {
             s->state = SUBSCRIBER_SHARING;
             shared = true;
         } else {
@@ -174,17 +186,18 @@ static void events_gather(struct actor *self)
 
 /* --- subscribers --- */
 
-/* The event after which the stream starts: Last-Event-ID, else ?after=; -1: at the newest. False: answered. */
-static bool events_read_cursor(struct http_request *request, int64_t *cursor)
+/* The event after which the stream starts: Last-Event-ID, else ?after=; number -1: at the newest. False: answered. */
+static bool events_read_cursor(struct http_request *request, struct event_cursor *cursor)
 {
-    char text[32];
+    char text[HTTP_QUERY_MAX];
+    bool header = http_request_header(request, "last-event-id", text, sizeof text);
 
-    *cursor = -1;
-    if (!http_request_header(request, "last-event-id", text, sizeof text))
-        return query_number(request, "after", 0, INT64_MAX, cursor);
-    if (request_parse_number(text, cursor))
+    *cursor = (struct event_cursor){.number = -1};
+    if (!header && !http_request_query(request, "after", text, sizeof text))
         return true;
-    http_problem(request, 400, "wrong-value", "“Last-Event-ID” must be the id of an event.");
+    if (event_cursor_parse(text, cursor))
+        return true;
+    http_problem(request, 400, "wrong-value", "“%s” must be the id of an event.", header ? "Last-Event-ID" : "after");
     return false;
 }
 
@@ -193,7 +206,7 @@ static void events_subscribe(struct actor *self, struct http_request *request)
     const struct events_config *config = actor_config(self);
     struct events *e = actor_state(self);
     struct subscriber *s;
-    int64_t cursor;
+    struct event_cursor cursor;
 
     if (e->count >= config->subscribers_max) {
         http_problem(request, 503, "too-many-subscribers", "%u event streams are open (KITH_MAX_SUBSCRIBERS).",
@@ -214,7 +227,7 @@ static void events_on_stream_ready(struct actor *self, struct subscriber *s)
     if (s->gone || s->orphan || s->state != SUBSCRIBER_SENDING)
         return;
     s->state = SUBSCRIBER_IDLE;
-    if (s->cursor < e->tail || s->breaker_due)
+    if (!events_is_at_tail(e, s) || s->breaker_due)
         events_read_for(self, s);
     else if (!e->gathering) /* for changes that came while this subscriber was not idle */
         actor_after(self, 1, TIMER_GATHER);

@@ -1,5 +1,7 @@
 #include "actors/frontend/pictures_internal.h"
 
+#include "core/base/must.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -55,7 +57,7 @@ void picture_read_work(struct msg *m)
             capacity *= 2;
             r->data = realloc(r->data, capacity);
             if (!r->data)
-                abort();
+                out_of_memory();
         }
         n = read(fd, r->data + r->len, capacity - r->len);
         r->len += n > 0 ? (size_t)n : 0;

@@ -12,6 +12,7 @@
 #include "actors/api/problem.h"
 #include "actors/api/request.h"
 #include "actors/frontend/pictures_internal.h"
+#include "core/base/must.h"
 #include "core/image/sniff.h"
 
 #include <errno.h>
@@ -186,7 +187,7 @@ static void pictures_on_http(struct actor *self, struct http_request *request)
         return;
     v = calloc(1, sizeof *v);
     if (!v)
-        abort();
+        out_of_memory();
     v->call = call_new(self, request, op);
     v->side = (uint32_t)side;
     m = STORE_MESSAGE(STORE_IMAGE, store_id);

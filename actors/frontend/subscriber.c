@@ -38,7 +38,7 @@ static void subscriber_on_stream_gone(void *context)
 static const struct http_stream_ops subscriber_stream_ops = {.ready = subscriber_on_stream_ready,
                                                              .gone = subscriber_on_stream_gone};
 
-struct subscriber *subscriber_new(struct actor *self, struct http_request *request, int64_t cursor)
+struct subscriber *subscriber_new(struct actor *self, struct http_request *request, struct event_cursor cursor)
 {
     struct subscriber *s = must(calloc(1, sizeof *s));
 

@@ -13,6 +13,7 @@
 #ifndef KITH_ACTORS_FRONTEND_SUBSCRIBER_H
 #define KITH_ACTORS_FRONTEND_SUBSCRIBER_H
 
+#include "actors/frontend/event_text.h"
 #include "actors/messages.h"
 
 enum subscriber_state { SUBSCRIBER_IDLE, SUBSCRIBER_READING, SUBSCRIBER_SHARING, SUBSCRIBER_SENDING };
@@ -22,10 +23,10 @@ struct subscriber {
     struct http_request *request; /* borrowed from the stream, until that is gone */
     struct actor *actor;
     enum subscriber_state state;
-    int64_t cursor;   /* id of the last event that was sent; -1: begin at the end of the table */
-    bool gone;        /* the stream has ended */
-    bool orphan;      /* its actor was stopped */
-    bool breaker_due; /* the current state of the breaker was not sent yet */
+    struct event_cursor cursor; /* the last event that was sent; number -1: begin at the end of the table */
+    bool gone;                  /* the stream has ended */
+    bool orphan;                /* its actor was stopped */
+    bool breaker_due;           /* the current state of the breaker was not sent yet */
 };
 
 struct msg_stream { /* MSG_EVENTS_STREAM_READY, MSG_EVENTS_STREAM_GONE */
@@ -34,7 +35,7 @@ struct msg_stream { /* MSG_EVENTS_STREAM_READY, MSG_EVENTS_STREAM_GONE */
 };
 
 /* Starts the event stream of a request. NULL: the request was answered otherwise. */
-struct subscriber *subscriber_new(struct actor *self, struct http_request *request, int64_t cursor);
+struct subscriber *subscriber_new(struct actor *self, struct http_request *request, struct event_cursor cursor);
 
 /* Sends the text and enters SUBSCRIBER_SENDING; SUBSCRIBER_IDLE when it is empty or the stream is gone. */
 void subscriber_send(struct subscriber *s, const struct buf *text);

@@ -1,5 +1,7 @@
 #include "actors/gallery/search_job.h"
 
+#include "core/base/must.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,7 +46,7 @@ static struct face_batch face_batch_new(int max)
                            .arenas = calloc((size_t)max + 1, sizeof *b.arenas)};
 
     if (!b.faces || !b.arenas)
-        abort();
+        out_of_memory();
     return b;
 }
 

@@ -14,6 +14,7 @@
 #include "actors/api/request.h"
 #include "core/base/log/log.h"
 #include "core/base/metrics.h"
+#include "core/base/must.h"
 #include "core/base/text.h"
 #include "core/image/sniff.h"
 
@@ -318,7 +319,7 @@ static void receiver_on_bytes(struct actor *self, struct http_request *request)
     }
     up = calloc(1, sizeof *up);
     if (!up || !(up->bytes = malloc(len)))
-        abort();
+        out_of_memory();
     memcpy(up->bytes, body, len);
     up->call = call_new(self, request, OP_SUBMIT);
     up->submit = STORE_MESSAGE(STORE_SUBMIT, store_submit);

@@ -8,6 +8,7 @@
 #include "actors/people/enroller.h"
 
 #include "core/base/log/log.h"
+#include "core/base/must.h"
 #include "core/image/quality.h"
 
 #include <errno.h>
@@ -176,7 +177,7 @@ static void enroller_receive(struct actor *self, const struct msg *m)
     }
     e = calloc(1, sizeof *e);
     if (!e)
-        abort();
+        out_of_memory();
     e->token = actor_defer(self);
     e->ask = (const struct msg_enrol *)msg_ref(m);
     recognize = msg_recognize_new(JOB_RECOGNIZE, ask->path ? ask->path : ask->photo, ask->bytes, ask->len);

@@ -1,5 +1,6 @@
 #include "actors/people/known_folder.h"
 
+#include "core/base/must.h"
 #include "core/base/text.h"
 #include "core/image/photo_name.h"
 
@@ -52,7 +53,7 @@ static void name_index_init(struct name_index *index, int count)
     index->slots = calloc(size, sizeof *index->slots);
     index->keys = calloc((size_t)count + 1, sizeof *index->keys);
     if (!index->slots || !index->keys)
-        abort();
+        out_of_memory();
 }
 
 /* Of equal keys the first one added stays. */
@@ -132,7 +133,7 @@ static void known_folder_append(struct known_folder_scan *scan, const struct kno
         scan->capacity = scan->capacity ? scan->capacity * 2 : 64;
         scan->photos = realloc(scan->photos, (size_t)scan->capacity * sizeof *scan->photos);
         if (!scan->photos)
-            abort();
+            out_of_memory();
     }
     scan->photos[scan->count++] = *photo;
 }

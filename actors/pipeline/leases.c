@@ -40,21 +40,27 @@ static void leases_on_reaped(struct actor *self, void *context, int status, cons
 {
     const struct store_reply *r = (const struct store_reply *)reply;
     struct processor *p = actor_state(self);
+    bool succeeded = status == ACTOR_OK && r->status == STORE_OK;
 
     (void)context;
-    if (status != ACTOR_OK || r->status != STORE_OK || r->more) {
-        actor_after(self, r && r->more ? 0 : REAP_RETRY_MS, TIMER_REAP);
-        return;
+    p->reaped = succeeded && r->more ? r->next : 0;
+    if (!succeeded) {
+        actor_after(self, REAP_RETRY_MS, TIMER_REAP);
+    } else if (r->more) {
+        leases_reap(self);
+    } else {
+        p->leases_reaped = true;
+        claims_try_due(self);
     }
-    p->leases_reaped = true;
-    claims_try_due(self);
 }
 
 void leases_reap(struct actor *self)
 {
     const struct processor_config *config = actor_config(self);
+    const struct processor *p = actor_state(self);
     struct store_reap *m = STORE_MESSAGE(STORE_REAP, store_reap);
 
+    m->after = p->reaped;
     m->not_owner = config->owner;
     m->node = config->node;
     m->max_tries = config->tries;

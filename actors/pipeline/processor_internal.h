@@ -22,6 +22,7 @@ struct processor {
     struct jobs jobs;
     struct claims claims;
     bool breaker_closed;
+    int64_t reaped;     /* the last image of the batch of ended leases before; 0: begin with the first */
     bool leases_reaped; /* the leases of dead processes of this node have been ended */
     bool stopping;
     actor_token stop_token; /* of MSG_STOPPING, while jobs run */

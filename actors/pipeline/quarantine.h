@@ -6,11 +6,12 @@
 #include "core/actor/actor.h"
 #include "plugins/host/worker_process.h"
 
-enum { QUARANTINE_MAX = 1000 };
+enum { QUARANTINE_MAX = 2000 }; /* the largest KITH_QUARANTINE_MAX: a list must fit into a packet to a worker */
 
 struct quarantine {
     char hashes[QUARANTINE_MAX][SHA256_HEX_BYTES];
     size_t count;
+    bool cut; /* the store has more than KITH_QUARANTINE_MAX, and this was logged */
 };
 
 /* Recogniser: reads the list from the store, sends it to the workers, and sets the timer of the next time. */

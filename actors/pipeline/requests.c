@@ -2,6 +2,7 @@
 
 #include "actors/pipeline/recognizer_internal.h"
 #include "core/base/metrics.h"
+#include "core/base/must.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -159,7 +160,7 @@ void requests_accept(struct actor *self, const struct msg *m)
     }
     request = calloc(1, sizeof *request);
     if (!request)
-        abort();
+        out_of_memory();
     request->ask = (const struct msg_recognize *)msg_ref(m);
     request->token = actor_defer(self);
     request->generation = r->breaker.generation;

@@ -15,6 +15,7 @@
 
 #include "core/base/log/log.h"
 #include "core/base/metrics.h"
+#include "core/base/must.h"
 #include "core/bus/bus_messages.h"
 
 #include <jansson.h>
@@ -200,7 +201,7 @@ static void work_queue_on_item(struct actor *self, const struct msg_bus *m)
     struct msg_work_item *ask;
 
     if (!item)
-        abort();
+        out_of_memory();
     q->pulled -= q->pulled > 0;
     snprintf(item->ack, sizeof item->ack, "%s", m->reply);
     ask = (struct msg_work_item *)msg_new(MSG_WORK_ITEM, sizeof *ask);

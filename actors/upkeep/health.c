@@ -12,9 +12,14 @@ struct health {
     struct msg_capacity capacity; /* as last reported */
     struct msg_breaker breaker;
     struct disk_space disk;
+    bool silent; /* the database did not answer in ANSWER_MS; a probe is under way */
 };
 
 enum { TIMER_DISK = 1, DISK_MS = 2000 };
+enum {
+    ANSWER_MS = 700, /* /readyz and /metrics answer within a second, whatever the database does */
+    PROBE_MS = 60000
+};
 
 struct disk_job {
     struct msg head;
@@ -63,7 +68,7 @@ static void health_write_not_ready(struct actor *self, struct buf *out, int stat
 
     buf_str(out, "{\"ready\":false,\"reasons\":[");
     if (status != ACTOR_OK || r->status != STORE_OK) {
-        buf_json(out, status == ACTOR_OK ? r->error : "the store does not reply");
+        buf_json(out, status == ACTOR_OK ? r->error : "the database (KITH_DATABASE) does not answer");
         separator = ",";
     }
     if (config->recognizes && h->capacity.ready == 0) {
@@ -189,11 +194,11 @@ static void health_write_metrics(struct actor *self, struct buf *out, const stru
 
 /* --- answers --- */
 
-static void health_on_status_counts(struct actor *self, void *context, int status, const struct msg *reply)
+/* `status` and `reply` are those of the ask of the store. Takes the call. */
+static void health_answer(struct actor *self, struct call *call, int status, const struct msg *reply)
 {
     const struct store_reply *r = (const struct store_reply *)reply;
     struct health *h = actor_state(self);
-    struct call *call = context;
     struct buf out = {0};
     const struct health_config *config = actor_config(self);
     bool succeeded = status == ACTOR_OK && r->status == STORE_OK;
@@ -218,18 +223,50 @@ static void health_on_status_counts(struct actor *self, void *context, int statu
     call_free(call);
 }
 
+/* --- a database that does not answer --- */
+
+static void health_ask_counts(struct actor *self, uint64_t deadline_ms, actor_reply_fn on_reply, void *context)
+{
+    actor_ask(self, "store", &STORE_MESSAGE(STORE_STATUS_COUNTS, store_list)->m.head, deadline_ms, on_reply, context);
+}
+
+/* An error is an answer, too: the next request learns it from the store. */
+static void health_on_probed(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    struct health *h = actor_state(self);
+
+    (void)context, (void)reply;
+    h->silent = status != ACTOR_OK;
+    if (h->silent)
+        health_ask_counts(self, PROBE_MS, health_on_probed, NULL);
+}
+
+/* While one probe waits, requests are answered at once: they do not add to the queue of the store. */
+static void health_on_status_counts(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    struct health *h = actor_state(self);
+    struct call *call = context;
+
+    if (status == ACTOR_TIMEOUT && call->op != OP_STATS && !h->silent)
+        health_on_probed(self, NULL, status, NULL);
+    health_answer(self, call, status, reply);
+}
+
 /* --- the actor --- */
 
 static void health_on_http(struct actor *self, struct http_request *request)
 {
     const struct health_config *config = actor_config(self);
+    struct health *h = actor_state(self);
     int op = (int)http_request_route(request)->op;
 
     if (op == OP_HEALTHZ) /* the answer itself shows that the loop runs and actors handle messages */
         http_reply(request, 200, "application/json", "{\"ok\":true}\n", 12);
+    else if (op != OP_STATS && h->silent)
+        health_answer(self, call_new(self, request, op), ACTOR_TIMEOUT, NULL);
     else
-        actor_ask(self, "store", &STORE_MESSAGE(STORE_STATUS_COUNTS, store_list)->m.head, config->store_ms,
-                  health_on_status_counts, call_new(self, request, op));
+        health_ask_counts(self, op == OP_STATS ? config->store_ms : ANSWER_MS, health_on_status_counts,
+                          call_new(self, request, op));
 }
 
 static void health_read_disk(struct msg *m)

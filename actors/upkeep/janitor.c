@@ -15,6 +15,7 @@ struct janitor {
     int folder;               /* of the spool: the next to sweep */
     char after[NAME_MAX + 1]; /* the name behind which that sweep begins; "": at the first */
     int64_t retried;          /* images of the retry batches under way */
+    int64_t reaped;           /* the last image of the batch of leases before; 0: begin with the first */
 };
 
 static bool janitor_succeeded(int status, const struct msg *reply)
@@ -103,9 +104,14 @@ static void janitor_on_reaped(struct actor *self, void *context, int status, con
 {
     const struct janitor_config *config = actor_config(self);
     const struct store_reply *r = (const struct store_reply *)reply;
+    struct janitor *j = actor_state(self);
     bool succeeded = janitor_succeeded(status, reply);
 
     (void)context;
+    j->reaped = succeeded ? r->next : 0;
+    if (succeeded && r->skipped)
+        log_event(LOG_ERROR, "database refused expired leases", LOG_INT("images", r->skipped),
+                  LOG_INT("image", r->skipped_id));
     if (succeeded && r->changed) {
         log_event(LOG_WARN, "leases expired", LOG_INT("images", r->changed));
         msg_tell(self, config->processor, MSG_NUDGE);
@@ -116,8 +122,10 @@ static void janitor_on_reaped(struct actor *self, void *context, int status, con
 static void janitor_reap(struct actor *self)
 {
     const struct janitor_config *config = actor_config(self);
+    const struct janitor *j = actor_state(self);
     struct store_reap *m = STORE_MESSAGE(STORE_REAP, store_reap);
 
+    m->after = j->reaped;
     m->max_tries = config->tries;
     m->max_crashes = config->crashes;
     actor_ask(self, "store", &m->m.head, config->store_ms, janitor_on_reaped, NULL);

@@ -7,6 +7,7 @@
 #include "actors/upkeep/spool_files.h"
 #include "core/base/clock.h"
 #include "core/base/log/log.h"
+#include "core/base/must.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -87,7 +88,7 @@ static struct retry_all *retry_all_new(struct call *call)
     struct retry_all *r = calloc(1, sizeof *r);
 
     if (!r)
-        abort();
+        out_of_memory();
     r->call = call;
     return r;
 }

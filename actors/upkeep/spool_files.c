@@ -1,6 +1,7 @@
 #include "actors/upkeep/spool_files.h"
 
 #include "core/base/clock.h"
+#include "core/base/must.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -48,7 +49,7 @@ static void name_list_add(struct name_list *list, const char *name)
         list->capacity = list->capacity ? list->capacity * 2 : 256;
         list->names = realloc(list->names, list->capacity * sizeof *list->names);
         if (!list->names)
-            abort();
+            out_of_memory();
     }
     list->names[list->count++] = strdup(name);
 }

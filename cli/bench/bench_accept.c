@@ -5,6 +5,8 @@
  * twice (curl/curl#10634). Over HTTP/2 kith takes more; test/bench/ measures that with a client of its own. */
 #include "cli/bench/bench.h"
 
+#include "core/base/must.h"
+
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -188,7 +190,7 @@ static CURL *easy_new(struct load *l, int slot)
     CURL *easy = curl_easy_init();
 
     if (!easy)
-        abort();
+        out_of_memory();
     curl_easy_setopt(easy, CURLOPT_URL, l->url);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
@@ -269,7 +271,7 @@ int bench_accept(struct bench *b)
     signal(SIGPIPE, SIG_IGN);
     l.bodies = malloc(CONNECTIONS * sizeof *l.bodies);
     if (!l.bodies)
-        abort();
+        out_of_memory();
     l.headers = curl_slist_append(NULL, "Content-Type: application/json");
     l.headers = curl_slist_append(l.headers, "Expect:");
     if (start(&s, b->in->settings)) {

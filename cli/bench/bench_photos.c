@@ -3,6 +3,7 @@
 #include "cli/bench/bench.h"
 #include "cli/local_workers.h"
 #include "core/actor/driver_uv.h"
+#include "core/base/must.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -177,7 +178,7 @@ static bool measure(struct photos *p, int workers)
 static void add_path(struct photos *p, const char *path)
 {
     if (p->count < PHOTOS_MAX && !(p->list[p->count++] = strdup(path)))
-        abort();
+        out_of_memory();
 }
 
 /* The files of a folder and of the folders in it. */
@@ -285,7 +286,7 @@ int bench_photos(struct bench *b)
 
     p = (struct photos){.seconds = b->seconds, .list = calloc(PHOTOS_MAX, sizeof *p.list)};
     if (!p.list)
-        abort();
+        out_of_memory();
     if ((code = local_workers_configure(b->in, b->in->settings->recognizer, &p.options)) == 0)
         code = list_photos(&p, b->in);
     if (code == 0 && p.count == 0)

@@ -9,6 +9,7 @@
 #include "cli/eval/eval_pairs.h"
 
 #include "core/base/hash.h"
+#include "core/base/must.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -87,7 +88,7 @@ static void gather(struct evaluation *e)
 {
     e->faces = malloc((size_t)e->all.count * sizeof(struct portrait *) + 1);
     if (!e->faces)
-        abort();
+        out_of_memory();
     for (int i = 0; i < e->all.count; i++)
         if (e->all.list[i].embedding)
             e->faces[e->count++] = &e->all.list[i];

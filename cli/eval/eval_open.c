@@ -9,6 +9,7 @@
  */
 #include "cli/eval/eval_open.h"
 
+#include "core/base/must.h"
 #include "core/match/policy.h"
 #include "core/match/search/distance.h"
 
@@ -54,7 +55,7 @@ static void group_faces(struct open_set *o)
 
     o->groups = calloc((size_t)e->count + 1, sizeof *o->groups);
     if (!o->groups)
-        abort();
+        out_of_memory();
     for (int i = 0, from = 0; i < e->count; i++)
         if (i + 1 == e->count || strcmp(e->faces[i]->person, e->faces[i + 1]->person) != 0) {
             o->groups[o->group_count++] = (struct group){&e->faces[from], i + 1 - from};
@@ -167,7 +168,7 @@ static void probe(struct open_set *o, struct decider *d, const struct portrait *
         o->capacity = o->capacity ? o->capacity * 2 : 1024;
         o->outcomes = realloc(o->outcomes, (size_t)o->capacity * sizeof *o->outcomes);
         if (!o->outcomes)
-            abort();
+            out_of_memory();
     }
     o->outcomes[o->count++] = out;
     arena_free(&arena);

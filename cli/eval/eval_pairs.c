@@ -3,6 +3,7 @@
  * ten folds, the threshold of each chosen on the other nine (Huang et al. 2007). */
 #include "cli/eval/eval_pairs.h"
 
+#include "core/base/must.h"
 #include "core/match/search/distance.h"
 
 #include <errno.h>
@@ -35,7 +36,7 @@ static void add(struct pairs *p, float d, bool same, int fold)
         p->capacity = p->capacity ? p->capacity * 2 : 1024;
         p->list = realloc(p->list, (size_t)p->capacity * sizeof *p->list);
         if (!p->list)
-            abort();
+            out_of_memory();
     }
     p->list[p->count++] = (struct pair){d, same, fold};
     p->same += same;
@@ -248,7 +249,7 @@ static void print_rates(struct evaluation *e)
     bool first = true;
 
     if (!genuine || !impostor)
-        abort();
+        out_of_memory();
     for (int i = 0; i < e->count; i++)
         for (int j = i + 1; j < e->count; j++) {
             bool is_same = strcmp(e->faces[i]->person, e->faces[j]->person) == 0;

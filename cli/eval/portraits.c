@@ -5,6 +5,7 @@
 #include "core/actor/driver_uv.h"
 #include "core/base/clock.h"
 #include "core/base/hash.h"
+#include "core/base/must.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -26,7 +27,7 @@ static void add(struct portraits *p, const char *path, const char *person, const
     if ((p->count & (p->count - 1)) == 0) { /* a power of two: full */
         p->list = realloc(p->list, ((size_t)p->count * 2 + 1) * sizeof *p->list);
         if (!p->list)
-            abort();
+            out_of_memory();
     }
     p->list[p->count++] = (struct portrait){.path = strdup(path),
                                             .person = strdup(person),
@@ -224,7 +225,7 @@ static void on_done(struct actor *self, struct hand *h, const struct worker_even
 
         one->embedding = malloc(bytes);
         if (!one->embedding)
-            abort();
+            out_of_memory();
         memcpy(one->embedding, f->embedding, bytes);
         one->quality = f->quality;
     }

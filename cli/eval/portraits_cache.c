@@ -3,6 +3,7 @@
 #include "cli/eval/portraits.h"
 
 #include "core/base/hash.h"
+#include "core/base/must.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -90,7 +91,7 @@ static void read_all(struct portraits_cache *c, struct portraits *p)
     long whole;
 
     if (!sorted)
-        abort();
+        out_of_memory();
     for (int i = 0; i < p->count; i++)
         sorted[i] = &p->list[i];
     qsort(sorted, (size_t)p->count, sizeof(struct portrait *), by_path);
@@ -110,7 +111,7 @@ struct portraits_cache *portraits_cache_open(const char *file, const char *finge
     struct header wanted = {.model = p->model}, is;
 
     if (!c)
-        abort();
+        out_of_memory();
     memcpy(wanted.magic, MAGIC, sizeof MAGIC);
     snprintf(wanted.fingerprint, sizeof wanted.fingerprint, "%s", fingerprint);
     c->dimension = p->model.dimension;

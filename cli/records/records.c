@@ -1,6 +1,7 @@
 #include "cli/records/records.h"
 
 #include "core/actor/driver_uv.h"
+#include "core/base/must.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,7 +60,7 @@ struct records *records_open(const struct settings *settings)
     struct error error;
 
     if (!r)
-        abort();
+        out_of_memory();
     r->timeout_ms = (uint64_t)settings->database_timeout + 5000;
     if (!(r->store = store_open(&options, &error))) {
         cli_refuse("%s", error.text);

@@ -78,6 +78,7 @@ static void cast_configure_recognition(struct service *v)
                                    .files = v->files,
                                    .workers = v->workers,
                                    .queue_max = (uint32_t)s->worker_queue,
+                                   .quarantine_max = (uint32_t)s->quarantine_max,
                                    .open_ms = (uint64_t)s->recognize_timeout,
                                    .wait_ms = (uint64_t)s->start_timeout + 2000,
                                    .recognize_ms = (uint64_t)s->recognize_timeout,
@@ -223,21 +224,24 @@ static void cast_configure_bus(struct service *v)
 {
     const struct settings *s = v->s;
 
-    v->bus_link.config = (struct bus_link_config){.driver = v->driver,
-                                                  .prefix = s->nats_prefix,
-                                                  .node = v->node,
-                                                  .inbox = v->inbox,
-                                                  .inbox_actor = "work_queue",
-                                                  .bus = {.loop = &v->loop,
-                                                          .servers = s->nats,
-                                                          .name = v->node,
-                                                          .user = s->nats_user,
-                                                          .password = s->nats_password,
-                                                          .token = s->nats_token,
-                                                          .creds_file = s->nats_creds,
-                                                          .nkey_seed_file = s->nats_nkey,
-                                                          .ca_file = s->nats_ca,
-                                                          .max_queued_bytes = (size_t)s->nats_buffer}};
+    v->bus_link.config =
+        (struct bus_link_config){.driver = v->driver,
+                                 .prefix = s->nats_prefix,
+                                 .node = v->node,
+                                 .inbox = v->inbox,
+                                 .inbox_actor = "work_queue",
+                                 .bus = {.loop = &v->loop,
+                                         .servers = s->nats,
+                                         .name = v->node,
+                                         .user = s->nats_user,
+                                         .password = s->nats_password,
+                                         .token = s->nats_token,
+                                         .password_file = settings_secret_file(v->in->book, s->nats_password),
+                                         .token_file = settings_secret_file(v->in->book, s->nats_token),
+                                         .creds_file = s->nats_creds,
+                                         .nkey_seed_file = s->nats_nkey,
+                                         .ca_file = s->nats_ca,
+                                         .max_queued_bytes = (size_t)s->nats_buffer}};
 }
 
 void cast_spawn(struct service *v)

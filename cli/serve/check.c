@@ -2,6 +2,7 @@
 #include "cli/serve/service.h"
 
 #include "core/base/clock.h"
+#include "core/base/must.h"
 #include "core/base/settings/secret.h"
 #include "plugins/shared/loader.h"
 
@@ -35,7 +36,7 @@ int check_api_keys(struct service *v)
     if (!s->api_keys_file[0])
         return 0;
     if (!(text = malloc(API_KEYS_FILE_BYTES)))
-        abort();
+        out_of_memory();
     if (secret_read(s->api_keys_file, "KITH_API_KEYS_FILE", text, API_KEYS_FILE_BYTES, &error) < 0)
         code = cli_refuse("%s", error.text);
     else if (api_keys_set_file(v->auth.keys, text, &error) < 0)

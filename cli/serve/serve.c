@@ -26,10 +26,10 @@ static int serve_run(struct service *v)
     notify_watchdog(&v->loop);
     notify_manager("READY=1");
     log_hold();
+    v->served = true;
     uv_run(&v->loop, UV_RUN_DEFAULT);
     shutdown_ignore_signals(v);
     notify_watchdog_stop();
-    log_event(LOG_INFO, "stopped", LOG_INT("code", v->code));
     return v->code;
 }
 

@@ -46,6 +46,7 @@ struct service {
     struct http_server *server;
     struct http_trust *trust;
     bool http_stopped; /* no connection is open any more */
+    bool served;       /* the loop ran: its end is logged */
     struct store *store;
     struct offload *files, *search;
     struct decider *decider;

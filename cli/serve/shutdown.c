@@ -156,5 +156,7 @@ void shutdown_close(struct service *v)
     path_roots_free(v->roots);
     api_keys_free(v->auth.keys);
     http_trust_free(v->trust);
+    if (v->served) /* the last line */
+        log_event(LOG_INFO, "stopped", LOG_INT("code", v->code));
     log_stop(LOG_STOP_MS);
 }

@@ -44,12 +44,15 @@ static int startup_open_folders(struct service *v)
     struct store_options options = {.folder = v->s->data,
                                     .database = v->s->database,
                                     .password = v->s->database_password,
+                                    .password_file = settings_secret_file(v->in->book, v->s->database_password),
                                     .node = v->node,
                                     .ca = v->s->database_ca,
                                     .timeout_ms = v->s->database_timeout,
                                     .queue_limit = v->s->queue_limit,
                                     .recount_ms = v->s->recount,
                                     .disk_reserve = (uint64_t)v->s->disk_reserve,
+                                    .give_up = startup_on_fatal,
+                                    .context = v,
                                     .relaxed = strcmp(v->s->durability, "relaxed") == 0};
     struct error error;
 

@@ -2,6 +2,7 @@
 #include "core/actor/actor.h"
 
 #include "core/actor/actor_internal.h"
+#include "core/base/must.h"
 
 #include <stdlib.h>
 
@@ -59,7 +60,7 @@ void actor_after(struct actor *self, uint64_t delay_ms, uint32_t timer_id)
     if (!timer) {
         timer = calloc(1, sizeof *timer);
         if (!timer)
-            abort();
+            out_of_memory();
         timer->node.kind = NODE_TIMER;
         timer->owner = self;
         timer->id = timer_id;

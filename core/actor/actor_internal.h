@@ -5,6 +5,7 @@
 #include "core/actor/mailbox.h"
 #include "core/actor/system.h"
 #include "core/actor/timer_heap.h"
+#include "core/base/must.h"
 
 #include <pthread.h>
 #include <uthash.h>

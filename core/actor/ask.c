@@ -6,6 +6,8 @@
  */
 #include "core/actor/actor_internal.h"
 
+#include "core/base/must.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -20,13 +22,13 @@ static void ask_grow_table(struct actor_system *system)
     struct ask **asks = realloc(system->asks, slots * sizeof *asks);
 
     if (!asks)
-        abort();
+        out_of_memory();
     system->asks = asks;
     for (uint32_t i = slots; i-- > system->ask_slots;) {
         struct ask *ask = calloc(1, sizeof *ask);
 
         if (!ask)
-            abort();
+            out_of_memory();
         ask->node.kind = NODE_ASK;
         ask->id = (uint64_t)1 << 32 | i;
         ask->next_free = system->ask_free;

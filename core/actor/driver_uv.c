@@ -1,5 +1,7 @@
 #include "core/actor/driver_uv.h"
 
+#include "core/base/must.h"
+
 #include <stdlib.h>
 #include <time.h>
 
@@ -74,7 +76,7 @@ struct driver_uv *driver_uv_new(uv_loop_t *loop, struct actor_system_options *op
     struct driver_uv *driver = calloc(1, sizeof *driver);
 
     if (!driver)
-        abort();
+        out_of_memory();
     driver->loop = loop;
     options->now_ns = driver_now_ns;
     options->coarse_ns = driver_coarse_ns;

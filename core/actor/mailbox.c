@@ -1,5 +1,7 @@
 #include "core/actor/mailbox.h"
 
+#include "core/base/must.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -15,7 +17,7 @@ static void mailbox_grow(struct mailbox *box)
     struct envelope *ring = malloc(capacity * sizeof *ring);
 
     if (!ring)
-        abort();
+        out_of_memory();
     for (uint32_t i = 0; i < box->count; i++)
         ring[i] = box->ring[(box->head + i) & (box->capacity - 1)];
     free(box->ring);

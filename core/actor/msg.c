@@ -1,5 +1,7 @@
 #include "core/actor/msg.h"
 
+#include "core/base/must.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -10,7 +12,7 @@ struct msg *msg_new(uint32_t type, size_t struct_bytes)
     assert(struct_bytes >= sizeof *m);
     m = calloc(1, struct_bytes);
     if (!m)
-        abort();
+        out_of_memory();
     m->type = type;
     m->refs = 1;
     m->size_bytes = struct_bytes;

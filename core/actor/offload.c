@@ -1,6 +1,7 @@
 #include "core/actor/offload.h"
 
 #include "core/actor/system.h"
+#include "core/base/must.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -64,7 +65,7 @@ struct offload *offload_new(struct actor_system *system, const char *name, unsig
     sigset_t all, before;
 
     if (!offload)
-        abort();
+        out_of_memory();
     offload->system = system;
     offload->max_jobs = max_jobs;
     pthread_mutex_init(&offload->lock, NULL);
@@ -92,7 +93,7 @@ int offload_run(struct offload *offload, struct actor *to, struct msg *m, offloa
     struct job *job = calloc(1, sizeof *job);
 
     if (!job)
-        abort();
+        out_of_memory();
     *job = (struct job){.msg = m, .to = to, .work = work};
     pthread_mutex_lock(&offload->lock);
     if (offload->jobs >= offload->max_jobs || offload->stopping) {

@@ -1,6 +1,8 @@
 /* Sending: into a mailbox of this node, and from other threads. */
 #include "core/actor/actor_internal.h"
 
+#include "core/base/must.h"
+
 #include <stdlib.h>
 
 struct msg *system_pass_encoded(const struct actor_system *system, struct msg *m)
@@ -96,7 +98,7 @@ void actor_post(struct actor_system *system, struct actor *to, struct msg *m)
         struct posted *posted = realloc(system->posted, capacity * sizeof *posted);
 
         if (!posted)
-            abort();
+            out_of_memory();
         system->posted = posted;
         system->posted_capacity = capacity;
     }

@@ -1,6 +1,8 @@
 /* Supervision: start, fail, back off, restart, give up. */
 #include "core/actor/actor_internal.h"
 
+#include "core/base/must.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -103,7 +105,7 @@ void supervise_start(struct actor *actor)
     assert(actor->run == RUN_WAITING);
     actor->state = calloc(1, actor->ops->state_size ? actor->ops->state_size : 1);
     if (!actor->state)
-        abort();
+        out_of_memory();
     actor->failing = false;
     actor->run = RUN_RUNNING;
     actor->why[0] = 0;

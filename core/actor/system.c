@@ -2,6 +2,7 @@
 #include "core/actor/system.h"
 
 #include "core/actor/actor_internal.h"
+#include "core/base/must.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -24,7 +25,7 @@ struct actor_system *actor_system_new(const struct actor_system_options *options
     struct actor_system *system = calloc(1, sizeof *system);
 
     if (!system)
-        abort();
+        out_of_memory();
     assert(options->now_ns);
     system->o = *options;
     system->o.max_failures = OR_DEFAULT(options->max_failures, 5);
@@ -88,7 +89,7 @@ struct actor *actor_spawn(struct actor_system *system, const struct actor_spec *
         return NULL;
     actor = calloc(1, sizeof *actor);
     if (!actor)
-        abort();
+        out_of_memory();
     actor->system = system;
     actor->name = strdup(spec->name);
     actor->ops = spec->ops;

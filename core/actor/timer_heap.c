@@ -1,5 +1,7 @@
 #include "core/actor/timer_heap.h"
 
+#include "core/base/must.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -47,7 +49,7 @@ void timer_heap_add(struct timer_heap *heap, struct timer_node *node)
         struct timer_node **nodes = realloc(heap->nodes, capacity * sizeof(struct timer_node *));
 
         if (!nodes)
-            abort();
+            out_of_memory();
         heap->nodes = nodes;
         heap->capacity = capacity;
     }

@@ -1,5 +1,7 @@
 #include "core/base/arena.h"
 
+#include "core/base/must.h"
+
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,7 +30,7 @@ void *arena_alloc(struct arena *a, size_t size)
             want = size;
         block = malloc(sizeof *block + want);
         if (!block)
-            abort();
+            out_of_memory();
         block->next = a->blocks;
         a->blocks = block;
         a->size = want;

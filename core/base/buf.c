@@ -1,5 +1,7 @@
 #include "core/base/buf.h"
 
+#include "core/base/must.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,7 +18,7 @@ static void buf_reserve(struct buf *b, size_t more)
         capacity *= 2;
     b->data = realloc(b->data, capacity);
     if (!b->data)
-        abort();
+        out_of_memory();
     b->capacity = capacity;
 }
 

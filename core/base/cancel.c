@@ -1,5 +1,7 @@
 #include "core/base/cancel.h"
 
+#include "core/base/must.h"
+
 #include <assert.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -16,7 +18,7 @@ struct cancel *cancel_new(void)
     struct cancel *cancel = calloc(1, sizeof *cancel);
 
     if (!cancel)
-        abort();
+        out_of_memory();
     cancel->refs = 1;
     return cancel;
 }

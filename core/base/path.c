@@ -1,5 +1,7 @@
 #include "core/base/path.h"
 
+#include "core/base/must.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -71,12 +73,12 @@ static int path_add_root(struct path_roots *roots, const char *folder, int creat
         return error_set(error, -errno, "image root %s: %s", absolute, strerror(errno));
     root->real = strdup(absolute);
     if (!root->real)
-        abort();
+        out_of_memory();
     root->folder = path_absolute_folder(folder);
     if (!root->folder) /* the setting holds `..`, or is "/" */
         root->folder = strdup(absolute);
     if (!root->folder)
-        abort();
+        out_of_memory();
     root->hidden = hidden;
     roots->count++;
     return 0;

@@ -4,6 +4,8 @@
  */
 #include "core/bus/bus_internal.h"
 
+#include "core/base/must.h"
+
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +59,7 @@ struct bus *bus_new(const struct bus_options *options)
     sigset_t all, before;
 
     if (!bus || !(bus->wake = calloc(1, sizeof *bus->wake)))
-        abort();
+        out_of_memory();
     bus->o = *options;
     bus->out_last = &bus->out_first;
     bus->in_last = &bus->in_first;
@@ -69,7 +71,7 @@ struct bus *bus_new(const struct bus_options *options)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     nats_Open(-1);
     if (pthread_create(&bus->thread, NULL, bus_run, bus))
-        abort();
+        must_end("cannot start a thread");
     pthread_setname_np(bus->thread, "bus");
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return bus;
@@ -85,7 +87,7 @@ bool bus_publish(struct bus *bus, const char *subject, const char *reply, const 
         return false;
     out = malloc(sizeof *out + len + subject_len + reply_len);
     if (!out)
-        abort();
+        out_of_memory();
     out->next = NULL;
     out->len = len;
     out->bytes = sizeof *out + len + subject_len + reply_len;

@@ -34,6 +34,7 @@ struct bus_options { /* texts are borrowed for the life of the bus; NULL or "": 
     const char *servers; /* "nats://host:4222", several separated by commas */
     const char *name;    /* of this client, for the server's lists */
     const char *user, *password, *token;
+    const char *password_file, *token_file;  /* read for each connection, instead of `password` and `token` */
     const char *creds_file, *nkey_seed_file; /* of decentralized authentication */
     const char *ca_file;                     /* use TLS and trust these authorities */
     const char *const *subjects;             /* to subscribe to, at most BUS_SUBJECTS_MAX; ends with NULL */

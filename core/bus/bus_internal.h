@@ -2,6 +2,7 @@
 #ifndef KITH_CORE_BUS_BUS_INTERNAL_H
 #define KITH_CORE_BUS_BUS_INTERNAL_H
 
+#include "core/base/error.h"
 #include "core/bus/bus.h"
 
 #include <nats/nats.h>
@@ -33,6 +34,7 @@ struct bus {
     struct subscription subscriptions[BUS_SUBJECTS_MAX]; /* of the bus's thread */
     uv_async_t *wake;                                    /* owned by the loop once closing */
     pthread_t thread;
+    struct error error; /* of the bus's thread: why a secret cannot be read; "": it can */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool stopping, lost, connected; /* under `lock`, as all below */

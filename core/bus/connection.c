@@ -9,6 +9,9 @@
  */
 #include "core/bus/bus_internal.h"
 
+#include "core/base/must.h"
+#include "core/base/settings/secret.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +32,7 @@ static void connection_report(struct bus *bus, bool connected, const char *reaso
     struct incoming *in = calloc(1, sizeof *in);
 
     if (!in)
-        abort();
+        out_of_memory();
     in->connected = connected;
     snprintf(in->reason, sizeof in->reason, "%s", reason);
     pthread_mutex_lock(&bus->lock);
@@ -50,7 +53,7 @@ static void connection_on_message(natsConnection *nc, natsSubscription *sub, nat
     (void)nc;
     (void)sub;
     if (!in)
-        abort();
+        out_of_memory();
     in->msg = msg;
     in->subscription = subscription->index;
     pthread_mutex_lock(&bus->lock);
@@ -100,6 +103,34 @@ static bool connection_option_given(const char *text)
     return text && *text;
 }
 
+/* The secret of a file may have changed since the last connection. NULL: the file cannot be read. */
+static const char *connection_secret(const char *given, const char *file, const char *origin, char text[SECRET_BYTES],
+                                     struct error *error)
+{
+    if (!file)
+        return given;
+    return secret_read_line(file, origin, text, error) < 0 ? NULL : text;
+}
+
+/* The library copies the texts. */
+static natsStatus connection_set_secrets(struct bus *bus, natsOptions *o)
+{
+    char text[SECRET_BYTES];
+    const char *secret;
+    natsStatus s = NATS_OK;
+
+    if (connection_option_given(bus->o.user)) {
+        secret = connection_secret(bus->o.password, bus->o.password_file, "KITH_NATS_PASSWORD_FILE", text, &bus->error);
+        s = secret ? natsOptions_SetUserInfo(o, bus->o.user, secret) : NATS_INVALID_ARG;
+    }
+    if (s == NATS_OK && connection_option_given(bus->o.token)) {
+        secret = connection_secret(bus->o.token, bus->o.token_file, "KITH_NATS_TOKEN_FILE", text, &bus->error);
+        s = secret ? natsOptions_SetToken(o, secret) : NATS_INVALID_ARG;
+    }
+    explicit_bzero(text, sizeof text);
+    return s;
+}
+
 static natsStatus connection_set_options(struct bus *bus, natsOptions *o)
 {
     const char *servers[16];
@@ -123,10 +154,8 @@ static natsStatus connection_set_options(struct bus *bus, natsOptions *o)
     natsOptions_SetReconnectedCB(o, connection_on_reconnected, bus);
     natsOptions_SetClosedCB(o, connection_on_closed, bus);
     natsOptions_SetErrorHandler(o, connection_on_error, bus);
-    if (s == NATS_OK && connection_option_given(bus->o.user))
-        s = natsOptions_SetUserInfo(o, bus->o.user, bus->o.password);
-    if (s == NATS_OK && connection_option_given(bus->o.token))
-        s = natsOptions_SetToken(o, bus->o.token);
+    if (s == NATS_OK)
+        s = connection_set_secrets(bus, o);
     if (s == NATS_OK && connection_option_given(bus->o.creds_file))
         s = natsOptions_SetUserCredentialsFromFiles(o, bus->o.creds_file, NULL);
     if (s == NATS_OK && connection_option_given(bus->o.nkey_seed_file))
@@ -227,16 +256,21 @@ void *bus_run(void *arg)
         pthread_mutex_lock(&bus->lock);
         bus->lost = false;
         pthread_mutex_unlock(&bus->lock);
+        bus->error.text[0] = 0;
         s = connection_open(bus, &nc);
         if (s == NATS_OK) {
             connection_report(bus, true, "");
             retry_ms = RETRY_MIN_MS;
             connection_serve(bus, nc);
         } else {
-            snprintf(reason, sizeof reason, "KITH_NATS%s: %s: %s",
-                     s == NATS_CONNECTION_AUTH_FAILED || s == NATS_NOT_PERMITTED ? "_USER, _PASSWORD, _TOKEN or _CREDS"
-                                                                                 : "",
-                     bus->o.servers, natsStatus_GetText(s));
+            if (bus->error.text[0])
+                snprintf(reason, sizeof reason, "%.255s", bus->error.text);
+            else
+                snprintf(reason, sizeof reason, "KITH_NATS%s: %s: %s",
+                         s == NATS_CONNECTION_AUTH_FAILED || s == NATS_NOT_PERMITTED
+                             ? "_USER, _PASSWORD, _TOKEN or _CREDS"
+                             : "",
+                         bus->o.servers, natsStatus_GetText(s));
             connection_report(bus, false, reason);
         }
         connection_close(bus, nc);

@@ -4,6 +4,7 @@
 
 #include "core/base/cancel.h"
 #include "core/base/log/log_rate.h"
+#include "core/base/must.h"
 #include "core/http/engine/engine.h"
 #include "core/http/http.h"
 #include "core/http/trust.h"

@@ -2,6 +2,7 @@
 #include "core/http/http_internal.h"
 
 #include "core/base/clock.h"
+#include "core/base/must.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -182,7 +183,7 @@ void http_stream_send(struct http_request *request, const void *data, size_t len
     assert(!request->chunk_waits);
     request->chunk = malloc(len ? len : 1);
     if (!request->chunk)
-        abort();
+        out_of_memory();
     memcpy(request->chunk, data, len);
     request->chunk_waits = true;
     request->due_ms = clock_monotonic_ms() + request->server->o.response_timeout_ms;

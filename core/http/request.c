@@ -3,6 +3,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/log/log.h"
+#include "core/base/must.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -175,7 +176,7 @@ static void request_received(void *context, struct engine_request *raw, const st
     struct http_request *request = calloc(1, sizeof *request);
 
     if (!request)
-        abort();
+        out_of_memory();
     assert(conn);
     raw->owner = request;
     request->server = server;

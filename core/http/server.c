@@ -1,6 +1,8 @@
 /* The server: its engine, listeners, addresses. */
 #include "core/http/http_internal.h"
 
+#include "core/base/must.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -32,12 +34,12 @@ struct http_server *http_server_new(const struct http_options *options)
     struct http_server *server = calloc(1, sizeof *server);
 
     if (!server)
-        abort();
+        out_of_memory();
     server->o = *options;
     server->log_requests = (struct log_rate){.event = "request", .per_second = options->log_refused};
     server->log_cuts = (struct log_rate){.event = "connection cut off", .per_second = options->log_refused};
     if (getrandom(&server->boot, sizeof server->boot, 0) != sizeof server->boot)
-        abort();
+        must_end("no random numbers");
     server->ops = &engine_h2o;
     server_make_engine(server);
     guard_start(server);

@@ -1,6 +1,7 @@
 /* TLS for the listeners: one SSL_CTX, replaced as a whole. An open connection keeps its context. */
 #include "core/http/http_internal.h"
 
+#include "core/base/must.h"
 #include "core/base/settings/secret.h"
 
 #include <errno.h>
@@ -60,7 +61,7 @@ int http_server_tls(struct http_server *server, const char *cert, const char *ke
     int status;
 
     if (!context)
-        abort();
+        out_of_memory();
     ERR_clear_error();
     if ((status = tls_fill(context, cert, key, error)) < 0) {
         SSL_CTX_free(context);

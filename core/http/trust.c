@@ -1,6 +1,7 @@
 /* The settings of trust: proxies, the public URL, CORS origins. */
 #include "core/http/trust.h"
 
+#include "core/base/must.h"
 #include "core/http/http_internal.h"
 
 #include <arpa/inet.h>
@@ -151,7 +152,7 @@ static int trust_add_range(struct http_trust *trust, const char *text, struct er
                          "KITH_TRUSTED_PROXIES: “%.100s” is not an address or a network like 10.0.0.0/8", text);
     trust->ranges = realloc(trust->ranges, (trust->range_count + 1) * sizeof *trust->ranges);
     if (!trust->ranges)
-        abort();
+        out_of_memory();
     trust->ranges[trust->range_count++] = range;
     return 0;
 }
@@ -165,7 +166,7 @@ static int trust_add_origin(struct http_trust *trust, const char *text, struct e
                          text);
     trust->origins = realloc(trust->origins, (trust->origin_count + 1) * sizeof *trust->origins);
     if (!trust->origins || !(trust->origins[trust->origin_count] = strdup(origin)))
-        abort();
+        out_of_memory();
     trust->origin_count++;
     return 0;
 }
@@ -178,7 +179,7 @@ static int trust_each(struct http_trust *trust, const char *list,
     int status = 0;
 
     if (!copy)
-        abort();
+        out_of_memory();
     for (char *at = strtok_r(copy, ", ", &save); at && status == 0; at = strtok_r(NULL, ", ", &save))
         status = add(trust, at, error);
     free(copy);
@@ -192,7 +193,7 @@ struct http_trust *http_trust_new(const char *proxies, const char *public_url, c
     int status;
 
     if (!trust)
-        abort();
+        out_of_memory();
     status = trust_each(trust, proxies, trust_add_range, error);
     if (status == 0)
         status = trust_each(trust, cors_origins, trust_add_origin, error);

@@ -1,5 +1,7 @@
 #include "core/image/photo_name.h"
 
+#include "core/base/must.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +18,6 @@ char *photo_name_person(const char *file)
         n = end - 1;
     person = strndup(file, n);
     if (!person)
-        abort();
+        out_of_memory();
     return person;
 }

@@ -1,5 +1,6 @@
 #include "core/match/cohort.h"
 
+#include "core/base/must.h"
 #include "core/match/search/distance.h"
 #include "core/match/template_set.h"
 
@@ -19,14 +20,14 @@ struct cohort *cohort_new(uint32_t metric, int dimension, int max)
     struct cohort *c = calloc(1, sizeof *c);
 
     if (!c)
-        abort();
+        out_of_memory();
     c->metric = metric;
     c->dimension = dimension;
     c->max = max;
     c->faces = malloc((size_t)max * (size_t)dimension * sizeof(float));
     c->distances = malloc((size_t)max * sizeof(double));
     if (!c->faces || !c->distances)
-        abort();
+        out_of_memory();
     return c;
 }
 

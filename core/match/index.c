@@ -1,5 +1,6 @@
 #include "core/match/index.h"
 
+#include "core/base/must.h"
 #include "core/match/search/distance.h"
 #include "core/match/template_set.h"
 
@@ -23,7 +24,7 @@ struct gallery_index *gallery_index_new(const char *folder, size_t memory_max)
     struct gallery_index *g = calloc(1, sizeof *g);
 
     if (!g)
-        abort();
+        out_of_memory();
     g->folder = folder;
     g->memory_max = memory_max;
     return g;
@@ -66,7 +67,7 @@ void gallery_index_add(struct gallery_index *g, enum index_kind kind, const stru
     if (!templates) {
         p = calloc(1, sizeof *p);
         if (!p)
-            abort();
+            out_of_memory();
         templates = p->templates = template_set_new(t->model, t->dimension, g->folder, g->memory_max);
         p->kind = kind;
         p->next = g->sets;

@@ -1,5 +1,6 @@
 #include "core/match/score_norm.h"
 
+#include "core/base/must.h"
 #include "core/match/search/distance.h"
 
 #include <stdlib.h>
@@ -44,7 +45,7 @@ static void score_norm_local_mean(const struct score_norm_probe *v, const struct
     float *first = malloc((size_t)dimension * sizeof(float));
 
     if (!first)
-        abort();
+        out_of_memory();
     for (size_t slot = template_set_next_of(v->people, hit->slot); slot != hit->slot;
          slot = template_set_next_of(v->people, slot))
         nearest_insert(&n, slot,
@@ -73,7 +74,7 @@ struct score_norm score_norm_person(const struct score_norm_probe *v, const stru
     struct normal person;
 
     if (!mean)
-        abort();
+        out_of_memory();
     score_norm_local_mean(v, hit, mean);
     norm.to_mean = embedding_distance(v->metric, v->probe, mean, dimension);
     if (v->measured && cohort_measure(v->cohort, mean, v->same * SCORE_NORM_SAME, &person)) {

@@ -1,5 +1,6 @@
 #include "core/match/unknown_people.h"
 
+#include "core/base/must.h"
 #include "core/match/template_set.h"
 
 #include <stdlib.h>
@@ -16,13 +17,13 @@ struct unknown_people *unknown_people_new(const char *model, uint32_t metric, in
     struct unknown_people *s = calloc(1, sizeof *s);
 
     if (!s)
-        abort();
+        out_of_memory();
     s->templates = template_set_new(model, dimension, NULL, 0);
     s->metric = metric;
     s->max = max;
     s->faces = calloc((size_t)max, sizeof *s->faces);
     if (!s->faces)
-        abort();
+        out_of_memory();
     return s;
 }
 

@@ -126,6 +126,7 @@ struct store_reap { /* expired leases, or (owner given) those of processes that 
     const char *not_owner; /* how the owners of this process begin; earlier processes of this node are dead */
     const char *node;      /* how all owners of this node begin; SQLite has one node: not compared */
     int64_t max_tries, max_crashes, delay_ms;
+    int64_t after; /* only images with larger ids: `next` of the batch before, whose skipped rows stay behind */
 };
 
 struct store_retry { /* id 0: a batch of the failed images after `after`; the reply has `more` */
@@ -145,7 +146,7 @@ struct store_id { /* KEY_REVOKE, IMAGE, DELETE, FACE, PHOTO_DELETE, PERSON_DELET
 };
 
 /* IMAGES, PEOPLE, EVENTS, GALLERY_CHANGES, UNKNOWN_FACES, PERSON_FACES, AGAIN_FACES, UNKNOWN_PEOPLE, KNOWN_FILES,
- * ADOPTED_PHOTOS */
+ * ADOPTED_PHOTOS, QUARANTINED */
 struct store_list {
     struct store_message_head m;
     int status, verdict; /* -1: any */
@@ -153,7 +154,9 @@ struct store_list {
     int64_t after;       /* cursor: the last id of the page before; 0: from the start */
     int limit;
     const char *model;
-    int64_t mark; /* GALLERY_CHANGES: the mark of the change `after`, from the reply of the page before */
+    int64_t mark; /* GALLERY_CHANGES, EVENTS: the mark of `after`, from the reply of the page before; 0: not checked
+                   * (EVENTS)
+                   */
 };
 
 struct store_person {
@@ -237,6 +240,7 @@ struct store_reply {
     bool permanent;            /* STORE_BROKEN: the database refuses these values, each repetition fails */
     int64_t id, changed, next; /* next: cursor of the next page, 0: none */
     bool more;
+    int64_t skipped, skipped_id; /* REAP: images whose new values the database refused; one of them */
     struct image *images;
     int image_count;
     struct face *faces;
@@ -249,8 +253,10 @@ struct store_reply {
     int template_count;
     struct gallery_change *changes;
     int change_count;
-    int64_t mark; /* of the last change up to `next` */
-    bool rewound; /* the change `after` is not in this database, an older copy of which was restored: no changes here */
+    int64_t mark; /* of the last change or event up to `next` */
+    /* The change or event `after` is not in this database, an older copy of which was restored. No changes are here. Of
+     * EVENTS also when events behind `after` are no longer stored: `next` is the newest one, and no events are here. */
+    bool rewound;
     int64_t deciding;    /* faces that are decided again because of this operation */
     int64_t log_removal; /* GALLERY_CHANGES: number of the last removal that a compaction deleted; 0: none */
     struct event *events;

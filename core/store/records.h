@@ -66,6 +66,7 @@ struct gallery_change {
 
 struct event {
     int64_t id, image, person; /* 0 where it does not apply */
+    int64_t at_ms;
     int kind;
 };
 enum event_kind { EVENT_IMAGE = 1, EVENT_IMAGE_DELETED, EVENT_PERSON, EVENT_PERSON_DELETED };

@@ -90,28 +90,42 @@ int spool_write(const char *folder, const char *path, const void *data, size_t l
                      strerror(-result));
 }
 
+/* Makes the subfolder of a hash. Its name is durable only after a sync of its parent, which an earlier process or a
+ * failed sync may have left out: it is done once in a process for each subfolder, and again until it succeeds. */
+static int spool_make_folder(struct spool *spool, const char *folder, unsigned number)
+{
+    int result = mkdir(folder, 0750) < 0 ? -errno : 0;
+
+    if (result < 0 && result != -EEXIST)
+        return result;
+    if (result == -EEXIST && atomic_load(&spool->synced[number]))
+        return 0;
+    result = spool_sync_folder(spool->folder);
+    atomic_store(&spool->synced[number], result == 0);
+    return result;
+}
+
 static int spool_store(struct spool_job *job)
 {
     static const char *const endings[] = {"bin", "jpg", "png", "webp"};
+    struct spool *spool = (struct spool *)(uintptr_t)job->spool; /* only its atomic members change */
     char folder[PATH_MAX / 2 + 8];
+    unsigned number = 0;
+    bool exists;
     int result;
 
     sha256_hex(job->data, job->len, job->sha256);
-    snprintf(folder, sizeof folder, "%s/%.2s", job->spool->folder, job->sha256);
+    sscanf(job->sha256, "%2x", &number);
+    snprintf(folder, sizeof folder, "%s/%.2s", spool->folder, job->sha256);
     snprintf(job->path, sizeof job->path, "%s/%s.%s", folder, job->sha256, endings[sniff(job->data, job->len).type]);
     /* The file exists: a new time protects it from the collection of orphans; it was synced before its rename. */
-    if (utimensat(AT_FDCWD, job->path, NULL, 0) < 0) {
-        if (disk_is_low(job->spool->folder, job->spool->disk_reserve, job->len))
-            return error_set(&job->error, -ENOSPC, "the disk of the spool has less than KITH_DISK_RESERVE bytes free");
-        if (mkdir(folder, 0750) == 0)
-            result = spool_sync_folder(job->spool->folder);
-        else
-            result = errno == EEXIST ? 0 : -errno;
-        if (result < 0)
-            return error_set(&job->error, result, "cannot make %s: %s", folder, strerror(-result));
-        if ((result = spool_write(job->spool->folder, job->path, job->data, job->len, 1, &job->error)) < 0)
-            return result;
-    }
+    exists = utimensat(AT_FDCWD, job->path, NULL, 0) == 0;
+    if (!exists && disk_is_low(spool->folder, spool->disk_reserve, job->len))
+        return error_set(&job->error, -ENOSPC, "the disk of the spool has less than KITH_DISK_RESERVE bytes free");
+    if ((result = spool_make_folder(spool, folder, number)) < 0)
+        return error_set(&job->error, result, "cannot make %s: %s", folder, strerror(-result));
+    if (!exists && (result = spool_write(spool->folder, job->path, job->data, job->len, 1, &job->error)) < 0)
+        return result;
     if ((result = spool_sync_folder(folder)) < 0)
         return error_set(&job->error, result, "cannot sync %s: %s", folder, strerror(-result));
     return 0;

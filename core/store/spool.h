@@ -12,10 +12,12 @@
 #include "core/base/hash.h"
 
 #include <limits.h>
+#include <stdatomic.h>
 
 struct spool {
     char folder[PATH_MAX / 2]; /* absolute */
     uint64_t disk_reserve;     /* bytes of its disk below which nothing is written; 0: off */
+    atomic_bool synced[256];   /* subfolders that this process has synced in `folder` */
 };
 
 /* Makes the folder: `shared` when it is given (several nodes may use it), else one below `data`. 0 or negative errno

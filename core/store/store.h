@@ -24,18 +24,21 @@ struct store;
 /* Calls `line` with each statement that makes the newest schema of "sqlite" or "mariadb"; false: no such database. */
 bool store_schema(const char *database, void (*line)(void *context, const char *sql), void *context);
 
-struct store_options {    /* borrowed for the store's life */
-    const char *folder;   /* the data folder; made when missing */
-    const char *database; /* "sqlite", or "mariadb://user@host:port/name" */
-    const char *password; /* of a server; NULL: none */
-    const char *node;     /* this node's name among those that share a server */
-    int64_t timeout_ms;   /* of a server's answers; 0: 5 s */
+struct store_options {         /* borrowed for the store's life */
+    const char *folder;        /* the data folder; made when missing */
+    const char *database;      /* "sqlite", or "mariadb://user@host:port/name" */
+    const char *password;      /* of a server; NULL: none */
+    const char *password_file; /* read again for each connection; NULL: always `password` */
+    const char *node;          /* this node's name among those that share a server */
+    int64_t timeout_ms;        /* of a server's answers; 0: 5 s */
     int64_t queue_limit;
     uint64_t disk_reserve; /* bytes of the embedded database's disk below which nothing new is accepted; 0: off */
     int64_t recount_ms;    /* time between two recounts of the images by status; 0: none */
     bool relaxed;          /* accept a server that does not flush its log at each commit */
     bool without_lock;     /* another process owns the folder: open beside it */
     const char *ca;        /* file of CA certificates for TLS to a server; NULL or "": no TLS */
+    void (*give_up)(void *context, const char *reason); /* the program must end: the database is damaged */
+    void *context;
 };
 
 /* Locks the folder, opens the database and brings its schema up to date. Blocks: before the loop runs. NULL with

@@ -3,6 +3,7 @@
 
 #include "core/actor/system.h"
 #include "core/base/log/log.h"
+#include "core/base/must.h"
 #include "core/store/threads/threads.h"
 
 #include <assert.h>
@@ -19,7 +20,8 @@ struct store {
     struct threads threads;
     int lock_fd;
     uint64_t recount_begun_ms;
-    bool away; /* the database cannot be reached, and this was logged */
+    bool away;    /* the database cannot be reached, and this was logged */
+    bool damaged; /* its file is damaged, and the program was told to end */
 };
 
 static void store_message_free(struct msg *m)
@@ -54,10 +56,26 @@ static void store_log_reachability(struct store *store, const struct msg_done *d
         log_event(LOG_INFO, "database back", LOG_STR("database", store->threads.server ? "mariadb" : "sqlite"));
 }
 
+/* Nothing can be repaired here, and a restart of the actor would meet the same page: the program ends. */
+static void store_end_damaged(struct actor *self, const struct msg_done *done)
+{
+    struct store *store = store_of(self);
+    struct error error;
+
+    if (store->damaged)
+        return;
+    store->damaged = true;
+    db_explain_damage(&error, store->threads.file, done->cause);
+    if (store->threads.o.give_up)
+        store->threads.o.give_up(store->threads.o.context, error.text);
+}
+
 static void store_answer_all(struct actor *self, struct msg_done *done)
 {
     store_log_reachability(store_of(self), done);
-    if (done->cause[0] && !done->away)
+    if (done->damaged)
+        store_end_damaged(self, done);
+    else if (done->cause[0] && !done->away)
         log_event(LOG_ERROR, "transaction failed", LOG_STR("reason", done->cause));
     for (struct request *r = done->first; r; r = r->next) {
         if (r->cause[0])
@@ -146,7 +164,7 @@ static void store_receive(struct actor *self, const struct msg *m)
     }
     r = calloc(1, sizeof *r);
     if (!r)
-        abort();
+        out_of_memory();
     r->m = msg_ref(m);
     r->skip_cancelled = store_is_clients_read(m->type);
     r->sender = actor_sender(self);
@@ -216,6 +234,7 @@ static int store_prepare(struct store *store, const struct store_options *o, str
     t->server = true;
     t->address.timeout_s = o->timeout_ms ? (unsigned)((o->timeout_ms + 999) / 1000) : 5;
     t->address.password = o->password;
+    t->address.password_file = o->password_file;
     t->address.relaxed = o->relaxed;
     t->address.ca = o->ca;
     t->counts_slot = store_counts_slot(o->node ? o->node : "");
@@ -228,7 +247,7 @@ struct store *store_open(const struct store_options *options, struct error *erro
     int status;
 
     if (!store)
-        abort();
+        out_of_memory();
     store->lock_fd = -1;
     if (store_prepare(store, options, error) < 0)
         goto fail;

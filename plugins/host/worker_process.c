@@ -1,6 +1,7 @@
 /* The life of a worker: start, events, exit, close. */
 #include "plugins/host/worker_process.h"
 
+#include "core/base/must.h"
 #include "plugins/host/worker_internal.h"
 
 #include <errno.h>
@@ -143,7 +144,7 @@ struct worker *worker_start(const struct worker_options *options, uint64_t numbe
     int pair[2], result;
 
     if (!w || !(w->packet = malloc(PACKET_MAX)))
-        abort();
+        out_of_memory();
     w->options = *options;
     w->number = number;
     w->pending.fd = -1;

@@ -1,4 +1,5 @@
 /* Packets from a worker. The parent does not trust them: it checks every length and number. */
+#include "core/base/must.h"
 #include "core/image/quality.h"
 #include "plugins/host/worker_internal.h"
 #include "plugins/host/worker_text.h"
@@ -119,7 +120,7 @@ static bool receive_picture(struct worker *w, const char *body, size_t len)
     if (len == 0 || e->picture_len + len > PICTURE_MAX)
         return false;
     if (!(larger = realloc(e->picture, e->picture_len + len)))
-        abort();
+        out_of_memory();
     memcpy(larger + e->picture_len, body, len);
     e->picture = larger;
     e->picture_len += len;

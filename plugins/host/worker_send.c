@@ -4,6 +4,7 @@
 #include "plugins/host/worker_internal.h"
 
 #include "core/base/buf.h"
+#include "core/base/must.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -95,7 +96,7 @@ static int worker_queue_job(struct worker *w, const struct packet_job *job, cons
         return -errno;
     w->pending = (struct worker_pending_job){.waiting = true, .job = *job, .path = strdup(path), .fd = copy};
     if (!w->pending.path)
-        abort();
+        out_of_memory();
     worker_update_poll(w);
     return 0;
 }
@@ -143,7 +144,7 @@ void worker_quarantine(struct worker *w, const char *hashes, size_t count)
     free(w->quarantine);
     w->quarantine = malloc(bytes + 1);
     if (!w->quarantine)
-        abort();
+        out_of_memory();
     memcpy(w->quarantine, hashes, bytes);
     w->quarantine_count = count;
     w->quarantine_changed = true;

@@ -1,5 +1,7 @@
 #include "plugins/shared/cpu_count.h"
 
+#include "core/base/must.h"
+
 #include <limits.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -119,7 +121,7 @@ uint32_t cpu_count(void)
     long count = 0;
 
     if (!set)
-        abort();
+        out_of_memory();
     if (sched_getaffinity(0, size, set) == 0)
         count = CPU_COUNT_S(size, set);
     CPU_FREE(set);

@@ -1,5 +1,7 @@
 #include "plugins/worker/worker_internal.h"
 
+#include "core/base/must.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -26,7 +28,7 @@ static bool job_read_file(const struct child *c, struct child_job *job, int fd)
             capacity = job->bytes ? capacity * 2 : capacity;
             job->bytes = realloc(job->bytes, capacity);
             if (!job->bytes)
-                abort();
+                out_of_memory();
         }
         n = pread(fd, job->bytes + job->len, capacity - job->len, (off_t)job->len);
         if (n > 0)

@@ -1,5 +1,6 @@
 #include "plugins/worker/worker_main.h"
 
+#include "core/base/must.h"
 #include "plugins/shared/loader.h"
 #include "plugins/worker/sandbox.h"
 #include "plugins/worker/worker_internal.h"
@@ -153,7 +154,7 @@ static void child_set_quarantine(struct child *c, ssize_t n)
     free(c->quarantine);
     c->quarantine = malloc(bytes + 1);
     if (!c->quarantine)
-        abort();
+        out_of_memory();
     memcpy(c->quarantine, c->in + sizeof(struct packet), bytes);
     c->quarantine_count = bytes / SHA256_HEX_BYTES;
 }
@@ -177,7 +178,7 @@ int worker_main(int fd)
     ssize_t n;
 
     if (!c)
-        abort();
+        out_of_memory();
     c->fd = fd;
     c->statm = -1;
     code = child_start(c);

@@ -1,5 +1,6 @@
 #include "plugins/worker/worker_internal.h"
 
+#include "core/base/must.h"
 #include "plugins/shared/face_check.h"
 #include "plugins/worker/image/quality.h"
 
@@ -132,7 +133,7 @@ void reply_faces(struct child *c, struct child_job *job, const struct kith_resul
     struct error error;
 
     if (!faces)
-        abort();
+        out_of_memory();
     for (uint32_t i = 0; i < count; i++) {
         if (reply_check_face(c, &result->faces[i], pixels, &error) < 0) {
             reply_set_failure(job, WORK_FAILED, error.text);

@@ -98,8 +98,22 @@ def test_two_nodes_make_the_schema_at_once(world):
 
 
 def test_a_wrong_password(world):
-    world.secret.write_text('wrong')
-    refused(world.node('x'), 'KITH_DATABASE_PASSWORD', 'kith', secret='wrong')
+    world.secret.write_text('mistaken')
+    refused(world.node('x'), f'KITH_DATABASE_PASSWORD_FILE ({world.secret})', 'kith', secret='mistaken')
+
+
+def test_a_changed_password_is_read_again(world):
+    """The server refuses the old one; kith goes on as soon as the file has the new one."""
+    a = world.start('a')
+    world.mariadb.sql("ALTER USER kith@'127.0.0.1' IDENTIFIED BY 'newer'")
+    for (connection,) in world.mariadb.sql("SELECT id FROM information_schema.processlist WHERE user = 'kith'"):
+        world.mariadb.try_sql(f'KILL {connection}')
+    until(lambda: a.get('/readyz').status == 503 and 'database away' in a.log(), 'the refusal')
+    until(lambda: f'KITH_DATABASE_PASSWORD_FILE ({world.secret})' in a.log(), 'the name of the file')
+    world.secret.write_text('newer\n')
+    until(lambda: a.get('/readyz').status == 200, 'the new password to be used')
+    until(lambda: a.post('/v1/images', {'path': 'a.png'}).status == 202, 'the writers to be back')
+    assert 'newer' not in a.log() and 'secret' not in a.log()
 
 
 def test_a_database_that_is_not_there(world):
@@ -223,6 +237,25 @@ def test_a_bus_with_tls_and_a_token(world):
         b = world.start('b', nats=server.url, nats_token='token-of-ours', nats_ca=other / 'ca.pem')
         until(lambda: ' bus away ' in b.log(), 'a server of an unknown authority to be refused')
         assert b.metric('kith_bus_connected') == 0 and 'token-of-ours' not in b.log()
+    finally:
+        server.stop()
+
+
+def test_a_changed_password_of_the_bus_is_read_again(world):
+    password = world.folder / 'nats-password'
+    password.write_text('older')
+    password.chmod(0o600)
+    server = Nats(world.folder / 'closed', '-js', '--user', 'kith', '--pass', 'older')
+    server.start()
+    try:
+        a = world.start('a', nats=server.url, nats_user='kith', nats_password_file=password)
+        until(lambda: a.metric('kith_bus_connected') == 1, 'the connection')
+        server.stop()
+        server.options = '-js', '--user', 'kith', '--pass', 'newer'
+        server.start()
+        until(lambda: 'authentication error' in (server.folder / 'log').read_text(), 'the refusal')
+        password.write_text('newer')
+        until(lambda: a.metric('kith_bus_connected') == 1, 'the new password to be used')
     finally:
         server.stop()
 

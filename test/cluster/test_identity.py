@@ -3,7 +3,7 @@ import shutil
 import signal
 
 import pytest
-from harness import png, until
+from harness import Events, png, until
 from servers import Bus, MariaDB, envelope
 from world import World
 
@@ -87,6 +87,8 @@ def test_a_restored_older_database_gives_no_wrong_name(world):
     world.together()
     enrol(a, 'Ann', RED)
     assert identify(b, RED) == 'Ann'
+    events = Events(a)
+    events.until('breaker')
     data, copy = world.mariadb.folder / 'data', world.folder / 'copy'
     world.mariadb.stop()
     shutil.copytree(data, copy)
@@ -103,6 +105,8 @@ def test_a_restored_older_database_gives_no_wrong_name(world):
     until(lambda: a.get('/readyz').status == 200, 'the database to be back')
     assert identify(a, BLUE) is None
     assert enrol(a, 'Carl', GREEN) == bob, 'the number of a person who is not in the copy is given out again'
+    events.until('reset')  # the number of Bob's event is Carl's now
+    events.close()
     b.process.send_signal(signal.SIGCONT)
     until(lambda: b.get('/readyz').status == 200, 'the database to be back')
     for node in a, b:

@@ -27,6 +27,18 @@ def test_an_upload_is_synced_with_its_folder_and_its_row_before_the_answer(world
     assert re.match(r'[^fbr]*d[^r]*f[^r]*r[^b]*d[^b]*b.*s', trace), trace
 
 
+def test_a_sync_of_the_parent_folder_that_failed_is_repeated(world):
+    kith, shim = world
+    shim.arm('sync', 1)
+    refused = kith.post('/v1/images', png(1, 2, 3), content_type='image/png')
+    assert shim.injected and refused.status // 100 == 5
+    shim.disarm()
+    shim.clear_trace()
+    assert kith.post('/v1/images', png(1, 2, 3), content_type='image/png').status == 202
+    trace = shim.trace
+    assert re.match(r'[^fbr]*d[^r]*f[^r]*r[^b]*d[^b]*b.*s', trace), trace
+
+
 def test_a_path_is_synced_before_the_answer(world):
     kith, shim = world
     kith.picture('a.png', 1, 2, 3)

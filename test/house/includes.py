@@ -7,7 +7,7 @@ from house.tree import C_FILES
 CORE = ['core/base/', 'core/image/', 'core/match/', 'core/actor/', 'core/store/', 'core/http/', 'core/bus/']
 MAY = {
     'core/base/': [],
-    'core/image/': [],
+    'core/image/': ['core/base/'],
     'core/match/': ['core/base/'],
     'core/actor/': ['core/base/'],
     'core/http/': ['core/base/'],

@@ -73,6 +73,20 @@ def check_words(tree):
             tree.problem(f'{file}:{number}', f'“{match.group(0)}” was given up: {better}')
 
 
+SILENT_END = re.compile(r'^\s+abort\(\);', re.M)
+
+
+def check_ends(tree):
+    """The program ends with a line that says why."""
+    for file, text in tree.files(r'(actors|core|cli|plugins)/', ('.c', '.h')):
+        if file not in ('core/base/must.h', 'core/actor/turn.c'):
+            for number, _ in lines_with(text, SILENT_END):
+                tree.problem(f'{file}:{number}', 'abort() writes no line: must_end or out_of_memory (core/base/must.h)')
+        if '#include <uthash.h>' in text and '#include "core/base/must.h"' not in text:
+            tree.problem(file, 'uthash.h needs core/base/must.h before it, which defines uthash_fatal')
+
+
 def check(tree):
     check_static_functions(tree)
+    check_ends(tree)
     check_words(tree)

@@ -231,7 +231,7 @@ class Events:
                 return None, None
             line = raw.decode().rstrip('\r\n')
             if line.startswith('id: '):
-                self.last_id = int(line[4:])
+                self.last_id = line[4:]
             elif line.startswith('event: '):
                 name = line[7:]
             elif line.startswith('data: '):

@@ -177,7 +177,8 @@ def test_an_idempotency_key_is_text(kith, key):
     assert kith.get('/v1/images').json['images'] == []
 
 
-@pytest.mark.parametrize('value', ['', '1.9', '0x10', '-1', 'true', str(2 ** 64)])
+@pytest.mark.parametrize('value', ['', '1.9', '0x10', '-1', 'true', str(2 ** 64), '1-', '-', '1-0x2', '1-2-3', '1- 2', '1-+2',
+                                   '1-' + 'f' * 16])
 def test_last_event_id_is_parsed_whole(kith, value):
     answer = kith.get('/v1/events', last_event_id=value)
     assert answer.status == 400 and 'Last-Event-ID' in answer.json['detail']

@@ -257,6 +257,7 @@ static inline void tell_breaker_state(int state, uint32_t generation)
 
 static struct recognizer_config config = {.workers = 1,
                                           .queue_max = 4,
+                                          .quarantine_max = 100,
                                           .open_ms = OPEN_MS,
                                           .wait_ms = WAIT_MS,
                                           .recognize_ms = RECOGNIZE_MS,

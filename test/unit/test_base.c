@@ -2,16 +2,20 @@
 #include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "core/base/hash.h"
+#include "core/base/must.h"
 #include "core/base/path.h"
 #include "core/base/settings/settings.h"
 #include "test/unit/test.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct settings_book *load(const char *const *environment, struct error *error)
@@ -372,9 +376,35 @@ static void test_clock_and_hash_agree_with_references(void **state)
     assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+static void test_the_end_without_memory_is_one_line(void **state)
+{
+    int ends[2], status;
+    char line[256] = "";
+    pid_t child;
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    if ((child = fork()) == 0) {
+        const struct rlimit no_core = {0, 0};
+
+        signal(SIGABRT, SIG_DFL); /* cmocka's handler reports a failed test */
+        setrlimit(RLIMIT_CORE, &no_core);
+        dup2(ends[1], STDERR_FILENO);
+        must(NULL);
+        _exit(0);
+    }
+    close(ends[1]);
+    assert_true(read(ends[0], line, sizeof line - 1) > 0);
+    assert_string_equal(line, "kith: out of memory in test_the_end_without_memory_is_one_line\n");
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    close(ends[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_end_without_memory_is_one_line),
         cmocka_unit_test(test_defaults_are_those_of_the_contract),
         cmocka_unit_test(test_bad_settings_are_refused_and_named),
         cmocka_unit_test(test_numbers_are_whole_and_decimal),

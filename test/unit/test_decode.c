@@ -356,8 +356,66 @@ static void test_pixels_that_cost_more_count_more(void **state)
     png[24] = 16;
     assert_true(limits_check(png, sizeof png, &header, &million, &error) < 0);
     assert_string_equal(error.text,
-                        "the picture has 1000×600 pixels of 16-bit samples, which count as 1800000; the limit "
-                        "is 1000000 (KITH_MAX_PIXELS)");
+                        "the picture has 1000×600 pixels of 16-bit samples of 33 bytes, which count as 1800000; the "
+                        "limit is 1000000 (KITH_MAX_PIXELS)");
+}
+
+/* A WebP or a JPEG header, then `scans` scans, then zeros up to `len` bytes. */
+static uint8_t *make_picture(enum image_type type, const char *chunk, unsigned scans, size_t len)
+{
+    static const uint8_t scan[] = {0xff, 0xda, 0, 2};
+    uint8_t *data = calloc(1, len);
+
+    assert_non_null(data);
+    if (type == IMAGE_WEBP) {
+        memcpy(data + 12, chunk, 4);
+        return data;
+    }
+    memcpy(data, "\xff\xd8", 2);
+    for (unsigned i = 0; i < scans; i++)
+        memcpy(data + 2 + i * sizeof scan, scan, sizeof scan);
+    return data;
+}
+
+static void test_bytes_and_scans_that_cost_cpu_time_count(void **state)
+{
+    static const struct {
+        enum image_type type;
+        const char *chunk;
+        uint32_t side;
+        unsigned scans;
+        size_t len;
+        bool refused;
+    } table[] = {
+        {IMAGE_WEBP, "VP8 ", 5770, 0, 8000000, false}, /* measured: 0.93 s in all */
+        {IMAGE_WEBP, "VP8 ", 5770, 0, 15293190, true}, /* 1.23 s */
+        {IMAGE_WEBP, "VP8X", 5770, 0, 15293190, true},
+        {IMAGE_WEBP, "VP8L", 5770, 0, 40000000, false}, /* a lossless byte costs little */
+        {IMAGE_WEBP, "VP8 ", 5000, 0, 9000000, false},
+        {IMAGE_WEBP, "VP8 ", 4000, 0, 12000000, true},
+        {IMAGE_JPEG, "", 7000, 1, 40000000, false},  /* 0.76 s */
+        {IMAGE_JPEG, "", 7000, 10, 7216301, false},  /* 0.93 s */
+        {IMAGE_JPEG, "", 7000, 10, 13570652, true},  /* 1.14 s */
+        {IMAGE_JPEG, "", 5000, 10, 12000000, false}, /* a progressive photo of 24 megapixels */
+        {IMAGE_JPEG, "", 7000, 32, 290251, true},    /* 1.26 s */
+        {IMAGE_JPEG, "", 4000, 32, 8790782, true},   /* 1.02 s */
+        {IMAGE_JPEG, "", 1000, 32, 5000000, false},
+    };
+    const struct image_limits by_default = {.max_pixels = 50000000, .max_scans = 32};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        const struct image_header header = {.type = table[i].type, .width = table[i].side, .height = table[i].side};
+        uint8_t *data = make_picture(table[i].type, table[i].chunk, table[i].scans, table[i].len);
+        struct error error = {0};
+        int result = limits_check(data, table[i].len, &header, &by_default, &error);
+
+        if ((result < 0) != table[i].refused)
+            fail_msg("row %zu: %s", i, result < 0 ? error.text : "accepted");
+        if (result < 0)
+            assert_non_null(strstr(error.text, "KITH_MAX_PIXELS"));
+        free(data);
+    }
 }
 
 int main(void)
@@ -365,6 +423,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scans_are_counted_before_decoding),
         cmocka_unit_test(test_texts_of_a_png_do_not_reach_its_decoder),
+        cmocka_unit_test(test_bytes_and_scans_that_cost_cpu_time_count),
         cmocka_unit_test(test_pixels_that_cost_more_count_more),
         cmocka_unit_test(test_all_eight_orientations_come_out_upright),
         cmocka_unit_test(test_a_large_jpeg_is_decoded_smaller),

@@ -44,17 +44,17 @@ static void test_only_errors_of_the_values_are_permanent(void **state)
             {25, DB_INVALID},   {21, DB_INVALID},                     /* CONSTRAINT, … */
             {1555, DB_INVALID},                                       /* …_PRIMARYKEY */
             {5, DB_CONFLICT},   {6, DB_CONFLICT}, {261, DB_CONFLICT}, /* BUSY, LOCKED */
-            {13, DB_FULL},      {10, DB_IO},      {11, DB_IO},
-            {26, DB_IO},        {8, DB_ERROR},    {14, DB_ERROR},
+            {13, DB_FULL},      {10, DB_IO},      {11, DB_DAMAGED},
+            {26, DB_DAMAGED},   {8, DB_ERROR},    {14, DB_ERROR},
             {7, DB_ERROR},      {9, DB_ERROR},    {1, DB_ERROR}, /* READONLY, CANTOPEN, … */
         };
     static const int mariadb[][2] = {
-        {1406, DB_INVALID},  {1366, DB_INVALID}, {1264, DB_INVALID}, {1062, DB_INVALID},  {1452, DB_INVALID},
-        {1054, DB_INVALID},  {1048, DB_INVALID}, {4025, DB_INVALID}, {1213, DB_CONFLICT}, {1205, DB_CONFLICT},
-        {1020, DB_CONFLICT},                  /* deadlock, lock wait, changed row */
-        {1021, DB_FULL},     {1114, DB_FULL}, /* disk full, table full */
-        {2006, DB_GONE},     {2013, DB_GONE},    {1040, DB_GONE},    {1290, DB_GONE},     {1927, DB_GONE},
-        {1030, DB_ERROR},    {1026, DB_ERROR},   {1836, DB_ERROR},   {1041, DB_ERROR}, /* I/O, read-only, memory */
+        {1406, DB_INVALID},  {1366, DB_INVALID},  {1264, DB_INVALID}, {1062, DB_INVALID}, {1452, DB_INVALID},
+        {1054, DB_INVALID},  {1644, DB_INVALID},  {1048, DB_INVALID}, {4025, DB_INVALID}, {1213, DB_CONFLICT},
+        {1205, DB_CONFLICT}, {1020, DB_CONFLICT}, /* deadlock, lock wait, changed row */
+        {1021, DB_FULL},     {1114, DB_FULL},     /* disk full, table full */
+        {2006, DB_GONE},     {2013, DB_GONE},     {1040, DB_GONE},    {1290, DB_GONE},    {1927, DB_GONE},
+        {1030, DB_ERROR},    {1026, DB_ERROR},    {1836, DB_ERROR},   {1041, DB_ERROR}, /* I/O, read-only, memory */
     };
 
     (void)state;
@@ -119,6 +119,32 @@ static void test_a_lock_that_is_held_too_long_is_not_permanent(void **state)
     assert_int_equal(ask(submission("/a"))->status, STORE_OK);
 }
 
+/* A trigger refuses the end of one image's lease. */
+static void test_one_refused_row_does_not_keep_the_other_leases(void **state)
+{
+    struct store_reap *m = STORE_MESSAGE(STORE_REAP, store_reap);
+    int64_t first = submit("/first"), bad = submit("/bad"), last_id = submit("/last");
+
+    (void)state;
+    claim(3);
+    open_observer();
+    observer_run("CREATE TRIGGER bad BEFORE UPDATE ON images {WHEN OLD.path = '/bad' AND NEW.status <> 3 BEGIN SELECT "
+                 "RAISE(ABORT, 'bad row'); END|FOR EACH ROW IF OLD.path = '/bad' AND NEW.status <> 3 THEN SIGNAL "
+                 "SQLSTATE '45000'; END IF}");
+    m->not_owner = "the next one";
+    m->max_tries = 5;
+    assert_int_equal(ask(m)->status, STORE_OK);
+    assert_int_equal(last->changed, 2);
+    assert_int_equal(last->skipped, 1);
+    assert_int_equal(last->skipped_id, bad);
+    assert_int_equal(image(first)->status, IMAGE_PENDING);
+    assert_int_equal(image(bad)->status, IMAGE_PROCESSING);
+    assert_int_equal(image(last_id)->status, IMAGE_PENDING);
+    expect_status_counts(2, 0, 0, 1, 0);
+    observer_run("DROP TRIGGER bad");
+    close_observer();
+}
+
 /* --- refusals --- */
 
 static int answers[STORE_AWAY + 1], answered_count;
@@ -181,6 +207,7 @@ int main(void)
         cmocka_unit_test(test_only_errors_of_the_values_are_permanent),
         TEST(test_a_refused_value_is_permanent_and_its_cause_is_not_shown_to_clients),
         TEST(test_an_injected_error_that_may_pass_is_not_permanent),
+        TEST(test_one_refused_row_does_not_keep_the_other_leases),
         TEST(test_a_lock_that_is_held_too_long_is_not_permanent),
         TEST(test_a_refusal_in_a_group_costs_its_neighbours_nothing),
     };

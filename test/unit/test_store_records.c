@@ -142,6 +142,49 @@ static void test_events_are_numbered_and_pruned(void **state)
     assert_true(changes_told > 0);
 }
 
+static struct store_reply *read_events(int64_t after, int64_t mark)
+{
+    struct store_list *m = STORE_MESSAGE(STORE_EVENTS, store_list);
+
+    m->after = after;
+    m->mark = mark;
+    m->limit = 100;
+    assert_int_equal(ask(m)->status, STORE_OK);
+    return last;
+}
+
+/* What a restored older database does: events go, and their numbers are given to others later. */
+static void test_an_event_whose_number_was_given_out_again_resets_its_reader(void **state)
+{
+    int64_t mark_2, mark_3;
+
+    (void)state;
+    submit("/1");
+    submit("/2");
+    mark_2 = read_events(0, 0)->mark;
+    submit("/3");
+    mark_3 = read_events(2, mark_2)->mark;
+    assert_int_equal(last->event_count, 1);
+    assert_false(last->rewound);
+    open_observer();
+    observer_run("UPDATE events SET at = at - 5000 WHERE id = 2");
+    assert_false(read_events(3, mark_3)->rewound); /* only the last event counts */
+    observer_run("UPDATE events SET at = at + 5000 WHERE id = 3");
+    assert_true(read_events(3, mark_3)->rewound);
+    assert_int_equal(last->next, 3);
+    assert_int_equal(last->event_count, 0);
+    assert_int_equal(last->mark, mark_3 + 5000);
+    assert_false(read_events(3, mark_3 + 5000)->rewound);
+    assert_false(read_events(3, 0)->rewound); /* a plain number */
+    assert_true(read_events(4, 0)->rewound);
+    observer_run("DELETE FROM events WHERE id = 3");
+    assert_true(read_events(3, mark_3)->rewound);
+    assert_int_equal(last->next, 2);
+    assert_int_equal(read_events(INT64_MAX, 0)->next, 2);
+    assert_int_equal(last->mark, mark_2 - 5000);
+    close_observer();
+}
+
 static void test_everything_is_there_after_a_restart(void **state)
 {
     int64_t id = submit("/a");
@@ -206,17 +249,44 @@ static void test_a_full_last_page_has_no_next(void **state)
     }
 }
 
+static void quarantine(const char *hash, int64_t for_ms)
+{
+    struct store_text *m = STORE_MESSAGE(STORE_QUARANTINE, store_text);
+
+    m->text = hash;
+    m->for_ms = for_ms;
+    assert_int_equal(ask(m)->status, STORE_OK);
+}
+
+static struct store_reply *quarantined(int limit)
+{
+    struct store_list *m = STORE_MESSAGE(STORE_QUARANTINED, store_list);
+
+    m->limit = limit;
+    return ask(m);
+}
+
 static void test_a_quarantine_ends(void **state)
 {
     (void)state;
-    for (int ends = 0; ends < 2; ends++) {
-        struct store_text *m = STORE_MESSAGE(STORE_QUARANTINE, store_text);
+    quarantine("abc", 60000);
+    assert_int_equal(quarantined(10)->text_count, 1);
+    quarantine("abc", -1000);
+    assert_int_equal(quarantined(10)->text_count, 0);
+}
 
-        m->text = "abc";
-        m->for_ms = ends ? -1000 : 60000;
-        ask(m);
-        assert_int_equal(ask(STORE_MESSAGE(STORE_QUARANTINED, store_list))->text_count, ends ? 0 : 1);
-    }
+static void test_a_quarantine_that_is_cut_keeps_the_newest_and_says_so(void **state)
+{
+    (void)state;
+    quarantine("new", 60000);
+    quarantine("old", 30000);
+    quarantine("newest", 90000);
+    assert_int_equal(quarantined(3)->text_count, 3);
+    assert_false(last->more);
+    assert_int_equal(quarantined(2)->text_count, 2);
+    assert_true(last->more);
+    assert_string_equal(last->texts[0], "newest");
+    assert_string_equal(last->texts[1], "new");
 }
 
 int main(void)
@@ -226,11 +296,13 @@ int main(void)
         TEST(test_a_refused_operation_leaves_nothing_behind),
         TEST(test_the_queue_has_a_limit),
         TEST(test_events_are_numbered_and_pruned),
+        TEST(test_an_event_whose_number_was_given_out_again_resets_its_reader),
         TEST(test_everything_is_there_after_a_restart),
         TEST(test_a_second_process_is_refused),
         TEST(test_an_address_that_cannot_be_is_refused_in_words),
         TEST(test_a_full_last_page_has_no_next),
         TEST(test_a_quarantine_ends),
+        TEST(test_a_quarantine_that_is_cut_keeps_the_newest_and_says_so),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,3 +40,12 @@ ssize_t secret_read(const char *file, const char *origin, char *text, size_t siz
     close(fd);
     return n;
 }
+
+ssize_t secret_read_line(const char *file, const char *origin, char text[static SECRET_BYTES], struct error *error)
+{
+    ssize_t n = secret_read(file, origin, text, SECRET_BYTES, error);
+
+    while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+        text[--n] = 0;
+    return n;
+}

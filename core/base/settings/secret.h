@@ -10,4 +10,8 @@
  * negative errno with `error`: the file is missing, readable by all users, not a regular file, or does not fit. */
 ssize_t secret_read(const char *file, const char *origin, char *text, size_t size, struct error *error);
 
+enum { SECRET_BYTES = 8192 };
+/* The same for a secret of one line: without its line end. */
+ssize_t secret_read_line(const char *file, const char *origin, char text[static SECRET_BYTES], struct error *error);
+
 #endif

@@ -1,5 +1,6 @@
 #include "core/base/settings/settings.h"
 
+#include "core/base/must.h"
 #include "core/base/settings/secret.h"
 
 #include <ctype.h>
@@ -48,6 +49,7 @@ enum { ROWS = sizeof rows / sizeof rows[0], VALUE_MAX = 8192 };
 struct settings_book {
     struct settings values;
     char *text[ROWS]; /* as given */
+    char *file[ROWS]; /* of a secret that was read from one, else NULL */
     enum setting_source source[ROWS];
 };
 
@@ -177,8 +179,10 @@ static int settings_set(struct settings_book *book, int i, const char *text, enu
     char *copy = strdup(text);
 
     if (!copy)
-        abort();
+        out_of_memory();
     free(book->text[i]);
+    free(book->file[i]);
+    book->file[i] = NULL;
     book->text[i] = copy;
     book->source[i] = source;
     switch (row->kind) {
@@ -198,12 +202,13 @@ static int settings_set(struct settings_book *book, int i, const char *text, enu
 static int settings_set_from_file(struct settings_book *book, int i, const char *file, const char *origin,
                                   struct error *error)
 {
-    char text[VALUE_MAX];
-    ssize_t n = secret_read(file, origin, text, sizeof text, error);
+    char text[SECRET_BYTES];
+    ssize_t n = secret_read_line(file, origin, text, error);
+    int status = n < 0 ? -EINVAL : settings_set(book, i, text, FROM_FILE, origin, error);
 
-    while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
-        text[--n] = 0;
-    return n < 0 ? -EINVAL : settings_set(book, i, text, FROM_FILE, origin, error);
+    if (status == 0)
+        book->file[i] = must(strdup(file));
+    return status;
 }
 
 /* Kubernetes sets such variables for every service named kith. */
@@ -360,7 +365,7 @@ struct settings_book *settings_load(int argc, char **argv, int *rest, char *cons
     struct settings_book *book = calloc(1, sizeof *book);
 
     if (!book)
-        abort();
+        out_of_memory();
     for (int i = 0; i < ROWS; i++)
         if (settings_set(book, i, rows[i].initial, FROM_DEFAULT, rows[i].field, error) < 0)
             goto fail;
@@ -378,14 +383,24 @@ void settings_free(struct settings_book *book)
 {
     if (!book)
         return;
-    for (int i = 0; i < ROWS; i++)
+    for (int i = 0; i < ROWS; i++) {
         free(book->text[i]);
+        free(book->file[i]);
+    }
     free(book);
 }
 
 const struct settings *settings_of(const struct settings_book *book)
 {
     return &book->values;
+}
+
+const char *settings_secret_file(const struct settings_book *book, const char *secret)
+{
+    for (int i = 0; i < ROWS; i++)
+        if (book->text[i] == secret)
+            return book->file[i];
+    return NULL;
 }
 
 void settings_print(const struct settings_book *book, struct buf *out)

@@ -38,6 +38,9 @@ void settings_free(struct settings_book *book);
 /* Borrowed; valid until settings_free. */
 const struct settings *settings_of(const struct settings_book *book);
 
+/* The file that a secret of settings_of was read from, to read it again later; NULL: it is from elsewhere. Borrowed. */
+const char *settings_secret_file(const struct settings_book *book, const char *secret);
+
 /* "30s", "5m" → milliseconds; -EINVAL when it is no duration. */
 int settings_duration(const char *text, int64_t *ms);
 

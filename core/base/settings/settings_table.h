@@ -114,9 +114,11 @@ SETTING(enroll_jitters, count, "0", 0, 100,
 SETTING(candidates, count, "5", 1, 50, "candidates stored for each face")
 SETTING(max_faces, count, "64", 1, 200, "faces taken from one image, the largest first")
 SETTING(min_face, size, "40", 16, 10000, "smallest face that is detected, in pixels of the image")
-SETTING(max_pixels, size, "50000000", 1, 1000000000,
-        "pixels of an image; a larger image is refused before it is decoded. Those of 16-bit samples count three "
-        "times, those of a WebP or an interlaced PNG one and a half times")
+SETTING(
+    max_pixels, size, "50000000", 1, 1000000000,
+    "pixels of an image; a larger image is refused before it is decoded. Those of 16-bit samples count three "
+    "times, those of a WebP or an interlaced PNG one and a half times. Many bytes count, too: four pixels each in a "
+    "lossy WebP, two and a half in a JPEG of several scans, whose pixels count a sixteenth for each scan")
 SETTING(max_scans, count, "32", 1, 500,
         "scans of a progressive JPEG; one with more is refused before it is decoded, because each scan costs CPU time")
 SETTING(max_image, size, "64MB", 1, 1 << 30, "bytes of an image file; a larger file is refused")
@@ -136,6 +138,8 @@ SETTING(retry_backoff, duration, "2s", 1, 3600000,
         "wait before the second attempt at an image; it doubles with each further attempt")
 SETTING(poison_crashes, count, "3", 1, 100, "worker crashes after which an image is failed as poison")
 SETTING(quarantine, duration, "1h", 0, 1000000000, "time for which the bytes of a poison image are refused")
+SETTING(quarantine_max, count, "1000", 1, 2000,
+        "quarantined images that the workers know; of more the ones that were added last, with a warning in the log")
 SETTING(queue_poll, duration, "1s", 1, 3600000, "interval at which the database is polled for images that wait")
 SETTING(breaker_failures, count, "5", 1, 1000, "consecutive infrastructure failures that open the circuit breaker")
 SETTING(breaker_timeout, duration, "10s", 1, 3600000,

@@ -1,6 +1,8 @@
 /* The engine on libh2o 2.2.5: HTTP/1.1 and HTTP/2. */
 #include "core/http/engine/engine_h2o.h"
 
+#include "core/base/must.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,7 +88,7 @@ static struct engine *h2o_engine_new(const struct engine_options *options)
     struct engine *engine = calloc(1, sizeof *engine);
 
     if (!engine || options->listener_count > ENGINE_LISTENERS_MAX)
-        abort();
+        out_of_memory();
     engine->callbacks = options->callbacks;
     engine->listener_count = options->listener_count;
     h2o_config_init(&engine->config);

@@ -5,6 +5,8 @@
  */
 #include "core/http/engine/engine_h2o.h"
 
+#include "core/base/must.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -79,7 +81,7 @@ struct engine_held h2o_engine_measure(h2o_context_t *context, h2o_socket_t *sock
     if (!memo) {
         memo = *kept = calloc(1, sizeof *memo);
         if (!memo)
-            abort();
+            out_of_memory();
         memo->sock = sock;
     }
     /* The end of a TLS session outlives its HTTP/2 connection. */

@@ -9,6 +9,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/log/log.h"
+#include "core/base/must.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -60,7 +61,7 @@ static struct peer *guard_peer_of(struct http_server *server, const uv_tcp_t *tc
     if (!peer) {
         peer = calloc(1, sizeof *peer);
         if (!peer)
-            abort();
+            out_of_memory();
         peer->address = key;
         HASH_ADD(hh, server->peers, address, sizeof key, peer);
     }
@@ -102,7 +103,7 @@ static void guard_remember(struct http_server *server, struct conn *conn)
             size *= 2;
         server->by_fd = realloc(server->by_fd, size * sizeof(struct conn *));
         if (!server->by_fd)
-            abort();
+            out_of_memory();
         memset(server->by_fd + server->by_fd_size, 0, (size - server->by_fd_size) * sizeof(struct conn *));
         server->by_fd_size = size;
     }
@@ -120,7 +121,7 @@ void guard_accept(struct listener *listener)
     struct conn *conn = calloc(1, sizeof *conn);
 
     if (!conn)
-        abort();
+        out_of_memory();
     conn->server = server;
     uv_tcp_init(server->o.loop, &conn->tcp);
     if (uv_accept((uv_stream_t *)&listener->tcp, (uv_stream_t *)&conn->tcp) < 0)

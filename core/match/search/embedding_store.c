@@ -116,7 +116,7 @@ void embedding_store_set(struct embedding_store *r, size_t i, const float *row)
         memcpy(chunk + i % CHUNK * (size_t)r->floats, row, embedding_store_row_bytes(r));
     else if (embedding_store_write(r->fd, row, embedding_store_row_bytes(r),
                                    (off_t)(i * embedding_store_row_bytes(r))) < 0)
-        abort(); /* the blocks are allocated: only a broken medium fails */
+        must_end("the file of embeddings cannot be written"); /* the blocks are allocated: only a broken medium fails */
 }
 
 void embedding_store_drop_last(struct embedding_store *r)
@@ -146,7 +146,7 @@ const float *embedding_store_get(struct embedding_store *r, size_t i)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            abort();
+            must_end("the file of embeddings cannot be read");
         done += (size_t)n;
     }
     return r->row;

@@ -90,7 +90,7 @@ void slot_index_add(struct slot_index *o, int64_t person)
     uint32_t slot = (uint32_t)o->count, *entry;
 
     if (o->count >= FREE)
-        abort(); /* 2^32 templates do not fit into the memory of a node */
+        must_end("more than 2^32 templates"); /* 2^32 templates do not fit into the memory of a node */
     if (o->count == o->capacity) {
         o->capacity += o->capacity / 4 + 64;
         o->persons = must(realloc(o->persons, o->capacity * sizeof *o->persons));

@@ -1,5 +1,8 @@
 #include "core/store/db/db.h"
 
+#include "core/base/must.h"
+
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +19,7 @@ char *db_expand(const struct db *db, const char *sql)
     char *text = malloc(strlen(sql) + 1), *to = text;
 
     if (!text)
-        abort();
+        out_of_memory();
     for (const char *at = sql; *at;) {
         const char *bar, *end;
 
@@ -27,7 +30,7 @@ char *db_expand(const struct db *db, const char *sql)
         bar = strchr(at, '|');
         end = bar ? strchr(bar, '}') : NULL;
         if (!end)
-            abort();
+            must_end("wrong SQL");
         if (db->driver->dialect == DIALECT_SQLITE)
             to = mempcpy(to, at + 1, (size_t)(bar - at) - 1);
         else
@@ -48,18 +51,32 @@ struct db_statement *db_query(struct db *db, const char *sql)
         return c->statement;
     c = calloc(1, sizeof *c);
     if (!c)
-        abort();
+        out_of_memory();
     c->sql = sql;
     text = db_expand(db, sql);
     c->statement = db->driver->prepare(db, text);
+    if (!c->statement && db->unprepared) {
+        free(text);
+        free(c);
+        return NULL;
+    }
     if (!c->statement) {
         fprintf(stderr, "kith: %s cannot prepare “%s”: %s\n", db->driver->name, text, db->driver->error(db));
-        abort();
+        must_end("wrong SQL");
     }
     free(text);
     HASH_ADD_PTR(cache, sql, c);
     db->cache = cache;
     return c->statement;
+}
+
+int db_explain_damage(struct error *error, const char *file, const char *cause)
+{
+    return error_set(
+        error, -EIO,
+        "KITH_DATA: %.150s is damaged (%.80s): stop kith and restore a backup (kith backup), or save what can "
+        "be read: sqlite3 FILE .recover | sqlite3 NEW",
+        file, cause);
 }
 
 struct db_fault db_fault;
@@ -78,8 +95,10 @@ int db_step(struct db *db, struct db_statement *s)
         atomic_fetch_add(&db_fault.hits, 1);
         result = atomic_load(&db_fault.result) ? atomic_load(&db_fault.result) : DB_ERROR;
     } else {
-        result = db->driver->step(s);
+        result = s ? db->driver->step(s) : db->unprepared;
     }
+    if (result < 0)
+        snprintf(db->cause, sizeof db->cause, "%s", db->driver->error(db));
     if (result < 0 && !db->failure)
         db->failure = result;
     return result;

@@ -24,7 +24,8 @@ enum db_result {
     DB_CONFLICT =
         -5, /* another transaction was in the way (a deadlock, a lock held too long): a repetition may succeed */
     DB_REFUSED = -6, /* no database error: an operation refused its request; its writes must be rolled back */
-    DB_INVALID = -7  /* the database refuses these values: a repetition fails in the same way */
+    DB_INVALID = -7, /* the database refuses these values: a repetition fails in the same way */
+    DB_DAMAGED = -8  /* the file is not a database, or its content contradicts itself */
 };
 
 enum db_dialect { DIALECT_SQLITE, DIALECT_MARIADB };
@@ -53,16 +54,19 @@ struct db_driver {
 /* The start of every driver's connection. */
 struct db {
     const struct db_driver *driver;
-    void *cache;  /* of prepared statements, by the address of their text */
-    int gone;     /* the connection is lost: close it and open another */
-    int failure;  /* first error of a step since db_begin_operation; 0: none */
-    int steps;    /* steps since db_begin_operation; negative: not counted */
-    int conflict; /* another transaction was in the way of the current one; cleared when the next one begins */
+    void *cache;    /* of prepared statements, by the address of their text */
+    int gone;       /* the connection is lost: close it and open another */
+    int failure;    /* first error of a step since db_begin_operation; 0: none */
+    int steps;      /* steps since db_begin_operation; negative: not counted */
+    int conflict;   /* another transaction was in the way of the current one; cleared when the next one begins */
+    int unprepared; /* the db_result of a statement that could not be prepared, and whose steps fail with it */
+    char
+        cause[200]; /* what the database reported for the last step that failed; a later ROLLBACK does not replace it */
 };
 
 /* The prepared statement of `sql`, a string that lives as long as the program, ready to bind (positions from 1). Aborts
- * when the SQL is wrong: that is our own mistake. On a lost connection, one whose every step says DB_GONE. Owned by the
- * connection. */
+ * when the SQL is wrong: that is our own mistake. On a lost connection, one whose every step says DB_GONE; NULL on a
+ * file that cannot be read, with which the functions of the driver and db_step fail. Owned by the connection. */
 struct db_statement *db_query(struct db *db, const char *sql);
 /* Starts the count of steps and forgets earlier failures. */
 void db_begin_operation(struct db *db);
@@ -94,9 +98,10 @@ struct db_address {
     char user[128], host[256], name[128];
     unsigned port;
     const char *password;
-    unsigned timeout_s; /* of connecting, and of each answer */
-    const char *ca;     /* file of CA certificates: TLS; NULL or "": no TLS */
-    int relaxed;        /* accept a server that does not flush its log at each commit */
+    const char *password_file; /* read for each connection; NULL: `password` */
+    unsigned timeout_s;        /* of connecting, and of each answer */
+    const char *ca;            /* file of CA certificates: TLS; NULL or "": no TLS */
+    int relaxed;               /* accept a server that does not flush its log at each commit */
 };
 
 /* Takes "mariadb://user@host:port/name" apart. 0, or -EINVAL with `error`. */
@@ -105,6 +110,8 @@ int db_address_parse(const char *url, struct db_address *address, struct error *
  * and another one when not (password, rights, no such database). */
 struct db *db_open_mariadb(const struct db_address *address, struct error *error);
 
+/* Fills `error` with a line that names the damaged file, the cause and what an operator can do. Returns its code. */
+int db_explain_damage(struct error *error, const char *file, const char *cause);
 /* The db_result of an error code of the database, not of a success. */
 int db_sqlite_result(int code);
 int db_mariadb_result(unsigned code);

@@ -3,6 +3,7 @@
 #include "core/store/db/db.h"
 
 #include "core/base/clock.h"
+#include "core/base/must.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,14 +40,6 @@ static void sqlite_close_db(struct db *db)
     free(db);
 }
 
-static struct db_statement *sqlite_prepare(struct db *db, const char *sql)
-{
-    sqlite3_stmt *s = NULL;
-
-    sqlite3_prepare_v3(sqlite_handle_of(db), sql, -1, SQLITE_PREPARE_PERSISTENT, &s, NULL);
-    return (struct db_statement *)(void *)s;
-}
-
 static void sqlite_bind_int(struct db_statement *s, int at, int64_t value)
 {
     sqlite3_bind_int64(sqlite_stmt_of(s), at, value);
@@ -80,8 +73,8 @@ static const struct {
     /* the file */
     {SQLITE_FULL, DB_FULL},
     {SQLITE_IOERR, DB_IO},
-    {SQLITE_CORRUPT, DB_IO},
-    {SQLITE_NOTADB, DB_IO},
+    {SQLITE_CORRUPT, DB_DAMAGED},
+    {SQLITE_NOTADB, DB_DAMAGED},
     /* the values: the same statement fails each time */
     {SQLITE_CONSTRAINT, DB_INVALID},
     {SQLITE_MISMATCH, DB_INVALID},
@@ -98,6 +91,16 @@ int db_sqlite_result(int code)
     return DB_ERROR;
 }
 
+/* SQLITE_ERROR is wrong SQL; any other code is of the file. */
+static struct db_statement *sqlite_prepare(struct db *db, const char *sql)
+{
+    sqlite3_stmt *s = NULL;
+    int code = sqlite3_prepare_v3(sqlite_handle_of(db), sql, -1, SQLITE_PREPARE_PERSISTENT, &s, NULL);
+
+    db->unprepared = code == SQLITE_OK || (code & 0xff) == SQLITE_ERROR ? 0 : db_sqlite_result(code);
+    return (struct db_statement *)(void *)s;
+}
+
 static int sqlite_step_statement(struct db_statement *s)
 {
     int code = sqlite3_step(sqlite_stmt_of(s)), result;
@@ -111,7 +114,8 @@ static int sqlite_step_statement(struct db_statement *s)
 static void sqlite_reset_statement(struct db_statement *s)
 {
     sqlite3_reset(sqlite_stmt_of(s));
-    sqlite3_clear_bindings(sqlite_stmt_of(s));
+    if (s)
+        sqlite3_clear_bindings(sqlite_stmt_of(s));
 }
 
 static int64_t sqlite_column_int(struct db_statement *s, int at)
@@ -226,7 +230,7 @@ struct db *db_open_sqlite(const char *file, enum db_part part, struct error *err
     int code;
 
     if (!db)
-        abort();
+        out_of_memory();
     db->db.driver = &driver;
     if (part == DB_WRITER)
         sqlite_make_private(file);
@@ -238,7 +242,10 @@ struct db *db_open_sqlite(const char *file, enum db_part part, struct error *err
         code = sqlite3_exec(db->handle, beside_pragmas, NULL, NULL, NULL);
     }
     if (code != SQLITE_OK) {
-        error_set(error, -EIO, "%s: %s", file, db->handle ? sqlite3_errmsg(db->handle) : "out of memory");
+        if (db_sqlite_result(code) == DB_DAMAGED)
+            db_explain_damage(error, file, sqlite3_errmsg(db->handle));
+        else
+            error_set(error, -EIO, "%s: %s", file, db->handle ? sqlite3_errmsg(db->handle) : "out of memory");
         sqlite3_close(db->handle);
         free(db);
         return NULL;

@@ -1,9 +1,13 @@
 /* Connections of the MariaDB driver: the address, the session's settings, TLS. */
 #include "core/store/db/mariadb.h"
 
+#include "core/base/must.h"
+#include "core/base/settings/secret.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <mysqld_error.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +55,9 @@ static int mariadb_explain(const struct db_address *a, unsigned code, const char
     switch (code) {
     case ER_ACCESS_DENIED_ERROR:
     case ER_ACCESS_DENIED_NO_PASSWORD_ERROR:
-        return error_set(error, -EACCES, "KITH_DATABASE_PASSWORD: the database refuses user “%s”: %s", a->user, text);
+        return error_set(error, -EACCES, "KITH_DATABASE_PASSWORD%s%s%s: the database refuses user “%s”: %s",
+                         a->password_file ? "_FILE (" : "", a->password_file ? a->password_file : "",
+                         a->password_file ? ")" : "", a->user, text);
     case ER_DBACCESS_DENIED_ERROR:
     case ER_BAD_DB_ERROR:
         return error_set(error, -ENOENT, "KITH_DATABASE: database “%s” on %s: %s", a->name, a->host, text);
@@ -102,14 +108,32 @@ static int mariadb_check_durability(struct mariadb_db *m, const struct db_addres
     return row && strcmp(flush, "1") == 0;
 }
 
+/* The password may have changed since the last connection. */
+static int mariadb_log_in(struct mariadb_db *m, const struct db_address *a, unsigned timeout, struct error *error)
+{
+    const unsigned long flags = CLIENT_FOUND_ROWS;
+    char text[SECRET_BYTES];
+    const char *password = a->password ? a->password : "";
+    bool failed;
+
+    if (a->password_file) {
+        if (secret_read_line(a->password_file, "KITH_DATABASE_PASSWORD_FILE", text, error) < 0)
+            return error->code;
+        password = text;
+    }
+    failed = !mysql_real_connect(&m->mysql, a->host, a->user, password, a->name, a->port, NULL, flags) ||
+             mariadb_set_session(m, timeout);
+    explicit_bzero(text, sizeof text);
+    return failed ? mariadb_explain(a, mysql_errno(&m->mysql), mysql_error(&m->mysql), error) : 0;
+}
+
 struct db *db_open_mariadb(const struct db_address *a, struct error *error)
 {
     struct mariadb_db *m = calloc(1, sizeof *m);
     unsigned timeout = a->timeout_s ? a->timeout_s : 5;
-    const unsigned long flags = CLIENT_FOUND_ROWS;
 
     if (!m || !mysql_init(&m->mysql))
-        abort();
+        out_of_memory();
     m->db.driver = &mariadb_driver;
     mysql_options(&m->mysql, MYSQL_OPT_CONNECT_TIMEOUT, &timeout);
     mysql_options(&m->mysql, MYSQL_OPT_READ_TIMEOUT, &timeout);
@@ -120,10 +144,7 @@ struct db *db_open_mariadb(const struct db_address *a, struct error *error)
         mysql_optionsv(&m->mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &(my_bool){1});
         mysql_optionsv(&m->mysql, MYSQL_OPT_SSL_ENFORCE, &(my_bool){1});
     }
-    if (!mysql_real_connect(&m->mysql, a->host, a->user, a->password ? a->password : "", a->name, a->port, NULL,
-                            flags) ||
-        mariadb_set_session(m, timeout)) {
-        mariadb_explain(a, mysql_errno(&m->mysql), mysql_error(&m->mysql), error);
+    if (mariadb_log_in(m, a, timeout, error) < 0) {
         mysql_close(&m->mysql);
         free(m);
         return NULL;

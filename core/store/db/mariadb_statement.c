@@ -1,6 +1,8 @@
 /* Statements of the MariaDB driver: prepare, bind, execute, fetch; and the driver's table. */
 #include "core/store/db/mariadb.h"
 
+#include "core/base/must.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -98,7 +100,7 @@ static void mariadb_bind_column(MYSQL_BIND *b, struct column *c, enum enum_field
     default:
         c->data = malloc(FIRST_BYTES);
         if (!c->data)
-            abort();
+            out_of_memory();
         c->capacity = FIRST_BYTES;
         b->buffer_type = MYSQL_TYPE_BLOB;
         b->buffer = c->data;
@@ -118,7 +120,7 @@ static int mariadb_bind_columns(struct mariadb_statement *s)
     s->columns = calloc(s->column_count, sizeof *s->columns);
     s->results = calloc(s->column_count, sizeof *s->results);
     if (!s->columns || !s->results)
-        abort();
+        out_of_memory();
     for (unsigned i = 0; i < s->column_count; i++)
         mariadb_bind_column(&s->results[i], &s->columns[i], fields[i].type);
     mysql_free_result(meta);
@@ -131,7 +133,7 @@ static struct db_statement *mariadb_prepare(struct db *db, const char *sql)
     struct mariadb_statement *s = calloc(1, sizeof *s);
 
     if (!s || !(s->stmt = mysql_stmt_init(&m->mysql)))
-        abort();
+        out_of_memory();
     s->db = m;
     s->reads = strncmp(sql, "SELECT", 6) == 0;
     if (db->gone || mysql_stmt_prepare(s->stmt, sql, strlen(sql)) || mariadb_bind_columns(s)) {
@@ -147,7 +149,7 @@ static struct db_statement *mariadb_prepare(struct db *db, const char *sql)
     s->params = calloc(s->param_count + 1, sizeof *s->params);
     s->numbers = calloc(s->param_count + 1, sizeof *s->numbers);
     if (!s->params || !s->numbers)
-        abort();
+        out_of_memory();
     s->next = m->statements;
     m->statements = s;
     return (struct db_statement *)(void *)s;
@@ -213,7 +215,7 @@ static void mariadb_fetch_truncated(struct mariadb_statement *s)
         c->capacity = c->len;
         c->data = malloc(c->capacity);
         if (!c->data)
-            abort();
+            out_of_memory();
         s->results[i].buffer = c->data;
         s->results[i].buffer_length = c->capacity;
         mysql_stmt_fetch_column(s->stmt, &s->results[i], i, 0);

@@ -172,7 +172,7 @@ enum { NEWEST = sizeof versions / sizeof versions[0], AHEAD = 1 };
 static int64_t schema_read_version(struct db *db)
 {
     struct db_statement *s = db_query(db, "SELECT COALESCE(MAX(version), 0) FROM schema_version");
-    int result = db->driver->step(s);
+    int result = db_step(db, s);
     int64_t version = result == DB_ROW ? db->driver->column_int(s, 0) : result < 0 ? result : 0;
 
     db->driver->reset(s);
@@ -224,14 +224,14 @@ static int schema_apply_all(struct db *db, struct error *error)
 static int schema_apply_locked(struct db *db, struct error *error)
 {
     struct db_statement *s = db_query(db, "{SELECT 1|SELECT GET_LOCK('kith_schema', 60)}");
-    int got = db->driver->step(s) == DB_ROW && db->driver->column_int(s, 0) == 1, result;
+    int got = db_step(db, s) == DB_ROW && db->driver->column_int(s, 0) == 1, result;
 
     db->driver->reset(s);
     if (!got)
         return error_set(error, -EAGAIN, "KITH_DATABASE: another node holds the schema's lock for more than a minute");
     result = schema_apply_all(db, error);
     s = db_query(db, "{SELECT 1|SELECT RELEASE_LOCK('kith_schema')}");
-    db->driver->step(s);
+    db_step(db, s);
     db->driver->reset(s);
     return result;
 }
@@ -244,7 +244,7 @@ static int schema_has_versions(struct db *db)
         db_query(db, "{SELECT COUNT(*) FROM sqlite_master WHERE name = 'schema_version'|SELECT COUNT(*) "
                      "FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = "
                      "'schema_version'}");
-    int result = db->driver->step(s);
+    int result = db_step(db, s);
 
     if (result == DB_ROW)
         result = db->driver->column_int(s, 0) > 0;

@@ -51,6 +51,8 @@ int connection_open(struct store_thread *w)
     } else if (w->writes && (connection_open_slot(w) < 0 || connection_count_pending(w, 0) < 0)) {
         error_set(&w->error, w->db->gone ? -EAGAIN : -EIO, "%s", w->db->driver->error(w->db));
     }
+    if (w->error.code < 0 && (w->db->failure == DB_DAMAGED || w->db->unprepared == DB_DAMAGED))
+        db_explain_damage(&w->error, t->file, w->db->driver->error(w->db));
     if (w->error.code < 0) {
         db_close(w->db);
         w->db = NULL;

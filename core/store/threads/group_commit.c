@@ -115,10 +115,10 @@ static int group_run_savepoints(struct group *g, struct request *first)
         if ((result = group_run_operation(g, r)) < 0) {
             if (result != DB_REFUSED) {
                 reply_fail(r->reply, result, false);
-                snprintf(r->cause, sizeof r->cause, "%s", db->driver->error(db));
+                snprintf(r->cause, sizeof r->cause, "%s", db->cause);
             }
             if (db->gone || db->conflict || result == DB_CONFLICT || result == DB_FULL || result == DB_IO ||
-                !db->driver->in_transaction(db))
+                result == DB_DAMAGED || !db->driver->in_transaction(db))
                 return result; /* the whole transaction has failed */
             result = db_run(db, "ROLLBACK TO SAVEPOINT one");
         }
@@ -214,9 +214,10 @@ static void group_commit(struct store_thread *w, struct request *first, struct m
     }
     done->made_events = result >= 0 && g.sum.made_events;
     done->broken = result == DB_IO;
+    done->damaged = result == DB_DAMAGED;
     done->away = result == DB_GONE;
     if (result < 0) {
-        snprintf(done->cause, sizeof done->cause, "%s%s", w->db ? w->db->driver->error(w->db) : w->error.text,
+        snprintf(done->cause, sizeof done->cause, "%s%s", w->db ? w->db->cause : w->error.text,
                  g.outcome_unknown ? "; COMMIT was sent and not answered" : "");
         reply_fail_all(first, result, g.outcome_unknown);
     }

@@ -47,8 +47,9 @@ void *reader_run(void *arg)
         for (int n = 0; n < 2 && result == DB_GONE && connection_ready(w); n++) /* a read can be repeated */
             result = reader_run_one(w, r);
         done->away = result == DB_GONE;
+        done->damaged = result == DB_DAMAGED;
         if (result < 0) {
-            snprintf(done->cause, sizeof done->cause, "%s", w->db ? w->db->driver->error(w->db) : w->error.text);
+            snprintf(done->cause, sizeof done->cause, "%s", w->db ? w->db->cause : w->error.text);
             reply_fail_all(r, result, false);
         }
         actor_post(w->of->system, w->of->actor, &done->head);

@@ -16,6 +16,8 @@ static const char *reply_text(int result, bool outcome_unknown)
     if (outcome_unknown)
         return "the database did not confirm the request; repeat it: nothing is stored twice";
     switch (result) {
+    case DB_DAMAGED:
+        return "the database is damaged; see the log";
     case DB_FULL:
         return "the disk of the database is full";
     case DB_GONE:

@@ -1,6 +1,8 @@
 /* Starting and stopping the threads. */
 #include "core/store/threads/threads_internal.h"
 
+#include "core/base/must.h"
+
 #include <signal.h>
 #include <stdlib.h>
 
@@ -33,7 +35,7 @@ int threads_open(struct threads *t, struct error *error)
 static void thread_start(struct store_thread *w, void *(*run)(void *arg), const char *name)
 {
     if (pthread_create(&w->thread, NULL, run, w))
-        abort();
+        must_end("cannot start a thread");
     pthread_setname_np(w->thread, name);
     w->running = true;
 }

@@ -28,6 +28,7 @@ struct msg_done { /* what a thread posts: a list of answered requests */
     struct msg head;
     struct request *first;
     bool made_events, broken;
+    bool damaged;    /* the file of the database contradicts itself */
     bool away;       /* the database could not be reached */
     char cause[512]; /* what the database reported when the whole transaction failed; for the log only */
 };

@@ -1,6 +1,8 @@
 /* Rotates and scales pictures. */
 #include "plugins/worker/image/decode.h"
 
+#include "core/base/must.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,7 +54,7 @@ void pixels_orient(struct pixels *p, int orientation)
         return;
     out = upright = malloc((size_t)w * h * 3);
     if (!upright)
-        abort();
+        out_of_memory();
     p->width = turned ? h : w;
     p->height = turned ? w : h;
     if (turned) {
@@ -74,7 +76,7 @@ static uint32_t *pixels_divide(uint32_t from, uint32_t length, uint32_t count)
     uint32_t *edges = malloc(((size_t)count + 1) * sizeof *edges);
 
     if (!edges)
-        abort();
+        out_of_memory();
     for (uint32_t i = 0; i <= count; i++)
         edges[i] = from + (uint32_t)((uint64_t)i * length / count);
     return edges;
@@ -96,7 +98,7 @@ static void pixels_average(const struct pixels *p, uint32_t x, uint32_t y, uint3
     uint8_t *to = out->rgb;
 
     if (!sums)
-        abort();
+        out_of_memory();
     for (uint32_t oy = 0; oy < out->height; oy++) {
         memset(sums, 0, (size_t)width * 3 * sizeof *sums);
         for (uint32_t sy = down[oy]; sy < down[oy + 1]; sy++)
@@ -143,7 +145,7 @@ void pixels_part(const struct pixels *p, int64_t x, int64_t y, int64_t width, in
     }
     out->rgb = malloc((size_t)out->width * out->height * 3);
     if (!out->rgb)
-        abort();
+        out_of_memory();
     pixels_average(p, x0, y0, w, h, out);
     out->scale = (double)out->width / w;
 }

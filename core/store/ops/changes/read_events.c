@@ -4,9 +4,12 @@
  * lower number may become visible later than a higher one. A reader that went past a gap would miss it for ever, so a
  * gap is passed only when no transaction can fill it any more:
  *
- *   an uncommitted row is in the gap      wait, however long its transaction takes (a read of uncommitted rows shows
- * it) none, and what follows is young       wait: a number may be taken and its row not inserted yet none, and what
- * follows is older       the transaction was rolled back: pass
+ *   an uncommitted row is in the gap     wait, however long its transaction takes (a read of uncommitted rows shows it)
+ *   none, and what follows is young      wait: a number may be taken and its row not inserted yet
+ *   none, and what follows is older      the transaction was rolled back: pass
+ *
+ * A restored older database gives numbers out again. A reader therefore also keeps a mark, the time of the last event
+ * up to its number: the number was given out again later, so its event has another time.
  */
 #include "core/store/store_internal.h"
 
@@ -117,6 +120,35 @@ static int events_read_ends(struct op *op, bool begins)
     return result < 0 ? result : events_settle_below_uncommitted(op, r->last_event, &r->settled_event);
 }
 
+/* The time of the last event up to `id`; 0: none is stored. A negative db_result, or 0. */
+static int events_read_mark(struct op *op, int64_t id, int64_t *mark)
+{
+    struct db_statement *s = db_query(op->db, "SELECT at FROM events WHERE id <= ? ORDER BY id DESC LIMIT 1");
+    int result;
+
+    *mark = 0;
+    op->d->bind_int(s, 1, id);
+    if ((result = db_step(op->db, s)) == DB_ROW)
+        *mark = op->d->column_int(s, 0);
+    op->d->reset(s);
+    return result < 0 ? result : 0;
+}
+
+/* Whether the reader cannot go on behind `after`: events were pruned, or the database is not the one that it read. */
+static int events_check_rewound(struct op *op, const struct store_list *m)
+{
+    struct store_reply *r = op->reply;
+    int64_t mark;
+    int result = 0;
+
+    r->rewound = m->after > r->last_event || (r->first_event > m->after + 1 && m->after < r->last_event);
+    if (r->rewound || m->mark == 0)
+        return 0;
+    result = events_read_mark(op, m->after, &mark);
+    r->rewound = mark != m->mark;
+    return result;
+}
+
 /* Whether the gap from `from` to before `event`, which has been there since `at_ms`, may still be filled. */
 static int events_may_come(struct op *op, int64_t from, int64_t event, int64_t at_ms)
 {
@@ -138,9 +170,10 @@ static int events_read_page(struct op *op, const struct store_list *m, struct ev
         struct event e = {.id = op->d->column_int(s, 0),
                           .kind = (int)op->d->column_int(s, 1),
                           .image = op->d->column_int(s, 2),
-                          .person = op->d->column_int(s, 3)};
+                          .person = op->d->column_int(s, 3),
+                          .at_ms = op->d->column_int(s, 4)};
 
-        if ((waits = events_may_come(op, expected, e.id, op->d->column_int(s, 4))))
+        if ((waits = events_may_come(op, expected, e.id, e.at_ms)))
             break;
         expected = e.id + 1;
         events[count++] = e;
@@ -150,18 +183,12 @@ static int events_read_page(struct op *op, const struct store_list *m, struct ev
     return result < 0 ? result : waits < 0 ? waits : count;
 }
 
-/* Each image and person once, as it is now, under the number of its last event. */
-int op_read_events(struct op *op, const struct msg *msg)
+/* Each image and person of the page once, as it is now, under the number of its last event. */
+static int events_load(struct op *op, struct event *events, int count)
 {
-    const struct store_list *m = (const struct store_list *)msg;
     struct store_reply *r = op->reply;
-    struct event *events = arena_alloc(op->arena, (size_t)m->limit * sizeof *events + 1);
-    int count, kept = 0, result;
+    int kept = 0, result;
 
-    if ((result = events_read_ends(op, m->after == INT64_MAX)) < 0 || (count = events_read_page(op, m, events)) < 0)
-        return result < 0 ? result : count;
-    r->next = count ? events[count - 1].id : m->after;
-    r->more = count == m->limit;
     r->images = arena_alloc(op->arena, (size_t)count * sizeof(struct image) + 1);
     for (int i = 0; i < count; i++) {
         struct image *image = &r->images[kept];
@@ -178,4 +205,25 @@ int op_read_events(struct op *op, const struct msg *msg)
     r->events = events;
     r->event_count = r->image_count = kept;
     return 0;
+}
+
+int op_read_events(struct op *op, const struct msg *msg)
+{
+    const struct store_list *m = (const struct store_list *)msg;
+    const bool begins = m->after == INT64_MAX;
+    struct store_reply *r = op->reply;
+    struct event *events = arena_alloc(op->arena, (size_t)m->limit * sizeof *events + 1);
+    int count = 0, result;
+
+    if ((result = events_read_ends(op, begins)) < 0 || (!begins && (result = events_check_rewound(op, m)) < 0))
+        return result;
+    r->next = begins ? r->settled_event : r->rewound ? r->last_event : m->after;
+    if (!begins && !r->rewound && (result = count = events_read_page(op, m, events)) < 0)
+        return result;
+    if (count)
+        r->next = events[count - 1].id;
+    r->more = count > 0 && count == m->limit;
+    if ((result = events_read_mark(op, r->next, &r->mark)) < 0)
+        return result;
+    return events_load(op, events, count);
 }

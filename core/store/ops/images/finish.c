@@ -136,51 +136,80 @@ int op_finish(struct op *op, const struct msg *msg)
     return 0;
 }
 
+/* The expired leases, or those of dead processes. The number of rows, or negative. */
+static int finish_find_leases(struct op *op, const struct store_reap *m, struct image *rows, int max)
+{
+    struct db_statement *s =
+        m->not_owner ? db_query(op->db, "SELECT id, attempt FROM images WHERE status = 3 AND SUBSTR(COALESCE("
+                                        "lease_owner, ''), 1, ?) <> ? AND SUBSTR(COALESCE(lease_owner, ''), 1, ?) = ? "
+                                        "AND id > ? ORDER BY id LIMIT ?{| FOR UPDATE SKIP LOCKED}")
+                     : db_query(op->db, "SELECT id, attempt FROM images WHERE status = 3 AND run_after < ? AND id > ? "
+                                        "ORDER BY id LIMIT ?{| FOR UPDATE SKIP LOCKED}");
+    const char *node = op->d->dialect == DIALECT_SQLITE || !m->node ? "" : m->node;
+    int count = 0, result = DB_DONE, at = 1;
+
+    if (m->not_owner) {
+        op->d->bind_int(s, at++, (int64_t)strlen(m->not_owner));
+        db_bind_text(op->db, s, at++, m->not_owner);
+        op->d->bind_int(s, at++, (int64_t)strlen(node));
+        db_bind_text(op->db, s, at++, node);
+    } else {
+        op->d->bind_int(s, at++, op->now_ms);
+    }
+    op->d->bind_int(s, at++, m->after);
+    op->d->bind_int(s, at, max);
+    while (count < max && (result = db_step(op->db, s)) == DB_ROW) {
+        rows[count].id = op->d->column_int(s, 0);
+        rows[count++].attempt = op->d->column_int(s, 1);
+    }
+    op->d->reset(s);
+    return result < 0 ? result : count;
+}
+
+/* The image may have killed the process: it counts as a try, not as a crash of a worker. A row whose new values the
+ * database refuses stays as it is and does not keep the others: 0, and it is counted in `skipped`. */
+static int finish_reap(struct op *op, const struct store_reap *m, const struct image *row)
+{
+    const struct op before = *op;
+    struct store_finish f = {.id = row->id,
+                             .attempt = row->attempt,
+                             .outcome = OUTCOME_RETRY,
+                             .reason = "its lease ran out",
+                             .delay_ms = m->delay_ms,
+                             .max_tries = m->max_tries,
+                             .max_crashes = m->max_crashes};
+    int64_t changed = op->reply->changed;
+    int result = db_run(op->db, "SAVEPOINT lease");
+
+    if (result < 0)
+        return result;
+    result = op_finish(op, &f.m.head);
+    if (op->db->failure != DB_INVALID) {
+        op->reply->changed = changed + 1;
+        return result < 0 ? result : db_run(op->db, "RELEASE SAVEPOINT lease");
+    }
+    *op = before;
+    op->reply->changed = changed;
+    op->reply->skipped_id = row->id;
+    op->reply->skipped++;
+    op->db->failure = 0; /* it is undone here */
+    result = db_run(op->db, "ROLLBACK TO SAVEPOINT lease");
+    return result < 0 ? result : db_run(op->db, "RELEASE SAVEPOINT lease");
+}
+
 int op_reap(struct op *op, const struct msg *msg)
 {
     enum { BATCH = 256 };
     const struct store_reap *m = (const struct store_reap *)msg;
-    struct db_statement *s =
-        m->not_owner ? db_query(op->db, "SELECT id, attempt FROM images WHERE status = 3 AND SUBSTR(COALESCE("
-                                        "lease_owner, ''), 1, ?) <> ? AND SUBSTR(COALESCE(lease_owner, ''), 1, ?) = ? "
-                                        "ORDER BY id LIMIT 256{| FOR UPDATE SKIP LOCKED}")
-                     : db_query(op->db, "SELECT id, attempt FROM images WHERE status = 3 AND run_after < ? LIMIT "
-                                        "256{| FOR UPDATE SKIP LOCKED}");
-    const char *node = op->d->dialect == DIALECT_SQLITE || !m->node ? "" : m->node;
-    int64_t ids[BATCH], attempts[BATCH];
-    int count = 0, result = op_adopt_images(op);
+    struct image *rows = arena_alloc(op->arena, BATCH * sizeof *rows);
+    int result = op_adopt_images(op), count;
 
-    if (result < 0)
+    if (result < 0 || (result = count = finish_find_leases(op, m, rows, BATCH)) < 0)
         return result;
-    if (m->not_owner) {
-        op->d->bind_int(s, 1, (int64_t)strlen(m->not_owner));
-        db_bind_text(op->db, s, 2, m->not_owner);
-        op->d->bind_int(s, 3, (int64_t)strlen(node));
-        db_bind_text(op->db, s, 4, node);
-    } else {
-        op->d->bind_int(s, 1, op->now_ms);
-    }
-    for (; count < BATCH && (result = db_step(op->db, s)) == DB_ROW; count++) {
-        ids[count] = op->d->column_int(s, 0);
-        attempts[count] = op->d->column_int(s, 1);
-    }
-    op->d->reset(s);
-    if (result < 0)
-        return result;
-    for (int i = 0; i < count && result >= 0; i++) {
-        /* The image may have killed the process: it counts as a try, not as a crash of a worker. */
-        struct store_finish f = {.id = ids[i],
-                                 .attempt = attempts[i],
-                                 .outcome = OUTCOME_RETRY,
-                                 .reason = "its lease ran out",
-                                 .delay_ms = m->delay_ms,
-                                 .max_tries = m->max_tries,
-                                 .max_crashes = m->max_crashes};
-
-        result = op_finish(op, &f.m.head);
-    }
-    op->reply->changed = count;
+    for (int i = 0; i < count && result >= 0; i++)
+        result = finish_reap(op, m, &rows[i]);
     op->reply->more = count == BATCH;
+    op->reply->next = op->reply->more ? rows[count - 1].id : 0;
     op->reply->image_count = 0;
     return result;
 }

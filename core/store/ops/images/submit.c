@@ -1,6 +1,8 @@
 /* Submissions: all that wait are one INSERT of many rows; a path that exists keeps its row. */
 #include "core/store/store_internal.h"
 
+#include "core/base/must.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,7 +197,7 @@ int op_submit_many(struct op *op, const struct store_submit *const *m, struct st
         total += m[i]->count;
     entries = calloc((size_t)total + 1, sizeof *entries);
     if (!entries || !admitted)
-        abort();
+        out_of_memory();
     for (int i = 0; i < count && result >= 0; i++) {
         op->reply = replies[i];
         op->arena = &replies[i]->m.arena;

@@ -63,17 +63,22 @@ int op_path_in_use(struct op *op, const struct msg *msg)
     return result < 0 ? result : 0;
 }
 
+/* The hashes that were added last come first. `more`: there are others. */
 int op_quarantined(struct op *op, const struct msg *msg)
 {
-    enum { MAX = 1000 };
-    struct db_statement *s = db_query(op->db, "SELECT sha256 FROM quarantine WHERE until_ms > ? LIMIT 1000");
-    const char **texts = arena_alloc(op->arena, MAX * sizeof *texts);
-    int result = DB_DONE;
+    const struct store_list *m = (const struct store_list *)msg;
+    struct db_statement *s =
+        db_query(op->db, "SELECT sha256 FROM quarantine WHERE until_ms > ? ORDER BY until_ms DESC, sha256 LIMIT ?");
+    const char **texts = arena_alloc(op->arena, (size_t)m->limit * sizeof *texts + 1);
+    int result;
 
-    (void)msg;
     op->d->bind_int(s, 1, op->now_ms);
-    while (op->reply->text_count < MAX && (result = db_step(op->db, s)) == DB_ROW)
-        texts[op->reply->text_count++] = op_text(op, s, 0);
+    op->d->bind_int(s, 2, m->limit + 1);
+    while ((result = db_step(op->db, s)) == DB_ROW && !op->reply->more) {
+        op->reply->more = op->reply->text_count == m->limit;
+        if (!op->reply->more)
+            texts[op->reply->text_count++] = op_text(op, s, 0);
+    }
     op->d->reset(s);
     op->reply->texts = texts;
     return result < 0 ? result : 0;
