@@ -2,7 +2,7 @@
  * records which calls of which kind there were. The test controls it by a file that both map (test/fault/shim.py).
  *
  * Calls are told apart by what they are about: reads and writes of regular files (not of the log), writes to sockets,
- * syncs, renames, allocations. Any thread. Other processes, such as workers, are left alone. */
+ * syncs, renames, allocations, statements of SQLite and its COMMIT. Any thread. Other processes, such as workers, are left alone. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,11 +19,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum kind { ANY, ALLOCATE, READ, WRITE, SYNC, RENAME, SEND, KINDS };
+enum kind { ANY, ALLOCATE, READ, WRITE, SYNC, RENAME, SEND, STATEMENT, COMMIT, KINDS };
 enum { TRACE_MAX = 2048 };
 
 struct control {
-    _Atomic uint32_t kind; /* that fails; ANY: every kind but ALLOCATE */
+    _Atomic uint32_t kind; /* that fails; ANY: every kind of system call */
     _Atomic uint32_t kill; /* instead of a failure */
     _Atomic int64_t left;  /* calls until then; 0: none */
     _Atomic uint64_t injected;
@@ -54,6 +54,11 @@ __attribute__((constructor)) static void shim_start(void)
     control = at;
 }
 
+static bool shim_is_system_call(enum kind kind)
+{
+    return kind != ALLOCATE && kind != STATEMENT && kind != COMMIT;
+}
+
 /* Counts a call; whether it must fail. */
 static bool shim_fails(enum kind kind)
 {
@@ -63,7 +68,7 @@ static bool shim_fails(enum kind kind)
         return false;
     atomic_fetch_add(&control->calls[kind], 1);
     wanted = atomic_load(&control->kind);
-    if (atomic_load(&control->left) <= 0 || (wanted != kind && (wanted != ANY || kind == ALLOCATE)))
+    if (atomic_load(&control->left) <= 0 || (wanted != kind && (wanted != ANY || !shim_is_system_call(kind))))
         return false;
     if (atomic_fetch_sub(&control->left, 1) != 1)
         return false;
@@ -252,4 +257,27 @@ ssize_t send(int fd, const void *data, size_t len, int flags)
 ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 {
     return shim_send_fails(fd) ? -1 : REAL(sendmsg)(fd, m, flags);
+}
+
+/* --- SQLite: a full disk, as it is found by the statement itself or by the COMMIT. The ends of transactions never fail:
+ * kith must be able to roll back. --- */
+
+struct sqlite3_stmt;
+int sqlite3_step(struct sqlite3_stmt *s);
+const char *sqlite3_sql(struct sqlite3_stmt *s);
+
+enum { SHIM_SQLITE_FULL = 13 };
+
+static bool shim_statement_fails(struct sqlite3_stmt *s)
+{
+    const char *sql = control ? REAL(sqlite3_sql)(s) : NULL;
+
+    if (!sql || strncmp(sql, "ROLLBACK", 8) == 0 || strncmp(sql, "PRAGMA", 6) == 0)
+        return false;
+    return shim_fails(strcmp(sql, "COMMIT") == 0 ? COMMIT : STATEMENT);
+}
+
+int sqlite3_step(struct sqlite3_stmt *s)
+{
+    return shim_statement_fails(s) ? SHIM_SQLITE_FULL : REAL(sqlite3_step)(s);
 }

@@ -5,7 +5,7 @@ import pathlib
 
 from harness import BUILD
 
-KINDS = ('any', 'allocate', 'read', 'write', 'sync', 'rename', 'send')
+KINDS = ('any', 'allocate', 'read', 'write', 'sync', 'rename', 'send', 'statement', 'commit')
 
 
 class Control(ctypes.Structure):
@@ -44,7 +44,7 @@ class Shim:
 
     def calls(self, kind):
         if kind == 'any':
-            return sum(self.control.calls[2:])
+            return sum(self.control.calls[KINDS.index('read'):KINDS.index('send') + 1])
         return self.control.calls[KINDS.index(kind)]
 
     def clear_trace(self):
