@@ -2,7 +2,10 @@
  * records which calls of which kind there were. The test controls it by a file that both map (test/fault/shim.py).
  *
  * Calls are told apart by what they are about: reads and writes of regular files (not of the log), writes to sockets,
- * syncs, renames, allocations, statements of SQLite and its COMMIT. Any thread. Other processes, such as workers, are left alone. */
+ * syncs, renames, allocations, statements of SQLite and its COMMIT. Any thread. Other processes, such as workers, are
+ * left alone. */
+#include "test/fault/shim_power.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -51,6 +54,7 @@ __attribute__((constructor)) static void shim_start(void)
     if (fd < 0 || at == MAP_FAILED)
         abort();
     close(fd);
+    power_start(getenv("FAULT_JOURNAL"));
     control = at;
 }
 
@@ -184,17 +188,38 @@ ssize_t pread64(int fd, void *data, size_t len, off64_t at)
 
 ssize_t write(int fd, const void *data, size_t len)
 {
-    return shim_write_fails(fd) ? -1 : REAL(write)(fd, data, len);
+    ssize_t n;
+
+    if (shim_write_fails(fd))
+        return -1;
+    power_write_begins(fd, data, len, -1);
+    n = REAL(write)(fd, data, len);
+    power_ends();
+    return n;
 }
 
 ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
 {
-    return shim_write_fails(fd) ? -1 : REAL(pwrite)(fd, data, len, at);
+    ssize_t n;
+
+    if (shim_write_fails(fd))
+        return -1;
+    power_write_begins(fd, data, len, at);
+    n = REAL(pwrite)(fd, data, len, at);
+    power_ends();
+    return n;
 }
 
 ssize_t pwrite64(int fd, const void *data, size_t len, off64_t at)
 {
-    return shim_write_fails(fd) ? -1 : REAL(pwrite64)(fd, data, len, at);
+    ssize_t n;
+
+    if (shim_write_fails(fd))
+        return -1;
+    power_write_begins(fd, data, len, at);
+    n = REAL(pwrite64)(fd, data, len, at);
+    power_ends();
+    return n;
 }
 
 ssize_t writev(int fd, const struct iovec *parts, int count)
@@ -223,20 +248,65 @@ static bool shim_sync_fails(int fd)
     return shim_fail_with(SYNC, EIO);
 }
 
+static int shim_sync(int fd, int (*sync)(int fd))
+{
+    uint64_t place;
+    int result;
+
+    if (shim_sync_fails(fd))
+        return -1;
+    place = power_sync_begins();
+    result = sync(fd);
+    power_synced(fd, place);
+    return result;
+}
+
 int fsync(int fd)
 {
-    return shim_sync_fails(fd) ? -1 : REAL(fsync)(fd);
+    return shim_sync(fd, REAL(fsync));
 }
 
 int fdatasync(int fd)
 {
-    return shim_sync_fails(fd) ? -1 : REAL(fdatasync)(fd);
+    return shim_sync(fd, REAL(fdatasync));
 }
 
 int rename(const char *from, const char *to)
 {
+    int result;
+
     shim_trace('r');
-    return shim_fail_with(RENAME, EIO) ? -1 : REAL(rename)(from, to);
+    if (shim_fail_with(RENAME, EIO))
+        return -1;
+    power_name_begins(from, to);
+    result = REAL(rename)(from, to);
+    power_ends();
+    return result;
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+    int result;
+
+    power_name_begins(NULL, path);
+    result = REAL(mkdir)(path, mode);
+    power_ends();
+    return result;
+}
+
+int ftruncate64(int fd, off64_t size)
+{
+    int result;
+
+    power_cut_begins(fd, size);
+    result = REAL(ftruncate64)(fd, size);
+    power_ends();
+    return result;
+}
+
+int ftruncate(int fd, off_t size)
+{
+    return ftruncate64(fd, size);
 }
 
 /* --- sockets --- */
@@ -259,8 +329,8 @@ ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
     return shim_send_fails(fd) ? -1 : REAL(sendmsg)(fd, m, flags);
 }
 
-/* --- SQLite: a full disk, as it is found by the statement itself or by the COMMIT. The ends of transactions never fail:
- * kith must be able to roll back. --- */
+/* --- SQLite: a full disk, as it is found by the statement itself or by the COMMIT. The ends of transactions never
+ * fail: kith must be able to roll back. --- */
 
 struct sqlite3_stmt;
 int sqlite3_step(struct sqlite3_stmt *s);

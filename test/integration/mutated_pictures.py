@@ -17,13 +17,25 @@ def encoded(picture, form, **settings):
     return file.getvalue()
 
 
+def photos():
+    """The sample photos; a gradient where they are not."""
+    from PIL import Image
+    files = sorted((ROOT / 'samples').glob('*'))
+    if not files:
+        gradient = Image.new('RGB', (SIDE, SIDE))
+        gradient.putdata([(x, y, x * y % 256) for y in range(SIDE) for x in range(SIDE)])
+        yield gradient
+    for file in files:
+        photo = Image.open(file).convert('RGB')
+        photo.thumbnail((SIDE, SIDE))
+        yield photo
+
+
 def seeds():
     """Small files of each format and of each way to write it."""
     from PIL import Image
     found = []
-    for file in sorted((ROOT / 'samples').iterdir()):
-        photo = Image.open(file).convert('RGB')
-        photo.thumbnail((SIDE, SIDE))
+    for photo in photos():
         exif = Image.Exif()
         exif[0x112] = 6
         clear = photo.copy()

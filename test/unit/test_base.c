@@ -400,6 +400,16 @@ static void test_a_disk_is_low_when_a_file_would_not_leave_the_reserve(void **st
     assert_false(disk_is_low("/no/such/folder", 1, 0));
 }
 
+static void test_the_parent_of_a_path_is_synced(void **state)
+{
+    (void)state;
+    assert_int_equal(disk_sync_parent("/tmp/x"), 0);
+    assert_int_equal(disk_sync_parent("/tmp//"), 0);
+    assert_int_equal(disk_sync_parent("/tmp"), 0);
+    assert_int_equal(disk_sync_parent("relative"), 0);
+    assert_int_equal(disk_sync_parent("/no/such/folder"), -ENOENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,6 +424,7 @@ int main(void)
         cmocka_unit_test(test_json_text_is_always_valid),
         cmocka_unit_test(test_the_reserve_is_at_most_a_sixteenth_of_the_disk),
         cmocka_unit_test(test_a_disk_is_low_when_a_file_would_not_leave_the_reserve),
+        cmocka_unit_test(test_the_parent_of_a_path_is_synced),
         cmocka_unit_test(test_clock_and_hash_agree_with_references),
     };
 
