@@ -5,7 +5,7 @@ import shutil
 import struct
 
 HEADER = struct.Struct('<IIQqqQQ')
-WRITE, CUT, NAME, SYNC = range(4)
+WRITE, CUT, NAME, SYNC, SYNC_FAILED = range(5)
 
 
 class Power:
@@ -23,24 +23,41 @@ class Power:
     def lose(self, dice=None):
         """After the end of the process. With dice each unsynced write is lost or not; else all are. Returns how many
         were."""
-        lost = [e for e in self._unsynced()]
-        kept = [e for e in lost if dice and dice.random() < 0.5]
+        entries = list(read(self.journal.read_bytes())) if self.journal.exists() else []
+        lost = {e.start for e in unsynced(entries) if not dice or dice.random() < 0.5}
+        first = {}  # of each file: from there on all is undone, and done again if it is kept
+        for entry in entries:
+            if entry.start in lost:
+                first.setdefault(entry.inode, entry.start)
+        touched = [e for e in entries if e.kind <= NAME and e.start >= first.get(e.inode, len_of(entries))]
         paths = {file.stat().st_ino: file for file in self.data.rglob('*') if file.is_file()}
-        for entry in reversed(lost):
+        for entry in reversed(touched):
             entry.undo(paths)
-        for entry in kept:
-            entry.redo(paths)
+        for entry in touched:
+            if entry.start not in lost:
+                entry.redo(paths)
         for shared in self.data.glob('*-shm'):  # memory that processes share, never synced
             shared.unlink()
-        return len(lost) - len(kept)
+        return len(lost)
 
-    def _unsynced(self):
-        entries = list(read(self.journal.read_bytes())) if self.journal.exists() else []
-        synced = {}
-        for entry in entries:
-            if entry.kind == SYNC:
-                synced[entry.inode] = max(entry.place, synced.get(entry.inode, 0))
-        return [e for e in entries if e.kind != SYNC and e.start >= synced.get(e.inode, 0)]
+
+def len_of(entries):
+    return entries[-1].start + 1 if entries else 0
+
+
+def unsynced(entries):
+    """A sync keeps what was written before it, but for pages that an earlier one has failed to write. Names are not
+    pages: the file system writes them at the next sync, or stops."""
+    kept, failed = {}, {}
+    for entry in entries:
+        if entry.kind == SYNC_FAILED:
+            failed[entry.inode] = entry.place
+        elif entry.kind == SYNC:
+            kept.setdefault(entry.inode, []).append((failed.get(entry.inode, 0), entry.place))
+    for entry in entries:
+        if entry.kind <= NAME and not any((a <= entry.start or entry.kind == NAME) and entry.start < b
+                                          for a, b in kept.get(entry.inode, [])):
+            yield entry
 
 
 def read(journal):

@@ -1,5 +1,6 @@
 /* Preloaded into `kith serve`: makes the n-th call of a kind fail once, or ends the process with SIGKILL there, and
- * records which calls of which kind there were. The test controls it by a file that both map (test/fault/shim.py).
+ * records which calls of which kind there were; and sets the wall clock ahead or back. The test controls it by a file
+ * that both map (test/fault/shim.py).
  *
  * Calls are told apart by what they are about: reads and writes of regular files (not of the log), writes to sockets,
  * syncs, renames, allocations, statements of SQLite and its COMMIT. Any thread. Other processes, such as workers, are
@@ -20,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum kind { ANY, ALLOCATE, READ, WRITE, SYNC, RENAME, SEND, STATEMENT, COMMIT, KINDS };
@@ -31,6 +33,7 @@ struct control {
     _Atomic int64_t left;  /* calls until then; 0: none */
     _Atomic uint64_t injected;
     _Atomic uint64_t calls[KINDS];
+    _Atomic int64_t clock_ms; /* the wall clock is so much ahead */
     _Atomic uint32_t traced;
     char trace[TRACE_MAX]; /* in order; w: write of a file, f: sync of a file, d: of a folder, b: of the database,
                               r: rename, s: send */
@@ -253,8 +256,11 @@ static int shim_sync(int fd, int (*sync)(int fd))
     uint64_t place;
     int result;
 
-    if (shim_sync_fails(fd))
+    if (shim_sync_fails(fd)) {
+        power_sync_failed(fd);
+        errno = EIO;
         return -1;
+    }
     place = power_sync_begins();
     result = sync(fd);
     power_synced(fd, place);
@@ -307,6 +313,17 @@ int ftruncate64(int fd, off64_t size)
 int ftruncate(int fd, off_t size)
 {
     return ftruncate64(fd, size);
+}
+
+/* --- the wall clock --- */
+
+int clock_gettime(clockid_t clock, struct timespec *t)
+{
+    int result = REAL(clock_gettime)(clock, t);
+
+    if (control && clock == CLOCK_REALTIME)
+        t->tv_sec += atomic_load(&control->clock_ms) / 1000;
+    return result;
 }
 
 /* --- sockets --- */

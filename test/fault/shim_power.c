@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum power_kind { POWER_WRITE, POWER_CUT, POWER_NAME, POWER_SYNC };
+enum power_kind { POWER_WRITE, POWER_CUT, POWER_NAME, POWER_SYNC, POWER_SYNC_FAILED };
 
 struct power_entry { /* then `old_len` bytes of the file, `new_len` bytes that are written, or two names */
     uint32_t kind;
@@ -18,7 +18,7 @@ struct power_entry { /* then `old_len` bytes of the file, `new_len` bytes that a
     uint64_t inode;
     int64_t at;
     int64_t size;   /* of the file, before */
-    uint64_t place; /* POWER_SYNC: entries before this place of the journal are kept */
+    uint64_t place; /* POWER_SYNC…: entries before this place of the journal are kept */
     uint64_t old_len;
 };
 
@@ -163,9 +163,9 @@ uint64_t power_sync_begins(void)
     return place;
 }
 
-void power_synced(int fd, uint64_t place)
+static void power_append_sync(int fd, enum power_kind kind, uint64_t place)
 {
-    struct power_entry e = {.kind = POWER_SYNC, .place = place};
+    struct power_entry e = {.kind = kind, .place = place};
     struct stat st;
 
     if (journal < 0)
@@ -176,4 +176,14 @@ void power_synced(int fd, uint64_t place)
         power_append(&e, sizeof e);
     }
     pthread_mutex_unlock(&lock);
+}
+
+void power_synced(int fd, uint64_t place)
+{
+    power_append_sync(fd, POWER_SYNC, place);
+}
+
+void power_sync_failed(int fd)
+{
+    power_append_sync(fd, POWER_SYNC_FAILED, power_sync_begins());
 }

@@ -24,5 +24,7 @@ void power_ends(void);
 /* Before a sync; returns the place that power_synced needs after it. */
 uint64_t power_sync_begins(void);
 void power_synced(int fd, uint64_t place);
+/* A sync that failed: what was written before it is taken for synced from now on, and is not. */
+void power_sync_failed(int fd);
 
 #endif
