@@ -110,10 +110,8 @@ void asks_of_failed(struct actor *actor);
 void asks_free(struct actor_system *system);
 
 /* supervise.c */
-void supervise_start(struct actor *actor);
 void supervise_failed(struct actor *actor);
 void supervise_stop(struct actor *actor);
 void supervise_restart_due(struct actor *actor);
-void timers_clear(struct actor *actor);
 
 #endif

@@ -24,7 +24,7 @@ static uint32_t supervise_note_failure(struct failures *f, uint64_t now_ms, uint
     return f->count;
 }
 
-void timers_clear(struct actor *actor)
+static void supervise_clear_timers(struct actor *actor)
 {
     while (actor->timers) {
         struct actor_timer *t = actor->timers;
@@ -43,7 +43,7 @@ void supervise_stop(struct actor *actor)
         return;
     actor->run = RUN_WAITING;
     asks_of_failed(actor);
-    timers_clear(actor);
+    supervise_clear_timers(actor);
     if (actor->ops->stop)
         actor->ops->stop(actor);
     free(actor->state);
@@ -98,7 +98,7 @@ void supervise_failed(struct actor *actor)
     supervise_restart_later(actor, delay_ms);
 }
 
-void supervise_start(struct actor *actor)
+static void supervise_start(struct actor *actor)
 {
     int status = 0;
 

@@ -1,6 +1,11 @@
 #include "core/base/disk.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 enum { LARGEST_SHARE = 16 }; /* the reserve is at most this part of the disk */
 
@@ -27,4 +32,35 @@ bool disk_is_low(const char *folder, uint64_t wanted_reserve, uint64_t bytes)
         return false;
     space = disk_read_space(folder, wanted_reserve);
     return space.free < UINT64_MAX && space.free < space.reserve + bytes;
+}
+
+/* Writes the path of the folder that holds `path`. */
+static void disk_find_parent(const char *path, char parent[static PATH_MAX])
+{
+    size_t len = strlen(path);
+
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    while (len > 0 && path[len - 1] != '/')
+        len--;
+    if (len >= PATH_MAX)
+        len = 0;
+    memcpy(parent, path, len);
+    parent[len] = 0;
+    if (len == 0)
+        memcpy(parent, ".", sizeof ".");
+}
+
+int disk_sync_parent(const char *path)
+{
+    char parent[PATH_MAX];
+    int fd, result;
+
+    disk_find_parent(path, parent);
+    fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == EACCES ? 0 : -errno;
+    result = fsync(fd) < 0 ? -errno : 0;
+    close(fd);
+    return result;
 }

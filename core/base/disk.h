@@ -1,4 +1,5 @@
-/* Space of a file system. Blocks as long as the file system does: not on the loop thread. */
+/* Space of a file system, and the durability of its names. Blocks as long as the file system does: not on the loop
+ * thread. */
 #ifndef KITH_CORE_BASE_DISK_H
 #define KITH_CORE_BASE_DISK_H
 
@@ -13,5 +14,9 @@ struct disk_space {
 struct disk_space disk_read_space(const char *folder, uint64_t wanted_reserve);
 /* Whether less than the reserve would be free after `bytes` have been written. */
 bool disk_is_low(const char *folder, uint64_t wanted_reserve, uint64_t bytes);
+
+/* Syncs the folder that holds `path`: until then a loss of power may take the name of a new file or folder. 0 or a
+ * negative errno. A folder that this user may not read is left alone: another user made what is in it. */
+int disk_sync_parent(const char *path);
 
 #endif

@@ -17,6 +17,7 @@ int spool_open(struct spool *spool, const char *shared, const char *data, struct
 {
     const char *setting = shared[0] ? "KITH_SPOOL" : "KITH_DATA", *base = shared[0] ? shared : data;
     char real[PATH_MAX], path[PATH_MAX + 16];
+    int result;
 
     if ((shared[0] && mkdir(shared, 0750) < 0 && errno != EEXIST) || !realpath(base, real))
         return error_set(error, -errno, "%s: %s: %s", setting, base, strerror(errno));
@@ -27,6 +28,9 @@ int spool_open(struct spool *spool, const char *shared, const char *data, struct
     snprintf(path, sizeof path, "%s/tmp", spool->folder);
     if ((mkdir(spool->folder, 0750) < 0 && errno != EEXIST) || (mkdir(path, 0750) < 0 && errno != EEXIST))
         return error_set(error, -errno, "%s: %s: %s", setting, path, strerror(errno));
+    if ((result = disk_sync_parent(spool->folder)) < 0)
+        return error_set(error, result, "%s: cannot sync the folder of %s: %s", setting, spool->folder,
+                         strerror(-result));
     return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "core/store/store.h"
 
 #include "core/actor/system.h"
+#include "core/base/disk.h"
 #include "core/base/log/log.h"
 #include "core/base/must.h"
 #include "core/store/threads/threads.h"
@@ -223,7 +224,7 @@ static int store_prepare(struct store *store, const struct store_options *o, str
     struct threads *t = &store->threads;
 
     t->o = *o;
-    if (mkdir(o->folder, 0750) < 0 && errno != EEXIST)
+    if ((mkdir(o->folder, 0750) < 0 && errno != EEXIST) || disk_sync_parent(o->folder) < 0)
         return error_set(error, -errno, "KITH_DATA: cannot make %s: %s", o->folder, strerror(errno));
     if (!o->without_lock && store_lock_folder(store, o->folder, error) < 0)
         return -1;

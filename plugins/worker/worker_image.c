@@ -14,7 +14,7 @@ enum { JPEG_QUALITY = 85, FACES_LIMIT = 100000 /* a larger face count of a plug-
 
 /* Reads the whole file into memory, to its end or to KITH_MAX_IMAGE. The size that the file system reports is only a
  * first guess: the file may grow. */
-static bool job_read_file(const struct child *c, struct child_job *job, int fd)
+static bool image_read_file(const struct child *c, struct child_job *job, int fd)
 {
     size_t capacity = (size_t)256 << 10, max = c->config.max_image;
     off_t size = lseek(fd, 0, SEEK_END);
@@ -44,7 +44,7 @@ static bool job_read_file(const struct child *c, struct child_job *job, int fd)
     return false;
 }
 
-static bool job_is_quarantined(const struct child *c, const char *sha256)
+static bool image_is_quarantined(const struct child *c, const char *sha256)
 {
     for (size_t i = 0; i < c->quarantine_count; i++)
         if (memcmp(c->quarantine + i * SHA256_HEX_BYTES, sha256, SHA256_HEX_BYTES) == 0)
@@ -53,7 +53,7 @@ static bool job_is_quarantined(const struct child *c, const char *sha256)
 }
 
 /* The smallest scale at which a face of KITH_MIN_FACE still has the width that the plug-in needs; 1: full size. */
-static double job_useful_scale(const struct child *c)
+static double image_useful_scale(const struct child *c)
 {
     const struct kith_recognizer *r = c->plugin;
     const bool has_face_side = r->size >= offsetof(struct kith_recognizer, face_side) + sizeof r->face_side;
@@ -61,7 +61,7 @@ static double job_useful_scale(const struct child *c)
     return has_face_side && r->face_side && c->min_face > r->face_side ? r->face_side / c->min_face : 1;
 }
 
-static double job_now_ms(void)
+static double image_now_ms(void)
 {
     struct timespec t;
 
@@ -69,22 +69,22 @@ static double job_now_ms(void)
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-static struct image_limits job_limits(const struct child *c)
+static struct image_limits image_make_limits(const struct child *c)
 {
     return (struct image_limits){.max_pixels = c->config.max_pixels, .max_scans = c->config.max_scans};
 }
 
-static bool job_decode(const struct child *c, struct child_job *job, struct pixels *pixels, struct kith_image *image)
+static bool image_decode(const struct child *c, struct child_job *job, struct pixels *pixels, struct kith_image *image)
 {
-    const struct image_limits limits = job_limits(c);
+    const struct image_limits limits = image_make_limits(c);
     struct error error = {0};
-    double begin_ms = job_now_ms();
+    double begin_ms = image_now_ms();
 
-    if (decode(job->bytes, job->len, &limits, c->plugin->wanted_side, job_useful_scale(c), pixels, &error) < 0) {
+    if (decode(job->bytes, job->len, &limits, c->plugin->wanted_side, image_useful_scale(c), pixels, &error) < 0) {
         reply_set_failure(job, WORK_BAD_IMAGE, error.text);
         return false;
     }
-    job->done.decode_ms = (float)(job_now_ms() - begin_ms);
+    job->done.decode_ms = (float)(image_now_ms() - begin_ms);
     job->done.width = pixels->picture_width;
     job->done.height = pixels->picture_height;
     image->rgb = pixels->rgb;
@@ -95,7 +95,7 @@ static bool job_decode(const struct child *c, struct child_job *job, struct pixe
     return true;
 }
 
-static void job_recognize(struct child *c, struct child_job *job)
+static void image_recognize(struct child *c, struct child_job *job)
 {
     struct pixels pixels = {.scale = 1};
     struct kith_image image = {.size = sizeof image,
@@ -108,7 +108,7 @@ static void job_recognize(struct child *c, struct child_job *job)
     char reason[REASON_BYTES] = "";
     int status;
 
-    if ((c->plugin->needs & KITH_NEEDS_PIXELS) && !job_decode(c, job, &pixels, &image))
+    if ((c->plugin->needs & KITH_NEEDS_PIXELS) && !image_decode(c, job, &pixels, &image))
         return;
     if (c->plugin->needs & KITH_NEEDS_BYTES) {
         image.bytes = job->bytes;
@@ -128,10 +128,10 @@ static void job_recognize(struct child *c, struct child_job *job)
     pixels_free(&pixels);
 }
 
-static void job_make_picture(const struct child *c, struct child_job *job)
+static void image_make_picture(const struct child *c, struct child_job *job)
 {
     const struct packet_job *r = job->request;
-    const struct image_limits limits = job_limits(c);
+    const struct image_limits limits = image_make_limits(c);
     const bool part_only = r->width > 0;
     struct pixels whole, part;
     struct error error = {0};
@@ -168,16 +168,16 @@ void job_run(struct child *c, struct child_job *job, int fd)
         reply_set_failure(job, WORK_BAD_IMAGE, "there is no file");
         return;
     }
-    if (fd >= 0 && !job_read_file(c, job, fd))
+    if (fd >= 0 && !image_read_file(c, job, fd))
         return;
     if (fd >= 0) { /* if this image crashes the process, the parent knows which one it was */
         sha256_hex(job->bytes, job->len, job->done.sha256);
         reply_packet(c, PACKET_SEEN, job->serial, job->done.sha256, SHA256_HEX_BYTES, NULL, 0);
     }
-    if (job_is_quarantined(c, job->done.sha256)) {
+    if (image_is_quarantined(c, job->done.sha256)) {
         reply_set_failure(job, WORK_QUARANTINED, "poison");
     } else if (job->request->kind == JOB_PICTURE) {
-        job_make_picture(c, job);
+        image_make_picture(c, job);
     } else if (job->request->kind == JOB_HEALTH && c->plugin->health(c->instance, reason, sizeof reason) != KITH_OK) {
         reason[sizeof reason - 1] = 0;
         reply_set_failure(job, WORK_FAILED,
@@ -185,6 +185,6 @@ void job_run(struct child *c, struct child_job *job, int fd)
     } else if (job->request->enrol && c->plugin->dimension == 0) {
         /* The recogniser has no embeddings, so there is no template to make: it is not called. */
     } else if (job->request->kind != JOB_HEALTH || !by_path) { /* a remote service does not have the check's image */
-        job_recognize(c, job);
+        image_recognize(c, job);
     }
 }

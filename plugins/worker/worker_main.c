@@ -18,7 +18,7 @@ enum { SETTINGS_MAX = 128, STATM_PAGE_BYTES = 4096, FILES_TEXT = 16 << 10 };
 
 /* Receives the next packet into c->in and its descriptor, or -1, into *fd. Returns its length; 0: the socket is closed
  * or the packet is too short. */
-static ssize_t child_receive(struct child *c, int *fd)
+static ssize_t worker_main_receive(struct child *c, int *fd)
 {
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
@@ -39,7 +39,7 @@ static ssize_t child_receive(struct child *c, int *fd)
     return n < (ssize_t)sizeof(struct packet) ? 0 : n;
 }
 
-static const char *child_find_setting(const struct kith_setting *list, const char *name, const char *otherwise)
+static const char *worker_main_find_setting(const struct kith_setting *list, const char *name, const char *otherwise)
 {
     for (const struct kith_setting *s = list; s->name; s++)
         if (strcmp(s->name, name) == 0)
@@ -48,7 +48,7 @@ static const char *child_find_setting(const struct kith_setting *list, const cha
 }
 
 /* The name, value pairs of a CONFIG packet, from `at` to `end`; they stay in the packet. */
-static void child_parse_settings(const char *at, const char *end, struct kith_setting list[SETTINGS_MAX + 1])
+static void worker_main_parse_settings(const char *at, const char *end, struct kith_setting list[SETTINGS_MAX + 1])
 {
     for (int count = 0; at < end && count < SETTINGS_MAX; count++) {
         list[count].name = at;
@@ -58,8 +58,8 @@ static void child_parse_settings(const char *at, const char *end, struct kith_se
     }
 }
 
-static int child_enter_sandbox(struct child *c, const char *file, const struct kith_settings *settings,
-                               struct error *error)
+static int worker_main_enter_sandbox(struct child *c, const char *file, const struct kith_settings *settings,
+                                     struct error *error)
 {
     char text[FILES_TEXT];
     const char *list[WORKER_FILES_MAX + 1];
@@ -71,13 +71,13 @@ static int child_enter_sandbox(struct child *c, const char *file, const struct k
 }
 
 /* Enters the sandbox, loads the plug-in, opens an instance, closes the sandbox. Returns an exit code. */
-static int child_open_plugin(struct child *c, const char *file, const struct kith_settings *settings)
+static int worker_main_open_plugin(struct child *c, const char *file, const struct kith_settings *settings)
 {
     struct error error = {0};
     char reason[REASON_BYTES] = "";
 
     c->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    if (c->config.sandbox && child_enter_sandbox(c, file, settings, &error) < 0)
+    if (c->config.sandbox && worker_main_enter_sandbox(c, file, settings, &error) < 0)
         return reply_refused(c, error.text);
     if (!(c->plugin = loader_open(file, &error)))
         return reply_refused(c, error.text);
@@ -90,25 +90,25 @@ static int child_open_plugin(struct child *c, const char *file, const struct kit
     return reply_hello(c);
 }
 
-static int child_start(struct child *c)
+static int worker_main_start(struct child *c)
 {
     struct kith_setting list[SETTINGS_MAX + 1] = {{0}};
     struct kith_settings settings = {.size = sizeof settings, .list = list};
     int fd;
-    ssize_t n = child_receive(c, &fd);
+    ssize_t n = worker_main_receive(c, &fd);
     const char *file = c->in + sizeof(struct packet) + sizeof c->config;
 
     if (n < (ssize_t)(sizeof(struct packet) + sizeof c->config) ||
         ((struct packet *)(void *)c->in)->kind != PACKET_CONFIG)
         return 1;
     memcpy(&c->config, c->in + sizeof(struct packet), sizeof c->config);
-    child_parse_settings(file + strlen(file) + 1, c->in + n, list);
-    c->min_face = atof(child_find_setting(list, "min_face", "0"));
-    c->jitters = (uint32_t)strtoul(child_find_setting(list, "enroll_jitters", "0"), NULL, 10);
-    return child_open_plugin(c, file, &settings);
+    worker_main_parse_settings(file + strlen(file) + 1, c->in + n, list);
+    c->min_face = atof(worker_main_find_setting(list, "min_face", "0"));
+    c->jitters = (uint32_t)strtoul(worker_main_find_setting(list, "enroll_jitters", "0"), NULL, 10);
+    return worker_main_open_plugin(c, file, &settings);
 }
 
-static uint64_t child_resident_bytes(const struct child *c)
+static uint64_t worker_main_resident_bytes(const struct child *c)
 {
     char text[128] = "";
     unsigned long long total, resident = 0;
@@ -119,7 +119,7 @@ static uint64_t child_resident_bytes(const struct child *c)
     return resident * STATM_PAGE_BYTES;
 }
 
-static uint64_t child_cpu_us(void)
+static uint64_t worker_main_cpu_us(void)
 {
     struct timespec t;
 
@@ -128,13 +128,13 @@ static uint64_t child_cpu_us(void)
 }
 
 /* Runs the job of the packet in c->in, `n` bytes. Returns an exit code. */
-static int child_run_job(struct child *c, ssize_t n, int fd)
+static int worker_main_run_job(struct child *c, ssize_t n, int fd)
 {
     const struct packet *head = (const void *)c->in;
     struct child_job job = {.request = (const void *)(head + 1),
                             .path = c->in + sizeof *head + sizeof *job.request,
                             .serial = head->serial};
-    uint64_t begin_us = child_cpu_us();
+    uint64_t begin_us = worker_main_cpu_us();
 
     if (n <= (ssize_t)(sizeof *head + sizeof *job.request))
         return 1;
@@ -142,12 +142,12 @@ static int child_run_job(struct child *c, ssize_t n, int fd)
         sandbox_allow_cpu(c->config.cpu_s);
     job_run(c, &job, fd);
     free(job.bytes);
-    job.done.cpu_us = child_cpu_us() - begin_us;
-    job.done.rss_bytes = child_resident_bytes(c);
+    job.done.cpu_us = worker_main_cpu_us() - begin_us;
+    job.done.rss_bytes = worker_main_resident_bytes(c);
     return reply_packet(c, PACKET_DONE, job.serial, &job.done, sizeof job.done, NULL, 0) < 0;
 }
 
-static void child_set_quarantine(struct child *c, ssize_t n)
+static void worker_main_set_quarantine(struct child *c, ssize_t n)
 {
     size_t bytes = (size_t)n - sizeof(struct packet);
 
@@ -159,7 +159,7 @@ static void child_set_quarantine(struct child *c, ssize_t n)
     c->quarantine_count = bytes / SHA256_HEX_BYTES;
 }
 
-static void child_free(struct child *c)
+static void worker_main_free(struct child *c)
 {
     if (c->plugin && c->instance)
         c->plugin->close(c->instance);
@@ -181,17 +181,17 @@ int worker_main(int fd)
         out_of_memory();
     c->fd = fd;
     c->statm = -1;
-    code = child_start(c);
-    while (code == 0 && (n = child_receive(c, &image_fd)) > 0) {
+    code = worker_main_start(c);
+    while (code == 0 && (n = worker_main_receive(c, &image_fd)) > 0) {
         uint32_t kind = ((struct packet *)(void *)c->in)->kind;
 
         if (kind == PACKET_QUARANTINE)
-            child_set_quarantine(c, n);
+            worker_main_set_quarantine(c, n);
         else
-            code = child_run_job(c, n, image_fd);
+            code = worker_main_run_job(c, n, image_fd);
         if (image_fd >= 0)
             close(image_fd);
     }
-    child_free(c);
+    worker_main_free(c);
     return code;
 }

@@ -27,6 +27,19 @@ def check_database(kith):
     db.close()
 
 
+def records(kith):
+    """How many records each table has that a request changes."""
+    db = sqlite3.connect(f'file:{kith.folder}/data/kith.db?mode=ro', uri=True)
+    counts = {table: db.execute(f'SELECT COUNT(*) FROM {table}').fetchone()[0]
+              for table in ('images', 'person', 'person_images', 'templates')}
+    db.close()
+    return counts
+
+
+def half_files(kith):
+    return list(pathlib.Path(kith.folder, 'data/spool/tmp').iterdir())
+
+
 def spooled(kith):
     return {str(p) for p in pathlib.Path(kith.folder, 'data/spool').glob('??/*')}
 
@@ -44,5 +57,4 @@ def check_spool(kith):
     missing = referred(kith) - spooled(kith)
     assert not missing, f'rows without files: {missing}'
     until(lambda: spooled(kith) == referred(kith), 'files without rows to be removed')
-    left = list(pathlib.Path(kith.folder, 'data/spool/tmp').iterdir())
-    until(lambda: not list(pathlib.Path(kith.folder, 'data/spool/tmp').iterdir()), f'half files to be removed: {left}')
+    until(lambda: not half_files(kith), f'half files to be removed: {half_files(kith)}')

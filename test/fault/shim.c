@@ -1,8 +1,12 @@
 /* Preloaded into `kith serve`: makes the n-th call of a kind fail once, or ends the process with SIGKILL there, and
- * records which calls of which kind there were. The test controls it by a file that both map (test/fault/shim.py).
+ * records which calls of which kind there were; and sets the wall clock ahead or back. The test controls it by a file
+ * that both map (test/fault/shim.py).
  *
  * Calls are told apart by what they are about: reads and writes of regular files (not of the log), writes to sockets,
- * syncs, renames, allocations. Any thread. Other processes, such as workers, are left alone. */
+ * syncs, renames, allocations, statements of SQLite and its COMMIT. Any thread. Other processes, such as workers, are
+ * left alone. */
+#include "test/fault/shim_power.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,17 +21,19 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
-enum kind { ANY, ALLOCATE, READ, WRITE, SYNC, RENAME, SEND, KINDS };
+enum kind { ANY, ALLOCATE, READ, WRITE, SYNC, RENAME, SEND, STATEMENT, COMMIT, KINDS };
 enum { TRACE_MAX = 2048 };
 
 struct control {
-    _Atomic uint32_t kind; /* that fails; ANY: every kind but ALLOCATE */
+    _Atomic uint32_t kind; /* that fails; ANY: every kind of system call */
     _Atomic uint32_t kill; /* instead of a failure */
     _Atomic int64_t left;  /* calls until then; 0: none */
     _Atomic uint64_t injected;
     _Atomic uint64_t calls[KINDS];
+    _Atomic int64_t clock_ms; /* the wall clock is so much ahead */
     _Atomic uint32_t traced;
     char trace[TRACE_MAX]; /* in order; w: write of a file, f: sync of a file, d: of a folder, b: of the database,
                               r: rename, s: send */
@@ -51,7 +57,13 @@ __attribute__((constructor)) static void shim_start(void)
     if (fd < 0 || at == MAP_FAILED)
         abort();
     close(fd);
+    power_start(getenv("FAULT_JOURNAL"));
     control = at;
+}
+
+static bool shim_is_system_call(enum kind kind)
+{
+    return kind != ALLOCATE && kind != STATEMENT && kind != COMMIT;
 }
 
 /* Counts a call; whether it must fail. */
@@ -63,7 +75,7 @@ static bool shim_fails(enum kind kind)
         return false;
     atomic_fetch_add(&control->calls[kind], 1);
     wanted = atomic_load(&control->kind);
-    if (atomic_load(&control->left) <= 0 || (wanted != kind && (wanted != ANY || kind == ALLOCATE)))
+    if (atomic_load(&control->left) <= 0 || (wanted != kind && (wanted != ANY || !shim_is_system_call(kind))))
         return false;
     if (atomic_fetch_sub(&control->left, 1) != 1)
         return false;
@@ -179,17 +191,38 @@ ssize_t pread64(int fd, void *data, size_t len, off64_t at)
 
 ssize_t write(int fd, const void *data, size_t len)
 {
-    return shim_write_fails(fd) ? -1 : REAL(write)(fd, data, len);
+    ssize_t n;
+
+    if (shim_write_fails(fd))
+        return -1;
+    power_write_begins(fd, data, len, -1);
+    n = REAL(write)(fd, data, len);
+    power_ends();
+    return n;
 }
 
 ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
 {
-    return shim_write_fails(fd) ? -1 : REAL(pwrite)(fd, data, len, at);
+    ssize_t n;
+
+    if (shim_write_fails(fd))
+        return -1;
+    power_write_begins(fd, data, len, at);
+    n = REAL(pwrite)(fd, data, len, at);
+    power_ends();
+    return n;
 }
 
 ssize_t pwrite64(int fd, const void *data, size_t len, off64_t at)
 {
-    return shim_write_fails(fd) ? -1 : REAL(pwrite64)(fd, data, len, at);
+    ssize_t n;
+
+    if (shim_write_fails(fd))
+        return -1;
+    power_write_begins(fd, data, len, at);
+    n = REAL(pwrite64)(fd, data, len, at);
+    power_ends();
+    return n;
 }
 
 ssize_t writev(int fd, const struct iovec *parts, int count)
@@ -218,20 +251,79 @@ static bool shim_sync_fails(int fd)
     return shim_fail_with(SYNC, EIO);
 }
 
+static int shim_sync(int fd, int (*sync)(int fd))
+{
+    uint64_t place;
+    int result;
+
+    if (shim_sync_fails(fd)) {
+        power_sync_failed(fd);
+        errno = EIO;
+        return -1;
+    }
+    place = power_sync_begins();
+    result = sync(fd);
+    power_synced(fd, place);
+    return result;
+}
+
 int fsync(int fd)
 {
-    return shim_sync_fails(fd) ? -1 : REAL(fsync)(fd);
+    return shim_sync(fd, REAL(fsync));
 }
 
 int fdatasync(int fd)
 {
-    return shim_sync_fails(fd) ? -1 : REAL(fdatasync)(fd);
+    return shim_sync(fd, REAL(fdatasync));
 }
 
 int rename(const char *from, const char *to)
 {
+    int result;
+
     shim_trace('r');
-    return shim_fail_with(RENAME, EIO) ? -1 : REAL(rename)(from, to);
+    if (shim_fail_with(RENAME, EIO))
+        return -1;
+    power_name_begins(from, to);
+    result = REAL(rename)(from, to);
+    power_ends();
+    return result;
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+    int result;
+
+    power_name_begins(NULL, path);
+    result = REAL(mkdir)(path, mode);
+    power_ends();
+    return result;
+}
+
+int ftruncate64(int fd, off64_t size)
+{
+    int result;
+
+    power_cut_begins(fd, size);
+    result = REAL(ftruncate64)(fd, size);
+    power_ends();
+    return result;
+}
+
+int ftruncate(int fd, off_t size)
+{
+    return ftruncate64(fd, size);
+}
+
+/* --- the wall clock --- */
+
+int clock_gettime(clockid_t clock, struct timespec *t)
+{
+    int result = REAL(clock_gettime)(clock, t);
+
+    if (control && clock == CLOCK_REALTIME)
+        t->tv_sec += atomic_load(&control->clock_ms) / 1000;
+    return result;
 }
 
 /* --- sockets --- */
@@ -252,4 +344,27 @@ ssize_t send(int fd, const void *data, size_t len, int flags)
 ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 {
     return shim_send_fails(fd) ? -1 : REAL(sendmsg)(fd, m, flags);
+}
+
+/* --- SQLite: a full disk, as it is found by the statement itself or by the COMMIT. The ends of transactions never
+ * fail: kith must be able to roll back. --- */
+
+struct sqlite3_stmt;
+int sqlite3_step(struct sqlite3_stmt *s);
+const char *sqlite3_sql(struct sqlite3_stmt *s);
+
+enum { SHIM_SQLITE_FULL = 13 };
+
+static bool shim_statement_fails(struct sqlite3_stmt *s)
+{
+    const char *sql = control ? REAL(sqlite3_sql)(s) : NULL;
+
+    if (!sql || strncmp(sql, "ROLLBACK", 8) == 0 || strncmp(sql, "PRAGMA", 6) == 0)
+        return false;
+    return shim_fails(strcmp(sql, "COMMIT") == 0 ? COMMIT : STATEMENT);
+}
+
+int sqlite3_step(struct sqlite3_stmt *s)
+{
+    return shim_statement_fails(s) ? SHIM_SQLITE_FULL : REAL(sqlite3_step)(s);
 }

@@ -5,12 +5,13 @@ import pathlib
 
 from harness import BUILD
 
-KINDS = ('any', 'allocate', 'read', 'write', 'sync', 'rename', 'send')
+KINDS = ('any', 'allocate', 'read', 'write', 'sync', 'rename', 'send', 'statement', 'commit')
 
 
 class Control(ctypes.Structure):
     _fields_ = [('kind', ctypes.c_uint32), ('kill', ctypes.c_uint32), ('left', ctypes.c_int64),
-                ('injected', ctypes.c_uint64), ('calls', ctypes.c_uint64 * len(KINDS)), ('traced', ctypes.c_uint32),
+                ('injected', ctypes.c_uint64), ('calls', ctypes.c_uint64 * len(KINDS)), ('clock_ms', ctypes.c_int64),
+                ('traced', ctypes.c_uint32),
                 ('trace', ctypes.c_char * 2048)]
 
 
@@ -44,8 +45,12 @@ class Shim:
 
     def calls(self, kind):
         if kind == 'any':
-            return sum(self.control.calls[2:])
+            return sum(self.control.calls[KINDS.index('read'):KINDS.index('send') + 1])
         return self.control.calls[KINDS.index(kind)]
+
+    def set_clock(self, hours):
+        """Ahead of the real one."""
+        self.control.clock_ms = hours * 3600000
 
     def clear_trace(self):
         self.control.traced = 0

@@ -3,6 +3,7 @@ import contextlib
 import http.client
 import itertools
 
+from check import half_files, records
 from harness import png, until
 
 GIVEN_UP = (OSError, http.client.HTTPException)  # the connection ended, and with it the answer
@@ -25,10 +26,20 @@ class Promises:
         n = next(self.serial)
         return n % 250, n // 250 % 250, 40 + n // 62500
 
-    def post(self, path, body, **headers):
-        """The answer, or None when there was none."""
+    def call(self, method, path, body=None, **headers):
+        """The answer, or None when there was none. An error is kith's own, says what failed, and nothing was done."""
+        before = records(self.kith)
+        answer = None
         with contextlib.suppress(*GIVEN_UP):
-            return self.kith.post(path, body, **headers)
+            answer = self.kith.call(method, path, body, **headers)
+        if answer and answer.status >= 400:
+            assert answer.status in (500, 503, 507) and answer.json['detail'], answer
+            assert records(self.kith) == before, answer
+            until(lambda: not half_files(self.kith), f'half files to be removed: {half_files(self.kith)}')
+        return answer
+
+    def post(self, path, body, **headers):
+        return self.call('POST', path, body, **headers)
 
     def check(self):
         """Of a running kith without failures."""
@@ -100,11 +111,10 @@ def enrol(promises):
 def delete(promises):
     """An image that prepare_delete has made."""
     number = promises.spare.pop()
-    with contextlib.suppress(*GIVEN_UP):
-        answer = promises.kith.call('DELETE', f'/v1/images/{number}')
-        if answer.status // 100 == 2:
-            promises.deleted.add(number)
-        return answer
+    answer = promises.call('DELETE', f'/v1/images/{number}')
+    if answer and answer.status // 100 == 2:
+        promises.deleted.add(number)
+    return answer
 
 
 def prepare_delete(promises):

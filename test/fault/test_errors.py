@@ -1,5 +1,6 @@
-"""Each allocation, read, write, sync, rename and send fails once, in every step: kith goes on or ends with a message,
-keeps what it has answered, and leaves nothing half done (SQLite's way of testing).
+"""Each allocation, read, write, sync, rename, send, statement and commit fails once, in every step: kith goes on or ends
+with a message, keeps what it has answered, does the step as a whole or not at all, and the next one succeeds (SQLite's
+way of testing).
 
 In CI each n-th call fails; KITH_FAULT_EVERY=1 makes every call fail in turn (ten minutes)."""
 import os
@@ -12,7 +13,8 @@ from harness import until
 from shim import Shim
 from steps import PREPARE, STEPS, Promises
 
-EVERY = {'allocate': 41, 'read': 3, 'write': 5, 'sync': 1, 'rename': 1, 'send': 1}
+EVERY = {'allocate': 41, 'read': 3, 'write': 5, 'sync': 1, 'rename': 1, 'send': 1, 'statement': 3,
+         'commit': 1}
 RESTART_EVERY = 40  # runs: what was answered must be there after a restart
 
 pytestmark = pytest.mark.skipif(bool(os.environ.get('KITH_SANITIZED')), reason='the sanitizers replace the allocator')
@@ -31,20 +33,21 @@ def end_is_explained(kith, kind):
 
 
 class World:
-    def __init__(self, kith):
+    def __init__(self, kith, step):
         self.kith = kith
+        self.step = step
         self.shim = Shim(kith)
         self.promises = Promises(kith)
         self.restarts = 0
         kith.start()
         self.baseline = descriptors(kith)
 
-    def run(self, step, kind, number):
+    def run(self, kind, number):
         """One run of the step; whether the failure was injected."""
-        if step in PREPARE:
-            PREPARE[step](self.promises)
+        if self.step in PREPARE:
+            PREPARE[self.step](self.promises)
         self.shim.arm(kind, number)
-        STEPS[step](self.promises)
+        STEPS[self.step](self.promises)
         injected = self.shim.injected
         self.shim.disarm()
         return injected
@@ -57,6 +60,14 @@ class World:
         if kith.process.poll() is not None:
             assert end_is_explained(kith, kind), (kith.process.returncode, kith.log()[-2000:])
             self.restart()
+        self.succeed()
+
+    def succeed(self):
+        """The next step, without a failure."""
+        if self.step in PREPARE:
+            PREPARE[self.step](self.promises)
+        answer = STEPS[self.step](self.promises)
+        assert answer and answer.status // 100 == 2, answer
 
     def _answers(self):
         try:
@@ -78,9 +89,9 @@ class World:
 def test_one_failure_leaves_nothing_half_done(make, step, kind):
     every = int(os.environ.get('KITH_FAULT_EVERY', EVERY[kind]))
     world = World(make(lease='1s', retry_backoff='1ms', orphan_age='1s', spool_sweep='2ms', breaker_timeout='100ms',
-                       request_timeout='5s', queue_poll='100ms', workers=1, tries=1000))
+                       request_timeout='5s', queue_poll='100ms', workers=1, tries=1000), step)
     number, runs = 1, 0
-    while world.run(step, kind, number):
+    while world.run(kind, number):
         world.settle(kind)
         runs += 1
         number += every

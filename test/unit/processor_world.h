@@ -4,19 +4,10 @@
 
 #include "actors/pipeline/processor.h"
 
-#include "actors/messages.h"
-#include "core/actor/system.h"
-#include "test/unit/fake_clock.h"
-#include "test/unit/test.h"
-
-#include <stdio.h>
-#include <string.h>
+#include "test/unit/pipeline_world.h"
 
 enum { ROWS = 8, LEASE_MS = 30000, POLL_MS = 1000, CALL_MS = 600000, BACKOFF_MS = 2000, QUARANTINE_MS = 3600000 };
 enum { BACKOFF_MAX_MS = 300000, FINISHES_MAX = 128, RENEWALS_MAX = 64, MSG_ANSWER_CLAIM = 1, MSG_ANSWER_REQUEST };
-
-static struct fake_clock fake;
-static struct actor_system *sys;
 
 /* --- the fake store: rows that wait, and what it was asked --- */
 
@@ -263,29 +254,6 @@ static const struct actor_ops fake_serve = {.name = "serve", .receive = serve_re
 
 /* --- what a test does --- */
 
-static inline void settle(void)
-{
-    while (actor_system_turn(sys))
-        ;
-}
-
-static inline void advance(uint64_t ms)
-{
-    fake_clock_advance_ms(&fake, ms);
-    settle();
-}
-
-static inline uint64_t now_ms(void)
-{
-    return fake.ns / 1000000;
-}
-
-static inline void tell(const char *to, struct msg *m)
-{
-    actor_system_tell(sys, to, m);
-    settle();
-}
-
 static inline void add_row(int64_t id, int64_t attempt, int64_t tries)
 {
     db.rows[id - 1] = (struct image){.id = id, .path = "/a", .attempt = attempt, .tries = tries};
@@ -340,34 +308,22 @@ static const struct processor_config config = {.owner = "node/1",
 
 static int setup(void **state)
 {
-    struct actor_system_options options = {.now_ns = fake_clock_now, .clock_context = &fake};
-
     (void)state;
-    fake.ns = 1000000000;
     memset(&db, 0, sizeof db);
     memset(&world, 0, sizeof world);
     world.outcome = -1;
     db.script = "";
-    sys = actor_system_new(&options);
-    actor_spawn(sys, &(struct actor_spec){.name = "store", .ops = &fake_store});
-    actor_spawn(sys, &(struct actor_spec){.name = "work_queue", .ops = &fake_work_queue});
-    actor_spawn(sys, &(struct actor_spec){.name = "gallery", .ops = &fake_gallery});
-    actor_spawn(sys, &(struct actor_spec){.name = "recognizer", .ops = &fake_recognizer});
-    actor_spawn(sys, &(struct actor_spec){.name = "processor", .ops = &processor_actor, .config = &config});
-    actor_spawn(sys, &(struct actor_spec){.name = "serve", .ops = &fake_serve});
+    new_system();
+    spawn(&fake_store, NULL);
+    spawn(&fake_work_queue, NULL);
+    spawn(&fake_gallery, NULL);
+    spawn(&fake_recognizer, NULL);
+    spawn(&processor_actor, &config);
+    spawn(&fake_serve, NULL);
     settle();
     set_ready_workers(2);
     db.claims = 0;
     return 0;
 }
-
-static int teardown(void **state)
-{
-    (void)state;
-    actor_system_free(sys);
-    return 0;
-}
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 #endif

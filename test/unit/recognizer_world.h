@@ -5,20 +5,12 @@
 
 #include "actors/pipeline/recognizer.h"
 
-#include "actors/messages.h"
-#include "core/actor/system.h"
-#include "test/unit/fake_clock.h"
-#include "test/unit/test.h"
+#include "test/unit/pipeline_world.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
 
 enum { WORKERS_MAX = 64, OPEN_MS = 1000, WAIT_MS = 3000, RECOGNIZE_MS = 4000, START_MS = 5000 };
-
-static struct fake_clock fake;
-static struct actor_system *sys;
 
 /* --- the fake workers, in place of plugins/host --- */
 
@@ -189,27 +181,6 @@ static const struct actor_ops asker = {.name = "asker", .receive = asker_receive
 
 /* --- what a test does --- */
 
-static bool woken; /* something was posted */
-
-static inline void wake(void *context)
-{
-    (void)context;
-    woken = true;
-}
-
-static inline void settle(void)
-{
-    do
-        woken = false;
-    while (actor_system_turn(sys) || woken);
-}
-
-static inline void advance(uint64_t ms)
-{
-    fake_clock_advance_ms(&fake, ms);
-    settle();
-}
-
 static inline void ask_for(int kind, const char *path)
 {
     actor_system_tell(sys, "asker", &msg_recognize_new(kind, path, NULL, 0)->head);
@@ -267,29 +238,17 @@ static struct recognizer_config config = {.workers = 1,
 
 static int setup(void **state)
 {
-    struct actor_system_options options = {.now_ns = fake_clock_now, .clock_context = &fake, .wake = wake};
-
     (void)state;
-    fake.ns = 1000000000;
     memset(&host, 0, sizeof host);
     memset(&disk, 0, sizeof disk);
     memset(&world, 0, sizeof world);
-    sys = actor_system_new(&options);
-    actor_spawn(sys, &(struct actor_spec){.name = "store", .ops = &fake_store});
-    actor_spawn(sys, &(struct actor_spec){.name = "breaker", .ops = &fake_breaker});
-    actor_spawn(sys, &(struct actor_spec){.name = "recognizer", .ops = &recognizer_actor, .config = &config});
-    actor_spawn(sys, &(struct actor_spec){.name = "asker", .ops = &asker});
+    new_system();
+    spawn(&fake_store, NULL);
+    spawn(&fake_breaker, NULL);
+    spawn(&recognizer_actor, &config);
+    spawn(&asker, NULL);
     settle();
     return 0;
 }
-
-static int teardown(void **state)
-{
-    (void)state;
-    actor_system_free(sys);
-    return 0;
-}
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 #endif

@@ -1,5 +1,5 @@
 /* Each operation of the store takes effect as a whole or not at all: errors are injected at every statement of every
- * operation, and what the tables hold is compared. */
+ * operation and at its COMMIT, and what the tables hold is compared. */
 #include "test/unit/store_operations.h"
 
 /* --- what the tables hold --- */
@@ -48,6 +48,25 @@ static uint64_t state_of_tables(void)
     return hash;
 }
 
+/* Runs one operation whose COMMIT fails. */
+static void fail_at_commit(const char *name, void *(*make)(void), bool reads)
+{
+    uint64_t before = state_of_tables();
+
+    atomic_store(&db_fault.hits, 0);
+    atomic_store(&db_fault.commit, 1);
+    ask(make());
+    atomic_store(&db_fault.commit, 0);
+    if (reads)
+        return; /* it may not need one */
+    if (atomic_load(&db_fault.hits) == 0)
+        fail_msg("%s has no COMMIT", name);
+    if (last->status == STORE_OK || last->status == STORE_NOT_FOUND)
+        fail_msg("%s: a failed COMMIT became status %d", name, last->status);
+    if (state_of_tables() != before)
+        fail_msg("%s: a failed COMMIT left changes", name);
+}
+
 /* Runs one operation with an error at its first statement, its second, … until it meets none. */
 static void fail_at_each_step(const char *name, void *(*make)(void), bool reads)
 {
@@ -81,18 +100,21 @@ static void test_the_lists_hold_every_operation(void **state)
     assert_int_equal(listed, STORE_REPLY - STORE_SUBMIT);
 }
 
-static void test_an_error_at_any_statement_undoes_the_operation(void **state)
+static void test_an_error_at_any_statement_or_commit_undoes_the_operation(void **state)
 {
     (void)state;
     open_observer();
     fill_records();
-    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++)
+    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
+        fail_at_commit(operations[i].name, operations[i].make, operations[i].reads);
         fail_at_each_step(operations[i].name, operations[i].make, operations[i].reads);
+    }
     for (size_t i = 0; i < sizeof last_operations / sizeof last_operations[0]; i++) {
         char path[32];
 
         snprintf(path, sizeof path, "/again/%zu", i);
         unknown_again(path);
+        fail_at_commit(last_operations[i].name, last_operations[i].make, false);
         fail_at_each_step(last_operations[i].name, last_operations[i].make, false);
     }
     close_observer();
@@ -102,7 +124,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_lists_hold_every_operation),
-        TEST(test_an_error_at_any_statement_undoes_the_operation),
+        TEST(test_an_error_at_any_statement_or_commit_undoes_the_operation),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,18 +1,10 @@
 /* The work queue with a fake bus, a fake processor and a fake clock. */
 #include "actors/pipeline/work_queue.h"
 
-#include "core/actor/system.h"
 #include "core/bus/bus_messages.h"
-#include "test/unit/fake_clock.h"
-#include "test/unit/test.h"
-
-#include <stdio.h>
-#include <string.h>
+#include "test/unit/pipeline_world.h"
 
 enum { SENT_MAX = 64, MSG_ANSWER_ITEM = 1, CLAIM_DEADLINE_MS = 30000 };
-
-static struct fake_clock fake;
-static struct actor_system *sys;
 
 /* --- the fake bus: what was published --- */
 
@@ -21,6 +13,7 @@ static struct {
         char subject[192], reply[96], body[640];
     } sent[SENT_MAX];
     int count;
+    bool connected;
 } wire;
 
 bool bus_publish(struct bus *bus, const char *subject, const char *reply, const void *data, size_t len)
@@ -37,16 +30,24 @@ bool bus_publish(struct bus *bus, const char *subject, const char *reply, const 
 struct bus_stats bus_stats(struct bus *bus)
 {
     (void)bus;
-    return (struct bus_stats){0};
+    return (struct bus_stats){.connected = wire.connected};
 }
 
 /* --- the fake processor --- */
 
 static struct {
-    int asked, nudged, state_asked;
-    int64_t last_id;
+    int asked, nudged;
+    int64_t last_id, capacity; /* it tells the capacity when it changes, and when it is asked */
     actor_token held;
 } processor;
+
+static void processor_tell_capacity(struct actor *self)
+{
+    struct msg_count *m = (struct msg_count *)msg_new(MSG_CAPACITY_LEFT, sizeof *m);
+
+    m->count = processor.capacity;
+    actor_tell(self, "work_queue", &m->head);
+}
 
 static void processor_receive(struct actor *self, const struct msg *m)
 {
@@ -60,7 +61,11 @@ static void processor_receive(struct actor *self, const struct msg *m)
         processor.nudged++;
         break;
     case MSG_SEND_STATE:
-        processor.state_asked++;
+        processor_tell_capacity(self);
+        break;
+    case MSG_CAPACITY_LEFT: /* from the test */
+        processor.capacity = ((const struct msg_count *)m)->count;
+        processor_tell_capacity(self);
         break;
     case MSG_ANSWER_ITEM: /* its claim has committed */
         actor_answer(self, processor.held, msg_new(MSG_WORK_ITEM, sizeof(struct msg_work_item)));
@@ -71,24 +76,6 @@ static void processor_receive(struct actor *self, const struct msg *m)
 static const struct actor_ops fake_processor = {.name = "processor", .receive = processor_receive};
 
 /* --- what a test does --- */
-
-static void settle(void)
-{
-    while (actor_system_turn(sys))
-        ;
-}
-
-static void advance(uint64_t ms)
-{
-    fake_clock_advance_ms(&fake, ms);
-    settle();
-}
-
-static void tell(const char *to, struct msg *m)
-{
-    actor_system_tell(sys, to, m);
-    settle();
-}
 
 static void receive(const char *subject, const char *reply, const char *status, const char *data)
 {
@@ -118,11 +105,12 @@ static void set_capacity(int64_t count)
     struct msg_count *m = (struct msg_count *)msg_new(MSG_CAPACITY_LEFT, sizeof *m);
 
     m->count = count;
-    tell("work_queue", &m->head);
+    tell("processor", &m->head);
 }
 
 static void set_connected(bool connected)
 {
+    wire.connected = connected;
     tell("work_queue", &msg_bus_state_new(connected, "")->head);
 }
 
@@ -160,23 +148,13 @@ static const struct work_queue_config config = {
 
 static int setup(void **state)
 {
-    struct actor_system_options options = {.now_ns = fake_clock_now, .clock_context = &fake};
-
     (void)state;
-    fake.ns = 1000000000;
     memset(&wire, 0, sizeof wire);
     memset(&processor, 0, sizeof processor);
-    sys = actor_system_new(&options);
-    actor_spawn(sys, &(struct actor_spec){.name = "processor", .ops = &fake_processor});
-    actor_spawn(sys, &(struct actor_spec){.name = "work_queue", .ops = &work_queue_actor, .config = &config});
+    new_system();
+    spawn(&fake_processor, NULL);
+    spawn(&work_queue_actor, &config);
     settle();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    actor_system_free(sys);
     return 0;
 }
 
@@ -266,14 +244,23 @@ static void test_a_server_without_jetstream_is_asked_again(void **state)
     assert_non_null(strstr(last_subject(), "STREAM.CREATE"));
 }
 
-static void test_a_start_asks_for_the_capacity(void **state)
+/* Neither the bus nor the processor has news for it: nothing waits, nothing changes. */
+static void test_after_a_restart_of_an_idle_node_items_are_pulled_again(void **state)
 {
     (void)state;
-    assert_int_equal(processor.state_asked, 1);
+    become_ready();
+    set_capacity(3);
+    wire.count = 0;
     assert_int_equal(actor_system_fail(sys, "work_queue", "on purpose"), ACTOR_OK);
     settle();
     advance(1000);
-    assert_int_equal(processor.state_asked, 2);
+    assert_int_equal(wire.count, 1);
+    assert_non_null(strstr(last_subject(), "STREAM.CREATE"));
+    answer("stream", NULL, "{}");
+    answer("consumer", NULL, "{}");
+    assert_int_equal(wire.count, 3);
+    assert_non_null(strstr(last_subject(), "MSG.NEXT"));
+    assert_non_null(strstr(last_body(), "\"batch\":3,"));
 }
 
 /* --- work items from this node --- */
@@ -313,7 +300,6 @@ static void test_without_a_queue_the_processor_of_this_node_is_nudged(void **sta
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_an_item_is_acknowledged_after_its_claim),
         TEST(test_an_item_whose_claim_is_not_answered_is_left_to_the_poll),
@@ -322,7 +308,7 @@ int main(void)
         TEST(test_a_pull_that_is_not_answered_makes_the_stream_again),
         TEST(test_a_deleted_consumer_is_made_again),
         TEST(test_a_server_without_jetstream_is_asked_again),
-        TEST(test_a_start_asks_for_the_capacity),
+        TEST(test_after_a_restart_of_an_idle_node_items_are_pulled_again),
         TEST(test_waiting_images_are_published),
         TEST(test_without_a_queue_the_processor_of_this_node_is_nudged),
     };

@@ -12,7 +12,8 @@
 
 enum {
     GROUP_TRIES = 4,
-    COUNT_MS = 5000 /* after which changes of the counts by other nodes are read */
+    COUNT_MS = 5000,     /* after which changes of the counts by other nodes are read */
+    CLOCK_STEP_MS = 1000 /* by which the clock was set back, rather than slowed down */
 };
 
 struct op operation_for(struct group *g, struct store_reply *reply)
@@ -149,6 +150,24 @@ static int group_write_counts(struct group *g)
     return 0;
 }
 
+/* SQLite's times are those of this machine's clock. When it was set back, images that wait and leases would be due too
+ * late by as much: they follow it. A clock that is set ahead needs nothing: an early end of a lease costs one try. */
+static int group_follow_clock(struct group *g)
+{
+    struct db *db = g->w->db;
+    int64_t back_ms = g->w->clock_ms - g->now_ms;
+    struct db_statement *s;
+
+    if (g->w->of->server || back_ms < CLOCK_STEP_MS)
+        return 0;
+    s = db_query(db, "UPDATE images SET run_after = run_after - ? WHERE status IN (0, 3) AND run_after > ? AND "
+                     "run_after < ?");
+    db->driver->bind_int(s, 1, back_ms);
+    db->driver->bind_int(s, 2, g->now_ms);
+    db->driver->bind_int(s, 3, RUN_NEVER);
+    return db_finish(db, s);
+}
+
 /* Executes one transaction. After a failure nothing is stored, unless COMMIT itself returned DB_GONE: then
  * `g->outcome_unknown` is set. */
 static int group_try(struct group *g, struct request *first, int (*run)(struct group *g, struct request *first))
@@ -169,13 +188,17 @@ static int group_try(struct group *g, struct request *first, int (*run)(struct g
     if (result >= 0 && t->server && g->now_ms - g->w->pending_ms > COUNT_MS)
         result = connection_count_pending(g->w, g->now_ms);
     if (result >= 0)
+        result = group_follow_clock(g);
+    if (result >= 0)
         result = run(g, first);
     if (result >= 0)
         result = group_write_counts(g);
     if (result >= 0 && (result = db_run(db, "COMMIT")) == DB_GONE)
         g->outcome_unknown = true;
-    if (result >= 0)
+    if (result >= 0) {
+        g->w->clock_ms = g->now_ms;
         return result;
+    }
     g->w->pending = pending_before;
     result = db->gone ? DB_GONE : db->conflict ? DB_CONFLICT : result;
     if (!db->gone && db->driver->in_transaction(db))

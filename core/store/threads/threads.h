@@ -69,6 +69,7 @@ struct store_thread {
     struct error error;          /* why there is none */
     int64_t slot;                /* a writer's row of status_counts */
     int64_t pending, pending_ms; /* a writer's: rows that wait, for the limit; when they were last counted */
+    int64_t clock_ms;            /* a writer's: the database's clock at its last transaction */
     bool writes, running;
     pthread_t thread;
 };
