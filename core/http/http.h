@@ -49,6 +49,7 @@ struct http_options {
     void (*dispatch)(void *context, const struct http_route *route, struct http_request *request);
     void *context;
     size_t max_body;
+    size_t max_head; /* of an HTTP/1 request, before its body */
     uint32_t max_connections, max_connections_per_address, max_requests, max_resets, max_streams;
     uint64_t idle_timeout_ms, response_timeout_ms, shutdown_grace_ms;
     uint64_t min_rate;     /* bytes a second of an upload or a download, over idle_timeout_ms */

@@ -152,6 +152,7 @@ SETTING(disk_reserve, size, "64MB", 0, 1LL << 40,
 SETTING(events_keep, count, "1000000", 100, 1000000000, "events kept for subscribers that reconnect")
 /* limits of the HTTP interface and the actors */
 SETTING(max_body, size, "16MB", 1024, 30 << 20, "bytes of a request body")
+SETTING(max_head, size, "64KB", 4096, 256 << 10, "bytes of the request line and the headers of an HTTP/1 request")
 SETTING(max_paths, count, "10000", 1, 1000000, "paths in one request")
 SETTING(max_path, size, "4000", 1, 4095, "bytes of a path")
 SETTING(page_limit, count, "500", 1, 10000, "largest number of rows in one page of a list")
