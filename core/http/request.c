@@ -238,6 +238,11 @@ void http_request_address(const struct http_request *request, char *text, size_t
     guard_write_address(&request->client, text, size);
 }
 
+bool http_request_address_is_limited(const struct http_request *request)
+{
+    return !trust_is_proxy(request->server->o.trust, &request->client);
+}
+
 bool http_request_is_secure(const struct http_request *request)
 {
     return request->secure;

@@ -160,6 +160,8 @@ SETTING(max_connections, count, "4096", 1, 60000, "open connections")
 SETTING(max_connections_per_address, count, "1024", 1, 60000, "open connections from one address")
 SETTING(max_requests, count, "20000", 1, 1000000, "requests that are processed at the same time")
 SETTING(max_subscribers, count, "256", 1, 60000, "open event streams")
+SETTING(max_subscribers_per_address, count, "64", 1, 60000, "open event streams of one client address")
+SETTING(max_subscribers_per_key, count, "64", 1, 60000, "open event streams of one API key")
 SETTING(events_keepalive, duration, "10s", 10, 3600000,
         "interval of keep-alive comments on an idle event stream; they detect clients that have left")
 SETTING(http_memory, size, "256MB", 1 << 20, 1LL << 40,
