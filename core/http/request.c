@@ -196,6 +196,8 @@ static void request_received(void *context, struct engine_request *raw, const st
         budget_update(conn);
     request_make_id(request);
     request_read_trace(request);
+    if (head->version == 2 && head->target.len == 0) /* RFC 9113, 8.3.1; libh2o lets it pass */
+        guard_cut_because(conn, "empty path");
     if (!conn->cut) /* the engine parses on what it has read; nobody will get an answer */
         request_dispatch(listener, request);
 }

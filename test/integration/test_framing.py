@@ -73,6 +73,16 @@ def test_malformed_requests_are_refused_and_the_connection_is_closed(kith, name)
     assert kith.metric('kith_http_memory_bytes') == 0
 
 
+def test_another_protocol_and_an_empty_path_end_the_connection(kith):
+    for data in (b'INVALID CONNECTION PREFACE\r\n\r\n', b'EHLO mail.example\r\n', b'GET /\r\n\r\n'):
+        assert sent(kith.socket(), data) == b'', data
+    client = Http2(kith)
+    client.connection.config.validate_outbound_headers = False
+    client.connection.config.normalize_outbound_headers = False
+    client.request('GET', '')
+    assert closed_within(client.socket, 20)
+
+
 def test_good_requests_of_old_clients_are_answered(kith):
     for data in (b'\r\n' + HEALTH, HEALTH.replace(b'1.1', b'1.0'),
                  FIRST + CHUNKED + b'\r\n' + CHUNK.replace(b'\r\n', b';a=b\r\n', 1)):

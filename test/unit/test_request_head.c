@@ -71,6 +71,28 @@ static void test_heads(void **state)
     }
 }
 
+static void test_another_protocol_is_told_by_its_first_line(void **state)
+{
+    static const struct {
+        const char *bytes;
+        bool is_http;
+    } cases[] = {
+        {"", true},
+        {"GET / HT", true},
+        {"GET / HTTP/1.1\r\nhost", true},
+        {"\r\nGET / HTTP/9\r\n", true},
+        {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", true},
+        {"INVALID CONNECTION PREFACE\r\n\r\n", false},
+        {"GET /\r\nx: HTTP/1.1", false},
+        {"\r\n\r\n", false},
+        {"EHLO mail\n", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(request_head_is_http(cases[i].bytes, strlen(cases[i].bytes)), cases[i].is_http);
+}
+
 static void test_a_nul_is_no_text(void **state)
 {
     static const char head[] = FIRST HOST "x: a\0b\r\n\r\n", name[] = FIRST HOST "x\0: a\r\n\r\n";
@@ -137,6 +159,7 @@ static void test_chunked_bodies(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_heads), cmocka_unit_test(test_a_nul_is_no_text),
+                                       cmocka_unit_test(test_another_protocol_is_told_by_its_first_line),
                                        cmocka_unit_test(test_the_end_of_a_head_is_found_at_every_cut),
                                        cmocka_unit_test(test_chunked_bodies)};
 

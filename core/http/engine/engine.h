@@ -50,7 +50,8 @@ struct engine_held {
 struct engine_callbacks {
     void (*received)(void *listener, struct engine_request *raw, const struct engine_head *head);
     void (*chunk_sent)(struct http_request *request); /* the next stream_send is allowed */
-    /* HTTP/1: the head that arrives is malformed. It is not parsed, and all further input is discarded. */
+    /* HTTP/1: the head that arrives is malformed. It is not parsed, and all further input is discarded.
+     * `status`: of the answer; 0: it is not HTTP. */
     void (*malformed)(void *listener, int fd, int status, const char *why);
     void (*disposed)(struct http_request *request); /* the last call: `raw` and its texts are gone */
 };

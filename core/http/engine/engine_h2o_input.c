@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+enum { INPUT_NO_HTTP = -1 };
+
 /* The first members of libh2o's struct st_h2o_http1_conn_t. */
 struct h2o_http1_start {
     h2o_conn_t super;
@@ -56,12 +58,15 @@ static void h2o_input_discard(h2o_socket_t *sock)
         h2o_buffer_consume(&sock->input, sock->input->size);
 }
 
-/* 0, or the status of the answer to a malformed head. */
+/* 0, or the status of the answer to a malformed head; INPUT_NO_HTTP: no answer. */
 static int h2o_input_check_head(struct h2o_memo *memo, const char **why)
 {
     const h2o_buffer_t *input = memo->sock->input;
     size_t len = request_head_length(input->bytes, input->size, memo->seen);
 
+    *why = "The first line is no request of HTTP.";
+    if (!request_head_is_http(input->bytes, input->size))
+        return INPUT_NO_HTTP;
     memo->seen = input->size;
     if (len > memo->config->max_head || (!len && input->size > memo->config->max_head)) {
         *why = "The head of the request is too long (KITH_MAX_HEAD).";
@@ -105,7 +110,8 @@ static void h2o_input_on_read(h2o_socket_t *sock, const char *err)
     } else if ((status = h2o_input_check(memo, &why)) != 0) {
         memo->answered = true;
         h2o_input_discard(sock);
-        memo->config->callbacks->malformed(memo->listener, h2o_socket_get_fd(sock), status, why);
+        memo->config->callbacks->malformed(memo->listener, h2o_socket_get_fd(sock),
+                                           status == INPUT_NO_HTTP ? 0 : status, why);
     } else {
         memo->read(sock, NULL);
         if (h2o_memo_of(sock) && memo->head_done)

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #define HTTP2_PREFACE "PRI * HTTP/2"
+#define VERSION       " HTTP/"
 
 struct head_text {
     const char *at;
@@ -32,6 +33,17 @@ size_t request_head_length(const char *bytes, size_t len, size_t from)
             return at + 3;
     }
     return 0;
+}
+
+bool request_head_is_http(const char *bytes, size_t len)
+{
+    size_t start = len >= 2 && bytes[0] == '\r' && bytes[1] == '\n' ? 2 : len && bytes[0] == '\n' ? 1 : 0;
+    const char *line = bytes + start, *end = memchr(line, '\n', len - start);
+
+    for (; end && line + strlen(VERSION) <= end; line++)
+        if (memcmp(line, VERSION, strlen(VERSION)) == 0)
+            return true;
+    return !end;
 }
 
 static bool head_is_token(struct head_text text)

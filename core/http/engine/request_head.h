@@ -13,6 +13,9 @@
  * counts, too. `from`: so many bytes were looked at before. */
 size_t request_head_length(const char *bytes, size_t len, size_t from);
 
+/* False: the first line is complete and has no version of HTTP. The client speaks something else. */
+bool request_head_is_http(const char *bytes, size_t len);
+
 /* NULL, or why the complete head is malformed. The begin of an HTTP/2 connection is accepted. `chunked`: whether a
  * chunked body follows. */
 const char *request_head_error(const char *head, size_t len, bool *chunked);

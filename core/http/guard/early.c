@@ -52,7 +52,7 @@ void early_refuse_head(struct conn *conn, int status, const char *why)
     struct early_answer answer = {.status = status, .slug = status == 431 ? "header-too-long" : "bad-request"};
 
     snprintf(answer.detail, sizeof answer.detail, "%s", why);
-    if (!early_send(conn, &answer, "malformed request"))
+    if (!status || !early_send(conn, &answer, "malformed request"))
         guard_cut_because(conn, "malformed request");
 }
 
