@@ -16,6 +16,7 @@ enum { WINDOW_MS = 60000, ADDRESSES_MAX = 16384, ADDRESS_BYTES = 64, RIGHT_MAX =
 struct key {
     int64_t id; /* of the records; 0: of the file */
     unsigned roles;
+    int64_t expires_ms; /* 0: never */
     uint8_t hash[SHA256_BYTES];
     char name[KEY_NAME_BYTES];
 };
@@ -191,6 +192,7 @@ void api_keys_set_records(struct api_keys *k, const struct api_key *keys, int co
             continue; /* roles of a later version: the key gives no access here */
         key = api_keys_add(&list);
         key->id = keys[i].id;
+        key->expires_ms = keys[i].expires_ms;
         key->roles = access_parse(keys[i].roles);
         memcpy(key->hash, hash, sizeof hash);
         snprintf(key->name, sizeof key->name, "%s", keys[i].name);
@@ -233,6 +235,16 @@ bool api_keys_each(const struct api_keys *k, int i, int64_t *id, const char **na
     *name = key->name;
     *roles = key->roles;
     return true;
+}
+
+static bool api_keys_has_expired(const struct key *key, int64_t wall_ms)
+{
+    return key->expires_ms && wall_ms >= key->expires_ms;
+}
+
+bool api_keys_is_expired(const struct api_keys *k, int i, int64_t wall_ms)
+{
+    return api_keys_has_expired(api_keys_at(k, i), wall_ms);
 }
 
 /* --- checking a key --- */
@@ -298,8 +310,16 @@ static void api_keys_client_remember(struct auth_client *s, const uint8_t hash[S
         s->right_count++;
 }
 
+bool api_keys_has(const struct api_keys *k, const char *key, size_t len)
+{
+    uint8_t hash[SHA256_BYTES];
+
+    sha256(key, len, hash);
+    return api_keys_find(&k->records, hash, api_keys_find(&k->file, hash, NULL)) != NULL;
+}
+
 struct api_keys_verdict api_keys_check(struct api_keys *k, const char *address, const char *key, size_t len,
-                                       uint64_t now_ms)
+                                       uint64_t now_ms, int64_t wall_ms)
 {
     struct api_keys_verdict verdict = {.result = KEY_INVALID};
     struct auth_client *s = api_keys_client_of(k, address, now_ms);
@@ -321,10 +341,15 @@ struct api_keys_verdict api_keys_check(struct api_keys *k, const char *address, 
         s->failures++;
         return verdict;
     }
+    memcpy(verdict.who, found->name, sizeof verdict.who);
+    if (api_keys_has_expired(found, wall_ms)) {
+        verdict.result = KEY_EXPIRED;
+        verdict.expired_ms = found->expires_ms;
+        return verdict;
+    }
     api_keys_client_remember(s, hash);
     verdict.result = KEY_VALID;
     verdict.roles = found->roles;
     verdict.key = api_keys_number_of(found);
-    memcpy(verdict.who, found->name, sizeof verdict.who);
     return verdict;
 }

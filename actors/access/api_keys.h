@@ -41,17 +41,23 @@ int api_keys_count(const struct api_keys *k);
 /* A number that identifies the i-th key, from its hash; never 0. Another key under the same name has another number. */
 uint64_t api_keys_number(const struct api_keys *k, int i);
 bool api_keys_each(const struct api_keys *k, int i, int64_t *id, const char **name, unsigned *roles);
+/* Whether the i-th key has expired at `wall_ms` (milliseconds since 1970). */
+bool api_keys_is_expired(const struct api_keys *k, int i, int64_t wall_ms);
 
-enum { KEY_VALID, KEY_INVALID, KEY_RATE_LIMITED };
+enum { KEY_VALID, KEY_INVALID, KEY_RATE_LIMITED, KEY_EXPIRED, KEY_NOT_LOADED /* auth.c */ };
 struct api_keys_verdict {
     int result;
     unsigned roles;
+    int64_t expired_ms;       /* KEY_EXPIRED: since when */
     uint64_t wait_ms;         /* KEY_RATE_LIMITED */
     uint64_t key;             /* KEY_VALID: its number, see api_keys_number */
-    char who[KEY_NAME_BYTES]; /* KEY_VALID: its name */
+    char who[KEY_NAME_BYTES]; /* KEY_VALID, KEY_EXPIRED: its name */
 };
-/* Checks a key that the client at `address` (any text) sent. */
+/* Whether it is one of the keys, expired or not. Counts nothing. */
+bool api_keys_has(const struct api_keys *k, const char *key, size_t len);
+/* Checks a key that the client at `address` (any text) sent. `now_ms`: of a monotonic clock, for the rate limit. An
+ * expired key is no guess: it does not count as a failure. */
 struct api_keys_verdict api_keys_check(struct api_keys *k, const char *address, const char *key, size_t len,
-                                       uint64_t now_ms);
+                                       uint64_t now_ms, int64_t wall_ms);
 
 #endif

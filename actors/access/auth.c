@@ -61,7 +61,8 @@ bool auth_admits(struct auth *auth, const char *address, const struct http_crede
     if (!auth->loaded) /* the request gets its 503 at its end: a valid key must not count as wrong */
         return true;
     return auth_key_of(credentials, key, sizeof key) == AUTH_KEY_FOUND &&
-           api_keys_check(auth->keys, address, key, strlen(key), clock_monotonic_ms()).result == KEY_VALID;
+           api_keys_check(auth->keys, address, key, strlen(key), clock_monotonic_ms(), clock_wall_ms()).result ==
+               KEY_VALID;
 }
 
 struct api_keys_verdict auth_authenticate(struct auth *auth, struct http_request *request, const char *key)
@@ -70,8 +71,10 @@ struct api_keys_verdict auth_authenticate(struct auth *auth, struct http_request
     char address[ADDRESS_BYTES];
     uint64_t now_ms = clock_monotonic_ms();
 
+    if (!auth->loaded && !api_keys_has(auth->keys, key, strlen(key))) /* it may be valid: no failure is counted */
+        return (struct api_keys_verdict){.result = KEY_NOT_LOADED};
     http_request_address(request, address, sizeof address);
-    verdict = api_keys_check(auth->keys, address, key, strlen(key), now_ms);
+    verdict = api_keys_check(auth->keys, address, key, strlen(key), now_ms, clock_wall_ms());
     if (verdict.result == KEY_VALID)
         http_request_set_who(request, verdict.who, verdict.key);
     else if (verdict.result == KEY_INVALID && log_rate_permits(&auth->log_rate, now_ms))
@@ -90,7 +93,19 @@ void auth_refuse(struct http_request *request, const struct api_keys_verdict *ve
                      "Too many wrong API keys were sent from this address; wait %s s (KITH_AUTH_FAILURES).", seconds);
         return;
     }
+    if (verdict->result == KEY_NOT_LOADED) {
+        http_problem(request, 503, "keys-not-read", "The API keys have not been loaded from the database yet.");
+        return;
+    }
     http_add_header(request, "www-authenticate", "Bearer");
+    if (verdict->result == KEY_EXPIRED) {
+        char when[CLOCK_TEXT_BYTES];
+
+        clock_format(verdict->expired_ms, when);
+        http_problem(request, 401, "key-expired", "The API key “%s” expired at %s; “kith key create” makes another.",
+                     verdict->who, when);
+        return;
+    }
     http_problem(request, 401, "wrong-key", "The API key is not valid; “kith key create” makes one.");
 }
 
@@ -122,8 +137,6 @@ bool auth_check(struct auth *auth, struct http_request *request, unsigned access
     if (verdict.result == KEY_VALID)
         http_problem(request, 403, "key-not-for-this", "The key “%s” is not for this: it needs the role %s.",
                      verdict.who, access_name(access));
-    else if (!auth->loaded && verdict.result == KEY_INVALID)
-        http_problem(request, 503, "keys-not-read", "The API keys have not been loaded from the database yet.");
     else
         auth_refuse(request, &verdict);
     return false;

@@ -12,6 +12,7 @@
 #include "actors/api/json_records.h"
 #include "actors/api/ops.h"
 #include "actors/api/request.h"
+#include "core/base/clock.h"
 #include "core/base/log/log.h"
 #include "core/base/must.h"
 #include "core/base/settings/secret.h"
@@ -24,6 +25,7 @@ enum { TIMER_LOAD = 1, COOKIE_AGE_S = 30 * 24 * 3600 };
 
 struct logged_key { /* a key as the audit log last had it */
     int64_t id;
+    bool expired;
     unsigned roles;
     char name[KEY_NAME_BYTES];
 };
@@ -83,12 +85,22 @@ static void keys_log_change(const char *what, const struct logged_key *k)
               LOG_STR("roles", keys_format_roles(k->roles)), LOG_STR("from", k->id ? "records" : "KITH_API_KEYS_FILE"));
 }
 
+/* Keys that have expired since the last report. */
+static void keys_log_expired(const struct keys *k, const struct logged_key *now, int count)
+{
+    for (int i = 0; i < count; i++)
+        for (int j = 0; now[i].expired && j < k->logged_count; j++)
+            if (k->logged[j].id == now[i].id && now[i].id && !k->logged[j].expired)
+                keys_log_change("key expired", &now[i]);
+}
+
 /* Sends the complete list at every poll, so that the next poll repairs a message that a full mailbox refused. */
 static void keys_tell_events(struct actor *self)
 {
     const struct keys_config *config = actor_config(self);
     const struct api_keys *keys = config->auth->keys;
     int count = api_keys_count(keys);
+    int64_t wall_ms = clock_wall_ms();
     struct msg_keys *m;
 
     if (!config->auth->required)
@@ -100,7 +112,7 @@ static void keys_tell_events(struct actor *self)
         unsigned roles;
 
         api_keys_each(keys, i, &id, &name, &roles);
-        if (roles & ACCESS_READ)
+        if ((roles & ACCESS_READ) && !api_keys_is_expired(keys, i, wall_ms))
             m->keys[m->count++] = api_keys_number(keys, i);
     }
     actor_tell(self, "events", &m->head);
@@ -112,6 +124,7 @@ static void keys_report_changes(struct actor *self)
     struct keys *k = actor_state(self);
     int count = api_keys_count(config->auth->keys);
     struct logged_key *now = calloc((size_t)count + 1, sizeof *now);
+    int64_t wall_ms = clock_wall_ms();
 
     if (!now)
         out_of_memory();
@@ -120,7 +133,9 @@ static void keys_report_changes(struct actor *self)
 
         api_keys_each(config->auth->keys, i, &now[i].id, &name, &now[i].roles);
         snprintf(now[i].name, sizeof now[i].name, "%s", name);
+        now[i].expired = api_keys_is_expired(config->auth->keys, i, wall_ms);
     }
+    keys_log_expired(k, now, count);
     for (int i = 0; i < count && k->loaded; i++)
         if (!keys_contains(k->logged, k->logged_count, &now[i]))
             keys_log_change("key added", &now[i]);

@@ -12,11 +12,16 @@
 #include "actors/frontend/subscriber.h"
 #include "core/actor/system.h"
 #include "core/base/log/log.h"
+#include "core/base/metrics.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
 enum { TIMER_GATHER = 1, TIMER_KEEPALIVE, TIMER_POLL };
+
+static struct metric refused_streams = {.name = "kith_event_streams_refused_total",
+                                        .help = "Event streams refused: too many are open, of all clients or of one."};
 
 struct events {
     struct subscriber *subscribers;
@@ -201,19 +206,46 @@ static bool events_read_cursor(struct http_request *request, struct event_cursor
     return false;
 }
 
-static void events_subscribe(struct actor *self, struct http_request *request)
+/* Whether the client may open one more stream; false: answered. */
+static bool events_admit(struct actor *self, struct http_request *request)
 {
     const struct events_config *config = actor_config(self);
+    const struct events *e = actor_state(self);
+    uint64_t key = http_request_key(request);
+    char address[SUBSCRIBER_ADDRESS_BYTES] = "";
+    uint32_t of_key = 0, of_address = 0;
+    const struct subscriber *s;
+
+    if (http_request_address_is_limited(request))
+        http_request_address(request, address, sizeof address);
+    DL_FOREACH(e->subscribers, s)
+    {
+        of_key += key && s->key == key;
+        of_address += address[0] && strcmp(s->address, address) == 0;
+    }
+    if (e->count >= config->subscribers_max)
+        http_problem(request, 503, "too-many-subscribers", "%u event streams are open (KITH_MAX_SUBSCRIBERS).",
+                     e->count);
+    else if (of_address >= config->address_max)
+        http_problem(request, 429, "too-many-subscribers",
+                     "%u event streams of your address are open (KITH_MAX_SUBSCRIBERS_PER_ADDRESS).", of_address);
+    else if (of_key >= config->key_max)
+        http_problem(request, 429, "too-many-subscribers",
+                     "%u event streams of this API key are open (KITH_MAX_SUBSCRIBERS_PER_KEY).", of_key);
+    else
+        return true;
+    metric_add(&refused_streams, 1);
+    return false;
+}
+
+static void events_subscribe(struct actor *self, struct http_request *request)
+{
     struct events *e = actor_state(self);
     struct subscriber *s;
     struct event_cursor cursor;
 
-    if (e->count >= config->subscribers_max) {
-        http_problem(request, 503, "too-many-subscribers", "%u event streams are open (KITH_MAX_SUBSCRIBERS).",
-                     e->count);
-        return;
-    }
-    if (!events_read_cursor(request, &cursor) || !(s = subscriber_new(self, request, cursor)))
+    if (!events_admit(self, request) || !events_read_cursor(request, &cursor) ||
+        !(s = subscriber_new(self, request, cursor)))
         return;
     DL_APPEND(e->subscribers, s);
     e->count++;
@@ -294,6 +326,7 @@ static int events_start(struct actor *self)
 {
     const struct events_config *config = actor_config(self);
 
+    metric_register(&refused_streams);
     actor_after(self, config->keepalive_ms, TIMER_KEEPALIVE);
     msg_tell(self, "breaker", MSG_SEND_STATE); /* on a restart it does not tell its state by itself */
     if (config->poll_ms)

@@ -11,6 +11,8 @@ struct events_config {
     uint64_t poll_ms;         /* interval of looking for changes of other nodes; 0: there are no other nodes */
     int page;                 /* events that are read at once */
     uint32_t subscribers_max; /* KITH_MAX_SUBSCRIBERS */
+    uint32_t address_max;     /* of one client address (KITH_MAX_SUBSCRIBERS_PER_ADDRESS) */
+    uint32_t key_max;         /* of one API key (KITH_MAX_SUBSCRIBERS_PER_KEY) */
 };
 
 extern const struct actor_ops events_actor;

@@ -18,15 +18,19 @@
 
 enum subscriber_state { SUBSCRIBER_IDLE, SUBSCRIBER_READING, SUBSCRIBER_SHARING, SUBSCRIBER_SENDING };
 
+enum { SUBSCRIBER_ADDRESS_BYTES = 64 };
+
 struct subscriber {
     struct subscriber *prev, *next;
     struct http_request *request; /* borrowed from the stream, until that is gone */
     struct actor *actor;
     enum subscriber_state state;
-    struct event_cursor cursor; /* the last event that was sent; number -1: begin at the end of the table */
-    bool gone;                  /* the stream has ended */
-    bool orphan;                /* its actor was stopped */
-    bool breaker_due;           /* the current state of the breaker was not sent yet */
+    struct event_cursor cursor;             /* the last event that was sent; number -1: begin at the end of the table */
+    uint64_t key;                           /* of the API key; 0: none */
+    char address[SUBSCRIBER_ADDRESS_BYTES]; /* of the client; "": a proxy that names no client */
+    bool gone;                              /* the stream has ended */
+    bool orphan;                            /* its actor was stopped */
+    bool breaker_due;                       /* the current state of the breaker was not sent yet */
 };
 
 struct msg_stream { /* MSG_EVENTS_STREAM_READY, MSG_EVENTS_STREAM_GONE */

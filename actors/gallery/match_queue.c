@@ -28,13 +28,30 @@ static void match_queue_refuse(struct match_queue *q, struct msg_job *job)
     msg_unref(&job->head);
 }
 
+/* The first that is ready, in place; NULL: none. Removes those before it that nobody waits for: their ask has ended, or
+ * the client has left. */
+static struct msg_job *match_queue_first_ready(struct match_queue *q)
+{
+    struct actor *self = q->jobs->self;
+    struct msg_job *job;
+
+    while ((job = q->ready.first) && (!actor_awaited(self, job->token) || cancel_is_set(job->source->cancel))) {
+        match_list_pop(&q->ready);
+        q->count--;
+        actor_answer_error(self, job->token, ACTOR_CANCELLED);
+        msg_unref(&job->head);
+    }
+    return job;
+}
+
 /* The first that is ready, linked with those behind it that are of the same model. */
 static struct msg_job *match_queue_take_batch(struct match_queue *q)
 {
-    struct msg_job *first = match_list_pop(&q->ready), *last = first;
+    struct msg_job *first = match_list_pop(&q->ready), *last = first, *next;
     int n = 1;
 
-    for (; n < MATCH_BATCH && q->ready.first && strcmp(q->ready.first->model.model, first->model.model) == 0; n++) {
+    for (; n < MATCH_BATCH && (next = match_queue_first_ready(q)) && strcmp(next->model.model, first->model.model) == 0;
+         n++) {
         last->next = match_list_pop(&q->ready);
         last = last->next;
     }
@@ -46,7 +63,7 @@ static void match_queue_search(struct match_queue *q)
 {
     struct msg_job *batch, *next;
 
-    if (q->state == MATCH_SEARCHING || q->held || !q->ready.first)
+    if (q->state == MATCH_SEARCHING || q->held || !match_queue_first_ready(q))
         return;
     batch = match_queue_take_batch(q);
     msg_ref(&batch->head); /* a refused job is released by gallery_jobs_run() */

@@ -8,7 +8,7 @@
  * A match waits for the log reading that it was given, so that it sees every change that was committed before it was
  * asked. Where this node alone changes the gallery and no reading is under way, it need not wait. Matches keep their
  * order. One batch holds up to MATCH_BATCH matches of one model; meanwhile further ones collect. At most MATCH_MAX are
- * queued; further ones are answered ACTOR_FULL. Loop thread.
+ * queued; further ones are answered ACTOR_FULL. One whose client has left is not searched for. Loop thread.
  */
 #ifndef KITH_ACTORS_GALLERY_MATCH_QUEUE_H
 #define KITH_ACTORS_GALLERY_MATCH_QUEUE_H

@@ -153,7 +153,9 @@ static void cast_configure_edge(struct service *v)
                                        .keepalive_ms = (uint64_t)s->events_keepalive,
                                        .poll_ms = v->cluster ? PEERS_POLL_MS : 0,
                                        .page = PAGE,
-                                       .subscribers_max = (uint32_t)s->max_subscribers};
+                                       .subscribers_max = (uint32_t)s->max_subscribers,
+                                       .address_max = (uint32_t)s->max_subscribers_per_address,
+                                       .key_max = (uint32_t)s->max_subscribers_per_key};
     v->retry = (struct retry_config){.processor = s->nats[0] ? "processor@**" : "processor",
                                      .thumbs = v->thumbs,
                                      .files = v->files,

@@ -103,6 +103,7 @@ static void startup_make_system(struct service *v)
                                 .routes = routes,
                                 .dispatch = routes_dispatch,
                                 .max_body = (size_t)s->max_body,
+                                .max_head = (size_t)s->max_head,
                                 .max_connections = (uint32_t)s->max_connections,
                                 .max_connections_per_address = (uint32_t)s->max_connections_per_address,
                                 .max_requests = (uint32_t)s->max_requests,

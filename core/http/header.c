@@ -10,8 +10,6 @@
 #include <string.h>
 #include <sys/types.h>
 
-enum { HEADER_MAX = 8191 }; /* the largest limit of the table */
-
 enum header_rule {
     HEADER_SINGLE, /* longer than the limit: 431; repeated: 400 */
     HEADER_LIST,   /* longer than the limit: 431; may be repeated, the first is read */
@@ -28,7 +26,7 @@ static const struct header_limit {
     {"authorization", 7 + 256, HEADER_SINGLE}, /* “Bearer ” and a key */
     {"content-encoding", 63, HEADER_SINGLE},
     {"content-type", 255, HEADER_SINGLE},
-    {"cookie", HEADER_MAX, HEADER_COOKIE},
+    {"cookie", HEADER_COOKIE_MAX, HEADER_COOKIE},
     {"idempotency-key", 255, HEADER_SINGLE},
     {"if-none-match", 511, HEADER_LIST},
     {"last-event-id", 31, HEADER_SINGLE},
@@ -42,21 +40,23 @@ static const struct header_limit {
 
 enum { HEADER_COUNT = sizeof header_limits / sizeof header_limits[0] };
 
-static struct engine_text header_raw(const struct http_request *request, const char *name, size_t n)
+static struct engine_text header_raw(const void *context, const char *name, size_t n)
 {
+    const struct http_request *request = context;
+
     return request->server->ops->header(request->raw, name, n);
 }
 
-ssize_t header_join(const struct http_request *request, const char *name, const char *separator, char *value,
-                    size_t size)
+ssize_t header_join_lines(header_get_fn get, const void *context, const char *name, const char *separator, char *value,
+                          size_t size)
 {
-    struct engine_text found = header_raw(request, name, 0);
+    struct engine_text found = get(context, name, 0);
     size_t len = 0;
 
     if (!found.base)
         return -1;
     value[0] = 0;
-    for (size_t n = 1; found.base; found = header_raw(request, name, n++)) {
+    for (size_t n = 1; found.base; found = get(context, name, n++)) {
         size_t gap = n > 1 ? strlen(separator) : 0;
 
         if (len + gap + found.len < size) {
@@ -67,6 +67,27 @@ ssize_t header_join(const struct http_request *request, const char *name, const 
         len += gap + found.len;
     }
     return (ssize_t)len;
+}
+
+ssize_t header_join(const struct http_request *request, const char *name, const char *separator, char *value,
+                    size_t size)
+{
+    return header_join_lines(header_raw, request, name, separator, value, size);
+}
+
+static const struct header_limit *header_find(const char *name)
+{
+    size_t i = 0;
+
+    while (i < HEADER_COUNT && strcmp(header_limits[i].name, name) != 0)
+        i++;
+    assert(i < HEADER_COUNT);
+    return &header_limits[i];
+}
+
+size_t header_max(const char *name)
+{
+    return header_find(name)->max;
 }
 
 /* As header_join, by the rule of the header. */
@@ -86,14 +107,13 @@ static ssize_t header_copy(const struct http_request *request, const struct head
 
 static bool header_is_good(struct http_request *request, const struct header_limit *h)
 {
-    char value[HEADER_MAX + 1];
+    char value[HEADER_COOKIE_MAX + 1];
     ssize_t len = h->rule == HEADER_HINT ? -1 : header_copy(request, h, value, sizeof value);
 
     if (len < 0)
         return true;
     if ((size_t)len > h->max) {
-        http_problem(request, 431, "header-too-long", "The header “%s” has %zd bytes; the limit is %zu.", h->name, len,
-                     h->max);
+        http_problem(request, 431, "header-too-long", HEADER_TOO_LONG, h->name, len, h->max);
         return false;
     }
     if (h->rule == HEADER_SINGLE && header_raw(request, h->name, 1).base) {
@@ -122,14 +142,12 @@ bool header_fits(struct http_request *request)
 
 bool http_request_header(const struct http_request *request, const char *name, char *value, size_t size)
 {
-    size_t i = 0;
+    const struct header_limit *limit = header_find(name);
     ssize_t len;
 
-    while (i < HEADER_COUNT && strcmp(header_limits[i].name, name) != 0)
-        i++;
-    assert(i < HEADER_COUNT && size > header_limits[i].max);
+    assert(size > limit->max);
     if (!request->raw)
         return false;
-    len = header_copy(request, &header_limits[i], value, size);
-    return len >= 0 && (size_t)len <= header_limits[i].max;
+    len = header_copy(request, limit, value, size);
+    return len >= 0 && (size_t)len <= limit->max;
 }

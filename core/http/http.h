@@ -49,6 +49,7 @@ struct http_options {
     void (*dispatch)(void *context, const struct http_route *route, struct http_request *request);
     void *context;
     size_t max_body;
+    size_t max_head; /* of an HTTP/1 request, before its body */
     uint32_t max_connections, max_connections_per_address, max_requests, max_resets, max_streams;
     uint64_t idle_timeout_ms, response_timeout_ms, shutdown_grace_ms;
     uint64_t min_rate;     /* bytes a second of an upload or a download, over idle_timeout_ms */
@@ -121,6 +122,8 @@ enum { HTTP_TRACE_BYTES = 56 };
 const char *http_request_trace(const struct http_request *request);
 /* The address of the client, which trusted proxies report: "192.0.2.7", or the /64 network of an IPv6 address. */
 void http_request_address(const struct http_request *request, char *text, size_t size);
+/* Whether limits of one client address apply: not to that of a trusted proxy that names no client. */
+bool http_request_address_is_limited(const struct http_request *request);
 /* Whether the connection of the client is encrypted, here or at a trusted proxy, or KITH_PUBLIC_URL is an https URL. */
 bool http_request_is_secure(const struct http_request *request);
 /* The name of the API key of the request, for the log, and a number that identifies the key. "" and 0 when no key was

@@ -40,14 +40,14 @@ struct rate_window {
 
 /* What a connection holds of the memory budget, see budget.c. */
 struct budget {
-    void *memo; /* the engine's */
     size_t bodies, answers;
     uint64_t measured; /* meter.bytes at the last measure */
     uint32_t unfinished;
     bool stale;     /* to be measured before the loop waits */
     uint64_t order; /* of the beginning of its oldest unfinished body, or 0: none */
     bool http2;
-    bool refused;  /* it got its 401 before the end of its request */
+    const char *refused; /* it was answered before the end of its request: why; NULL: it was not */
+    uint64_t refused_ms;
     bool admitted; /* it has shown a valid API key, or needs none */
     struct rate_window upload, download;
 };
@@ -79,6 +79,7 @@ struct http_request {
     bool secure;            /* see http_request_is_secure */
     uint32_t refs;
     bool answered, streaming, stream_ended, chunk_waits;
+    bool left;                 /* the client closed its connection before the answer */
     uint64_t begun_ms, due_ms; /* due: when a chunk must have left, 0 while there is none */
     size_t answer_bytes;       /* of an answer that has not been sent */
     struct cancel *cancel;     /* see http_request_cancel */
@@ -167,6 +168,11 @@ void budget_release_answer(struct http_request *request);
 void budget_check_rates(struct conn *conn, uint64_t now_ms);
 void budget_remove(struct conn *conn);
 
+/* early.c: HTTP/1 answers before the end of the request */
+void early_refuse_head(struct conn *conn, int status, const char *why);
+/* Whether one of the unfinished requests of a connection shows a valid API key. If not, it is answered (HTTP/1). */
+bool early_admit(struct conn *conn);
+
 /* Checks all query parameters against the route; sends a 400 and returns false for unknown ones, so that a misspelled
  * filter does not disable the filter. */
 bool query_fits(struct http_request *request);
@@ -186,6 +192,18 @@ bool header_fits(struct http_request *request);
  * absent. */
 ssize_t header_join(const struct http_request *request, const char *name, const char *separator, char *value,
                     size_t size);
+
+/* The same for any source of headers. `get`: the value of the n-th line of a header. */
+typedef struct engine_text (*header_get_fn)(const void *context, const char *name, size_t n);
+ssize_t header_join_lines(header_get_fn get, const void *context, const char *name, const char *separator, char *value,
+                          size_t size);
+/* The limit of a header of the table. */
+size_t header_max(const char *name);
+#define HEADER_TOO_LONG "The header “%s” has %zd bytes; the limit is %zu."
+enum { HEADER_COOKIE_MAX = 8191 }; /* the largest limit of the table */
+
+/* reply.c */
+const char *reply_reason(int status);
 
 /* origin.c: finds the client and stores its address in the request; false: answered with 400 or 431. */
 bool origin_find_client(struct http_request *request, struct trust_client *client);

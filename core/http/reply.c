@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *reply_reason(int status)
+const char *reply_reason(int status)
 {
     static const struct {
         int status;

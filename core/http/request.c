@@ -30,7 +30,7 @@ static void request_log_access(const struct http_request *request)
     log_event(LOG_INFO, "request", LOG_STR("id", request->id),
               LOG_SOME("trace", request->trace[0] ? request->trace : NULL),
               LOG_SOME("who", request->who[0] ? request->who : NULL), LOG_STR("method", method), LOG_STR("path", path),
-              LOG_INT("status", request->answered ? request->status : 499),
+              LOG_INT("status", request->answered && !request->left ? request->status : 499),
               LOG_INT("ms", clock_monotonic_ms() - request->begun_ms), LOG_INT("http", head->version));
 }
 
@@ -136,10 +136,14 @@ static void request_dispatch(struct listener *listener, struct http_request *req
 {
     struct http_server *server = listener->server;
     const struct engine_head *head = &request->head;
-    bool discarded = server->ops->was_discarded(request->raw, request->conn->budget.memo);
+    bool discarded = server->ops->was_discarded(request->raw);
     struct trust_client client;
     char methods[64];
 
+    if (head->malformed) {
+        http_problem(request, 400, "bad-request", "%s", head->malformed);
+        return;
+    }
     if (!header_fits(request) || !origin_find_client(request, &client))
         return;
     if (discarded && server->o.admits && !request->conn->budget.admitted) {
@@ -193,12 +197,24 @@ static void request_received(void *context, struct engine_request *raw, const st
         budget_update(conn);
     request_make_id(request);
     request_read_trace(request);
+    if (head->version == 2 && head->target.len == 0) /* RFC 9113, 8.3.1; libh2o lets it pass */
+        guard_cut_because(conn, "empty path");
     if (!conn->cut) /* the engine parses on what it has read; nobody will get an answer */
         request_dispatch(listener, request);
 }
 
-const struct engine_callbacks request_callbacks = {
-    .received = request_received, .chunk_sent = request_chunk_sent, .disposed = request_disposed};
+static void request_malformed(void *context, int fd, int status, const char *why)
+{
+    struct conn *conn = guard_conn_of(((struct listener *)context)->server, fd);
+
+    if (conn)
+        early_refuse_head(conn, status, why);
+}
+
+const struct engine_callbacks request_callbacks = {.received = request_received,
+                                                   .malformed = request_malformed,
+                                                   .chunk_sent = request_chunk_sent,
+                                                   .disposed = request_disposed};
 
 const struct http_route *http_request_route(const struct http_request *request)
 {
@@ -223,6 +239,11 @@ const char *http_request_id(const struct http_request *request)
 void http_request_address(const struct http_request *request, char *text, size_t size)
 {
     guard_write_address(&request->client, text, size);
+}
+
+bool http_request_address_is_limited(const struct http_request *request)
+{
+    return !trust_is_proxy(request->server->o.trust, &request->client);
 }
 
 bool http_request_is_secure(const struct http_request *request)

@@ -19,6 +19,7 @@ static void server_make_engine(struct http_server *server)
                                            .listeners = listeners,
                                            .listener_count = LISTENERS_MAX,
                                            .max_body = server->o.max_body,
+                                           .max_head = server->o.max_head,
                                            .shutdown_grace_ms = server->o.shutdown_grace_ms};
 
     for (int i = 0; i < LISTENERS_MAX; i++) {

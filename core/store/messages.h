@@ -218,6 +218,7 @@ struct store_text { /* PATH_IN_USE: a path; QUARANTINE: a hash, and for how long
 struct store_key { /* KEY_ADD */
     struct store_message_head m;
     const char *name, *roles, *hash; /* hash: SHA-256 of the key, hex */
+    int64_t expires_ms;              /* 0: never */
 };
 
 struct store_counts { /* CORRECT_COUNTS: the differences that RECOUNT found; nothing changes when another node was first

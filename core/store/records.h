@@ -40,6 +40,7 @@ struct api_key { /* the key itself is not stored */
     const char *name, *roles; /* roles: some of submit,read,admin */
     const char *hash;         /* SHA-256 of the key, hex */
     int64_t created_ms;
+    int64_t expires_ms; /* 0: never */
 };
 
 struct photo { /* an enrolled photo of a person */

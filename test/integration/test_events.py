@@ -1,7 +1,11 @@
 """Server-Sent Events and pictures."""
 import shutil
 
+import pytest
 from harness import Events, png, until
+
+pytest.importorskip('h2.connection')
+from http2 import Http2  # noqa: E402
 
 
 def test_a_subscriber_gets_every_change_of_an_image(kith):
@@ -98,6 +102,54 @@ def test_too_many_subscribers_are_refused(make):
     assert kith.get('/v1/events', last_event_id='x').status in (400, 503)
     for events in open_ones:
         events.close()
+
+
+@pytest.mark.parametrize('protocol', [1, 2])
+def test_one_client_address_has_a_share_of_the_streams(make, protocol):
+    kith = make(max_subscribers=20, max_subscribers_per_address=3, trusted_proxies='127.0.0.1').start()
+    status = streams_of(kith, protocol)
+    one = {'x_forwarded_for': '192.0.2.7'}
+    assert [status(**one)[0] for _ in range(3)] == [200] * 3
+    code, text = status(**one)
+    assert code == 429 and b'KITH_MAX_SUBSCRIBERS_PER_ADDRESS' in text
+    assert status(x_forwarded_for='192.0.2.8')[0] == 200, 'another client of the same proxy'
+    assert [status()[0] for _ in range(5)] == [200] * 5, 'a proxy that names no client serves many'
+    assert kith.metric('kith_event_streams_refused_total') == 1
+
+
+def test_one_key_has_a_share_of_the_streams(make):
+    kith = make(auth='keys', keys_poll='50ms', max_subscribers=20, max_subscribers_per_key=2).start()
+    one, other = (kith.run('key', 'create', '--role', 'read').stdout.strip() for _ in range(2))
+    until(lambda: kith.get('/v1/people', x_api_key=one).status == kith.get('/v1/people', x_api_key=other).status == 200,
+          'the keys')
+    status = streams_of(kith, 1)
+    assert [status(x_api_key=one)[0] for _ in range(2)] == [200] * 2
+    code, text = status(x_api_key=one)
+    assert code == 429 and b'KITH_MAX_SUBSCRIBERS_PER_KEY' in text
+    assert status(x_api_key=other)[0] == 200
+
+
+def streams_of(kith, protocol):
+    """A function that opens an event stream, keeps it, and returns the status and the begin of the answer."""
+    kept = []
+
+    def http1(**headers):
+        client = kith.socket()
+        kept.append(client)
+        lines = ''.join(f'{k.replace("_", "-")}: {v}\r\n' for k, v in headers.items())
+        client.sendall(f'GET /v1/events HTTP/1.1\r\nhost: {kith.api}\r\n{lines}\r\n'.encode())
+        answer = client.recv(4096)
+        return int(answer.split()[1]), answer
+
+    def http2(**headers):
+        client = Http2(kith)
+        kept.append(client)
+        stream = client.request('GET', '/v1/events', **headers)
+        while not any(getattr(e, 'stream_id', None) == stream and hasattr(e, 'headers') for e in client.events):
+            client.read()
+        status = next(int(dict(e.headers)[b':status']) for e in client.events if hasattr(e, 'headers'))
+        return status, b'' if status == 200 else client.answer(stream)[1]
+    return {1: http1, 2: http2}[protocol]
 
 
 def test_photo_thumbnail_and_crop(kith):

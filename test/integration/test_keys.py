@@ -2,7 +2,7 @@
 import re
 
 import pytest
-from harness import png, until
+from harness import closed_within, free_port, png, until
 
 KEYS = {'auth': 'keys', 'keys_poll': '50ms'}
 
@@ -228,3 +228,53 @@ def test_a_revoked_key_loses_its_event_stream(make, tmp_path, change):
     assert stays.recv(65536), 'the stream of another key goes on'
     ends.close()
     stays.close()
+
+
+def streams_end(kith, key, end):
+    """Whether the event stream of a key ends after end()."""
+    stream = kith.socket()
+    stream.sendall(f'GET /v1/events HTTP/1.1\r\nhost: {kith.api}\r\nx-api-key: {key}\r\n\r\n'.encode())
+    assert b' 200 ' in stream.recv(4096)
+    end()
+    return closed_within(stream, 20)
+
+
+def test_a_revoked_key_ends_its_event_streams(keyed):
+    kith = keyed(events_keepalive='1h')
+    key, other = make_key(kith, 'read'), make_key(kith, 'read')
+    until(lambda: works(kith, key) and works(kith, other), 'the keys to be seen')
+    assert streams_end(kith, key, lambda: kith.run('key', 'revoke', '1'))
+    assert works(kith, other)
+
+
+def test_an_expired_key_is_refused_by_name_and_ends_its_event_streams(keyed):
+    kith = keyed(events_keepalive='1h')
+    key = make_key(kith, 'read', '--name', 'lodger', '--expires', '3s')
+    make_key(kith, 'read', '--expires', '30d')
+    listed = kith.run('key', 'list').stdout
+    assert 'expires' in listed.splitlines()[0] and listed.count('20') >= 4, listed
+    until(lambda: works(kith, key), 'the key to be seen')
+    assert streams_end(kith, key, lambda: None)
+    answer = kith.get('/v1/images', **bearer(key))
+    assert answer.status == 401 and answer.json['type'].endswith('key-expired') and 'lodger' in answer.json['detail']
+    assert kith.post('/v1/session', {'key': key}).status == 401
+    upload = kith.post('/v1/images', png(1, 2, 3) + b'\0' * 100000, content_type='image/png', **bearer(key))
+    assert upload.status == 401
+    until(lambda: re.search(r'audit what="key expired" key=1 name=lodger', kith.log()), 'the audit line')
+
+
+@pytest.mark.parametrize('expires', ['0d', '-1d', '30', 'soon', '1e9d', '40000d', 'nand'])
+def test_a_wrong_expiry_is_refused(kith, expires):
+    made = kith.run('key', 'create', '--role', 'read', f'--expires={expires}')
+    assert made.returncode == 2 and '--expires' in made.stderr and made.stdout == ''
+
+
+def test_a_body_that_comes_before_the_keys_are_loaded_is_no_wrong_key(make):
+    """The database is away: a valid key cannot be known."""
+    kith = make(**KEYS, database=f'mariadb://kith@127.0.0.1:{free_port()}/kith', unknown_body='16KB', auth_failures=1)
+    kith.start(ready=False)
+    for _ in range(3):
+        answer = kith.post('/v1/images', png(1, 2, 3) + b'\0' * 200000, content_type='image/png', x_api_key='k' * 20)
+        assert answer.status == 503 and answer.json['type'].endswith('keys-not-read'), answer
+        assert kith.post('/v1/session', {'key': 'k' * 20}).status == 503
+    assert 'wrong key' not in kith.log()

@@ -209,17 +209,26 @@ __attribute__((unused)) static void ask_changed(void)
     actor_system_tell(sys, "asker", msg_new(MSG_GALLERY_CHANGED, sizeof(struct msg)));
 }
 
-__attribute__((unused)) static void ask_match(const float *embedding)
+/* `cancel`: of the client that waits; NULL: none. */
+static void ask_match_for(const float *embedding, struct cancel *cancel)
 {
     struct worker_event *event = (struct worker_event *)msg_new(WORKER_DONE, sizeof *event);
     static struct face face;
+    struct msg *m;
 
     face = (struct face){.quality = 1, .embedding = embedding, .dimension = DIMENSION, .person = PERSON_UNKNOWN};
     event->hello = hello;
     event->faces = &face;
     event->face_count = 1;
-    actor_system_tell(sys, "asker", &msg_match_new(event)->head);
+    m = &msg_match_new(event)->head;
+    m->cancel = cancel_ref(cancel);
+    actor_system_tell(sys, "asker", m);
     msg_unref(&event->head);
+}
+
+__attribute__((unused)) static void ask_match(const float *embedding)
+{
+    ask_match_for(embedding, NULL);
 }
 
 __attribute__((unused)) static void release(void)

@@ -15,7 +15,7 @@ static const char file[] =
 
 static struct api_keys_verdict look(struct api_keys *k, const char *address, const char *key, uint64_t now_ms)
 {
-    return api_keys_check(k, address, key, strlen(key), now_ms);
+    return api_keys_check(k, address, key, strlen(key), now_ms, 0);
 }
 
 static void test_keys_of_a_file(void **state)
@@ -125,9 +125,33 @@ static void test_roles(void **state)
     assert_int_equal(access_parse("read,,submit"), 0);
 }
 
+static void test_a_key_expires_and_its_name_is_told(void **state)
+{
+    char hash[SHA256_HEX_BYTES];
+    struct api_keys *k = api_keys_new(1);
+    struct api_key keys[] = {{1, "lodger", "read", hash, 0, 5000}};
+    struct api_keys_verdict v;
+
+    (void)state;
+    sha256_hex("0123456789abcdef", 16, hash);
+    api_keys_set_records(k, keys, 1);
+    assert_int_equal(api_keys_check(k, "a", "0123456789abcdef", 16, 1, 4999).result, KEY_VALID);
+    assert_false(api_keys_is_expired(k, 0, 4999));
+    for (int i = 0; i < 3; i++) { /* it is no guess */
+        v = api_keys_check(k, "b", "0123456789abcdef", 16, 1, 5000);
+        assert_int_equal(v.result, KEY_EXPIRED);
+        assert_int_equal(v.roles, 0);
+        assert_int_equal(v.expired_ms, 5000);
+        assert_string_equal(v.who, "lodger");
+    }
+    assert_true(api_keys_is_expired(k, 0, 5000));
+    api_keys_free(k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_key_expires_and_its_name_is_told),
         cmocka_unit_test(test_keys_of_a_file),
         cmocka_unit_test(test_a_wrong_file_changes_nothing_and_names_the_line),
         cmocka_unit_test(test_records_take_each_others_place),

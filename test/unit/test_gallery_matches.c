@@ -204,6 +204,27 @@ static void test_a_label_that_the_store_does_not_look_up_in_time_is_an_error(voi
     assert_int_equal(heard.matched, 0);
 }
 
+static void test_a_match_whose_client_has_left_is_not_searched_for(void **state)
+{
+    struct cancel *cancel = cancel_new();
+
+    (void)state;
+    world.hold = STORE_GALLERY_CHANGES;
+    ask_changed();
+    UNTIL(world.held_count == 1);
+    for (int i = 0; i < 3; i++)
+        ask_match_for(anna, cancel);
+    ask_match(anna);
+    turn();
+    cancel_set(cancel);
+    release();
+    UNTIL(heard.matched == 1 && heard.errors == 3);
+    ask_match_for(anna, cancel); /* with an idle search thread, too */
+    UNTIL(heard.errors == 4);
+    assert_int_equal(heard.matched, 1);
+    cancel_unref(cancel);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +237,7 @@ int main(void)
         TEST(test_a_gallery_that_is_ahead_of_a_restored_log_is_loaded_anew),
         TEST(test_a_restored_database_with_as_many_changes_is_loaded_anew_before_the_next_match),
         TEST(test_a_match_waits_for_a_silent_store_until_the_deadline_only),
+        TEST(test_a_match_whose_client_has_left_is_not_searched_for),
         TEST(test_a_label_that_the_store_does_not_look_up_in_time_is_an_error),
     };
 

@@ -156,6 +156,7 @@ SETTING(disk_reserve, size, "64MB", 0, 1LL << 40,
 SETTING(events_keep, count, "1000000", 100, 1000000000, "events kept for subscribers that reconnect")
 /* limits of the HTTP interface and the actors */
 SETTING(max_body, size, "16MB", 1024, 30 << 20, "bytes of a request body")
+SETTING(max_head, size, "64KB", 4096, 256 << 10, "bytes of the request line and the headers of an HTTP/1 request")
 SETTING(max_paths, count, "10000", 1, 1000000, "paths in one request")
 SETTING(max_path, size, "4000", 1, 4095, "bytes of a path")
 SETTING(page_limit, count, "500", 1, 10000, "largest number of rows in one page of a list")
@@ -163,6 +164,8 @@ SETTING(max_connections, count, "4096", 1, 60000, "open connections")
 SETTING(max_connections_per_address, count, "1024", 1, 60000, "open connections from one address")
 SETTING(max_requests, count, "20000", 1, 1000000, "requests that are processed at the same time")
 SETTING(max_subscribers, count, "256", 1, 60000, "open event streams")
+SETTING(max_subscribers_per_address, count, "64", 1, 60000, "open event streams of one client address")
+SETTING(max_subscribers_per_key, count, "64", 1, 60000, "open event streams of one API key")
 SETTING(events_keepalive, duration, "10s", 10, 3600000,
         "interval of keep-alive comments on an idle event stream; they detect clients that have left")
 SETTING(http_memory, size, "256MB", 1 << 20, 1LL << 40,

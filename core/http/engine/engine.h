@@ -35,6 +35,8 @@ struct engine_head {
     size_t path_len; /* of target, up to the "?" */
     int fd;          /* of the connection; negative: closed */
     int version;     /* major: 1 or 2 */
+    const char
+        *malformed; /* HTTP/1: why the head is malformed; the connection closes behind the reply. NULL: it is not */
 };
 
 /* What a connection holds of requests. */
@@ -48,7 +50,10 @@ struct engine_held {
 struct engine_callbacks {
     void (*received)(void *listener, struct engine_request *raw, const struct engine_head *head);
     void (*chunk_sent)(struct http_request *request); /* the next stream_send is allowed */
-    void (*disposed)(struct http_request *request);   /* the last call: `raw` and its texts are gone */
+    /* HTTP/1: the head that arrives is malformed. It is not parsed, and all further input is discarded.
+     * `status`: of the answer; 0: it is not HTTP. */
+    void (*malformed)(void *listener, int fd, int status, const char *why);
+    void (*disposed)(struct http_request *request); /* the last call: `raw` and its texts are gone */
 };
 
 struct engine_options {
@@ -57,6 +62,7 @@ struct engine_options {
     void *const *listeners; /* what `received` gets, one a listener */
     int listener_count;
     size_t max_body; /* the engine may reject larger bodies itself */
+    size_t max_head; /* of an HTTP/1 request */
     uint64_t shutdown_grace_ms;
 };
 
@@ -71,17 +77,21 @@ struct engine_ops {
 
     /* Takes over an accepted connection; `closed` gets the handle last. */
     struct engine_socket *(*accept)(struct engine *engine, int listener, uv_tcp_t *tcp, uv_close_cb closed);
-    /* Measures a connection, and drops what has arrived of discarded bodies. `memo`: a pointer of the engine for this
-     * connection, NULL at first; the caller gives it back to `forget` when the connection is closed. */
-    struct engine_held (*measure)(struct engine *engine, struct engine_socket *socket, void **memo);
-    void (*forget)(void *memo);
-    /* A header of the n-th unfinished request by its lower-case name; base NULL when absent. Only after `measure`. */
-    struct engine_text (*unfinished_header)(struct engine_socket *socket, void *memo, uint32_t n, const char *name);
+    /* Call it when the engine reads the connection, before the loop waits for input: else heads are not checked. */
+    void (*watch)(struct engine_socket *socket);
+    /* Measures a connection, and drops what has arrived of discarded bodies. */
+    struct engine_held (*measure)(struct engine_socket *socket);
+    /* The value of the n-th line (from 0) of a header of an unfinished request, by its lower-case name; base NULL when
+     * there are fewer. Only after `measure`. */
+    struct engine_text (*unfinished_header)(struct engine_socket *socket, uint32_t request, const char *name, size_t n);
     /* Stops keeping the body of the newest unfinished request that is still kept, and leaves at least `keep` of them.
      * Returns false when there is none, or the protocol cannot. */
-    bool (*discard_newest)(struct engine_socket *socket, void *memo, uint32_t keep);
+    bool (*discard_newest)(struct engine_socket *socket, uint32_t keep);
     /* Whether the body of a received request was discarded. Call it once a request. */
-    bool (*was_discarded)(const struct engine_request *raw, void *memo);
+    bool (*was_discarded)(const struct engine_request *raw);
+    /* HTTP/1: sends a whole response to a request that has not been received yet, and discards all further input.
+     * Returns false when the connection cannot be answered now. Copies `text`. */
+    bool (*answer_early)(struct engine_socket *socket, const char *text, size_t len);
     /* Whether a TLS connection waits for a write that was never made; a close then ends the wait. */
     bool (*waits_for_write)(const struct engine_socket *socket);
     void (*close)(struct engine_socket *socket);

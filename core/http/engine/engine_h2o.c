@@ -11,6 +11,7 @@ enum { ENGINE_LISTENERS_MAX = 8 };
 
 struct engine_listener {
     h2o_accept_ctx_t accept;
+    void *owner;
     h2o_hostconf_t *hosts[2]; /* the host of this listener, NULL */
 };
 
@@ -18,6 +19,7 @@ struct engine {
     h2o_globalconf_t config;
     h2o_context_t context;
     const struct engine_callbacks *callbacks;
+    struct h2o_input_config input;
     struct engine_listener listeners[ENGINE_LISTENERS_MAX];
     int listener_count;
 };
@@ -52,14 +54,19 @@ static int h2o_on_request(h2o_handler_t *self, h2o_req_t *req)
 {
     struct engine_handler *handler = (struct engine_handler *)self;
     struct h2o_request *r = h2o_mem_alloc_shared(&req->pool, sizeof *r, h2o_on_dispose);
+    const h2o_socket_t *sock = req->conn->callbacks->get_socket(req->conn);
+    const char *malformed = req->version < 0x200 ? h2o_input_error(sock) : NULL;
     const struct engine_head head = {.method = {req->method.base, req->method.len},
                                      .target = {req->path.base, req->path.len},
                                      .authority = {req->input.authority.base, req->input.authority.len},
                                      .body = {req->entity.base, req->entity.len},
                                      .path_len = req->query_at == SIZE_MAX ? req->path.len : req->query_at,
-                                     .fd = h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)),
+                                     .fd = h2o_socket_get_fd((h2o_socket_t *)(uintptr_t)sock),
+                                     .malformed = malformed,
                                      .version = req->version >> 8};
 
+    if (malformed)
+        req->http1_is_persistent = 0; /* what follows may be a part of this request */
     *r = (struct h2o_request){.engine = handler->engine, .req = req};
     handler->engine->callbacks->received(handler->listener, &r->base, &head);
     return 0;
@@ -78,7 +85,7 @@ static void h2o_engine_register(struct engine *engine, int i, void *listener)
         (struct engine_handler *)h2o_create_handler(h2o_config_register_path(l->hosts[0], "/", 0), sizeof *handler);
     handler->super.on_req = h2o_on_request;
     handler->engine = engine;
-    handler->listener = listener;
+    handler->listener = l->owner = listener;
     l->accept.ctx = &engine->context;
     l->accept.hosts = l->hosts;
 }
@@ -90,6 +97,7 @@ static struct engine *h2o_engine_new(const struct engine_options *options)
     if (!engine || options->listener_count > ENGINE_LISTENERS_MAX)
         out_of_memory();
     engine->callbacks = options->callbacks;
+    engine->input = (struct h2o_input_config){options->callbacks, options->max_head};
     engine->listener_count = options->listener_count;
     h2o_config_init(&engine->config);
     engine->config.server_name = h2o_iovec_init(H2O_STRLIT("kith"));
@@ -138,13 +146,9 @@ static struct engine_socket *h2o_engine_accept(struct engine *engine, int listen
 {
     h2o_socket_t *sock = h2o_uv_socket_create((uv_stream_t *)tcp, closed);
 
+    h2o_input_add(&engine->context, sock, engine->listeners[listener].owner, &engine->input);
     h2o_accept(&engine->listeners[listener].accept, sock);
     return (struct engine_socket *)sock;
-}
-
-static struct engine_held h2o_engine_measure_socket(struct engine *engine, struct engine_socket *socket, void **memo)
-{
-    return h2o_engine_measure(&engine->context, h2o_socket_of(socket), memo);
 }
 
 static bool h2o_engine_waits_for_write(const struct engine_socket *socket)
@@ -179,11 +183,11 @@ static struct engine_text h2o_engine_header(const struct engine_request *raw, co
     return h2o_engine_find_header(h2o_request_of(raw), name, n);
 }
 
-static bool h2o_engine_was_discarded(const struct engine_request *raw, void *memo)
+static bool h2o_engine_was_discarded(const struct engine_request *raw)
 {
     h2o_req_t *req = h2o_request_of(raw);
 
-    return req->version >= 0x200 && h2o_engine_is_discarded(memo, req);
+    return req->version >= 0x200 && h2o_engine_is_discarded(req);
 }
 
 static void h2o_engine_add_header(struct engine_request *raw, const char *name, const char *value)
@@ -249,11 +253,12 @@ const struct engine_ops engine_h2o = {
     .register_alpn = h2o_engine_register_alpn,
     .shutdown = h2o_engine_shutdown,
     .accept = h2o_engine_accept,
-    .measure = h2o_engine_measure_socket,
-    .forget = h2o_engine_forget,
+    .watch = h2o_engine_watch,
+    .measure = h2o_engine_measure,
     .unfinished_header = h2o_engine_unfinished_header,
     .discard_newest = h2o_engine_discard_newest,
     .was_discarded = h2o_engine_was_discarded,
+    .answer_early = h2o_engine_answer_early,
     .waits_for_write = h2o_engine_waits_for_write,
     .close = h2o_engine_close,
     .header = h2o_engine_header,

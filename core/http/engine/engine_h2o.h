@@ -3,6 +3,7 @@
 #define KITH_CORE_HTTP_ENGINE_ENGINE_H2O_H
 
 #include "core/http/engine/engine.h"
+#include "core/http/engine/request_chunks.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
@@ -19,14 +20,51 @@
 #error "engine_h2o reads internal structs of libh2o 2.2 (library version 0.13); check them before you use another"
 #endif
 
+enum { DISCARDED_MAX = 128 }; /* more than the streams that libh2o allows at once (100) */
+
+struct h2o_input_config {
+    const struct engine_callbacks *callbacks;
+    size_t max_head; /* bytes of an HTTP/1 request head */
+};
+
+/* What the engine knows of a connection; the socket's on_close.data. Freed when libh2o closes the socket. */
+struct h2o_memo {
+    h2o_context_t *context;
+    h2o_socket_t *sock;
+    void *listener;
+    h2o_http2_conn_t *http2;           /* NULL: HTTP/1, or not known yet */
+    uint32_t discarded[DISCARDED_MAX]; /* stream ids */
+    uint32_t discarded_count;
+    /* engine_h2o_input.c, HTTP/1 only */
+    const struct h2o_input_config *config;
+    h2o_socket_cb read; /* libh2o's */
+    size_t seen;        /* bytes of the input that were looked at */
+    bool partial;       /* libh2o has parsed a part of the body before the watch began */
+    bool head_done;     /* what arrives now belongs to the body */
+    bool chunked;       /* and its framing is checked */
+    struct request_chunks chunks;
+    bool answered; /* in place of libh2o: input is discarded */
+    char *answer;  /* being sent */
+};
+
 struct engine_text h2o_engine_find_header(const h2o_req_t *req, const char *name, size_t n);
 
 /* engine_h2o_held.c */
-struct engine_held h2o_engine_measure(h2o_context_t *context, h2o_socket_t *sock, void **memo);
-void h2o_engine_forget(void *memo);
-struct engine_text h2o_engine_unfinished_header(struct engine_socket *socket, void *memo, uint32_t n, const char *name);
-bool h2o_engine_discard_newest(struct engine_socket *socket, void *memo, uint32_t keep);
+struct engine_held h2o_engine_measure(struct engine_socket *socket);
+struct engine_text h2o_engine_unfinished_header(struct engine_socket *socket, uint32_t n, const char *name,
+                                                size_t line);
+bool h2o_engine_discard_newest(struct engine_socket *socket, uint32_t keep);
 /* Forgets that it was. */
-bool h2o_engine_is_discarded(void *memo, h2o_req_t *req);
+bool h2o_engine_is_discarded(h2o_req_t *req);
+
+/* engine_h2o_input.c */
+/* `config` is borrowed for the connection's life. */
+void h2o_input_add(h2o_context_t *context, h2o_socket_t *sock, void *listener, const struct h2o_input_config *config);
+/* NULL once libh2o has closed the socket. */
+struct h2o_memo *h2o_memo_of(const h2o_socket_t *sock);
+/* Why the head of the HTTP/1 request that libh2o reports is malformed, or NULL. */
+const char *h2o_input_error(const h2o_socket_t *sock);
+void h2o_engine_watch(struct engine_socket *socket);
+bool h2o_engine_answer_early(struct engine_socket *socket, const char *text, size_t len);
 
 #endif

@@ -5,20 +5,8 @@
  */
 #include "core/http/engine/engine_h2o.h"
 
-#include "core/base/must.h"
-
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-enum { DISCARDED_MAX = 128 }; /* more than the streams that libh2o allows at once (100) */
-
-struct h2o_memo {
-    h2o_http2_conn_t *http2; /* NULL: HTTP/1, or not known yet */
-    h2o_socket_t *sock;
-    uint32_t discarded[DISCARDED_MAX]; /* stream ids */
-    uint32_t discarded_count;
-};
 
 static h2o_http2_conn_t *held_find_http2(h2o_context_t *context, const h2o_socket_t *sock)
 {
@@ -73,31 +61,29 @@ static void held_measure_http2(struct h2o_memo *memo, struct engine_held *held)
         held->unfinished = 1;
 }
 
-struct engine_held h2o_engine_measure(h2o_context_t *context, h2o_socket_t *sock, void **kept)
+/* NULL when libh2o has closed the socket. */
+static struct h2o_memo *held_memo_of(const struct engine_socket *socket)
 {
-    struct h2o_memo *memo = *kept;
+    return h2o_memo_of((const h2o_socket_t *)(const void *)socket);
+}
+
+struct engine_held h2o_engine_measure(struct engine_socket *socket)
+{
+    h2o_socket_t *sock = (h2o_socket_t *)(void *)socket;
+    struct h2o_memo *memo = held_memo_of(socket);
     struct engine_held held = {.bytes = sock->input ? sock->input->size : 0};
 
-    if (!memo) {
-        memo = *kept = calloc(1, sizeof *memo);
-        if (!memo)
-            out_of_memory();
-        memo->sock = sock;
-    }
+    if (!memo)
+        return held;
     /* The end of a TLS session outlives its HTTP/2 connection. */
     if (!memo->http2 || sock->ssl)
-        memo->http2 = held_find_http2(context, sock);
+        memo->http2 = held_find_http2(memo->context, sock);
     held.http2 = memo->http2 != NULL;
     if (memo->http2)
         held_measure_http2(memo, &held);
     else /* the input of a request that is being answered stays in the buffer, too: the guard knows of it */
         held.unfinished = held.bytes > 0;
     return held;
-}
-
-void h2o_engine_forget(void *memo)
-{
-    free(memo);
 }
 
 /* Unfinished HTTP/2 requests in the order of the table. */
@@ -112,8 +98,8 @@ static h2o_http2_stream_t *held_nth_unfinished(const struct h2o_memo *memo, uint
     return NULL;
 }
 
-/* A header in the raw head of an HTTP/1 request. */
-static struct engine_text held_raw_header(const char *head, size_t len, const char *name)
+/* A header in the raw head of an HTTP/1 request: the value of its n-th line. */
+static struct engine_text held_raw_header(const char *head, size_t len, const char *name, size_t nth)
 {
     const char *end = head + len, *line = head;
     size_t n = strlen(name);
@@ -124,7 +110,7 @@ static struct engine_text held_raw_header(const char *head, size_t len, const ch
 
         if (!stop || stop - line <= 1) /* incomplete, or the empty line after the headers */
             break;
-        if ((size_t)(stop - line) > n && line[n] == ':' && strncasecmp(line, name, n) == 0) {
+        if ((size_t)(stop - line) > n && line[n] == ':' && strncasecmp(line, name, n) == 0 && nth-- == 0) {
             while (value < last && (*value == ' ' || *value == '\t'))
                 value++;
             while (last > value && (last[-1] == '\r' || last[-1] == ' ' || last[-1] == '\t'))
@@ -136,17 +122,20 @@ static struct engine_text held_raw_header(const char *head, size_t len, const ch
     return (struct engine_text){NULL, 0};
 }
 
-struct engine_text h2o_engine_unfinished_header(struct engine_socket *socket, void *kept, uint32_t n, const char *name)
+struct engine_text h2o_engine_unfinished_header(struct engine_socket *socket, uint32_t n, const char *name, size_t line)
 {
-    struct h2o_memo *memo = kept;
+    const struct h2o_memo *memo = held_memo_of(socket);
+    const struct engine_text none = {NULL, 0};
     h2o_http2_stream_t *stream;
 
-    (void)socket;
+    if (!memo)
+        return none;
     if (!memo->http2)
-        return n == 0 && memo->sock->input ? held_raw_header(memo->sock->input->bytes, memo->sock->input->size, name)
-                                           : (struct engine_text){NULL, 0};
+        return n == 0 && memo->sock->input
+                   ? held_raw_header(memo->sock->input->bytes, memo->sock->input->size, name, line)
+                   : none;
     stream = held_nth_unfinished(memo, n);
-    return stream ? h2o_engine_find_header(&stream->req, name, 0) : (struct engine_text){NULL, 0};
+    return stream ? h2o_engine_find_header(&stream->req, name, line) : none;
 }
 
 /* Streams that were reset leave their ids behind. */
@@ -160,13 +149,12 @@ static void held_forget_closed(struct h2o_memo *memo)
     memo->discarded_count = kept;
 }
 
-bool h2o_engine_discard_newest(struct engine_socket *socket, void *kept, uint32_t keep)
+bool h2o_engine_discard_newest(struct engine_socket *socket, uint32_t keep)
 {
-    struct h2o_memo *memo = kept;
+    struct h2o_memo *memo = held_memo_of(socket);
     h2o_http2_stream_t *newest = NULL;
     uint32_t count = 0;
 
-    (void)socket;
     if (!memo || !memo->http2)
         return false;
     held_forget_closed(memo);
@@ -191,9 +179,9 @@ bool h2o_engine_discard_newest(struct engine_socket *socket, void *kept, uint32_
     return true;
 }
 
-bool h2o_engine_is_discarded(void *kept, h2o_req_t *req)
+bool h2o_engine_is_discarded(h2o_req_t *req)
 {
-    struct h2o_memo *memo = kept;
+    struct h2o_memo *memo = h2o_memo_of(req->conn->callbacks->get_socket(req->conn));
     uint32_t id;
 
     if (!memo || !memo->http2)

@@ -12,15 +12,11 @@
 #include "core/base/clock.h"
 #include "core/http/guard/tcp_info.h"
 
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-
 enum {
     MEASURE_BYTES = 16384, /* read between two measures */
     RESUME_AT_ONCE = 8,    /* connections, so that the budget is not overshot by all of them */
-    HEADER_BYTES = 4096,
-    SMALL_ANSWER = 65536 /* bytes that are always sent: problem documents, one page of a list */
+    LINGER_MS = 2000,      /* for the client to read an early answer */
+    SMALL_ANSWER = 65536   /* bytes that are always sent: problem documents, one page of a list */
 };
 
 static bool budget_is_over(const struct conn *conn)
@@ -61,7 +57,7 @@ static bool budget_request_is_open(const struct conn *conn)
 static void budget_measure(struct conn *conn)
 {
     struct budget *b = &conn->budget;
-    struct engine_held held = conn->server->ops->measure(conn->server->engine, conn->sock, &b->memo);
+    struct engine_held held = conn->server->ops->measure(conn->sock);
     uint64_t now_ms = clock_monotonic_ms();
 
     b->measured = conn->meter.bytes;
@@ -78,72 +74,15 @@ static void budget_measure(struct conn *conn)
     }
 }
 
-static const char *budget_copy(struct engine_text text, char *copy, size_t size)
-{
-    if (!text.base || text.len >= size)
-        return NULL;
-    memcpy(copy, text.base, text.len);
-    copy[text.len] = 0;
-    return copy;
-}
-
-/* Whether one of the unfinished requests shows a valid key. */
-static bool budget_is_admitted(const struct conn *conn)
-{
-    const struct http_server *server = conn->server;
-    char authorization[HEADER_BYTES], key[HEADER_BYTES], cookie[HEADER_BYTES], address[INET6_ADDRSTRLEN];
-
-    guard_write_address(&conn->peer->address, address, sizeof address);
-    for (uint32_t n = 0; n < conn->budget.unfinished; n++) {
-        const struct http_credentials credentials = {
-            budget_copy(server->ops->unfinished_header(conn->sock, conn->budget.memo, n, "authorization"),
-                        authorization, sizeof authorization),
-            budget_copy(server->ops->unfinished_header(conn->sock, conn->budget.memo, n, "x-api-key"), key, sizeof key),
-            budget_copy(server->ops->unfinished_header(conn->sock, conn->budget.memo, n, "cookie"), cookie,
-                        sizeof cookie)};
-
-        if (server->o.admits(server->o.context, address, &credentials))
-            return true;
-    }
-    return false;
-}
-
-/* Answers a request whose body is still arriving, and sends nothing more. TLS would need the engine: nothing is sent.
- */
-static void budget_answer_early(struct conn *conn)
-{
-    static const char body[] = "{\"type\":\"urn:kith:problem:no-key\",\"title\":\"Unauthorized\",\"status\":401,"
-                               "\"detail\":\"A body of this size needs an API key (KITH_UNKNOWN_BODY).\"}\n";
-    char answer[512];
-    int len = snprintf(answer, sizeof answer,
-                       "HTTP/1.1 401 Unauthorized\r\nconnection: close\r\nwww-authenticate: Bearer\r\n"
-                       "content-type: application/problem+json\r\ncontent-length: %zu\r\n\r\n%s",
-                       sizeof body - 1, body);
-    uv_buf_t buf = uv_buf_init(answer, (unsigned)len);
-
-    if (conn->server->tls || uv_try_write((uv_stream_t *)&conn->tcp, &buf, 1) != len)
-        return;
-    meter_pause(conn);
-    shutdown(conn->fd, SHUT_WR);
-}
-
-/* HTTP/2 bodies are discarded, and each request gets its 401 at its end. HTTP/1 cannot: it is answered at once and cut
- * by the next tick, so that the client has time to read the answer. */
+/* HTTP/2 bodies are discarded, and each request gets its 401 at its end. HTTP/1 was answered. */
 static void budget_refuse_unknown(struct conn *conn)
 {
-    const struct engine_ops *ops = conn->server->ops;
     bool discarded = false;
 
-    while (ops->discard_newest(conn->sock, conn->budget.memo, 0))
+    while (conn->server->ops->discard_newest(conn->sock, 0))
         discarded = true;
-    if (discarded) {
+    if (discarded || conn->budget.refused)
         budget_measure(conn);
-        return;
-    }
-    if (conn->budget.http2)
-        return; /* input that is not parsed yet */
-    budget_answer_early(conn);
-    conn->budget.refused = true;
 }
 
 static void budget_enforce(struct conn *conn)
@@ -152,7 +91,7 @@ static void budget_enforce(struct conn *conn)
     const struct http_options *o = &conn->server->o;
 
     if (o->admits && !conn->budget.admitted && conn->budget.unfinished && conn->budget.bodies > o->unknown_body) {
-        conn->budget.admitted = budget_is_admitted(conn);
+        conn->budget.admitted = early_admit(conn);
         if (!conn->budget.admitted) {
             budget_refuse_unknown(conn);
             return;
@@ -160,7 +99,7 @@ static void budget_enforce(struct conn *conn)
     }
     if (!conn->budget.unfinished)
         return;
-    while (budget_is_over(conn) && ops->discard_newest(conn->sock, conn->budget.memo, 1))
+    while (budget_is_over(conn) && ops->discard_newest(conn->sock, 1))
         budget_measure(conn);
     if (budget_is_over(conn) && !budget_is_oldest(conn))
         meter_pause(conn);
@@ -240,9 +179,6 @@ void budget_release_answer(struct http_request *request)
 void budget_remove(struct conn *conn)
 {
     budget_set_bodies(conn, 0);
-    if (conn->budget.memo)
-        conn->server->ops->forget(conn->budget.memo);
-    conn->budget.memo = NULL;
 }
 
 /* --- rates --- */
@@ -267,7 +203,8 @@ void budget_check_rates(struct conn *conn, uint64_t now_ms)
     bool unsent = false;
 
     if (b->refused) {
-        guard_cut_because(conn, "no key");
+        if (now_ms - b->refused_ms >= LINGER_MS)
+            guard_cut_because(conn, b->refused);
         return;
     }
     if (conn->meter.bytes != b->measured) {

@@ -10,6 +10,7 @@
 #include "core/base/clock.h"
 #include "core/base/log/log.h"
 #include "core/base/must.h"
+#include "core/http/guard/tcp_info.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -18,13 +19,19 @@
 
 enum { TICK_MS = 1000 };
 
+static void guard_close(struct conn *conn)
+{
+    conn->cut = true;
+    shutdown(conn->fd, SHUT_RDWR);
+    meter_resume(conn); /* the engine learns of the end by reading */
+}
+
 void guard_cut(struct conn *conn)
 {
     if (conn->cut)
         return;
-    conn->cut = true;
     conn->server->stats.cut_off++;
-    shutdown(conn->fd, SHUT_RDWR);
+    guard_close(conn);
 }
 
 void guard_cut_because(struct conn *conn, const char *why)
@@ -213,6 +220,26 @@ static bool guard_is_stuck(const struct conn *conn)
            uv_stream_get_write_queue_size(stream) == 0 && !uv_is_closing((const uv_handle_t *)&conn->tcp);
 }
 
+/* The engine does not read an HTTP/1 connection while a request is under way, so it does not notice that the client has
+ * left. The work for the request is dropped wherever it waits. A client that only closes its sending side is taken to
+ * have left, too. */
+static void guard_hang_up(struct conn *conn)
+{
+    struct http_request *r, *next;
+
+    for (r = conn->requests; r; r = next) {
+        next = r->conn_next;
+        if (r->streaming && !r->chunk_waits) {
+            http_stream_end(r);
+        } else if (!r->answered) {
+            r->left = true;
+            cancel_set(r->cancel);
+            http_problem(r, 400, "client-left", "The connection was closed before the answer.");
+            guard_close(conn);
+        }
+    }
+}
+
 static void guard_check(struct conn *conn, uint64_t now_ms)
 {
     const struct http_options *o = &conn->server->o;
@@ -223,6 +250,8 @@ static void guard_check(struct conn *conn, uint64_t now_ms)
         return;
     }
     conn->stuck = stuck;
+    if (conn->requests && !conn->cut && !conn->tcp.read_cb && tcp_info_peer_has_closed(conn->fd))
+        guard_hang_up(conn);
     for (const struct http_request *r = conn->requests; r; r = r->conn_next) {
         if (r->due_ms && now_ms > r->due_ms) {
             guard_cut_because(conn, "unread");

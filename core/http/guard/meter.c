@@ -41,6 +41,7 @@ static bool meter_wrap(struct conn *conn)
         conn->meter.read = conn->tcp.read_cb;
         conn->tcp.read_cb = meter_on_read;
     }
+    conn->server->ops->watch(conn->sock);
     return true;
 }
 

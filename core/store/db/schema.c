@@ -161,6 +161,7 @@ static const char *const version_5[] = {
     "CREATE INDEX IF NOT EXISTS words_person ON words(person_id, id)",
     "CREATE INDEX IF NOT EXISTS words_sha256 ON words(sha256, id)",
     "CREATE TABLE IF NOT EXISTS decide_again(id " ID ", kind INTEGER NOT NULL, subject BIGINT NOT NULL) " END,
+    "ALTER TABLE api_keys ADD COLUMN {| IF NOT EXISTS} expires_at BIGINT NOT NULL DEFAULT 0",
     NULL};
 
 static const char *const *const versions[] = {version_1, version_2, version_3, version_4, version_5};

@@ -15,11 +15,12 @@ int op_key_add(struct op *op, const struct msg *msg)
         return result;
     if (count >= KEYS_MAX)
         return op_refuse(op, STORE_CONFLICT, "there are %d keys already; revoke some", KEYS_MAX);
-    s = db_query(op->db, "INSERT INTO api_keys(name, roles, hash, created_at) VALUES(?, ?, ?, ?)");
+    s = db_query(op->db, "INSERT INTO api_keys(name, roles, hash, created_at, expires_at) VALUES(?, ?, ?, ?, ?)");
     db_bind_text(op->db, s, 1, m->name);
     db_bind_text(op->db, s, 2, m->roles);
     db_bind_text(op->db, s, 3, m->hash);
     op->d->bind_int(s, 4, op->now_ms);
+    op->d->bind_int(s, 5, m->expires_ms);
     if (db_finish(op->db, s) < 0)
         return DB_ERROR;
     op->reply->id = op->d->last_id(op->db);
@@ -44,7 +45,7 @@ int op_key_revoke(struct op *op, const struct msg *msg)
 int op_keys(struct op *op, const struct msg *msg)
 {
     struct db_statement *s =
-        db_query(op->db, "SELECT id, name, roles, hash, created_at FROM api_keys ORDER BY id LIMIT 1000");
+        db_query(op->db, "SELECT id, name, roles, hash, created_at, expires_at FROM api_keys ORDER BY id LIMIT 1000");
     struct store_reply *r = op->reply;
     int result = DB_DONE;
 
@@ -55,7 +56,8 @@ int op_keys(struct op *op, const struct msg *msg)
                                                    .name = op_text(op, s, 1),
                                                    .roles = op_text(op, s, 2),
                                                    .hash = op_text(op, s, 3),
-                                                   .created_ms = op->d->column_int(s, 4)};
+                                                   .created_ms = op->d->column_int(s, 4),
+                                                   .expires_ms = op->d->column_int(s, 5)};
     op->d->reset(s);
     return result < 0 ? result : 0;
 }
