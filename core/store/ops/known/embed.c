@@ -41,13 +41,15 @@ int op_photo_not_embedded(struct op *op, const struct msg *msg)
     return db_finish(op->db, s);
 }
 
-/* How many people there are, how many of them have no template of the model, and how many photos. */
+/* How many people there are, and how many of them have photos or templates, but none of the model. */
 int op_template_counts(struct op *op, const struct msg *msg)
 {
     const struct store_list *m = (const struct store_list *)msg;
     struct db_statement *s = db_query(
         op->db, "SELECT COUNT(*), (SELECT COUNT(*) FROM person q WHERE NOT EXISTS(SELECT 1 FROM templates t WHERE "
-                "t.person_id = q.id AND t.model = ? AND t.counter = 0)) FROM person");
+                "t.person_id = q.id AND t.model = ? AND t.counter = 0) AND (EXISTS(SELECT 1 FROM person_images i WHERE "
+                "i.person_id = q.id) OR EXISTS(SELECT 1 FROM templates o WHERE o.person_id = q.id AND o.counter = 0))) "
+                "FROM person");
     int result;
 
     db_bind_text(op->db, s, 1, m->model ? m->model : "");

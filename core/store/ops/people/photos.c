@@ -207,7 +207,7 @@ int op_photo_add(struct op *op, const struct msg *msg)
     op->reply->id = person;
     if ((m->sha256 || !m->embedding) && (result = photo_exists(op, m, person)) != DB_DONE)
         return result < 0 ? result : m->adopted_photo ? photo_adopt_row(op, m) : 0;
-    if (m->sha256 && !m->chosen && (result = photo_refuse_second_person(op, m, person)) < 0)
+    if (m->sha256 && !m->chosen && !m->adopted_photo && (result = photo_refuse_second_person(op, m, person)) < 0)
         return result;
     if ((made && m->from_folder && photo_mark_person(op, person) < 0) || op_insert_photo(op, m, person) < 0)
         return DB_ERROR;
