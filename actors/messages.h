@@ -211,7 +211,7 @@ enum enrolled {
     ENROLLED_NO_FACE,
     ENROLLED_FACES, /* several, and none stands out: `faces` */
     ENROLLED_REFUSED,
-    ENROLLED_TAKEN, /* the same photo is enrolled for somebody else */
+    ENROLLED_TAKEN, /* the same photo is enrolled for another person */
     ENROLLED_LATER,
     ENROLLED_NO_PERSON
 };

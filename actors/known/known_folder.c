@@ -118,7 +118,7 @@ static bool known_folder_is_below(const char *path, const char *folder)
 /* Where a path leads, into `real`; NULL, or why it must not be followed. */
 static const char *known_folder_follow(struct known_folder_scan *scan, const char *path, char real[static PATH_MAX])
 {
-    char name[PATH_MAX];
+    char below[PATH_MAX + 2], name[PATH_MAX + 2];
     struct error error = {0};
 
     if (!realpath(path, real))
@@ -128,7 +128,8 @@ static const char *known_folder_follow(struct known_folder_scan *scan, const cha
     if (!scan->options->links_to_roots)
         return "the symbolic link leads out of the folder (KITH_KNOWN_PEOPLE_LINKS=roots allows links into "
                "KITH_IMAGE_ROOTS)";
-    if (path_resolve_text(scan->options->roots, real, strlen(real), PATH_MAX - 1, name, sizeof name, &error) < 0)
+    snprintf(below, sizeof below, "%s/x", real); /* a link may lead to a root itself */
+    if (path_resolve_text(scan->options->roots, below, strlen(below), PATH_MAX, name, sizeof name, &error) < 0)
         return "the symbolic link leads to a place outside KITH_IMAGE_ROOTS";
     return NULL;
 }

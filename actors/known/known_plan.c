@@ -40,6 +40,12 @@ static bool planner_is_untouched(const struct known_photo *f, const struct known
     return f->size == row->size && f->mtime_ns == row->mtime_ns && (!row->ctime_ns || f->ctime_ns == row->ctime_ns);
 }
 
+/* Refused for its name, its place or its size: another setting may allow it. */
+static bool planner_was_not_read(const struct known_file *row)
+{
+    return row->state == KNOWN_REFUSED && !row->sha256;
+}
+
 static const char *planner_content(const struct known_photo *f, const struct known_file *row)
 {
     return f->sha256[0] ? f->sha256 : row && planner_is_untouched(f, row) ? row->sha256 : NULL;
@@ -50,7 +56,7 @@ static bool planner_has_same_content(const struct known_photo *f, const struct k
     return planner_is_untouched(f, row) || (f->sha256[0] && row->sha256 && strcmp(f->sha256, row->sha256) == 0);
 }
 
-/* Whether somebody put the file there again after the row was written. */
+/* Whether the file was put there again after the row was written. */
 static bool planner_came_back(const struct known_photo *f, const struct known_file *row)
 {
     return row->gone_ms || f->size != row->size || f->mtime_ns != row->mtime_ns ||
@@ -86,7 +92,8 @@ int known_plan_unread(const struct known_folder_view *view, bool *wanted)
     for (int i = 0; i < view->file_count; i++) {
         const struct known_file *row = planner_row(&p, i);
 
-        wanted[i] = !view->files[i].refused && !(row && planner_is_untouched(&view->files[i], row));
+        wanted[i] = !view->files[i].refused &&
+                    !(row && planner_is_untouched(&view->files[i], row) && !planner_was_not_read(row));
         count += wanted[i];
     }
     plan_index_free(&p.rows);
@@ -242,7 +249,7 @@ static void planner_place_known(struct planner *p, int file, const char *content
     const struct known_file *row = planner_row(p, file);
     bool other_model = row->model && v->model[0] && strcmp(row->model, v->model) != 0;
 
-    if (row->state == KNOWN_REFUSED && !other_model) {
+    if (row->state == KNOWN_REFUSED && !other_model && !planner_was_not_read(row)) {
         planner_keep(p, file);
     } else if ((row->state == KNOWN_ENROLLED || row->state == KNOWN_GONE) &&
                !planner_came_back(&v->files[file], row) && !planner_find_legacy(p, v->files[file].path)) {

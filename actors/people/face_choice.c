@@ -36,7 +36,7 @@ int face_choose(const struct face *faces, int count, int64_t person, const char 
     times = faces[second].height > 0 ? (double)faces[first].height / (double)faces[second].height : 1;
     if (faces[first].person > 0 && !face_choice_is_of(&faces[first], person, name))
         snprintf(reason, size, "%d faces found, and the largest looks like %.100s; choose one (?face=0 to %d)", count,
-                 faces[first].person_name ? faces[first].person_name : "somebody else", count - 1);
+                 faces[first].person_name ? faces[first].person_name : "another person", count - 1);
     else if (times < prominence)
         snprintf(reason, size,
                  "%d faces found, and none stands out: the largest is %.2f times as high as the next, and %.2f is the "

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 /* The face of a photo with bystanders: the only one that looks like the person's other photos; else the one that is
- * `prominence` times as high as each other one and that does not look like somebody else. The faces are matched with
+ * `prominence` times as high as each other one and that does not look like another person. The faces are matched with
  * the gallery, or not (person PERSON_UNKNOWN). `person` 0: the person has this name. -1: none stands out, with the
  * reason. */
 int face_choose(const struct face *faces, int count, int64_t person, const char *name, double prominence, char *reason,
