@@ -116,3 +116,27 @@ void msg_tell_waiting(struct actor *self, const char *to, const struct image *im
     m->head.size_bytes += m->arena.total;
     actor_tell(self, to, &m->head);
 }
+
+static void msg_enrol_destroy(struct msg *m)
+{
+    arena_free(&((struct msg_enrol *)m)->arena);
+}
+
+struct msg_enrol *msg_enrol_new(const char *name, int64_t person, const char *photo, const char *path,
+                                const void *bytes, size_t len)
+{
+    struct msg_enrol *m = (struct msg_enrol *)msg_new(MSG_ENROL, sizeof *m);
+
+    m->head.destroy = msg_enrol_destroy;
+    m->head.size_bytes += len;
+    m->name = arena_text(&m->arena, name);
+    m->person = person;
+    m->face = -1;
+    m->photo = arena_text(&m->arena, photo);
+    m->path = arena_text(&m->arena, path);
+    if (bytes) {
+        m->bytes = arena_copy(&m->arena, bytes, len);
+        m->len = len;
+    }
+    return m;
+}

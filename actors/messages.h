@@ -16,6 +16,8 @@
 #include "core/store/store.h"
 #include "plugins/host/worker_process.h"
 
+#include <limits.h>
+
 /* Types are unique in the program: 0x1000 store, 0x2000 actors, 0x2200 bus, 0x3000 worker processes, 0x7000 command
  * line (test/house.py checks). */
 enum actor_message {
@@ -32,16 +34,19 @@ enum actor_message {
     MSG_WORK_ITEM, /* msg_work_item, asked of processor: this image waits; answered once its claim is in or refused */
     MSG_CAPACITY_LEFT, /* msg_count, told to work_queue: how many more images the processor can take */
     MSG_CAPACITY,      /* msg_capacity, told to processor and health */
-    MSG_MODEL,         /* msg_model, told to gallery */
+    MSG_MODEL,         /* msg_model, told to gallery, known-people and embedder */
     MSG_BREAKER,       /* msg_breaker, told to recognizer, processor, health, events and cluster */
     MSG_QUARANTINE,    /* msg, told to recognizer: the store has put more bytes there */
     MSG_STOPPING,      /* msg, told to processor: claim no more; answered when no job runs */
     MSG_STOPPED,       /* msg */
     MSG_SEND_STATE,    /* msg, told to recognizer, breaker, processor and cluster by an actor that starts: tell your
                           capacity, model or state again */
-    MSG_ENROL,         /* msg_enrol, asked of enroller (actors/people/enroller.h) */
+    MSG_ENROL,         /* msg_enrol, asked of enroller */
     MSG_ENROLLED,      /* msg_enrolled */
     MSG_KEYS,          /* msg_keys, told to events: the API keys that may read */
+    MSG_FOLDER_STATE,  /* msg, asked of known-people */
+    MSG_FOLDER_STATE_TOLD, /* msg_folder_state */
+    MSG_TEMPLATES,     /* msg_templates, told to health by embedder */
     MSG_OUTCOME,       /* msg_outcome, told to breaker by recognizer: how a request has ended */
     /* Private: from an actor's own jobs and callbacks to itself. No other actor and no node sends them. */
     MSG_KEYS_FILE_READ = 0x2100,
@@ -184,7 +189,71 @@ struct msg_outcome {
     char reason[REASON_BYTES];
 };
 
+struct msg_enrol {
+    struct msg head;
+    struct arena arena;
+    const char *name; /* of the person, created when absent; NULL: `person` is used */
+    int64_t person;
+    const char *photo; /* its display name */
+    const char *path;  /* a file below the roots */
+    const void *bytes; /* or the photo itself: it is spooled */
+    size_t len;
+    bool urgent;
+    int64_t adopted_photo;  /* row of person_images without a path that names this photo; 0: none */
+    int64_t embedded_photo; /* an enrolled photo that gets a template of the model in use; 0: a new photo */
+    const char *face_box;   /* of that photo's face; NULL: the only one */
+    int face;               /* number of the face that was chosen by hand; -1: none was */
+    bool from_folder;       /* a person that is made for it goes with its last photo */
+};
+
+enum enrolled {
+    ENROLLED_OK,
+    ENROLLED_NO_FACE,
+    ENROLLED_FACES, /* several, and none stands out: `faces` */
+    ENROLLED_REFUSED,
+    ENROLLED_TAKEN, /* the same photo is enrolled for another person */
+    ENROLLED_LATER,
+    ENROLLED_NO_PERSON
+};
+
+struct msg_enrolled {
+    struct msg head;
+    int status;
+    char reason[REASON_BYTES]; /* when it is not OK, in words */
+    int64_t person, photo;
+    bool added;                    /* false: the person had the photo already */
+    char sha256[SHA256_HEX_BYTES]; /* of the photo; "": not known */
+    char model[128];               /* of the recogniser that looked at it; "": none did */
+    struct buf faces;              /* ENROLLED_FACES: a JSON list of them; owned */
+};
+
+/* What is done with the folder of known people. */
+enum folder_stage { FOLDER_IDLE, FOLDER_LISTING, FOLDER_READING, FOLDER_ENROLLING };
+struct folder_state {
+    enum folder_stage stage;
+    int done, of;                     /* of this stage: files read, or things done */
+    int64_t scans;                    /* since the start */
+    int64_t started_ms, finished_ms;  /* wall clock; 0: never */
+    int photos, hidden, other;        /* files at the last scan; other: no photos */
+    int enrolled, refused, duplicates, moved, gone, forgotten, deferred; /* by this scan, or the last one */
+    bool swept;
+};
+
+struct msg_folder_state {
+    struct msg head;
+    struct folder_state state;
+    char folder[PATH_MAX];
+};
+
+struct msg_templates { /* how many people have no template of the model in use */
+    struct msg head;
+    int64_t people, without;
+    char model[128];
+};
+
 /* Makers: the one reference is the caller's. */
+struct msg_enrol *msg_enrol_new(const char *name, int64_t person, const char *photo, const char *path,
+                                const void *bytes, size_t len);
 struct msg_recognize *msg_recognize_new(int kind, const char *path, const void *bytes, size_t len);
 struct msg_recognized *msg_recognized_new(int outcome, const char *reason);
 struct msg_match *msg_match_new(const struct worker_event *event);

@@ -30,6 +30,7 @@ enum http_op {
     OP_PERSON,
     OP_PERSON_RENAME,
     OP_PERSON_DELETE,
+    OP_FOLDER,
     OP_PHOTO_ADD,
     OP_PHOTO_DELETE,
     /* faces */

@@ -1,12 +1,13 @@
 /* Enrols a photo: makes a template of its face.
  *
- *   MSG_ENROL ─▶ recognizer (the one face in it) ─▶ [bytes: spool] ─▶ STORE_PHOTO_ADD ─▶ MSG_ENROLLED
+ *   MSG_ENROL ─▶ recognizer ─▶ [several faces: gallery] ─▶ [bytes: spool] ─▶ STORE_PHOTO_ADD ─▶ MSG_ENROLLED
  *
- * The asker informs the gallery. A photo with no face or with several faces is refused with a reason, because the
- * face of the person is ambiguous.
+ * The asker informs the gallery. Of several faces the one that stands out is enrolled (face_choice.h), or the one that
+ * was chosen by hand; a photo with no such face is refused with its faces.
  */
 #include "actors/people/enroller.h"
 
+#include "actors/people/face_choice.h"
 #include "core/base/log/log.h"
 #include "core/base/must.h"
 #include "core/image/quality.h"
@@ -23,29 +24,15 @@ struct enrolment {
     const struct msg_enrol *ask;      /* referenced */
     const struct worker_event *event; /* referenced, once there is one */
     char *path;                       /* owned; of the stored photo; NULL: only the template is kept */
+    int face;                         /* number of the face that is enrolled */
+    char sha256[SHA256_HEX_BYTES];
+    bool added;
+    struct buf faces; /* as JSON, when the choice is the client's */
 };
 
-static void enroller_destroy_ask(struct msg *m)
+static void enroller_destroy_reply(struct msg *m)
 {
-    arena_free(&((struct msg_enrol *)m)->arena);
-}
-
-struct msg_enrol *msg_enrol_new(const char *name, int64_t person, const char *photo, const char *path,
-                                const void *bytes, size_t len)
-{
-    struct msg_enrol *m = (struct msg_enrol *)msg_new(MSG_ENROL, sizeof *m);
-
-    m->head.destroy = enroller_destroy_ask;
-    m->head.size_bytes += len;
-    m->name = arena_text(&m->arena, name);
-    m->person = person;
-    m->photo = arena_text(&m->arena, photo);
-    m->path = arena_text(&m->arena, path);
-    if (bytes) {
-        m->bytes = arena_copy(&m->arena, bytes, len);
-        m->len = len;
-    }
-    return m;
+    buf_free(&((struct msg_enrolled *)m)->faces);
 }
 
 static void enroller_end(struct actor *self, struct enrolment *e, int status, int64_t person, int64_t photo,
@@ -57,6 +44,12 @@ static void enroller_end(struct actor *self, struct enrolment *e, int status, in
     m->person = person;
     m->photo = photo;
     snprintf(m->reason, sizeof m->reason, "%s", reason);
+    m->head.destroy = enroller_destroy_reply;
+    m->faces = e->faces;
+    m->added = e->added;
+    memcpy(m->sha256, e->sha256, sizeof m->sha256);
+    if (e->event)
+        snprintf(m->model, sizeof m->model, "%s", e->event->hello.model);
     actor_answer(self, e->token, &m->head);
     msg_unref(&e->ask->head);
     msg_unref(e->event ? &e->event->head : NULL);
@@ -72,8 +65,14 @@ static void enroller_on_added(struct actor *self, void *context, int status, con
     if (status != ACTOR_OK) {
         enroller_end(self, e, ENROLLED_LATER, 0, 0, actor_status_name(status));
     } else if (r->status != STORE_OK) {
-        enroller_end(self, e, r->status == STORE_NOT_FOUND ? ENROLLED_NO_PERSON : ENROLLED_LATER, 0, 0, r->error);
+        enroller_end(self, e,
+                     r->status == STORE_NOT_FOUND  ? ENROLLED_NO_PERSON
+                     : r->status == STORE_CONFLICT ? ENROLLED_TAKEN
+                     : r->status == STORE_MISMATCH ? ENROLLED_REFUSED
+                                                   : ENROLLED_LATER,
+                     0, 0, r->error);
     } else {
+        e->added = r->changed > 0;
         log_event(LOG_INFO, "enrolled", LOG_INT("person", r->id), LOG_STR("photo", e->ask->photo));
         enroller_end(self, e, ENROLLED_OK, r->id, r->photo_count ? r->photos->id : 0, "");
     }
@@ -82,8 +81,9 @@ static void enroller_on_added(struct actor *self, void *context, int status, con
 static void enroller_add_photo(struct actor *self, struct enrolment *e)
 {
     struct store_photo *m = STORE_MESSAGE(STORE_PHOTO_ADD, store_photo);
-    const struct face *face = e->event->hello.dimension ? &e->event->faces[0] : NULL;
+    const struct face *face = e->event->hello.dimension ? &e->event->faces[e->face] : NULL;
     struct arena *a = &m->m.arena;
+    char box[FACE_BOX_BYTES];
 
     m->person = e->ask->person;
     m->person_name = arena_text(a, e->ask->name);
@@ -96,6 +96,13 @@ static void enroller_add_photo(struct actor *self, struct enrolment *e)
             (const float *)(const void *)arena_copy(a, face->embedding, (size_t)face->dimension * sizeof(float));
         m->dimension = face->dimension;
     }
+    if (face && e->event->face_count > 1) {
+        face_box_write(face, box);
+        m->face_box = arena_text(a, box);
+    }
+    m->embedded_photo = e->ask->embedded_photo;
+    m->chosen = e->ask->face >= 0;
+    m->from_folder = e->ask->from_folder;
     m->spooled = e->ask->bytes != NULL && e->path;
     m->adopted_photo = e->ask->adopted_photo;
     actor_ask(self, "store", &m->m.head, STORE_MS, enroller_on_added, e);
@@ -128,40 +135,100 @@ static void enroller_spool_photo(struct actor *self, struct enrolment *e)
         enroller_end(self, e, ENROLLED_LATER, 0, 0, "too many images are being written");
 }
 
-static void enroller_on_recognized(struct actor *self, void *context, int status, const struct msg *reply)
+static void enroller_take_face(struct actor *self, struct enrolment *e, int number)
 {
     const struct enroller_config *config = actor_config(self);
+    const struct face *face = &e->event->faces[number];
+    char words[REASON_BYTES];
+
+    e->face = number;
+    if (face->quality < config->quality) {
+        snprintf(words, sizeof words, "%s: its quality is %.2f, and %.2f is the least to enrol (KITH_ENROLL_QUALITY)",
+                 quality_flaw_words(face->flaw), (double)face->quality, (double)config->quality);
+        enroller_end(self, e, ENROLLED_REFUSED, 0, 0, words);
+    } else if (!face->embedding) {
+        enroller_end(self, e, ENROLLED_REFUSED, 0, 0, "the recogniser gave no embedding of this photo");
+    } else {
+        enroller_spool_photo(self, e);
+    }
+}
+
+static void enroller_on_matched(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct enroller_config *config = actor_config(self);
+    const struct msg_matched *m = (const struct msg_matched *)reply;
+    struct enrolment *e = context;
+    const struct face *faces = e->event->faces;
+    int count = e->event->face_count, chosen;
+    char words[REASON_BYTES] = "";
+
+    if (status == ACTOR_OK && m->face_count == count)
+        faces = m->faces;
+    chosen = face_choose(faces, count, e->ask->person, e->ask->name, config->prominence, words, sizeof words);
+    if (chosen >= 0) {
+        enroller_take_face(self, e, chosen);
+        return;
+    }
+    face_choice_json(&e->faces, faces, count);
+    enroller_end(self, e, ENROLLED_FACES, 0, 0, words);
+}
+
+/* The photo shows several faces, or a certain one is asked for. */
+static void enroller_choose_face(struct actor *self, struct enrolment *e)
+{
+    const struct enroller_config *config = actor_config(self);
+    const struct worker_event *event = e->event;
+    char words[REASON_BYTES];
+    int found;
+
+    if (e->ask->face >= event->face_count) {
+        snprintf(words, sizeof words, "“face” is %d, and the photo shows %d: 0 to %d", e->ask->face, event->face_count,
+                 event->face_count - 1);
+        face_choice_json(&e->faces, event->faces, event->face_count);
+        enroller_end(self, e, ENROLLED_FACES, 0, 0, words);
+    } else if (e->ask->face >= 0) {
+        enroller_take_face(self, e, e->ask->face);
+    } else if (e->ask->face_box) {
+        found = face_find_box(event->faces, event->face_count, e->ask->face_box);
+        if (found >= 0)
+            enroller_take_face(self, e, found);
+        else
+            enroller_end(self, e, ENROLLED_REFUSED, 0, 0, "the face that was enrolled is not found again");
+    } else if (event->face_count == 1) {
+        enroller_take_face(self, e, 0);
+    } else if (e->ask->embedded_photo) { /* an older version did not store which face it was */
+        enroller_end(self, e, ENROLLED_REFUSED, 0, 0, "several faces found, and the enrolled one is not known");
+    } else {
+        actor_ask(self, config->gallery, &msg_match_new(event)->head, config->call_ms, enroller_on_matched, e);
+    }
+}
+
+static void enroller_on_recognized(struct actor *self, void *context, int status, const struct msg *reply)
+{
     const struct msg_recognized *r = (const struct msg_recognized *)reply;
     struct enrolment *e = context;
-    char words[REASON_BYTES];
 
     if (status != ACTOR_OK) {
         enroller_end(self, e, ENROLLED_LATER, 0, 0, actor_status_name(status));
-    } else if (r->outcome == RECOGNIZED_BAD_IMAGE || r->outcome == RECOGNIZED_POISON) {
-        enroller_end(self, e, ENROLLED_REFUSED, 0, 0, r->outcome == RECOGNIZED_POISON ? "poison" : r->reason);
-    } else if (r->outcome != RECOGNIZED_OK) {
-        enroller_end(self, e, ENROLLED_LATER, 0, 0, r->reason[0] ? r->reason : recognized_name(r->outcome));
-    } else if (r->event->hello.dimension == 0) { /* the recogniser matches by itself and gives no embedding */
-        msg_ref(&r->event->head);
-        e->event = r->event;
-        enroller_spool_photo(self, e);
-    } else if (r->event->face_count == 0) {
-        enroller_end(self, e, ENROLLED_NO_FACE, 0, 0, "no face found");
-    } else if (r->event->face_count > 1) {
-        snprintf(words, sizeof words, "%d faces found; a photo to enrol must show one", r->event->face_count);
-        enroller_end(self, e, ENROLLED_FACES, 0, 0, words);
-    } else if (r->event->faces[0].quality < config->quality) {
-        snprintf(words, sizeof words, "%s: its quality is %.2f, and %.2f is the least to enrol (KITH_ENROLL_QUALITY)",
-                 quality_flaw_words(r->event->faces[0].flaw), (double)r->event->faces[0].quality,
-                 (double)config->quality);
-        enroller_end(self, e, ENROLLED_REFUSED, 0, 0, words);
-    } else if (!r->event->faces[0].embedding) {
-        enroller_end(self, e, ENROLLED_REFUSED, 0, 0, "the recogniser gave no embedding of this photo");
-    } else {
-        msg_ref(&r->event->head);
-        e->event = r->event;
-        enroller_spool_photo(self, e);
+        return;
     }
+    memcpy(e->sha256, r->sha256, sizeof e->sha256);
+    if (r->outcome == RECOGNIZED_BAD_IMAGE || r->outcome == RECOGNIZED_POISON) {
+        enroller_end(self, e, ENROLLED_REFUSED, 0, 0, r->outcome == RECOGNIZED_POISON ? "poison" : r->reason);
+        return;
+    }
+    if (r->outcome != RECOGNIZED_OK) {
+        enroller_end(self, e, ENROLLED_LATER, 0, 0, r->reason[0] ? r->reason : recognized_name(r->outcome));
+        return;
+    }
+    msg_ref(&r->event->head);
+    e->event = r->event;
+    if (r->event->hello.dimension == 0) /* the recogniser matches by itself and gives no embedding */
+        enroller_spool_photo(self, e);
+    else if (r->event->face_count == 0)
+        enroller_end(self, e, ENROLLED_NO_FACE, 0, 0, "no face found");
+    else
+        enroller_choose_face(self, e);
 }
 
 static void enroller_receive(struct actor *self, const struct msg *m)

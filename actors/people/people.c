@@ -210,6 +210,9 @@ static void people_on_http(struct actor *self, struct http_request *request)
     case OP_PERSON_RENAME:
         people_change_person(self, request, (int)http_request_route(request)->op);
         break;
+    case OP_FOLDER:
+        folder_report(self, request);
+        break;
     case OP_PERSON_DELETE:
         people_ask_by_id(self, request, STORE_PERSON_DELETE, people_on_person_deleted);
         break;

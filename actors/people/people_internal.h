@@ -26,6 +26,8 @@ void people_on_deletion_read(struct actor *self, void *context, int status, cons
 /* photos.c: the body is the photo, or {"path": …}; ?name= names the photo. */
 void photos_add(struct actor *self, struct http_request *request);
 void photos_on_path(struct actor *self, struct path_job *job);
+/* folder_report.c: GET /v1/people/folder */
+void folder_report(struct actor *self, struct http_request *request);
 void photos_delete(struct actor *self, struct http_request *request);
 
 #endif

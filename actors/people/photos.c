@@ -25,6 +25,22 @@ static void photos_on_read(struct actor *self, void *context, int status, const 
     call_free(call);
 }
 
+/* The problem document lists the faces, so that one can be chosen (?face=). */
+static void photos_refuse_faces(struct http_request *request, const struct msg_enrolled *m)
+{
+    struct buf out = {0};
+
+    buf_str(&out, "{\"type\":\"urn:kith:problem:several-faces\",\"title\":\"Unprocessable Content\",\"status\":422,"
+                  "\"detail\":");
+    buf_json(&out, m->reason);
+    buf_str(&out, ",\"faces\":");
+    buf_add(&out, m->faces.data ? m->faces.data : "[]", m->faces.data ? m->faces.len : 2);
+    buf_str(&out, ",\"instance\":");
+    buf_json(&out, http_request_id(request));
+    buf_str(&out, "}\n");
+    http_reply_buf(request, 422, "application/problem+json", &out);
+}
+
 static void photos_on_enrolled(struct actor *self, void *context, int status, const struct msg *reply)
 {
     static const struct {
@@ -33,6 +49,7 @@ static void photos_on_enrolled(struct actor *self, void *context, int status, co
     } table[] = {[ENROLLED_NO_FACE] = {422, "no-face"},
                  [ENROLLED_FACES] = {422, "several-faces"},
                  [ENROLLED_REFUSED] = {422, "bad-image"},
+                 [ENROLLED_TAKEN] = {409, "already-enrolled"},
                  [ENROLLED_LATER] = {503, "recognizer-unavailable"},
                  [ENROLLED_NO_PERSON] = {404, "not-found"}};
     const struct msg_enrolled *m = (const struct msg_enrolled *)reply;
@@ -40,6 +57,8 @@ static void photos_on_enrolled(struct actor *self, void *context, int status, co
 
     if (status != ACTOR_OK) {
         http_problem(call->request, 503, "busy", "Enrolling is %s.", actor_status_name(status));
+    } else if (m->status == ENROLLED_FACES) {
+        photos_refuse_faces(call->request, m);
     } else if (m->status != ENROLLED_OK) {
         http_problem(call->request, table[m->status].http, table[m->status].slug, "%s", m->reason);
     } else {
@@ -52,12 +71,16 @@ static void photos_on_enrolled(struct actor *self, void *context, int status, co
     call_free(call);
 }
 
-/* Takes `m` and `call`. */
+/* More than any setting of KITH_MAX_FACES. */
+enum { PHOTO_FACES = 1 << 20 };
+
+/* Takes `m` and `call`. call->changed: the number of the chosen face plus one; 0: none was chosen. */
 static void photos_enrol(struct actor *self, struct msg_enrol *m, struct call *call)
 {
     const struct people_config *config = actor_config(self);
 
     m->urgent = true;
+    m->face = (int)call->changed - 1;
     actor_ask(self, "enroller", &m->head, config->call_ms, photos_on_enrolled, call);
 }
 
@@ -108,18 +131,20 @@ static bool photos_query_name(struct http_request *request, char name[static HTT
     return false;
 }
 
-/* The body is the photo, or {"path": …}. ?name= names the photo. */
+/* The body is the photo, or {"path": …}. ?name= names the photo, ?face= chooses one of its faces. */
 void photos_add(struct actor *self, struct http_request *request)
 {
     char name[HTTP_QUERY_MAX];
     const char *body;
     struct call *call;
-    int64_t person;
+    int64_t person, face = -1;
     size_t len;
 
-    if (!part_number(request, 0, &person) || !photos_query_name(request, name))
+    if (!part_number(request, 0, &person) || !photos_query_name(request, name) ||
+        !query_number(request, "face", 0, PHOTO_FACES - 1, &face))
         return;
     call = call_new(self, request, OP_PHOTO_ADD);
+    call->changed = face + 1;
     call->id = person;
     call->name = name[0] ? strdup(name) : NULL;
     if (!body_is_image(request)) {

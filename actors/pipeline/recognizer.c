@@ -5,7 +5,7 @@
  *
  * The breaker counts the outcomes and tells its state; the recogniser keeps the last state told and refuses requests
  * unless it is closed. Only the breaker's health check passes. It tells its capacity to the actors that claim work or
- * report it, and its model to the gallery.
+ * report it, and its model to the gallery and those who enrol photos of people.
  */
 #include "actors/pipeline/recognizer.h"
 
@@ -40,11 +40,15 @@ void recognizer_tell_capacity(struct actor *self)
 
 static void recognizer_tell_model(struct actor *self)
 {
+    static const char *const listeners[] = {"gallery", "known-people", "embedder", NULL};
     const struct recognizer *r = actor_state(self);
-    struct msg_model *m = (struct msg_model *)msg_new(MSG_MODEL, sizeof *m);
 
-    m->hello = r->hello;
-    actor_tell_control(self, "gallery", &m->head);
+    for (const char *const *to = listeners; *to; to++) {
+        struct msg_model *m = (struct msg_model *)msg_new(MSG_MODEL, sizeof *m);
+
+        m->hello = r->hello;
+        actor_tell_control(self, *to, &m->head);
+    }
 }
 
 void recognizer_on_hello(struct actor *self, const struct packet_hello *hello)

@@ -8,11 +8,14 @@
 #include "core/base/disk.h"
 #include "core/base/metrics.h"
 
+#include <stdio.h>
+
 struct health {
     struct msg_capacity capacity; /* as last reported */
     struct msg_breaker breaker;
     struct disk_space disk;
     bool silent; /* the database did not answer in ANSWER_MS; a probe is under way */
+    struct msg_templates templates; /* as last told; people 0: not told yet */
 };
 
 enum { TIMER_DISK = 1, DISK_MS = 2000 };
@@ -86,6 +89,27 @@ static void health_write_not_ready(struct actor *self, struct buf *out, int stat
         buf_json(out, "the disk of KITH_DATA has less than KITH_DISK_RESERVE bytes free");
     }
     buf_str(out, "]}");
+}
+
+static void health_write_ready(struct actor *self, struct buf *out)
+{
+    const struct health_config *config = actor_config(self);
+    const struct health *h = actor_state(self);
+    bool open = config->recognizes && h->breaker.state != BREAKER_CLOSED;
+    char text[256];
+
+    buf_str(out, "{\"ready\":true");
+    if (open || h->templates.without)
+        buf_str(out, ",\"degraded\":[");
+    if (open)
+        buf_str(out, "\"the recogniser's breaker is open: images are queued\"");
+    if (h->templates.without) {
+        snprintf(text, sizeof text, "%lld of %lld people have no template of the model %s",
+                 (long long)h->templates.without, (long long)h->templates.people, h->templates.model);
+        buf_str(out, open ? "," : "");
+        buf_json(out, text);
+    }
+    buf_str(out, open || h->templates.without ? "]}" : "}");
 }
 
 /* --- metrics --- */
@@ -212,9 +236,7 @@ static void health_answer(struct actor *self, struct call *call, int status, con
         health_write_not_ready(self, &out, status, reply);
         reply_json(call->request, 503, &out);
     } else if (call->op == OP_READYZ) {
-        buf_str(&out, config->recognizes && h->breaker.state != BREAKER_CLOSED
-                          ? "{\"ready\":true,\"degraded\":[\"the recogniser's breaker is open: images are queued\"]}"
-                          : "{\"ready\":true}");
+        health_write_ready(self, &out);
         reply_json(call->request, 200, &out);
     } else if (!reply_failed(call->request, status, reply)) {
         health_write_stats(h, &out, r);
@@ -315,13 +337,16 @@ static void health_receive(struct actor *self, const struct msg *m)
     case MSG_CAPACITY:
         h->capacity = *(const struct msg_capacity *)m;
         break;
+    case MSG_TEMPLATES:
+        h->templates = *(const struct msg_templates *)m;
+        break;
     case MSG_BREAKER:
         h->breaker = *(const struct msg_breaker *)m;
         break;
     }
 }
 
-static const uint32_t health_accepts[] = {MSG_HTTP, MSG_HEALTH_DISK, MSG_CAPACITY, MSG_BREAKER, 0};
+static const uint32_t health_accepts[] = {MSG_HTTP, MSG_HEALTH_DISK, MSG_CAPACITY, MSG_BREAKER, MSG_TEMPLATES, 0};
 
 const struct actor_ops health_actor = {.name = "health",
                                        .state_size = sizeof(struct health),

@@ -6,10 +6,12 @@
 #include "plugins/shared/loader.h"
 #include "plugins/shared/protocol.h"
 
+#include <string.h>
+
 enum {
     STORE_MS = 30000,
     PAGE = 512,
-    MAX_KNOWN_FILES = 100000,
+    EMBED_PAUSE_MS = 60000,
     GALLERY_PAGE = 1024,
     PEERS_POLL_MS = 400,
     GALLERY_LOG_MS = 600000, /* far longer than PEERS_POLL_MS, and than one reading of the whole log */
@@ -91,17 +93,26 @@ static void cast_configure_recognition(struct service *v)
                                          .page = GALLERY_PAGE,
                                          .poll_ms = v->cluster ? PEERS_POLL_MS : 0};
     v->enroller = (struct enroller_config){.recognizer = cast_recognizer(v),
+                                           .gallery = cast_gallery(v),
                                            .spool = cast_spool(v),
                                            .files = v->files,
                                            .call_ms = call_ms,
-                                           .quality = (float)s->enroll_quality};
-    v->known_people = (struct known_people_config){.loop = &v->loop,
-                                                   .folder = v->known_folder,
-                                                   .files = v->files,
-                                                   .call_ms = call_ms,
-                                                   .store_ms = STORE_MS,
-                                                   .rescan_ms = 15000,
-                                                   .max_files = MAX_KNOWN_FILES};
+                                           .quality = (float)s->enroll_quality,
+                                           .prominence = s->enroll_prominence};
+    v->known_people =
+        (struct known_people_config){.loop = &v->loop,
+                                     .options = {.folder = v->known_folder,
+                                                 .roots = v->roots,
+                                                 .max_file = s->max_image,
+                                                 .max_files = (int)s->known_people_files,
+                                                 .links_to_roots = s->known_people_links[0] == 'r',
+                                                 .flat = strcmp(s->flat, "on") == 0,
+                                                 .forget = strcmp(s->known_people_forget, "on") == 0},
+                                     .files = v->files,
+                                     .call_ms = call_ms,
+                                     .store_ms = STORE_MS,
+                                     .rescan_ms = (uint64_t)s->known_people_rescan};
+    v->embedder = (struct embedder_config){.call_ms = call_ms, .store_ms = STORE_MS, .pause_ms = EMBED_PAUSE_MS};
 }
 
 static void cast_configure_edge(struct service *v)
@@ -279,6 +290,7 @@ void cast_spawn(struct service *v)
         {{.name = "receiver", .ops = &receiver_actor, .config = &v->receiver}, v->roles & ROLE_RECEIVER},
         {{.name = "known-people", .ops = &known_people_actor, .config = &v->known_people},
          known && (v->roles & ROLE_RECOGNIZER)},
+        {{.name = "embedder", .ops = &embedder_actor, .config = &v->embedder}, v->roles & ROLE_RECOGNIZER},
     };
 
     for (size_t i = 0; i < sizeof cast / sizeof cast[0]; i++) {

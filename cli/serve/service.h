@@ -16,7 +16,8 @@
 #include "actors/intake/receiver.h"
 #include "actors/people/enroller.h"
 #include "actors/people/faces.h"
-#include "actors/people/known_people.h"
+#include "actors/known/embedder.h"
+#include "actors/known/known_people.h"
 #include "actors/people/people.h"
 #include "actors/pipeline/circuit_breaker.h"
 #include "actors/pipeline/processor.h"
@@ -77,6 +78,7 @@ struct service {
     struct people_config people;
     struct faces_config faces;
     struct known_people_config known_people;
+    struct embedder_config embedder;
     struct frontend_config frontend;
     struct health_config health;
     struct pictures_config pictures;

@@ -37,6 +37,10 @@ enum store_message {
     STORE_DENY_FACE,
     STORE_RESOLVE,
     STORE_KNOWN_FILE,
+    STORE_KNOWN_MOVE,
+    STORE_KNOWN_UPDATE,
+    STORE_KNOWN_FORGET,
+    STORE_PHOTO_NOT_EMBEDDED,
     STORE_QUARANTINE,
     STORE_PRUNE,
     STORE_KEY_ADD,
@@ -59,6 +63,9 @@ enum store_message {
     STORE_UNKNOWN_PEOPLE,
     STORE_FACE,
     STORE_KNOWN_FILES,
+    STORE_KNOWN_REPORT,
+    STORE_UNEMBEDDED_PHOTOS,
+    STORE_TEMPLATE_COUNTS,
     STORE_PATH_IN_USE,
     STORE_QUARANTINED,
     STORE_PHOTO_PERSON,
@@ -171,10 +178,14 @@ struct store_photo { /* a template and the photo it came from */
     int64_t person;
     const char *person_name; /* created when it does not exist; NULL: `person` must exist */
     const char *photo_name, *path, *sha256, *model;
+    const char *face_box; /* "x y width height" of the face, or NULL when it is the only one */
     const float *embedding;
     int dimension;
     bool spooled;
-    int64_t adopted_photo; /* the row of person_images that another program inserted for it; 0: none */
+    int64_t adopted_photo;  /* the row of person_images that another program inserted for it; 0: none */
+    int64_t embedded_photo; /* a photo that gets a template of this model more, while it has these bytes; 0: a new one */
+    bool chosen;            /* its face was chosen by hand: the photo may be another person's too */
+    bool from_folder;       /* a person that is made for it goes with its last photo */
 };
 
 struct store_name_face { /* NAME_FACE; NAME_UNKNOWN_PERSON: all faces of an unknown person, a batch each time; DENY_FACE
@@ -204,15 +215,35 @@ struct store_resolve {
     int64_t again; /* the row of decide_again that has no more faces, or 0 */
 };
 
-struct store_known {
+struct store_known { /* KNOWN_FILE, KNOWN_MOVE, KNOWN_FORGET */
     struct store_message_head m;
     struct known_file file;
+    /* KNOWN_MOVE: file.photo now is at file.path */
+    const char *photo_name, *photo_path; /* photo_path: where it is opened; NULL: file.path */
+    int64_t to_person;  /* its person from now on; 0: file.person_name, PERSON_UNKNOWN: as before */
+    bool whole_folder;  /* all photos of its person have moved there: a person of the old name is renamed */
 };
+
+struct store_known_update { /* size, times, state and gone_ms of these rows */
+    struct store_message_head m;
+    const struct known_file *files;
+    int count;
+    bool sweep; /* delete people that the folder made and who have nothing any more */
+};
+
+struct store_known_report { /* KNOWN_REPORT: the counts of all rows, and a page of them */
+    struct store_message_head m;
+    unsigned states;       /* bits of the states that are listed */
+    const uint8_t *after;  /* KNOWN_KEY_BYTES: the key of the last row of the page before; NULL: from the start */
+    int limit;
+};
+enum { KNOWN_KEY_BYTES = 16 };
 
 struct store_text { /* PATH_IN_USE: a path; QUARANTINE: a hash, and for how long; PHOTO_PERSON: a photo's name */
     struct store_message_head m;
     const char *text;
     int64_t for_ms;
+    int64_t id; /* PHOTO_NOT_EMBEDDED: the photo; `text` is the model */
 };
 
 struct store_key { /* KEY_ADD */
@@ -266,6 +297,11 @@ struct store_reply {
     int unknown_person_count;
     struct known_file *files;
     int file_count;
+    int64_t known_counts[KNOWN_STATES]; /* rows of the known-people folder by state */
+    int64_t known_forgotten;            /* of these rows, those whose photo was deleted while the file is there */
+    uint8_t next_key[16];               /* KNOWN_REPORT: the cursor of the next page, when `more` */
+    int64_t all_people, without_template; /* TEMPLATE_COUNTS */
+    bool moved;                         /* KNOWN_MOVE: the photo has another person now */
     /* Images by status; the unknown ones are among the pending. Of RECOUNT: the differences, with `changed` 0 when
      * there are none. */
     int64_t status_counts[IMAGE_STATUSES], unknown;

@@ -47,6 +47,8 @@ struct photo { /* an enrolled photo of a person */
     int64_t id, person;
     const char *name, *path;
     int64_t created_ms;
+    const char *sha256;   /* of its bytes, or NULL */
+    const char *face_box; /* "x y width height" of the enrolled face; NULL: the only one */
 };
 
 /* A change of the gallery, in the order of their commits. */
@@ -72,9 +74,29 @@ struct event {
 };
 enum event_kind { EVENT_IMAGE = 1, EVENT_IMAGE_DELETED, EVENT_PERSON, EVENT_PERSON_DELETED };
 
-struct known_file {                          /* a file of the known-people folder, as of the last scan */
-    const char *path, *person_name, *reason; /* reason: why it was refused, or NULL */
-    int64_t size, mtime_ns;
+/* What has become of a file of the known-people folder. */
+enum known_state {
+    KNOWN_UNSEEN,    /* the row of an older version, which says `taken` only */
+    KNOWN_ENROLLED,  /* `photo` is the photo that was made of it */
+    KNOWN_REFUSED,   /* `reason` says why */
+    KNOWN_DUPLICATE, /* the same bytes as another file, which `reason` names */
+    KNOWN_GONE,      /* it was enrolled, and the file is not there any more */
+    KNOWN_REPLACED,  /* it was enrolled, and another file has its path now */
+    KNOWN_STATES
+};
+
+struct known_file { /* a file of the known-people folder, as of the last scan */
+    const char *path, *person_name, *reason;
+    const char *sha256;          /* of its content; NULL: not known */
+    const char *model;           /* of the recogniser that looked at it; NULL: not known */
+    const char *faces;           /* of a refused group photo: its faces as a JSON list; or NULL */
+    int64_t size, mtime_ns;      /* of the file */
+    int64_t ctime_ns, born_ns;   /* 0: not known; born_ns is the time of creation, where the file system knows it */
+    int64_t photo;               /* row of person_images; 0: none */
+    int64_t person;              /* of the photo; 0: there is no such photo (any more) */
+    const char *person_now;      /* that person's name */
+    int64_t gone_ms;             /* since when it is gone; 0: it is there */
+    enum known_state state;
     bool taken;
 };
 

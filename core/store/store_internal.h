@@ -94,6 +94,14 @@ int op_replace_faces(struct op *op, const struct store_finish *m, bool same_byte
 int op_person_exists(struct op *op, int64_t id); /* DB_ROW, DB_DONE or negative */
 /* Enrols what `m` says as a photo of that person, with its template. */
 int op_insert_photo(struct op *op, const struct store_photo *m, int64_t person);
+/* Deletes the photo's templates and its row; the faces that have their name through them are decided again. */
+int op_remove_photo(struct op *op, int64_t photo, int64_t person);
+/* Gives the photo and its templates to another person. */
+int op_move_photo(struct op *op, int64_t photo, int64_t from, int64_t to);
+/* Deletes some of the people that the known-people folder made and who have nothing any more. */
+int op_person_sweep(struct op *op);
+/* Serialises the enrolment of all nodes. Two nodes that watch the same folder would otherwise both insert a photo. */
+int op_lock_gallery(struct op *op);
 int op_person_by_name(struct op *op, const char *name, int64_t *id, bool *made); /* creates it when it does not exist */
 char *op_candidates_text(struct op *op, const struct candidate *c, int count);
 /* Adds a change of an image's status and verdict to the counts. from_status -1: inserted, to_status -1: deleted. */
@@ -135,6 +143,13 @@ int op_name_unknown_person(struct op *op, const struct msg *m);
 int op_deny_face(struct op *op, const struct msg *m);
 int op_resolve(struct op *op, const struct msg *m);
 int op_known_file(struct op *op, const struct msg *m);
+int op_known_move(struct op *op, const struct msg *m);
+int op_known_update(struct op *op, const struct msg *m);
+int op_known_forget(struct op *op, const struct msg *m);
+int op_known_report(struct op *op, const struct msg *m);
+int op_photo_not_embedded(struct op *op, const struct msg *m);
+int op_unembedded_photos(struct op *op, const struct msg *m);
+int op_template_counts(struct op *op, const struct msg *m);
 int op_quarantine(struct op *op, const struct msg *m);
 int op_prune(struct op *op, const struct msg *m);
 int op_image(struct op *op, const struct msg *m);

@@ -120,7 +120,7 @@ static void *make_photo_add(void)
     m->person_name = "Cleo";
     m->photo_name = "cleo.jpg";
     m->path = "/people/cleo.jpg";
-    m->sha256 = "abc";
+    m->sha256 = "new";
     m->model = "m";
     m->embedding = embedding;
     m->dimension = 2;
@@ -171,6 +171,57 @@ static void *make_known_file(void)
     struct store_known *m = STORE_MESSAGE(STORE_KNOWN_FILE, store_known);
 
     m->file = (struct known_file){.path = "/people/x.jpg", .person_name = "x", .size = 3};
+    return m;
+}
+
+static struct store_known *make_known(uint32_t type, const char *path)
+{
+    struct store_known *m = store_message_new(type, sizeof *m);
+
+    m->file = (struct known_file){.path = path, .person_name = "Cleo", .size = 3, .sha256 = "abc", .model = "m"};
+    return m;
+}
+
+static void *make_known_move(void)
+{
+    struct store_known *m = make_known(STORE_KNOWN_MOVE, "/people/Cleo/moved.jpg");
+
+    m->file.photo = photo;
+    m->photo_name = "moved.jpg";
+    return m;
+}
+
+static void *make_known_forget(void)
+{
+    return make_known(STORE_KNOWN_FORGET, "/people/forget.jpg");
+}
+
+static void *make_known_update(void)
+{
+    static const struct known_file file = {.path = "/people/cleo.jpg", .size = 4, .state = KNOWN_GONE, .gone_ms = 1};
+    struct store_known_update *m = STORE_MESSAGE(STORE_KNOWN_UPDATE, store_known_update);
+
+    m->files = &file;
+    m->count = 1;
+    m->sweep = true;
+    return m;
+}
+
+static void *make_known_report(void)
+{
+    struct store_known_report *m = STORE_MESSAGE(STORE_KNOWN_REPORT, store_known_report);
+
+    m->states = 0x7f;
+    m->limit = 10;
+    return m;
+}
+
+static void *make_photo_not_embedded(void)
+{
+    struct store_text *m = STORE_MESSAGE(STORE_PHOTO_NOT_EMBEDDED, store_text);
+
+    m->id = photo;
+    m->text = "other model";
     return m;
 }
 
@@ -278,6 +329,8 @@ LIST(make_unknown_faces, STORE_UNKNOWN_FACES)
 LIST(make_unknown_people, STORE_UNKNOWN_PEOPLE)
 LIST(make_known_files, STORE_KNOWN_FILES)
 LIST(make_quarantined, STORE_QUARANTINED)
+LIST(make_unembedded_photos, STORE_UNEMBEDDED_PHOTOS)
+LIST(make_template_counts, STORE_TEMPLATE_COUNTS)
 LIST(make_adopted_photos, STORE_ADOPTED_PHOTOS)
 LIST(make_keys, STORE_KEYS)
 LIST(make_cluster, STORE_CLUSTER)
@@ -297,6 +350,10 @@ static const struct {
     {"person add", make_person_add, false},
     {"person rename", make_person_rename, false},
     {"photo add", make_photo_add, false},
+    {"photo not embedded", make_photo_not_embedded, false},
+    {"known move", make_known_move, false},
+    {"known update", make_known_update, false},
+    {"known forget", make_known_forget, false},
     {"photo delete", make_photo_delete, false},
     {"resolve", make_resolve, false},
     {"deny face", make_deny, false},
@@ -316,6 +373,9 @@ static const struct {
     {"unknown faces", make_unknown_faces, true},
     {"unknown people", make_unknown_people, true},
     {"known files", make_known_files, true},
+    {"known report", make_known_report, true},
+    {"unembedded photos", make_unembedded_photos, true},
+    {"template counts", make_template_counts, true},
     {"quarantined", make_quarantined, true},
     {"path in use", make_path_in_use, true},
     {"recount", make_recount, true},
@@ -371,7 +431,27 @@ static void fill_records(void)
     finish(failed, 1, OUTCOME_FAILED, false);
     p->person_name = NULL;
     p->person = ann;
+    p->sha256 = "abc";
+    p->chosen = true;
     photo = ask(p)->photos[0].id;
+    for (int i = 0; i < 3; i++) { /* a file that stands for that photo, one that is forgotten, an empty person */
+        struct store_known *k = make_known(STORE_KNOWN_FILE, i == 0 ? "/people/cleo.jpg" : "/people/forget.jpg");
+
+        p = make_photo_add();
+        p->sha256 = i == 0 ? "ghi" : "def";
+        p->person_name = i == 2 ? "Nobody" : "Forgotten";
+        p->chosen = p->from_folder = true;
+        k->file.photo = i == 0 ? photo : ask(p)->photos[0].id;
+        k->file.state = KNOWN_ENROLLED;
+        if (i == 2)
+            ask(make_id(STORE_PHOTO_DELETE, k->file.photo));
+        else
+            ask(k);
+        if (i == 0)
+            msg_unref(&p->m.head);
+        if (i == 2)
+            msg_unref(&k->m.head);
+    }
     unknown_again("/unknown");
     running = submit("/running");
     claim(10);

@@ -1,5 +1,5 @@
 /* The scan of the known-people folder, against replies of the store that the test makes. */
-#include "actors/people/known_folder.h"
+#include "actors/known/known_folder.h"
 
 #include "test/unit/test.h"
 

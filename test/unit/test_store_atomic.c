@@ -13,8 +13,8 @@ static const struct {
      "ORDER BY id",
      10},
     {"SELECT id, image_id, person, unknown_person FROM faces ORDER BY id", 4},
-    {"SELECT id, LENGTH(name) FROM person ORDER BY id", 2},
-    {"SELECT id, person_id FROM person_images ORDER BY id", 2},
+    {"SELECT id, LENGTH(name), from_folder FROM person ORDER BY id", 3},
+    {"SELECT id, person_id, LENGTH(refused_model) FROM person_images ORDER BY id", 3},
     {"SELECT id, person_id, photo_id, counter FROM templates ORDER BY id", 4},
     {"SELECT n, kind, person_id, template_id FROM gallery_log ORDER BY n", 4},
     {"SELECT n FROM gallery_head", 1},
@@ -26,7 +26,7 @@ static const struct {
     {"SELECT id FROM api_keys ORDER BY id", 1},
     {"SELECT created_at FROM idempotency ORDER BY idem_key", 1},
     {"SELECT until_ms FROM quarantine ORDER BY sha256", 1},
-    {"SELECT size, taken FROM known_files ORDER BY path_key", 2},
+    {"SELECT size, taken, photo_id, state, gone_at FROM known_files ORDER BY path_key", 5},
 };
 
 /* FNV-1a over all integers of all tables. */

@@ -346,6 +346,12 @@ static int settings_read_flags(struct settings_book *book, int argc, char **argv
             argv[kept++] = arg;
             continue;
         }
+        if (!value && rows[row].kind == KIND_choice && settings_is_choice("on", rows[row].words) &&
+            (i + 1 == argc || !settings_is_choice(argv[i + 1], rows[row].words))) { /* a switch: --flat */
+            if (settings_set(book, row, "on", FROM_FLAG, arg, error) < 0)
+                return -EINVAL;
+            continue;
+        }
         if (!value && i + 1 == argc)
             return error_set(error, -EINVAL, "%s: needs a value", arg);
         if (rows[row].kind == KIND_secret)

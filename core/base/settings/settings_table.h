@@ -42,6 +42,16 @@ SETTING(node, text, "", 0, 0, "name of this node; empty: the host name")
 SETTING(image_roots, text, "./data/images", 0, 0, "folders, separated by colons, that posted image paths must lie in")
 SETTING(known_people, text, "", 0, 0,
         "folder of photos to enroll at the start and when it changes: NAME/*.jpg or name_1.jpg; empty: none")
+SETTING(flat, choice, "off", "off,on", 0,
+        "on: in a folder of known people without subfolders each file name is a person's name, also IMG_2563.jpg; off: "
+        "names that a camera gives are refused")
+SETTING(known_people_forget, choice, "off", "off,on", 0,
+        "on: a photo whose file has gone from KITH_KNOWN_PEOPLE is forgotten; off: it is listed as gone")
+SETTING(known_people_links, choice, "inside", "inside,roots", 0,
+        "where symbolic links in KITH_KNOWN_PEOPLE may lead: inside that folder, or also into KITH_IMAGE_ROOTS")
+SETTING(known_people_files, count, "100000", 1, 10000000,
+        "files and folders in KITH_KNOWN_PEOPLE that are looked at; the others are left out, with a warning")
+SETTING(known_people_rescan, duration, "15s", 100, 86400000, "time between two scans of KITH_KNOWN_PEOPLE")
 SETTING(auth, choice, "", "keys,none", 0,
         "keys: requests need an API key; none: requests need none. Empty: none, and only loopback addresses may be "
         "listened on")
@@ -109,6 +119,8 @@ SETTING(gallery_memory, size, "64MB", 1 << 20, 1LL << 40,
 SETTING(naming_quality, number, "0", 0, 1,
         "least quality (0 to 1: size, sharpness, contrast, pose) at which a face is assigned a name")
 SETTING(enroll_quality, number, "0.1", 0, 1, "least quality (0 to 1) at which a face is enrolled")
+SETTING(enroll_prominence, number, "1.5", 1, 100,
+        "how many times as high as each other face the largest one must be to be enrolled from a photo with bystanders")
 SETTING(enroll_jitters, count, "0", 0, 100,
         "dlib recogniser: a template is the mean of this many jittered copies of its photo; 0: no copies")
 SETTING(candidates, count, "5", 1, 50, "candidates stored for each face")

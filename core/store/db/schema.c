@@ -144,7 +144,11 @@ static const char *const version_4[] = {
  *   faces.template_id  the template that gave the face its name; 0: none, or a word did
  *   templates.word_id  the word that the template was made of; 0: an enrolled photo (photo_id)
  *   words              one row a word: it belongs to a place in a picture of that content
- *   decide_again       work for the galleries: a row goes when its faces were decided (ops/people/again.c) */
+ *   decide_again       work for the galleries: a row goes when its faces were decided (ops/people/again.c)
+ *   known_files        the content of each file, enum known_state, and the photo that was made of it (ops/known/)
+ *   person_images.refused_model  the model that gave no template of this photo: it is not tried again
+ *   person_images.face_box  "x y width height" of the face that was enrolled; NULL: the only one
+ *   person.from_folder the known-people folder made this person: it goes with its last photo */
 static const char *const version_5[] = {
     "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} word INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} template_id BIGINT NOT NULL DEFAULT 0",
@@ -162,6 +166,22 @@ static const char *const version_5[] = {
     "CREATE INDEX IF NOT EXISTS words_sha256 ON words(sha256, id)",
     "CREATE TABLE IF NOT EXISTS decide_again(id " ID ", kind INTEGER NOT NULL, subject BIGINT NOT NULL) " END,
     "ALTER TABLE api_keys ADD COLUMN {| IF NOT EXISTS} expires_at BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE known_files ADD COLUMN {| IF NOT EXISTS} sha256 VARCHAR(64)",
+    "ALTER TABLE known_files ADD COLUMN {| IF NOT EXISTS} model VARCHAR(191)",
+    "ALTER TABLE known_files ADD COLUMN {| IF NOT EXISTS} faces TEXT",
+    "ALTER TABLE known_files ADD COLUMN {| IF NOT EXISTS} ctime_ns BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE known_files ADD COLUMN {| IF NOT EXISTS} born_ns BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE known_files ADD COLUMN {| IF NOT EXISTS} photo_id BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE known_files ADD COLUMN {| IF NOT EXISTS} gone_at BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE known_files ADD COLUMN {| IF NOT EXISTS} state INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX IF NOT EXISTS known_files_photo ON known_files(photo_id)",
+    "UPDATE known_files SET photo_id = COALESCE((SELECT MAX(p.id) FROM person_images p WHERE p.path = "
+    "known_files.path), 0), sha256 = (SELECT MAX(p.sha256) FROM person_images p WHERE p.path = known_files.path), "
+    "state = CASE taken WHEN 0 THEN 2 ELSE 1 END WHERE state = 0",
+    "CREATE INDEX IF NOT EXISTS person_images_sha256 ON person_images(sha256)",
+    "ALTER TABLE person_images ADD COLUMN {| IF NOT EXISTS} refused_model VARCHAR(191)",
+    "ALTER TABLE person_images ADD COLUMN {| IF NOT EXISTS} face_box VARCHAR(191)",
+    "ALTER TABLE person ADD COLUMN {| IF NOT EXISTS} from_folder INTEGER NOT NULL DEFAULT 0",
     NULL};
 
 static const char *const *const versions[] = {version_1, version_2, version_3, version_4, version_5};

@@ -1,45 +1,5 @@
-/* Files: those of the known-people folder, the spool, and quarantined bytes. */
+/* Files: those of the spool, and quarantined bytes. */
 #include "core/store/store_internal.h"
-
-int op_known_file(struct op *op, const struct msg *msg)
-{
-    const struct known_file *f = &((const struct store_known *)msg)->file;
-    struct db_statement *s =
-        db_query(op->db, "REPLACE INTO known_files(path_key, path, person_name, size, mtime_ns, taken, reason) "
-                         "VALUES(?, ?, ?, ?, ?, ?, ?)");
-    uint8_t key[PATH_KEY_BYTES];
-
-    op_text_key(f->path, key);
-    op->d->bind_blob(s, 1, key, sizeof key, 0);
-    db_bind_text(op->db, s, 2, f->path);
-    op_bind_text(op, s, 3, f->person_name, 0);
-    op->d->bind_int(s, 4, f->size);
-    op->d->bind_int(s, 5, f->mtime_ns);
-    op->d->bind_int(s, 6, f->taken);
-    op_bind_text(op, s, 7, f->reason, 0);
-    return db_finish(op->db, s);
-}
-
-int op_known_files(struct op *op, const struct msg *msg)
-{
-    const struct store_list *m = (const struct store_list *)msg;
-    struct store_reply *r = op->reply;
-    struct db_statement *s = db_query(
-        op->db, "SELECT path, person_name, size, mtime_ns, taken, reason FROM known_files ORDER BY path LIMIT ?");
-    int result = DB_DONE;
-
-    op->d->bind_int(s, 1, m->limit);
-    r->files = arena_alloc(op->arena, (size_t)m->limit * sizeof(struct known_file) + 1);
-    while (r->file_count < m->limit && (result = db_step(op->db, s)) == DB_ROW)
-        r->files[r->file_count++] = (struct known_file){.path = op_text(op, s, 0),
-                                                        .person_name = op_text(op, s, 1),
-                                                        .size = op->d->column_int(s, 2),
-                                                        .mtime_ns = op->d->column_int(s, 3),
-                                                        .taken = op->d->column_int(s, 4) != 0,
-                                                        .reason = op_text(op, s, 5)};
-    op->d->reset(s);
-    return result < 0 ? result : 0;
-}
 
 /* Whether a spooled file belongs to an image or a photo. */
 int op_path_in_use(struct op *op, const struct msg *msg)

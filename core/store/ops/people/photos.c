@@ -1,23 +1,27 @@
 /* Photos of people and their templates. */
 #include "core/store/store_internal.h"
 
+#include <string.h>
+
 /* Completes a row of person_images that another program inserted with a file's name and a person only. */
 static int photo_adopt_row(struct op *op, const struct store_photo *m)
 {
     struct db_statement *s =
-        db_query(op->db, "UPDATE person_images SET path = ?, sha256 = ?, created_at = ? WHERE id = ? AND path IS NULL");
+        db_query(op->db, "UPDATE person_images SET path = ?, sha256 = ?, created_at = ?, face_box = ? WHERE id = ? "
+                         "AND path IS NULL");
 
     db_bind_text(op->db, s, 1, m->path);
     db_bind_text(op->db, s, 2, m->sha256);
     op->d->bind_int(s, 3, op->now_ms);
-    op->d->bind_int(s, 4, m->adopted_photo);
+    db_bind_text(op->db, s, 4, m->face_box);
+    op->d->bind_int(s, 5, m->adopted_photo);
     return db_finish(op->db, s);
 }
 
 static int photo_insert_row(struct op *op, const struct store_photo *m, int64_t person)
 {
     struct db_statement *s = db_query(op->db, "INSERT INTO person_images(image_name, person_id, path, sha256, spooled, "
-                                              "created_at) VALUES(?, ?, ?, ?, ?, ?)");
+                                              "created_at, face_box) VALUES(?, ?, ?, ?, ?, ?, ?)");
 
     op_bind_text(op, s, 1, m->photo_name, PHOTO_NAME_BYTES);
     op->d->bind_int(s, 2, person);
@@ -25,6 +29,7 @@ static int photo_insert_row(struct op *op, const struct store_photo *m, int64_t 
     db_bind_text(op->db, s, 4, m->sha256);
     op->d->bind_int(s, 5, m->spooled);
     op->d->bind_int(s, 6, op->now_ms);
+    db_bind_text(op->db, s, 7, m->face_box);
     return db_finish(op->db, s);
 }
 
@@ -75,7 +80,16 @@ int op_insert_photo(struct op *op, const struct store_photo *m, int64_t person)
     return op_event(op, EVENT_PERSON, 0, person);
 }
 
-/* Whether the person has the photo: the same bytes for the same model, or without an embedding the same name. */
+static int photo_reply(struct op *op, int64_t photo, int64_t person)
+{
+    op->reply->photos = arena_alloc(op->arena, sizeof(struct photo));
+    op->reply->photo_count = 1;
+    *op->reply->photos = (struct photo){.id = photo, .person = person};
+    return 0;
+}
+
+/* Whether the person has the photo: the same bytes for the same model, or without an embedding the same name. Then it
+ * is in the reply. */
 static int photo_exists(struct op *op, const struct store_photo *m, int64_t person)
 {
     struct db_statement *s =
@@ -91,26 +105,100 @@ static int photo_exists(struct op *op, const struct store_photo *m, int64_t pers
         db_bind_text(op->db, s, 3, m->model);
     else
         op->d->bind_int(s, 3, m->adopted_photo);
-    result = db_step(op->db, s);
+    if ((result = db_step(op->db, s)) == DB_ROW)
+        photo_reply(op, op->d->column_int(s, 0), person);
     op->d->reset(s);
     return result;
 }
 
-/* Serialises the enrolment of all nodes. Two nodes that watch the same folder would otherwise both insert a photo. */
-static int photo_lock_gallery(struct op *op)
+/* The same bytes enrol one person, except when a face of them was chosen by hand. */
+static int photo_refuse_second_person(struct op *op, const struct store_photo *m, int64_t person)
+{
+    struct db_statement *s = db_query(op->db, "SELECT p.id, p.name, pi.image_name FROM person_images pi JOIN person p "
+                                              "ON p.id = pi.person_id WHERE pi.sha256 = ? AND p.id <> ? LIMIT 1");
+    int result;
+
+    db_bind_text(op->db, s, 1, m->sha256);
+    op->d->bind_int(s, 2, person);
+    if ((result = db_step(op->db, s)) == DB_ROW) {
+        const char *name = op_text(op, s, 1), *photo = op_text(op, s, 2);
+        int64_t other = op->d->column_int(s, 0);
+
+        op->d->reset(s);
+        return op_refuse(op, STORE_CONFLICT,
+                         "the same photo is enrolled for %s (person %lld, “%s”); to mean it, choose a face (?face=N)",
+                         name ? name : "", (long long)other, photo ? photo : "");
+    }
+    op->d->reset(s);
+    return result < 0 ? result : 0;
+}
+
+int op_lock_gallery(struct op *op)
 {
     return op->d->dialect == DIALECT_MARIADB ? db_run(op->db, "UPDATE gallery_head SET n = n WHERE id = 1") : 0;
+}
+
+/* One template more, of another model, for a photo that is enrolled. */
+static int photo_embed(struct op *op, const struct store_photo *m)
+{
+    struct db_statement *s =
+        db_query(op->db, "SELECT person_id, sha256, (SELECT COUNT(*) FROM templates t WHERE t.photo_id = "
+                         "person_images.id AND t.model = ?) FROM person_images WHERE id = ?");
+    const char *bytes = NULL;
+    bool embedded = false;
+    int result;
+
+    db_bind_text(op->db, s, 1, m->model);
+    op->d->bind_int(s, 2, m->embedded_photo);
+    if ((result = db_step(op->db, s)) == DB_ROW) {
+        op->reply->id = op->d->column_int(s, 0);
+        bytes = op_text(op, s, 1);
+        embedded = op->d->column_int(s, 2) > 0;
+    }
+    op->d->reset(s);
+    if (result < 0)
+        return result;
+    if (result != DB_ROW)
+        return op_refuse(op, STORE_NOT_FOUND, "there is no photo %lld", (long long)m->embedded_photo);
+    if (bytes && m->sha256 && strcmp(bytes, m->sha256) != 0)
+        return op_refuse(op, STORE_MISMATCH, "the file has other bytes than the photo that was enrolled");
+    photo_reply(op, m->embedded_photo, op->reply->id);
+    op->reply->changed = !embedded && m->embedding;
+    return op->reply->changed ? photo_insert_template(op, m, op->reply->id, m->embedded_photo) : 0;
+}
+
+static int photo_mark_person(struct op *op, int64_t person)
+{
+    return op_run_with_id(op, "UPDATE person SET from_folder = 1 WHERE id = ?", person);
+}
+
+/* A file of the known-people folder that was refused, and whose face was chosen by hand now. */
+static int photo_mark_known_file(struct op *op, const struct store_photo *m)
+{
+    struct db_statement *s =
+        db_query(op->db, "UPDATE known_files SET photo_id = ?, taken = 1, state = ?, reason = NULL, faces = NULL WHERE "
+                         "path_key = ? AND sha256 = ?");
+    uint8_t key[PATH_KEY_BYTES];
+
+    op_text_key(m->path, key);
+    op->d->bind_int(s, 1, op->reply->photos->id);
+    op->d->bind_int(s, 2, KNOWN_ENROLLED);
+    op->d->bind_blob(s, 3, key, sizeof key, 0);
+    db_bind_text(op->db, s, 4, m->sha256);
+    return db_finish(op->db, s);
 }
 
 int op_photo_add(struct op *op, const struct msg *msg)
 {
     const struct store_photo *m = (const struct store_photo *)msg;
     int64_t person = m->person;
-    bool made;
-    int result = op->disk_low ? op_refuse_disk_low(op) : photo_lock_gallery(op);
+    bool made = false;
+    int result = op->disk_low ? op_refuse_disk_low(op) : op_lock_gallery(op);
 
     if (result < 0)
         return result;
+    if (m->embedded_photo)
+        return photo_embed(op, m);
     result = m->person_name ? op_person_by_name(op, m->person_name, &person, &made) : op_person_exists(op, person);
     if (result < 0)
         return result;
@@ -119,7 +207,85 @@ int op_photo_add(struct op *op, const struct msg *msg)
     op->reply->id = person;
     if ((m->sha256 || !m->embedding) && (result = photo_exists(op, m, person)) != DB_DONE)
         return result < 0 ? result : m->adopted_photo ? photo_adopt_row(op, m) : 0;
-    return op_insert_photo(op, m, person);
+    if (m->sha256 && !m->chosen && !m->adopted_photo && (result = photo_refuse_second_person(op, m, person)) < 0)
+        return result;
+    if ((made && m->from_folder && photo_mark_person(op, person) < 0) || op_insert_photo(op, m, person) < 0)
+        return DB_ERROR;
+    return m->chosen && m->path && m->sha256 ? photo_mark_known_file(op, m) : 0;
+}
+
+enum { PHOTO_TEMPLATES = 64 }; /* of one photo: one for each model that was ever used */
+
+static int photo_read_templates(struct op *op, int64_t photo, int64_t ids[static PHOTO_TEMPLATES])
+{
+    struct db_statement *s = db_query(op->db, "SELECT id FROM templates WHERE photo_id = ? ORDER BY id LIMIT 64");
+    int count = 0, result = DB_DONE;
+
+    op->d->bind_int(s, 1, photo);
+    while (count < PHOTO_TEMPLATES && (result = db_step(op->db, s)) == DB_ROW)
+        ids[count++] = op->d->column_int(s, 0);
+    op->d->reset(s);
+    return result < 0 ? result : count;
+}
+
+static int photo_remove_templates(struct op *op, int64_t photo, int64_t person)
+{
+    int64_t ids[PHOTO_TEMPLATES];
+    int count = photo_read_templates(op, photo, ids);
+
+    for (int i = 0; i < count; i++)
+        if (op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, person, ids[i]) < 0 ||
+            op_decide_again(op, AGAIN_TEMPLATE, ids[i]) < 0 ||
+            op_run_with_id(op, "DELETE FROM templates WHERE id = ?", ids[i]) < 0)
+            return DB_ERROR;
+    op->reply->template_count = count > 0 ? count : 0;
+    if (count > 0) {
+        op->reply->templates = arena_alloc(op->arena, (size_t)count * sizeof(struct template));
+        for (int i = 0; i < count; i++)
+            op->reply->templates[i] = (struct template){.id = ids[i], .person = person};
+    }
+    return count < 0 ? count : 0;
+}
+
+int op_remove_photo(struct op *op, int64_t photo, int64_t person)
+{
+    if (photo_remove_templates(op, photo, person) < 0 ||
+        op_run_with_id(op, "DELETE FROM person_images WHERE id = ?", photo) < 0)
+        return DB_ERROR;
+    return op_event(op, EVENT_PERSON, 0, person);
+}
+
+/* A template never changes its person: the galleries know it by its number. The copy gets a new one. */
+static int photo_move_template(struct op *op, int64_t template, int64_t from, int64_t to)
+{
+    struct db_statement *s =
+        db_query(op->db, "INSERT INTO templates(person_id, photo_id, model, embedding, counter, word_id) SELECT ?, "
+                         "photo_id, model, embedding, counter, word_id FROM templates WHERE id = ?");
+
+    op->d->bind_int(s, 1, to);
+    op->d->bind_int(s, 2, template);
+    if (db_finish(op->db, s) < 0 || op_gallery_log(op, GALLERY_TEMPLATE_ADDED, to, op->d->last_id(op->db)) < 0 ||
+        op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, from, template) < 0 ||
+        op_decide_again(op, AGAIN_TEMPLATE, template) < 0)
+        return DB_ERROR;
+    return op_run_with_id(op, "DELETE FROM templates WHERE id = ?", template);
+}
+
+int op_move_photo(struct op *op, int64_t photo, int64_t from, int64_t to)
+{
+    struct db_statement *s;
+    int64_t ids[PHOTO_TEMPLATES];
+    int count = photo_read_templates(op, photo, ids);
+
+    for (int i = 0; i < count; i++)
+        if (photo_move_template(op, ids[i], from, to) < 0)
+            return DB_ERROR;
+    s = db_query(op->db, "UPDATE person_images SET person_id = ? WHERE id = ?");
+    op->d->bind_int(s, 1, to);
+    op->d->bind_int(s, 2, photo);
+    if (count < 0 || db_finish(op->db, s) < 0 || op_event(op, EVENT_PERSON, 0, from) < 0)
+        return DB_ERROR;
+    return op_event(op, EVENT_PERSON, 0, to);
 }
 
 int op_photo_delete(struct op *op, const struct msg *msg)
@@ -132,9 +298,7 @@ int op_photo_delete(struct op *op, const struct msg *msg)
     result = db_step(op->db, s);
     if (result == DB_ROW) {
         op->reply->id = op->d->column_int(s, 0);
-        op->reply->photos = arena_alloc(op->arena, sizeof(struct photo));
-        op->reply->photo_count = 1;
-        op->reply->photos->id = m->id;
+        photo_reply(op, m->id, 0);
         op->reply->photos->path =
             op->d->column_int(s, 2) ? op_text(op, s, 1) : NULL; /* NULL: not a spooled file, it stays */
     }
@@ -145,21 +309,6 @@ int op_photo_delete(struct op *op, const struct msg *msg)
         return op_refuse(op, STORE_NOT_FOUND, "there is no photo %lld", (long long)m->id);
     if (m->person && op->reply->id != m->person)
         return op_refuse(op, STORE_NOT_FOUND, "person %lld has no photo %lld", (long long)m->person, (long long)m->id);
-    s = db_query(op->db, "SELECT id FROM templates WHERE photo_id = ?");
-    op->d->bind_int(s, 1, m->id);
-    op->reply->templates = arena_alloc(op->arena, sizeof(struct template));
-    if (db_step(op->db, s) == DB_ROW) {
-        op->reply->templates->id = op->d->column_int(s, 0);
-        op->reply->template_count = 1;
-    }
-    op->d->reset(s);
-    if (op->reply->template_count &&
-        (op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, op->reply->id, op->reply->templates->id) < 0 ||
-         op_decide_again(op, AGAIN_TEMPLATE, op->reply->templates->id) < 0))
-        return DB_ERROR;
-    if (op_run_with_id(op, "DELETE FROM templates WHERE photo_id = ?", m->id) < 0 ||
-        op_run_with_id(op, "DELETE FROM person_images WHERE id = ?", m->id) < 0)
-        return DB_ERROR;
     op->reply->changed = 1;
-    return op_event(op, EVENT_PERSON, 0, op->reply->id);
+    return op_remove_photo(op, m->id, op->reply->id);
 }
