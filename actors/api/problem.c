@@ -9,7 +9,7 @@ bool reply_failed(struct http_request *request, int status, const struct msg *re
     } table[] = {{STORE_NOT_FOUND, 404, "not-found"}, {STORE_CONFLICT, 409, "conflict"},
                  {STORE_NO_SPACE, 503, "no-space"},   {STORE_DISK_LOW, 507, "disk-low"},
                  {STORE_BROKEN, 503, "store"},        {STORE_AWAY, 503, "database-away"},
-                 {STORE_MISMATCH, 422, "key-reused"}};
+                 {STORE_MISMATCH, 422, "key-reused"}, {STORE_BAD_NAME, 400, "bad-name"}};
     const struct store_reply *r = (const struct store_reply *)reply;
 
     if (status == ACTOR_TIMEOUT)

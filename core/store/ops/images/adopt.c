@@ -74,16 +74,39 @@ int op_adopt_images(struct op *op)
     return count < 0 ? count : result;
 }
 
+/* The name stays as it is. Its keys are those of its alike form: of alike names the first one has it as its unique key.
+ */
+static int adopt_person(struct op *op, const struct unkeyed *row)
+{
+    struct unkeyed alike = {.id = row->id, .text = op_alike_name(op, row->text)};
+    struct db_statement *s;
+    uint8_t key[PATH_KEY_BYTES];
+    int result = adopt_row(op, "UPDATE person SET name_key = ? WHERE id = ?", &alike);
+
+    if (result < 0)
+        return result;
+    s = db_query(op->db, "UPDATE person SET name_alike = ?, name_form = 1 WHERE id = ?");
+    op_text_key(alike.text, key);
+    op->d->bind_blob(s, 1, key, sizeof key, 0);
+    op->d->bind_int(s, 2, row->id);
+    if ((result = db_finish(op->db, s)) < 0)
+        return result;
+    return op_write_name_words(op, row->id, row->text);
+}
+
+/* All of them: after an upgrade each person has a key of the older form, and a name is found by its key only. */
 int op_adopt_people(struct op *op)
 {
     struct unkeyed rows[BATCH];
-    int count = adopt_read(op,
-                           db_query(op->db, "SELECT id, name, 0, 0 FROM person WHERE name_key IS NULL ORDER BY id "
-                                            "LIMIT 256{| FOR UPDATE SKIP LOCKED}"),
-                           rows),
-        result = 0;
+    int count, result = 0;
 
-    for (int i = 0; i < count && result >= 0; i++)
-        result = adopt_row(op, "UPDATE person SET name_key = ? WHERE id = ?", &rows[i]);
+    do {
+        count = adopt_read(op,
+                           db_query(op->db, "SELECT id, name, 0, 0 FROM person WHERE name_form = 0 ORDER BY id LIMIT "
+                                            "256{| FOR UPDATE SKIP LOCKED}"),
+                           rows);
+        for (int i = 0; i < count && result >= 0; i++)
+            result = adopt_person(op, &rows[i]);
+    } while (count == BATCH && result >= 0);
     return count < 0 ? count : result;
 }
