@@ -261,6 +261,8 @@ struct store_reply {
     int face_count;
     struct person *people;
     int person_count;
+    struct person *alike; /* ids and names of the people who have the name of the request; also of a refused one */
+    int alike_count;
     struct photo *photos;
     int photo_count;
     struct template *templates;

@@ -112,7 +112,7 @@ int op_person_make(struct op *op, const char *name, int64_t *id);
 int op_clean_name(struct op *op, const char *name, char stored[static NAME_BYTES]);
 /* The alike form; of a text that is not UTF-8 the text. In the arena. */
 const char *op_alike_name(struct op *op, const char *name);
-/* Reads the people with an alike name, except `id`, into the reply's people: their ids and names. Returns their number,
+/* Reads the people with an alike name, except `id`, into `alike` of the reply. Returns their number,
  * or negative. */
 int op_find_alike(struct op *op, const char *name, int64_t id);
 /* Gives the person a name; its keys are unique to it when others have an alike one (`twin`). */

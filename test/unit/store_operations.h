@@ -7,7 +7,7 @@
 
 /* --- the operations, each as it writes most --- */
 
-static int64_t ann, face_of_ann, unknown_face, unknown_image, running, failed, photo, key, twin;
+static int64_t ann, face_of_ann, unknown_face, unknown_image, running, failed, photo, key, twin, newest_merge;
 
 static void *make_submit(void)
 {
@@ -129,7 +129,7 @@ static void *make_merge_undo(void)
 {
     struct store_merge *m = STORE_MESSAGE(STORE_MERGE_UNDO, store_merge);
 
-    m->merge = 1;
+    m->merge = newest_merge;
     return m;
 }
 
@@ -382,6 +382,8 @@ static void unknown_again(const char *path)
     m->faces = r;
     m->count = 1;
     assert_int_equal(ask(m)->status, STORE_OK);
+    ask(make_merges());
+    newest_merge = last->merge_count ? last->merges[0].id : 0;
 }
 
 static int64_t twin_of(const char *name)

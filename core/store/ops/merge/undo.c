@@ -170,7 +170,6 @@ static int undo_make_person(struct op *op, const struct merge *m)
     op->d->bind_int(s, 5, m->portrait_face);
     if (db_finish(op->db, s) < 0 || op_write_name(op, m->person, m->name, alike > 0) < 0)
         return DB_ERROR;
-    op->reply->person_count = 0;
     return op_gallery_log(op, GALLERY_PERSON_NAMED, m->person, 0);
 }
 

@@ -37,12 +37,12 @@ int op_find_alike(struct op *op, const char *name, int64_t id)
     op_text_key(op_alike_name(op, name), key);
     op->d->bind_blob(s, 1, key, sizeof key, 0);
     op->d->bind_int(s, 2, id);
-    r->people = arena_alloc(op->arena, ALIKE_MAX * sizeof *r->people);
-    r->person_count = 0;
-    while (r->person_count < ALIKE_MAX && (result = db_step(op->db, s)) == DB_ROW)
-        r->people[r->person_count++] = (struct person){.id = op->d->column_int(s, 0), .name = op_text(op, s, 1)};
+    r->alike = arena_alloc(op->arena, ALIKE_MAX * sizeof *r->alike);
+    r->alike_count = 0;
+    while (r->alike_count < ALIKE_MAX && (result = db_step(op->db, s)) == DB_ROW)
+        r->alike[r->alike_count++] = (struct person){.id = op->d->column_int(s, 0), .name = op_text(op, s, 1)};
     op->d->reset(s);
-    return result < 0 ? result : r->person_count;
+    return result < 0 ? result : r->alike_count;
 }
 
 int op_write_name_words(struct op *op, int64_t id, const char *name)
@@ -133,10 +133,10 @@ static int names_refuse_several(struct op *op)
     char ids[160] = "";
     size_t n = 0;
 
-    for (int i = 0; i < r->person_count && n + 24 < sizeof ids; i++)
-        n += (size_t)snprintf(ids + n, sizeof ids - n, "%s%lld", i ? ", " : "", (long long)r->people[i].id);
+    for (int i = 0; i < r->alike_count && n + 24 < sizeof ids; i++)
+        n += (size_t)snprintf(ids + n, sizeof ids - n, "%s%lld", i ? ", " : "", (long long)r->alike[i].id);
     return op_refuse(op, STORE_CONFLICT, "several people have this name; say which one by its id: %s%s", ids,
-                     r->person_count == ALIKE_MAX ? ", …" : "");
+                     r->alike_count == ALIKE_MAX ? ", …" : "");
 }
 
 int op_person_by_name(struct op *op, const char *name, int64_t *id, bool *made)
@@ -157,8 +157,8 @@ int op_person_by_name(struct op *op, const char *name, int64_t *id, bool *made)
         if ((result = op_find_alike(op, clean, 0)) <= 0)
             return result < 0 ? result : DB_ERROR;
     }
-    if (op->reply->person_count > 1)
+    if (op->reply->alike_count > 1)
         return names_refuse_several(op);
-    *id = op->reply->people[0].id;
+    *id = op->reply->alike[0].id;
     return 0;
 }

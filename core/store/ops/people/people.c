@@ -39,7 +39,7 @@ int op_person_add(struct op *op, const struct msg *msg)
 
 static int people_refuse_alike(struct op *op, int64_t id)
 {
-    int64_t other = op->reply->people[0].id;
+    int64_t other = op->reply->alike[0].id;
 
     return op_refuse(op, STORE_CONFLICT,
                      "person %lld has this name: merge them with POST /v1/people/%lld/merge {\"into\": %lld}, or say "
