@@ -1,6 +1,22 @@
 /* Turns failed asks into problem documents. */
 #include "actors/api/problem.h"
 
+/* The people who have the name of the request already. */
+static void problem_reply_alike(struct http_request *request, const struct store_reply *r)
+{
+    struct buf members = {0};
+
+    buf_str(&members, "\"people\":[");
+    for (int i = 0; i < r->alike_count; i++) {
+        buf_printf(&members, "%s{\"id\":%lld,\"name\":", i ? "," : "", (long long)r->alike[i].id);
+        buf_json(&members, r->alike[i].name);
+        buf_str(&members, "}");
+    }
+    buf_str(&members, "]");
+    http_problem_with(request, 409, "conflict", members.data, "%s", r->error);
+    buf_free(&members);
+}
+
 bool reply_failed(struct http_request *request, int status, const struct msg *reply)
 {
     static const struct {
@@ -16,6 +32,8 @@ bool reply_failed(struct http_request *request, int status, const struct msg *re
         http_problem(request, 504, "timeout", "The store did not answer in time.");
     else if (status != ACTOR_OK)
         http_problem(request, 503, "busy", "The store is %s.", actor_status_name(status));
+    else if (r->status == STORE_CONFLICT && r->alike_count)
+        problem_reply_alike(request, r);
     else
         for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
             if (r->status == table[i].status)

@@ -63,6 +63,13 @@ static void enroller_end(struct actor *self, struct enrolment *e, int status, in
     free(e);
 }
 
+static int enroller_status(int status)
+{
+    if (status == STORE_CONFLICT || status == STORE_BAD_NAME) /* the name; a later try fails in the same way */
+        return ENROLLED_REFUSED;
+    return status == STORE_NOT_FOUND ? ENROLLED_NO_PERSON : ENROLLED_LATER;
+}
+
 static void enroller_on_added(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct store_reply *r = (const struct store_reply *)reply;
@@ -71,7 +78,7 @@ static void enroller_on_added(struct actor *self, void *context, int status, con
     if (status != ACTOR_OK) {
         enroller_end(self, e, ENROLLED_LATER, 0, 0, actor_status_name(status));
     } else if (r->status != STORE_OK) {
-        enroller_end(self, e, r->status == STORE_NOT_FOUND ? ENROLLED_NO_PERSON : ENROLLED_LATER, 0, 0, r->error);
+        enroller_end(self, e, enroller_status(r->status), 0, 0, r->error);
     } else {
         log_event(LOG_INFO, "enrolled", LOG_INT("person", r->id), LOG_STR("photo", e->ask->photo));
         enroller_end(self, e, ENROLLED_OK, r->id, r->photo_count ? r->photos->id : 0, "");
