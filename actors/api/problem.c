@@ -12,7 +12,7 @@ static void problem_reply_alike(struct http_request *request, const struct store
         buf_json(&members, r->alike[i].name);
         buf_str(&members, "}");
     }
-    buf_str(&members, "]");
+    buf_add(&members, "]", sizeof "]"); /* with its NUL */
     http_problem_with(request, 409, "conflict", members.data, "%s", r->error);
     buf_free(&members);
 }

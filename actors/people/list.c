@@ -64,7 +64,7 @@ static bool list_read_search(struct http_request *request, int64_t most, const c
     int64_t limit = m->limit;
 
     if (!name_search(name, word)) {
-        http_problem(request, 400, "wrong-value", "“name” must have a visible character and be UTF-8.");
+        http_problem(request, 400, "wrong-value", "“name” must have a letter or a digit and be UTF-8.");
         return false;
     }
     m->name = arena_text(&m->m.arena, word);

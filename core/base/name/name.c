@@ -178,7 +178,7 @@ static size_t name_cut(const char *form, char word[static NAME_WORD_BYTES])
 size_t name_search(const char *text, char word[static NAME_WORD_BYTES])
 {
     char *form = name_search_form(text);
-    size_t n = form ? name_cut(form, word) : 0;
+    size_t n = form ? name_cut(form + strspn(form, " "), word) : 0;
 
     word[n] = 0;
     free(form);
