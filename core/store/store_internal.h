@@ -98,6 +98,8 @@ int op_read_person(struct op *op, int64_t id);   /* the same; the person is then
 int op_forget_merges(struct op *op, int64_t person);
 /* Deletes a batch of what merges before `before_ms` need to be undone. Sets `more` in the reply. */
 int op_prune_merges(struct op *op, int64_t before_ms);
+/* The person who is now what `*id` was before it was merged; 0: there is none any more. */
+int op_person_now(struct op *op, int64_t *id);
 /* The person of a name in the folder of known people: op_person_by_name(), but the name of a person who was merged into
  * another one means that one. */
 int op_person_of_folder(struct op *op, const char *name, int64_t *id, bool *made);

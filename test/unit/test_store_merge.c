@@ -144,6 +144,25 @@ static void test_merges_are_undone_in_the_other_order(void **state)
     assert_int_equal(person_of_face(face), ann);
 }
 
+static void test_a_run_that_ends_after_the_merge_names_the_other_person(void **state)
+{
+    int64_t ann = person("Ann"), bo = person("Bo"), cleo = person("Cleo"), id = submit("/a"), other = submit("/b");
+    struct store_id *delete = STORE_MESSAGE(STORE_PERSON_DELETE, store_id);
+
+    (void)state;
+    claim(2); /* decided as Ann */
+    merge(ann, bo);
+    merge(bo, cleo);
+    assert_int_equal(finish_with_face(id, 1, ann, 0.2)->changed, 1);
+    assert_int_equal(image(id)->person, cleo);
+    assert_int_equal(last->images[0].faces[0].person, cleo);
+    delete->id = cleo;
+    ask(delete);
+    assert_int_equal(finish_with_face(other, 1, cleo, 0.2)->changed, 1);
+    assert_int_equal(image(other)->person, PERSON_UNKNOWN);
+    expect_status_counts(2, 0, 0, 0, 2);
+}
+
 /* --- batches --- */
 
 static void test_a_large_merge_that_is_cut_short_continues_and_counts_truly(void **state)
@@ -311,6 +330,7 @@ int main(void)
         MERGE_TEST(test_words_hold_over_a_merge),
         MERGE_TEST(test_what_was_said_after_the_merge_stays),
         MERGE_TEST(test_merges_are_undone_in_the_other_order),
+        MERGE_TEST(test_a_run_that_ends_after_the_merge_names_the_other_person),
         MERGE_TEST(test_a_large_merge_that_is_cut_short_continues_and_counts_truly),
         MERGE_TEST(test_errors_at_every_statement_of_every_batch_lose_nothing),
         MERGE_TEST(test_an_old_merge_keeps_its_name_only),

@@ -91,8 +91,7 @@ int op_forget_merges(struct op *op, int64_t person)
     return result;
 }
 
-/* The person who is now what `*id` was before it was merged; 0: there is none any more. */
-static int forget_follow(struct op *op, int64_t *id)
+int op_person_now(struct op *op, int64_t *id)
 {
     for (int hop = 0; hop < FORGET_HOPS; hop++) {
         struct merge m = {0};
@@ -122,7 +121,7 @@ int op_person_of_folder(struct op *op, const char *name, int64_t *id, bool *made
     if ((result = db_step(op->db, s)) == DB_ROW)
         *id = op->d->column_int(s, 0);
     op->d->reset(s);
-    if (result == DB_ROW && (result = op_find_alike(op, name, 0)) == 0 && (result = forget_follow(op, id)) >= 0 && *id)
+    if (result == DB_ROW && (result = op_find_alike(op, name, 0)) == 0 && (result = op_person_now(op, id)) >= 0 && *id)
         return 0;
     return result < 0 ? result : op_person_by_name(op, name, id, made);
 }
