@@ -138,9 +138,12 @@ void op_moved(struct op *op, int from_status, int from_verdict, int to_status, i
 #define EMBEDDED_FACES                                                                                                 \
     "SELECT id, image_id, model, embedding, quality, person, unknown_person, distance FROM faces WHERE "
 
-/* Give a key to at most a batch of rows that other programs inserted. 0 or negative. */
+/* Gives a key to at most a batch of rows that other programs inserted. 0 or negative. */
 int op_adopt_images(struct op *op);
+/* Gives the keys of today to all people that have none, or those of an older version. 0 or negative. */
 int op_adopt_people(struct op *op);
+/* The same for a batch. 1: there may be more. */
+int op_adopt_people_batch(struct op *op);
 
 int op_submit(struct op *op, const struct msg *m);
 /* The same for many requests at once, each with a reply of its own. */

@@ -94,19 +94,26 @@ static int adopt_person(struct op *op, const struct unkeyed *row)
     return op_write_name_words(op, row->id, row->text);
 }
 
-/* All of them: after an upgrade each person has a key of the older form, and a name is found by its key only. */
-int op_adopt_people(struct op *op)
+int op_adopt_people_batch(struct op *op)
 {
     struct unkeyed rows[BATCH];
-    int count, result = 0;
-
-    do {
-        count = adopt_read(op,
+    int count = adopt_read(op,
                            db_query(op->db, "SELECT id, name, 0, 0 FROM person WHERE name_form = 0 ORDER BY id LIMIT "
                                             "256{| FOR UPDATE SKIP LOCKED}"),
-                           rows);
-        for (int i = 0; i < count && result >= 0; i++)
-            result = adopt_person(op, &rows[i]);
-    } while (count == BATCH && result >= 0);
-    return count < 0 ? count : result;
+                           rows),
+        result = 0;
+
+    for (int i = 0; i < count && result >= 0; i++)
+        result = adopt_person(op, &rows[i]);
+    return count < 0 ? count : result < 0 ? result : count == BATCH;
+}
+
+/* All of them: a name is found by its key only. */
+int op_adopt_people(struct op *op)
+{
+    int result;
+
+    while ((result = op_adopt_people_batch(op)) > 0)
+        ;
+    return result;
 }
