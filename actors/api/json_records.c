@@ -110,7 +110,26 @@ void json_person(struct buf *out, const struct person *person)
 {
     buf_printf(out, "{\"id\":%lld,\"name\":", (long long)person->id);
     buf_json(out, person->name);
-    buf_printf(out, ",\"photos\":%lld}", (long long)person->photos);
+    buf_printf(out, ",\"photos\":%lld,\"portrait\":\"/v1/people/%lld/portrait\",\"notes\":%s}",
+               (long long)person->photos, (long long)person->id, person->notes ? person->notes : "null");
+}
+
+void json_merge(struct buf *out, const struct person_merge *m, int64_t undo_ms)
+{
+    static const char *const states[2][2] = {{"running", "undoing"}, {"merged", "undone"}};
+
+    buf_printf(out, "{\"id\":%lld,\"person\":%lld,\"name\":", (long long)m->id, (long long)m->person);
+    buf_json(out, m->name);
+    buf_printf(out,
+               ",\"into\":%lld,\"state\":\"%s\",\"faces\":%lld,\"photos\":%lld,\"templates\":%lld,\"words\":%lld,"
+               "\"duplicates\":%lld,\"by\":",
+               (long long)m->into, states[m->done][m->undone], (long long)m->faces, (long long)m->photos,
+               (long long)m->templates, (long long)m->words, (long long)m->duplicates);
+    buf_json(out, m->said_by);
+    buf_str(out, ",\"at\":");
+    json_time(out, m->said_ms);
+    buf_str(out, ",\"undo_until\":");
+    json_time(out, m->kept || m->undone ? 0 : m->said_ms + undo_ms);
 }
 
 void reply_json(struct http_request *request, int status, struct buf *out)

@@ -8,6 +8,8 @@
 void json_image(struct buf *out, const struct image *image, bool explain);
 void json_faces(struct buf *out, const struct face *faces, int count, bool explain);
 void json_person(struct buf *out, const struct person *person);
+/* Without the brace at the end. `undo_ms`: for how long a merge can be undone. */
+void json_merge(struct buf *out, const struct person_merge *m, int64_t undo_ms);
 /* A time in RFC 3339, or null when 0. */
 void json_time(struct buf *out, int64_t wall_ms);
 /* explain.c: an object with the decision rule, its numbers and a sentence. */

@@ -20,6 +20,7 @@ enum http_op {
     /* pictures */
     OP_PHOTO,
     OP_CROP,
+    OP_PORTRAIT,
     /* retry */
     OP_RETRY,
     OP_RETRY_ALL,
@@ -33,6 +34,9 @@ enum http_op {
     OP_FOLDER,
     OP_PHOTO_ADD,
     OP_PHOTO_DELETE,
+    OP_MERGE,
+    OP_MERGES,
+    OP_MERGE_UNDO,
     /* faces */
     OP_NAME_FACE,
     OP_DENY_FACE,

@@ -35,8 +35,25 @@ void path_job_add(struct path_job *job, const char *path, size_t len)
         job->paths = paths;
         job->capacity = more;
     }
-    job->paths[job->count++] = (struct path_job_entry){arena_copy(&job->arena, path, len), len};
+    job->paths[job->count++] = (struct path_job_entry){.text = arena_copy(&job->arena, path, len), .len = len};
     job->relative |= len > 0 && path[0] != '/';
+}
+
+void path_job_add_refused(struct path_job *job, const char *reason)
+{
+    path_job_add(job, "", 0);
+    job->paths[job->count - 1].refused = arena_text(&job->arena, reason);
+}
+
+/* The first refusal is the job's. */
+static void path_job_refuse(struct path_job *job, int i, int status, const struct error *error)
+{
+    job->paths[i].refused = arena_text(&job->arena, error->text);
+    if (job->status < 0)
+        return;
+    job->status = status;
+    job->failed = i;
+    job->error = *error;
 }
 
 static void path_job_work(struct msg *m)
@@ -46,11 +63,17 @@ static void path_job_work(struct msg *m)
 
     for (int i = 0; i < job->count; i++) {
         struct path_job_entry *path = &job->paths[i];
+        struct error error = {0};
+        int status;
 
-        job->status = path_normalize(job->roots, path->text, path->len, job->max_path, name, sizeof name, &job->error);
-        if (job->status < 0) {
-            job->failed = i;
-            return;
+        if (path->refused)
+            continue;
+        status = path_normalize(job->roots, path->text, path->len, job->max_path, name, sizeof name, &error);
+        if (status < 0) {
+            path_job_refuse(job, i, status, &error);
+            if (!job->each)
+                return;
+            continue;
         }
         path->len = strlen(name);
         path->text = arena_copy(&job->arena, name, path->len);

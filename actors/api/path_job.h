@@ -23,9 +23,11 @@ struct path_job {
     struct path_job_entry {
         const char *text;
         size_t len;
+        const char *refused; /* with `each`: why this path alone was refused, or NULL */
     } * paths;
     int count, capacity;
     bool relative; /* one of the paths is */
+    bool each;     /* a path that is refused does not end the check of the others */
     /* A refusal that was found behind the paths: it counts when all paths are good. 0: none. */
     int refusal_status;
     const char *refusal_slug;
@@ -41,6 +43,8 @@ typedef void (*path_job_done_fn)(struct actor *self, struct path_job *job);
 struct path_job *path_job_new(uint32_t type, const struct path_roots *roots, size_t max_path, struct call *call);
 /* Copies a path of `len` bytes. */
 void path_job_add(struct path_job *job, const char *path, size_t len);
+/* Adds a path that is refused already. */
+void path_job_add_refused(struct path_job *job, const char *reason);
 /* Takes `job`. Calls `done` at once when no disk access is needed; else the actor calls it when the job arrives.
  * Answers 503 when too many jobs wait for the file threads. */
 void path_job_start(struct actor *self, struct offload *files, struct path_job *job, path_job_done_fn done);

@@ -1,6 +1,22 @@
 /* Turns failed asks into problem documents. */
 #include "actors/api/problem.h"
 
+/* The people who have the name of the request already. */
+static void problem_reply_alike(struct http_request *request, const struct store_reply *r)
+{
+    struct buf members = {0};
+
+    buf_str(&members, "\"people\":[");
+    for (int i = 0; i < r->alike_count; i++) {
+        buf_printf(&members, "%s{\"id\":%lld,\"name\":", i ? "," : "", (long long)r->alike[i].id);
+        buf_json(&members, r->alike[i].name);
+        buf_str(&members, "}");
+    }
+    buf_add(&members, "]", sizeof "]"); /* with its NUL */
+    http_problem_with(request, 409, "conflict", members.data, "%s", r->error);
+    buf_free(&members);
+}
+
 bool reply_failed(struct http_request *request, int status, const struct msg *reply)
 {
     static const struct {
@@ -9,13 +25,15 @@ bool reply_failed(struct http_request *request, int status, const struct msg *re
     } table[] = {{STORE_NOT_FOUND, 404, "not-found"}, {STORE_CONFLICT, 409, "conflict"},
                  {STORE_NO_SPACE, 503, "no-space"},   {STORE_DISK_LOW, 507, "disk-low"},
                  {STORE_BROKEN, 503, "store"},        {STORE_AWAY, 503, "database-away"},
-                 {STORE_MISMATCH, 422, "key-reused"}};
+                 {STORE_MISMATCH, 422, "key-reused"}, {STORE_BAD_NAME, 400, "bad-name"}};
     const struct store_reply *r = (const struct store_reply *)reply;
 
     if (status == ACTOR_TIMEOUT)
         http_problem(request, 504, "timeout", "The store did not answer in time.");
     else if (status != ACTOR_OK)
         http_problem(request, 503, "busy", "The store is %s.", actor_status_name(status));
+    else if (r->status == STORE_CONFLICT && r->alike_count)
+        problem_reply_alike(request, r);
     else
         for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
             if (r->status == table[i].status)

@@ -30,6 +30,7 @@ void call_free(struct call *call)
     http_request_unref(call->request);
     free(call->name);
     free(call->path);
+    buf_free(&call->body);
     free(call);
 }
 
@@ -72,6 +73,36 @@ const char *body_text(struct http_request *request, json_t *object, const char *
         return NULL;
     }
     return json_string_value(value);
+}
+
+const char *body_name(struct http_request *request, json_t *object, char name[static NAME_BYTES])
+{
+    json_t *value = json_object_get(object, "name");
+    const char *text = json_string_value(value);
+    size_t len = json_string_length(value), chars = 0;
+
+    if (!value) {
+        http_problem(request, 400, "missing", "“name” is missing.");
+    } else if (!text) {
+        http_problem(request, 400, "wrong-type", "“name” must be a string.");
+    } else if (memchr(text, 0, len)) {
+        http_problem(request, 400, "wrong-value", "“name” must have no NUL.");
+    } else if (len > NAME_RAW_BYTES) {
+        http_problem(request, 400, "wrong-value", "“name” has %zu bytes; a name has 1 to %d characters.", len,
+                     NAME_CHARS);
+    } else {
+        enum name_flaw flaw = name_clean(text, name, &chars);
+
+        if (flaw == NAME_OK)
+            return name;
+        if (flaw == NAME_TOO_LONG)
+            http_problem(request, 400, "wrong-value", "“name” has %zu characters; it must have 1 to %d.", chars,
+                         NAME_CHARS);
+        else
+            http_problem(request, 400, "wrong-value", "“name” must have 1 to %d characters; %s.", NAME_CHARS,
+                         name_flaw_text(flaw));
+    }
+    return NULL;
 }
 
 void request_media_type(const struct http_request *request, char type[MEDIA_TYPE_BYTES])

@@ -6,6 +6,7 @@
 #define KITH_ACTORS_API_REQUEST_H
 
 #include "actors/messages.h"
+#include "core/base/name/name.h"
 
 #include <jansson.h>
 
@@ -18,6 +19,7 @@ struct call {
     int64_t changed; /* records that the operation made or changed */
     char *name;      /* of the person or the new photo; owned */
     char *path;      /* of the image's file; owned */
+    struct buf body; /* the answer, until the gallery has read the change */
     uint64_t begun_ms;
 };
 
@@ -28,6 +30,9 @@ void call_free(struct call *call);
 json_t *body_object(struct http_request *request);
 /* A string member of 1 to `max` bytes without NUL, borrowed from `object`; NULL: answered. */
 const char *body_text(struct http_request *request, json_t *object, const char *name, size_t max, size_t *len);
+/* The member “name” as the name of a person, in the form that is stored (core/base/name/name.h), borrowed from `name`;
+ * NULL: answered. */
+const char *body_name(struct http_request *request, json_t *object, char name[static NAME_BYTES]);
 /* The media type of the body in lower case, without parameters; "" when there is none. */
 enum { MEDIA_TYPE_BYTES = 256 };
 void request_media_type(const struct http_request *request, char type[MEDIA_TYPE_BYTES]);
@@ -50,7 +55,8 @@ bool query_text(struct http_request *request, const char *name, size_t max, char
 /* The query parameter “explain”, as query_bool. */
 bool query_explain(struct http_request *request, bool *explain);
 
-/* Logs a change for the audit trail. `key`: "photo", "image" or "unknown_person", what `id` is of; id 0: none. */
+/* Logs a change for the audit trail. `key`: "photo", "image", "unknown_person" or "merge", what `id` is of; id 0: none.
+ */
 void audit(const struct http_request *request, const char *what, int64_t person, const char *key, int64_t id,
            const char *name);
 

@@ -2,7 +2,8 @@
  *
  *   /photo            the file itself, read on a file thread
  *   /photo?width=96   a small JPEG ─┐ in the cache ─────▶ read on a file thread
- *   /faces/0/crop     one face     ─┘ not in the cache ─▶ made by a worker process ─▶ answered and written to the cache
+ *   /faces/0/crop     one face     ─┤
+ *   /portrait         a person     ─┘ not in the cache ─▶ made by a worker process ─▶ answered and written to the cache
  *
  * The parent process decodes no image. The cache's file names begin with the hash of the image's bytes.
  */
@@ -112,25 +113,35 @@ static void pictures_on_read(struct actor *self, const struct picture_read *m)
     }
 }
 
-/* A crop is the box and a margin of a quarter of its width. False: answered. */
+/* A crop is the box and a margin of a quarter of its width. */
+static void pictures_show_face(struct picture_view *v, const struct face *f)
+{
+    double margin = 0.25 * (double)f->width;
+
+    v->x = (double)f->x - margin > 0 ? (double)f->x - margin : 0;
+    v->y = (double)f->y - margin > 0 ? (double)f->y - margin : 0;
+    v->width = (double)(f->x + f->width) + margin - v->x;
+    v->height = (double)(f->y + f->height) + margin - v->y;
+}
+
+/* False: answered. */
 static bool pictures_choose_face(struct picture_view *v, const struct image *image)
 {
     char *end;
-    long n = strtol(http_request_part(v->call->request, 1), &end, 10);
-    const struct face *f;
-    double margin;
+    long n;
 
+    if (v->call->op == OP_PORTRAIT) { /* a photo is shown whole */
+        if (image->face_count && image->faces[0].width > 0)
+            pictures_show_face(v, &image->faces[0]);
+        return true;
+    }
+    n = strtol(http_request_part(v->call->request, 1), &end, 10);
     if (*end || n < 0 || n >= image->face_count) {
         http_problem(v->call->request, 404, "not-found", "Image %lld has %d faces.", (long long)image->id,
                      image->face_count);
         return false;
     }
-    f = &image->faces[n];
-    margin = 0.25 * (double)f->width;
-    v->x = (double)f->x - margin > 0 ? (double)f->x - margin : 0;
-    v->y = (double)f->y - margin > 0 ? (double)f->y - margin : 0;
-    v->width = (double)(f->x + f->width) + margin - v->x;
-    v->height = (double)(f->y + f->height) + margin - v->y;
+    pictures_show_face(v, &image->faces[n]);
     return true;
 }
 
@@ -153,7 +164,7 @@ static void pictures_on_image(struct actor *self, void *context, int status, con
     char etag[SHA256_HEX_BYTES + 48];
 
     if (reply_failed(v->call->request, status, reply) ||
-        (v->call->op == OP_CROP && !pictures_choose_face(v, &r->images[0]))) {
+        (v->call->op != OP_PHOTO && !pictures_choose_face(v, &r->images[0]))) {
         pictures_free_view(v);
         return;
     }
@@ -179,7 +190,7 @@ static void pictures_on_http(struct actor *self, struct http_request *request)
     int op = (int)http_request_route(request)->op;
     struct store_id *m;
     struct picture_view *v;
-    int64_t id, side = op == OP_CROP ? CROP_SIDE : 0;
+    int64_t id, side = op == OP_PHOTO ? 0 : CROP_SIDE;
 
     if (!part_number(request, 0, &id))
         return;
@@ -190,7 +201,7 @@ static void pictures_on_http(struct actor *self, struct http_request *request)
         out_of_memory();
     v->call = call_new(self, request, op);
     v->side = (uint32_t)side;
-    m = STORE_MESSAGE(STORE_IMAGE, store_id);
+    m = STORE_MESSAGE(op == OP_PORTRAIT ? STORE_PORTRAIT : STORE_IMAGE, store_id);
     m->id = id;
     actor_ask(self, "store", &m->m.head, config->store_ms, pictures_on_image, v);
 }

@@ -3,7 +3,8 @@
  *   paths ─▶ path_job (relative paths: file thread) ─▶ STORE_SUBMIT ─▶ 2xx, and a nudge to the processor
  *   bytes ─▶ spooled by a file thread, synced ──────────┘
  *
- * A request is accepted whole or refused whole. The refusal names the first path that is wrong.
+ * A request is accepted whole or refused whole. The refusal names the first path that is wrong. Only the original
+ * interface goes on with the next path (actors/intake/original.c).
  */
 #include "actors/intake/receiver.h"
 
@@ -12,6 +13,7 @@
 #include "actors/api/path_job.h"
 #include "actors/api/problem.h"
 #include "actors/api/request.h"
+#include "actors/intake/original.h"
 #include "core/base/log/log.h"
 #include "core/base/metrics.h"
 #include "core/base/must.h"
@@ -22,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { KEY_BYTES = 256 };
 
@@ -37,33 +40,6 @@ static struct metric repeated = {.name = "kith_images_duplicate_total",
 
 /* --- answering --- */
 
-/* A path in a line of text: a control character in it could begin a line of its own. */
-static void receiver_write_path(struct buf *out, const char *path)
-{
-    for (; *path; path++)
-        if ((unsigned char)*path < 0x20 || *path == 0x7f)
-            buf_printf(out, "\\x%02x", (unsigned char)*path);
-        else
-            buf_add(out, path, 1);
-}
-
-static void receiver_write_lines(struct buf *out, const struct store_reply *r)
-{
-    for (int i = 0; i < r->image_count; i++) {
-        const struct image *image = &r->images[i];
-
-        buf_str(out, "got path: ");
-        receiver_write_path(out, image->path);
-        if (image->existing) {
-            buf_str(out, "\nimage ");
-            receiver_write_path(out, image->path);
-            buf_printf(out, " already exists with id: %lld\n", (long long)image->id);
-        } else {
-            buf_printf(out, "\nimage saved with id: %lld\nimage sent to queue\n", (long long)image->id);
-        }
-    }
-}
-
 static void receiver_write_json(struct buf *out, const struct store_reply *r)
 {
     buf_str(out, "{\"images\":[");
@@ -76,34 +52,49 @@ static void receiver_write_json(struct buf *out, const struct store_reply *r)
     buf_str(out, "]}");
 }
 
-static void receiver_on_submitted(struct actor *self, void *context, int status, const struct msg *reply)
+/* Counts and logs the images of a reply, and announces the new ones. */
+static void receiver_announce(struct actor *self, const struct call *call, const struct store_reply *r)
 {
     const struct receiver_config *config = actor_config(self);
+    int fresh = 0;
+
+    for (int i = 0; i < r->image_count; i++) {
+        fresh += !r->images[i].existing;
+        log_event(LOG_INFO, r->images[i].existing ? "already submitted" : "accepted", LOG_INT("image", r->images[i].id),
+                  LOG_STR("path", r->images[i].path), LOG_STR("request", http_request_id(call->request)));
+    }
+    metric_add(&accepted, fresh);
+    metric_add(&repeated, r->image_count - fresh);
+    if (fresh)
+        msg_tell_waiting(self, config->waiting, r->images, r->image_count);
+}
+
+static void receiver_on_submitted(struct actor *self, void *context, int status, const struct msg *reply)
+{
     const struct store_reply *r = (const struct store_reply *)reply;
     struct call *call = context;
     struct buf out = {0};
-    int fresh = 0;
 
     if (!reply_failed(call->request, status, reply)) {
-        for (int i = 0; i < r->image_count; i++) {
-            fresh += !r->images[i].existing;
-            log_event(LOG_INFO, r->images[i].existing ? "already submitted" : "accepted",
-                      LOG_INT("image", r->images[i].id), LOG_STR("path", r->images[i].path),
-                      LOG_STR("request", http_request_id(call->request)));
-        }
-        metric_add(&accepted, fresh);
-        metric_add(&repeated, r->image_count - fresh);
-        if (call->op == OP_IMAGE_POST) {
-            receiver_write_lines(&out, r);
-            http_reply_buf(call->request, 200, "text/plain; charset=utf-8", &out);
-        } else {
-            receiver_write_json(&out, r);
-            reply_json(call->request, 202, &out);
-        }
-        if (fresh)
-            msg_tell_waiting(self, config->waiting, r->images, r->image_count);
+        receiver_announce(self, call, r);
+        receiver_write_json(&out, r);
+        reply_json(call->request, 202, &out);
     }
     call_free(call);
+}
+
+/* Of the original interface: the job has the paths that were refused. */
+static void receiver_on_original_submitted(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    struct path_job *job = context;
+    struct buf out = {0};
+
+    if (!reply_failed(job->call->request, status, reply)) {
+        receiver_announce(self, job->call, (const struct store_reply *)reply);
+        original_write_lines(&out, job, (const struct store_reply *)reply);
+        http_reply_buf(job->call->request, 200, "text/plain; charset=utf-8", &out);
+    }
+    msg_unref(&job->head);
 }
 
 /* --- paths --- */
@@ -113,22 +104,36 @@ static void receiver_refuse(struct path_job *job, int status, const char *slug, 
 {
     char *text = job->refusal_text;
 
+    if (job->each)
+        path_job_add_refused(job, detail);
     if (job->refusal_status)
         return;
     job->refusal_status = status;
     job->refusal_slug = slug;
-    if (job->count > 0)
-        snprintf(text, sizeof job->refusal_text, "Path number %d: %s", job->count + 1, detail);
+    if (job->count > job->each)
+        snprintf(text, sizeof job->refusal_text, "Path number %d: %s", job->count + !job->each, detail);
     else
         snprintf(text, sizeof job->refusal_text, "%s", detail);
 }
 
+/* The original matches names of members without their case, as Go does, when no member has the very name. */
+static json_t *receiver_member(const struct path_job *job, json_t *object, const char *name)
+{
+    json_t *found = json_object_get(object, name), *value;
+    const char *key;
+
+    if (found || !job->each)
+        return found;
+    json_object_foreach(object, key, value) if (!found && strcasecmp(key, name) == 0) found = value;
+    return found;
+}
+
 static void receiver_add_value(struct path_job *job, json_t *value, size_t max_paths)
 {
-    if (job->refusal_status)
+    if (job->refusal_status && (!job->each || job->refusal_status == 413))
         return;
     if (json_is_object(value))
-        value = json_object_get(value, "path");
+        value = receiver_member(job, value, "path");
     if (!value) {
         receiver_refuse(job, 400, "missing", "“path” is missing.");
     } else if (!json_is_string(value)) {
@@ -151,10 +156,10 @@ static bool receiver_read_object(struct path_job *job, size_t max_paths)
 
     if (!object)
         return false;
-    paths = json_object_get(object, "paths");
-    if (paths && !json_is_array(paths))
+    paths = receiver_member(job, object, "paths");
+    if (paths && !json_is_array(paths) && !(job->each && json_is_null(paths)))
         receiver_refuse(job, 400, "wrong-type", "“paths” must be an array.");
-    else if (paths && json_array_size(paths) == 0)
+    else if (!job->each && paths && json_array_size(paths) == 0)
         receiver_refuse(job, 400, "missing", "“paths” is empty.");
     else if (!paths)
         receiver_add_value(job, object, max_paths);
@@ -218,50 +223,67 @@ static bool receiver_take_key(struct http_request *request, struct store_submit 
     return true;
 }
 
-static void receiver_submit(struct actor *self, struct call *call, struct store_submit *m)
+static void receiver_submit(struct actor *self, const struct call *call, struct store_submit *m, actor_reply_fn then,
+                            void *context)
 {
     const struct receiver_config *config = actor_config(self);
 
     if (http_request_trace(call->request)[0])
         m->trace = arena_text(&m->m.arena, http_request_trace(call->request));
     m->m.head.size_bytes += m->m.arena.total;
-    actor_ask(self, "store", &m->m.head, config->store_ms, receiver_on_submitted, call);
+    actor_ask(self, "store", &m->m.head, config->store_ms, then, context);
+}
+
+/* Whether the request is refused as a whole: answered. */
+static bool receiver_refused(const struct path_job *job, int good)
+{
+    struct http_request *request = job->call->request;
+    bool outside = job->status == -EACCES;
+
+    if (job->refusal_status != 413 && job->each && (good || job->count == 0))
+        return false;
+    if (job->status < 0 && job->failed > 0)
+        http_problem(request, outside ? 403 : 400, outside ? "outside" : "bad-path", "Path number %d: %s",
+                     job->failed + 1, job->error.text);
+    else if (job->status < 0)
+        http_problem(request, outside ? 403 : 400, outside ? "outside" : "bad-path", "%s", job->error.text);
+    else if (job->refusal_status)
+        http_problem(request, job->refusal_status, job->refusal_slug, "%s", job->refusal_text);
+    return job->status < 0 || job->refusal_status;
 }
 
 static void receiver_on_resolved(struct actor *self, struct path_job *job)
 {
-    struct http_request *request = job->call->request;
     struct store_submit *m;
     const char **paths;
+    int good = 0;
 
     if (path_job_left(job))
         return;
-    if (job->status < 0) {
-        bool outside = job->status == -EACCES;
-
-        if (job->failed > 0)
-            http_problem(request, outside ? 403 : 400, outside ? "outside" : "bad-path", "Path number %d: %s",
-                         job->failed + 1, job->error.text);
-        else
-            http_problem(request, outside ? 403 : 400, outside ? "outside" : "bad-path", "%s", job->error.text);
+    for (int i = 0; i < job->count; i++)
+        good += !job->paths[i].refused;
+    if (receiver_refused(job, good))
         return;
-    }
-    if (job->refusal_status) {
-        http_problem(request, job->refusal_status, job->refusal_slug, "%s", job->refusal_text);
+    if (job->count == 0) {
+        http_reply(job->call->request, 200, "text/plain; charset=utf-8", ORIGINAL_NO_PATHS,
+                   sizeof ORIGINAL_NO_PATHS - 1);
         return;
     }
     m = STORE_MESSAGE(STORE_SUBMIT, store_submit);
-    paths = arena_alloc(&m->m.arena, (size_t)job->count * sizeof *paths);
+    paths = arena_alloc(&m->m.arena, (size_t)good * sizeof *paths);
     for (int i = 0; i < job->count; i++)
-        paths[i] = arena_copy(&m->m.arena, job->paths[i].text, job->paths[i].len);
+        if (!job->paths[i].refused)
+            paths[m->count++] = arena_copy(&m->m.arena, job->paths[i].text, job->paths[i].len);
     m->paths = paths;
-    m->count = job->count;
-    if (!receiver_take_key(request, m)) {
+    if (!receiver_take_key(job->call->request, m)) {
         msg_unref(&m->m.head);
-        return;
+    } else if (job->each) {
+        msg_ref(&job->head);
+        receiver_submit(self, job->call, m, receiver_on_original_submitted, job);
+    } else {
+        receiver_submit(self, job->call, m, receiver_on_submitted, job->call);
+        job->call = NULL;
     }
-    receiver_submit(self, job->call, m);
-    job->call = NULL;
 }
 
 static void receiver_on_paths(struct actor *self, struct http_request *request, int op, bool lines)
@@ -270,6 +292,7 @@ static void receiver_on_paths(struct actor *self, struct http_request *request, 
     struct path_job *job =
         path_job_new(MSG_RECEIVER_RESOLVED, config->roots, config->max_path, call_new(self, request, op));
 
+    job->each = op == OP_IMAGE_POST;
     if (lines)
         receiver_read_lines(job, config->max_paths);
     if (lines || receiver_read_object(job, config->max_paths))
@@ -353,7 +376,7 @@ static void receiver_on_spooled(struct actor *self, const struct spool_job *job)
     m->count = 1;
     m->spooled = true;
     m->sha256 = arena_text(&m->m.arena, job->sha256);
-    receiver_submit(self, up->call, m);
+    receiver_submit(self, up->call, m, receiver_on_submitted, up->call);
     up->call = NULL;
     up->submit = NULL;
     receiver_free_upload(up);

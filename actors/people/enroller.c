@@ -57,6 +57,21 @@ static void enroller_end(struct actor *self, struct enrolment *e, int status, in
     free(e);
 }
 
+static int enroller_status(int status)
+{
+    switch (status) {
+    case STORE_NOT_FOUND:
+        return ENROLLED_NO_PERSON;
+    case STORE_CONFLICT: /* the photo is another person's, or several people have that name */
+        return ENROLLED_TAKEN;
+    case STORE_BAD_NAME:
+    case STORE_MISMATCH:
+        return ENROLLED_REFUSED;
+    default:
+        return ENROLLED_LATER;
+    }
+}
+
 static void enroller_on_added(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct store_reply *r = (const struct store_reply *)reply;
@@ -65,12 +80,7 @@ static void enroller_on_added(struct actor *self, void *context, int status, con
     if (status != ACTOR_OK) {
         enroller_end(self, e, ENROLLED_LATER, 0, 0, actor_status_name(status));
     } else if (r->status != STORE_OK) {
-        enroller_end(self, e,
-                     r->status == STORE_NOT_FOUND  ? ENROLLED_NO_PERSON
-                     : r->status == STORE_CONFLICT ? ENROLLED_TAKEN
-                     : r->status == STORE_MISMATCH ? ENROLLED_REFUSED
-                                                   : ENROLLED_LATER,
-                     0, 0, r->error);
+        enroller_end(self, e, enroller_status(r->status), 0, 0, r->error);
     } else {
         e->added = r->changed > 0;
         log_event(LOG_INFO, "enrolled", LOG_INT("person", r->id), LOG_STR("photo", e->ask->photo));

@@ -73,9 +73,8 @@ static struct store_name_face *faces_read_name(struct http_request *request, uin
 {
     struct store_name_face *m;
     json_t *object, *person, *template;
-    const char *name = NULL;
+    char name[NAME_BYTES];
     int64_t id;
-    size_t len;
 
     if (!part_number(request, 0, &id) || !(object = body_object(request)))
         return NULL;
@@ -89,7 +88,7 @@ static struct store_name_face *faces_read_name(struct http_request *request, uin
         m->person = json_integer_value(person);
     else if (person)
         http_problem(request, 400, "wrong-type", "“person” must be the id of a person.");
-    else if ((name = body_text(request, object, "name", NAME_MAX_BYTES, &len)))
+    else if (body_name(request, object, name))
         m->person_name = arena_text(&m->m.arena, name);
     m->no_template = json_is_false(template);
     json_decref(object);

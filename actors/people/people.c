@@ -4,7 +4,6 @@
 
 #include "actors/api/json_records.h"
 #include "actors/api/ops.h"
-#include "actors/api/page.h"
 #include "actors/api/problem.h"
 #include "actors/api/request.h"
 #include "actors/people/people_internal.h"
@@ -40,41 +39,7 @@ static void people_ask_by_id(struct actor *self, struct http_request *request, u
     actor_ask(self, "store", &people_id_message(type, id)->m.head, config->store_ms, then, call);
 }
 
-/* --- list and get --- */
-
-static void people_on_people(struct actor *self, void *context, int status, const struct msg *reply)
-{
-    const struct store_reply *r = (const struct store_reply *)reply;
-    struct call *call = context;
-    struct buf out = {0};
-
-    (void)self;
-    if (!reply_failed(call->request, status, reply)) {
-        buf_str(&out, "{\"people\":[");
-        for (int i = 0; i < r->person_count; i++) {
-            buf_str(&out, i ? "," : "");
-            json_person(&out, &r->people[i]);
-        }
-        json_next(&out, r->next);
-        reply_json(call->request, 200, &out);
-    }
-    call_free(call);
-}
-
-static void people_list_people(struct actor *self, struct http_request *request)
-{
-    const struct people_config *config = actor_config(self);
-    struct store_list *m;
-    int64_t after;
-    int limit;
-
-    if (!query_page(request, config->page_limit, &limit, &after))
-        return;
-    m = STORE_MESSAGE(STORE_PEOPLE, store_list);
-    m->after = after;
-    m->limit = limit;
-    actor_ask(self, "store", &m->m.head, config->store_ms, people_on_people, call_new(self, request, 0));
-}
+/* --- get --- */
 
 static void people_on_person(struct actor *self, void *context, int status, const struct msg *reply)
 {
@@ -86,7 +51,8 @@ static void people_on_person(struct actor *self, void *context, int status, cons
     if (!reply_failed(call->request, status, reply)) {
         buf_printf(&out, "{\"id\":%lld,\"name\":", (long long)r->people->id);
         buf_json(&out, r->people->name);
-        buf_str(&out, ",\"photos\":[");
+        buf_printf(&out, ",\"portrait\":\"/v1/people/%lld/portrait\",\"notes\":%s,\"photos\":[",
+                   (long long)r->people->id, r->people->notes ? r->people->notes : "null");
         for (int i = 0; i < r->photo_count; i++) {
             buf_printf(&out, "%s{\"id\":%lld,\"name\":", i ? "," : "", (long long)r->photos[i].id);
             buf_json(&out, r->photos[i].name);
@@ -100,51 +66,119 @@ static void people_on_person(struct actor *self, void *context, int status, cons
     call_free(call);
 }
 
-/* --- create and rename --- */
+/* --- create and change --- */
 
-static void people_on_named(struct actor *self, void *context, int status, const struct msg *reply)
+void people_on_change_read(struct actor *self, void *context, int status, const struct msg *reply)
 {
     struct call *call = context;
-    struct buf out = {0};
 
     (void)self;
     (void)status;
     (void)reply;
-    buf_printf(&out, "{\"id\":%lld,\"name\":", (long long)call->id);
-    buf_json(&out, call->name);
-    buf_str(&out, "}");
-    reply_json(call->request, call->changed ? 201 : 200, &out);
+    reply_json(call->request, call->op == OP_PERSON_ADD && call->changed ? 201 : 200, &call->body);
     call_free(call);
 }
 
+/* The answer is the person as it is stored. */
 static void people_on_person_changed(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct store_reply *r = (const struct store_reply *)reply;
     struct call *call = context;
+    const struct person *person;
 
     if (reply_failed(call->request, status, reply)) {
         call_free(call);
         return;
     }
-    if (call->op == OP_PERSON_ADD) {
-        call->id = r->id;
-        call->changed = r->changed;
-    }
+    person = r->people;
+    call->changed = r->changed;
+    buf_printf(&call->body, "{\"id\":%lld,\"name\":", (long long)person->id);
+    buf_json(&call->body, person->name);
+    if (person->notes)
+        buf_printf(&call->body, ",\"notes\":%s", person->notes);
+    buf_str(&call->body, call->op == OP_PERSON_ADD && !r->changed ? ",\"existing\":true}" : "}");
     if (r->changed)
-        audit(call->request, call->op == OP_PERSON_ADD ? "person added" : "person renamed", call->id, "photo", 0,
-              call->name);
-    people_ask_gallery(self, call, people_on_named);
+        audit(call->request,
+              call->op == OP_PERSON_ADD ? "person added"
+              : call->photo             ? "person renamed"
+                                        : "person changed",
+              person->id, "photo", 0, person->name);
+    people_ask_gallery(self, call, people_on_change_read);
 }
 
-static bool people_read_name(struct http_request *request, char **name)
+/* “another”: true makes or names a person also when there are others with an alike name. */
+static bool people_read_another(struct http_request *request, json_t *object, struct store_person *m)
 {
-    json_t *object = body_object(request);
-    size_t len;
-    const char *text = object ? body_text(request, object, "name", NAME_MAX_BYTES, &len) : NULL;
+    json_t *another = json_object_get(object, "another");
 
-    *name = text ? strdup(text) : NULL;
-    json_decref(object);
-    return text != NULL;
+    m->another = json_is_true(another);
+    if (!another || json_is_boolean(another))
+        return true;
+    http_problem(request, 400, "wrong-type", "“another” must be true or false.");
+    return false;
+}
+
+static bool people_read_name(struct http_request *request, json_t *object, struct store_person *m)
+{
+    char name[NAME_BYTES];
+
+    if (!body_name(request, object, name))
+        return false;
+    m->name = arena_text(&m->m.arena, name);
+    return true;
+}
+
+/* “notes”: an object, or null for none. */
+static bool people_read_notes(struct http_request *request, json_t *notes, size_t max, struct store_person *m)
+{
+    char *text;
+    size_t len;
+
+    if (json_is_null(notes)) {
+        m->notes = "";
+        return true;
+    }
+    if (!json_is_object(notes)) {
+        http_problem(request, 400, "wrong-type", "“notes” must be a JSON object or null.");
+        return false;
+    }
+    text = json_dumps(notes, JSON_COMPACT);
+    len = text ? strlen(text) : 0;
+    if (len > max)
+        http_problem(request, 413, "too-large", "“notes” has %zu bytes; the limit is %zu (KITH_NOTES_MAX).", len, max);
+    else
+        m->notes = arena_text(&m->m.arena, text ? text : "{}");
+    free(text);
+    return len <= max;
+}
+
+/* “portrait”: {"face": id}, {"photo": id}, or null for the default. */
+static bool people_read_portrait(struct http_request *request, json_t *portrait, struct store_person *m)
+{
+    json_t *face = json_object_get(portrait, "face"), *photo = json_object_get(portrait, "photo");
+
+    m->choose_portrait = true;
+    m->portrait_face = json_integer_value(face);
+    m->portrait_photo = json_integer_value(photo);
+    if (json_is_null(portrait) || (m->portrait_face > 0 && !photo) || (m->portrait_photo > 0 && !face))
+        return true;
+    http_problem(request, 400, "wrong-value",
+                 "“portrait” must be {\"face\": id}, {\"photo\": id} or null: a face or a photo of the person.");
+    return false;
+}
+
+/* Fills in `m` from the body of a PATCH. False: answered. */
+static bool people_read_changes(struct http_request *request, json_t *object, size_t notes_max, struct store_person *m)
+{
+    json_t *notes = json_object_get(object, "notes"), *portrait = json_object_get(object, "portrait");
+
+    if (!notes && !portrait && !json_object_get(object, "name")) {
+        http_problem(request, 400, "missing", "“name” is missing; “notes” or “portrait” may stand instead.");
+        return false;
+    }
+    return (!json_object_get(object, "name") || people_read_name(request, object, m)) &&
+           (!notes || people_read_notes(request, notes, notes_max, m)) &&
+           (!portrait || people_read_portrait(request, portrait, m));
 }
 
 static void people_change_person(struct actor *self, struct http_request *request, int op)
@@ -152,17 +186,24 @@ static void people_change_person(struct actor *self, struct http_request *reques
     const struct people_config *config = actor_config(self);
     struct store_person *m;
     struct call *call;
+    json_t *object;
     int64_t id = 0;
-    char *name;
+    bool good;
 
-    if ((op == OP_PERSON_RENAME && !part_number(request, 0, &id)) || !people_read_name(request, &name))
+    if ((op == OP_PERSON_RENAME && !part_number(request, 0, &id)) || !(object = body_object(request)))
         return;
-    call = call_new(self, request, op);
-    call->id = id;
-    call->name = name;
     m = STORE_MESSAGE(op == OP_PERSON_ADD ? STORE_PERSON_ADD : STORE_PERSON_RENAME, store_person);
     m->id = id;
-    m->name = arena_text(&m->m.arena, name);
+    good = people_read_another(request, object, m) &&
+           (op == OP_PERSON_ADD ? people_read_name(request, object, m)
+                                : people_read_changes(request, object, config->notes_max, m));
+    json_decref(object);
+    if (!good) {
+        msg_unref(&m->m.head);
+        return;
+    }
+    call = call_new(self, request, op);
+    call->photo = m->name != NULL;
     actor_ask(self, "store", &m->m.head, config->store_ms, people_on_person_changed, call);
 }
 
@@ -201,7 +242,7 @@ static void people_on_http(struct actor *self, struct http_request *request)
 {
     switch (http_request_route(request)->op) {
     case OP_PEOPLE:
-        people_list_people(self, request);
+        people_list(self, request);
         break;
     case OP_PERSON:
         people_ask_by_id(self, request, STORE_PHOTOS, people_on_person);
@@ -222,6 +263,8 @@ static void people_on_http(struct actor *self, struct http_request *request)
     case OP_PHOTO_DELETE:
         photos_delete(self, request);
         break;
+    default:
+        merges_on_http(self, request);
     }
 }
 

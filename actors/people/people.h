@@ -1,4 +1,4 @@
-/* People over HTTP: list, create, rename, delete; add and delete their photos. */
+/* People over HTTP: list, find, create, change, merge, delete; add and delete their photos. */
 #ifndef KITH_ACTORS_PEOPLE_PEOPLE_H
 #define KITH_ACTORS_PEOPLE_PEOPLE_H
 
@@ -11,6 +11,8 @@ struct people_config {
     struct offload *files; /* looks up relative paths */
     size_t max_path;
     int64_t page_limit;
+    size_t notes_max;      /* bytes (KITH_NOTES_MAX) */
+    int64_t merge_undo_ms; /* for how long a merge can be undone (KITH_MERGE_UNDO) */
     uint64_t store_ms, call_ms;
 };
 

@@ -6,7 +6,7 @@
 
 struct path_job;
 
-/* Bytes in the name of a person or a photo. The columns of the database have this size, so it is no setting. */
+/* Bytes in the name of a photo. The column of the database has this size, so it is no setting. */
 enum { NAME_MAX_BYTES = 255 };
 
 /* Asks the gallery to read a change that is committed; `then` gets `call`. A failure of the gallery may be ignored: it
@@ -22,6 +22,15 @@ void people_ask_gallery(struct actor *self, struct call *call, actor_reply_fn th
 struct store_id *people_id_message(uint32_t type, int64_t id);
 /* The gallery has read a deletion: answers 204. */
 void people_on_deletion_read(struct actor *self, void *context, int status, const struct msg *reply);
+
+/* Answers call->body with `status` 200 once the gallery has read the change. */
+void people_on_change_read(struct actor *self, void *context, int status, const struct msg *reply);
+
+/* list.c: pages of people, by id or by name. */
+void people_list(struct actor *self, struct http_request *request);
+
+/* merges.c: merge two people, undo it, list merges. */
+void merges_on_http(struct actor *self, struct http_request *request);
 
 /* photos.c: the body is the photo, or {"path": …}; ?name= names the photo. */
 void photos_add(struct actor *self, struct http_request *request);

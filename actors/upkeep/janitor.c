@@ -148,6 +148,7 @@ static void janitor_prune(struct actor *self)
     m->events_keep = config->events_keep;
     m->idempotency_before_ms = clock_wall_ms() - config->idempotency_ms;
     m->gallery_log_before_ms = clock_wall_ms() - config->gallery_log_ms;
+    m->merges_before_ms = clock_wall_ms() - config->merge_undo_ms;
     actor_ask(self, "store", &m->m.head, config->store_ms, janitor_on_pruned, NULL);
 }
 

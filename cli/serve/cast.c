@@ -141,6 +141,8 @@ static void cast_configure_edge(struct service *v)
                                        .files = v->files,
                                        .max_path = (size_t)s->max_path,
                                        .page_limit = s->page_limit,
+                                       .notes_max = (size_t)s->notes_max,
+                                       .merge_undo_ms = s->merge_undo,
                                        .store_ms = request_ms,
                                        .call_ms = request_ms};
     v->frontend =
@@ -184,6 +186,7 @@ static void cast_configure_edge(struct service *v)
                                          .crashes = s->poison_crashes,
                                          .events_keep = s->events_keep,
                                          .orphan_age_ms = s->orphan_age,
+                                         .merge_undo_ms = s->merge_undo,
                                          .thumb_age_ms = 7LL * 24 * 3600 * 1000,
                                          .idempotency_ms = 24LL * 3600 * 1000,
                                          .gallery_log_ms = GALLERY_LOG_MS};

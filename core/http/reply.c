@@ -115,26 +115,47 @@ void http_reply_buf(struct http_request *request, int status, const char *conten
     buf_free(body);
 }
 
-void http_problem(struct http_request *request, int status, const char *slug, const char *detail, ...)
+static void reply_problem(struct http_request *request, int status, const char *slug, const char *members,
+                          const char *detail, va_list args)
 {
     struct buf body = {0};
     char text[1024];
-    va_list args;
 
     if (!request->raw || request->answered)
         return;
-    va_start(args, detail);
     vsnprintf(text, sizeof text, detail, args);
-    va_end(args);
     buf_printf(&body, "{\"type\":\"urn:kith:problem:%s\",\"title\":\"%s\",\"status\":%d,\"detail\":", slug,
                reply_reason(status), status);
     buf_json(&body, text);
     buf_str(&body, ",\"instance\":");
     buf_json(&body, request->id);
+    if (members) {
+        buf_str(&body, ",");
+        buf_str(&body, members);
+    }
     buf_str(&body, "}\n");
     if (status == 503)
         http_add_header(request, "retry-after", "1");
     http_reply_buf(request, status, "application/problem+json", &body);
+}
+
+void http_problem(struct http_request *request, int status, const char *slug, const char *detail, ...)
+{
+    va_list args;
+
+    va_start(args, detail);
+    reply_problem(request, status, slug, NULL, detail, args);
+    va_end(args);
+}
+
+void http_problem_with(struct http_request *request, int status, const char *slug, const char *members,
+                       const char *detail, ...)
+{
+    va_list args;
+
+    va_start(args, detail);
+    reply_problem(request, status, slug, members, detail, args);
+    va_end(args);
 }
 
 bool http_not_modified(struct http_request *request, const char *etag)

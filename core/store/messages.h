@@ -15,7 +15,8 @@ enum store_status {
     STORE_DISK_LOW, /* the reserve of the disk is reached: nothing new is accepted */
     STORE_BROKEN,
     STORE_MISMATCH,
-    STORE_AWAY /* the database cannot be reached, or is busy: repeat the request */
+    STORE_BAD_NAME, /* a text cannot be the name of a person */
+    STORE_AWAY      /* the database cannot be reached, or is busy: repeat the request */
 };
 
 enum store_message {
@@ -46,6 +47,8 @@ enum store_message {
     STORE_KEY_ADD,
     STORE_KEY_REVOKE,
     STORE_CORRECT_COUNTS,
+    STORE_MERGE,
+    STORE_MERGE_UNDO,
     STORE_FIRST_READ,
     /* reads */
     STORE_IMAGE = STORE_FIRST_READ,
@@ -70,7 +73,9 @@ enum store_message {
     STORE_QUARANTINED,
     STORE_PHOTO_PERSON,
     STORE_KEYS,
-    STORE_CLUSTER, /* store_id, `id` not used: the id of the cluster, in texts[0] */
+    STORE_MERGES,
+    STORE_PORTRAIT, /* store_id: the image to show of a person; with one face, only its box */
+    STORE_CLUSTER,  /* store_id, `id` not used: the id of the cluster, in texts[0] */
     /* sent by the store */
     STORE_REPLY,
     STORE_CHANGED, /* told to the actor "events" after a commit with events */
@@ -153,7 +158,7 @@ struct store_id { /* KEY_REVOKE, IMAGE, DELETE, FACE, PHOTO_DELETE, PERSON_DELET
 };
 
 /* IMAGES, PEOPLE, EVENTS, GALLERY_CHANGES, UNKNOWN_FACES, PERSON_FACES, AGAIN_FACES, UNKNOWN_PEOPLE, KNOWN_FILES,
- * ADOPTED_PHOTOS, QUARANTINED */
+ * ADOPTED_PHOTOS, QUARANTINED, MERGES (the newest first) */
 struct store_list {
     struct store_message_head m;
     int status, verdict; /* -1: any */
@@ -164,13 +169,25 @@ struct store_list {
     int64_t mark; /* GALLERY_CHANGES, EVENTS: the mark of `after`, from the reply of the page before; 0: not checked
                    * (EVENTS)
                    */
+    /* PEOPLE: the search form of how a name begins, or NULL; the next page also needs texts[0] of the page before */
+    const char *name, *after_word;
 };
 
-struct store_person {
+struct store_person { /* PERSON_ADD: `name`; PERSON_RENAME: all that is given, or nothing of it */
     struct store_message_head m;
     int64_t id;
-    const char *name;
-    int64_t after_face;
+    const char *name;  /* RENAME: NULL leaves it */
+    bool another;      /* also when there are people with an alike name */
+    const char *notes; /* a JSON object as text, "" for none; NULL leaves them */
+    bool choose_portrait;
+    int64_t portrait_photo, portrait_face; /* of the person; both 0: no choice */
+};
+
+struct store_merge { /* MERGE, MERGE_UNDO: the reply has the merge; repeated while `more` */
+    struct store_message_head m;
+    int64_t person, into;
+    int64_t merge;       /* MERGE_UNDO */
+    const char *said_by; /* name of the API key, or NULL */
 };
 
 struct store_photo { /* a template and the photo it came from */
@@ -263,6 +280,7 @@ struct store_prune {
     struct store_message_head m;
     int64_t events_keep, idempotency_before_ms;
     int64_t gallery_log_before_ms; /* removals in the gallery's log that are older are deleted */
+    int64_t merges_before_ms;      /* merges that are older cannot be undone any more */
 };
 
 struct store_reply {
@@ -279,6 +297,8 @@ struct store_reply {
     int face_count;
     struct person *people;
     int person_count;
+    struct person *alike; /* ids and names of the people who have the name of the request; also of a refused one */
+    int alike_count;
     struct photo *photos;
     int photo_count;
     struct template *templates;
@@ -309,6 +329,8 @@ struct store_reply {
     bool waits;                                     /* an event is missing that may still come: read on soon */
     struct api_key *keys;
     int key_count;
+    struct person_merge *merges;
+    int merge_count;
     const char *const *texts;
     int text_count;
 };

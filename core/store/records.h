@@ -31,8 +31,17 @@ struct image {
 
 struct person {
     int64_t id;
-    const char *name;
+    const char *name, *notes; /* notes: a JSON object as text, or NULL */
     int64_t photos, images;
+};
+
+struct person_merge { /* of `person` into `into`; the counts are of what moved */
+    int64_t id, person, into, said_ms;
+    const char *name, *said_by; /* of the person; who said it, or NULL */
+    int64_t faces, photos, templates, words;
+    int64_t duplicates; /* templates of photos that both had */
+    bool done, undone;  /* not done: a batch of it, or of its undoing, is missing */
+    bool kept;          /* it cannot be undone any more */
 };
 
 struct api_key { /* the key itself is not stored */

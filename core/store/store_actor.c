@@ -98,7 +98,7 @@ static void store_answer_all(struct actor *self, struct msg_done *done)
 static bool store_is_clients_read(uint32_t type)
 {
     return type == STORE_IMAGE || type == STORE_IMAGES || type == STORE_PEOPLE || type == STORE_PHOTOS ||
-           type == STORE_UNKNOWN_PEOPLE || type == STORE_FACE;
+           type == STORE_UNKNOWN_PEOPLE || type == STORE_FACE || type == STORE_MERGES || type == STORE_PORTRAIT;
 }
 
 /* --- recounts --- */

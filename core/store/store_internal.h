@@ -2,6 +2,7 @@
 #ifndef KITH_CORE_STORE_STORE_INTERNAL_H
 #define KITH_CORE_STORE_STORE_INTERNAL_H
 
+#include "core/base/name/name.h"
 #include "core/store/db/db.h"
 #include "core/store/store.h"
 
@@ -92,6 +93,16 @@ int op_judge_image(struct op *op, int64_t image);
  * `same_bytes`: the image file is the one of the run before. `named`: a face has a name that was given by hand. */
 int op_replace_faces(struct op *op, const struct store_finish *m, bool same_bytes, bool *named);
 int op_person_exists(struct op *op, int64_t id); /* DB_ROW, DB_DONE or negative */
+int op_read_person(struct op *op, int64_t id);   /* the same; the person is then in the reply */
+/* ops/merge: forgets what merges into or of a person that is deleted have kept. */
+int op_forget_merges(struct op *op, int64_t person);
+/* Deletes a batch of what merges before `before_ms` need to be undone. Sets `more` in the reply. */
+int op_prune_merges(struct op *op, int64_t before_ms);
+/* The person who is now what `*id` was before it was merged; 0: there is none any more. */
+int op_person_now(struct op *op, int64_t *id);
+/* The person of a name in the folder of known people: op_person_by_name(), but the name of a person who was merged into
+ * another one means that one. */
+int op_person_of_folder(struct op *op, const char *name, int64_t *id, bool *made);
 /* Enrols what `m` says as a photo of that person, with its template. */
 int op_insert_photo(struct op *op, const struct store_photo *m, int64_t person);
 /* Deletes the photo's templates and its row; the faces that have their name through them are decided again. */
@@ -102,7 +113,22 @@ int op_move_photo(struct op *op, int64_t photo, int64_t from, int64_t to);
 int op_person_sweep(struct op *op);
 /* Serialises the enrolment of all nodes. Two nodes that watch the same folder would otherwise both insert a photo. */
 int op_lock_gallery(struct op *op);
-int op_person_by_name(struct op *op, const char *name, int64_t *id, bool *made); /* creates it when it does not exist */
+/* names.c: the person with an alike name; creates it when there is none. Refuses a name that cannot be one, and a name
+ * that several people have, whose ids are then in the reply. */
+int op_person_by_name(struct op *op, const char *name, int64_t *id, bool *made);
+/* Creates a person also when there are people with an alike name. */
+int op_person_make(struct op *op, const char *name, int64_t *id);
+/* Writes the stored form of a name. 0, or refused. */
+int op_clean_name(struct op *op, const char *name, char stored[static NAME_BYTES]);
+/* The alike form; of a text that is not UTF-8 the text. In the arena. */
+const char *op_alike_name(struct op *op, const char *name);
+/* Reads the people with an alike name, except `id`, into `alike` of the reply. Returns their number,
+ * or negative. */
+int op_find_alike(struct op *op, const char *name, int64_t id);
+/* Gives the person a name; its keys are unique to it when others have an alike one (`twin`). */
+int op_write_name(struct op *op, int64_t id, const char *name, bool twin);
+/* Replaces the person's rows of person_names. */
+int op_write_name_words(struct op *op, int64_t id, const char *name);
 char *op_candidates_text(struct op *op, const struct candidate *c, int count);
 /* Adds a change of an image's status and verdict to the counts. from_status -1: inserted, to_status -1: deleted. */
 void op_moved(struct op *op, int from_status, int from_verdict, int to_status, int to_verdict);
@@ -120,9 +146,12 @@ void op_moved(struct op *op, int from_status, int from_verdict, int to_status, i
 #define EMBEDDED_FACES                                                                                                 \
     "SELECT id, image_id, model, embedding, quality, person, unknown_person, distance FROM faces WHERE "
 
-/* Give a key to at most a batch of rows that other programs inserted. 0 or negative. */
+/* Gives a key to at most a batch of rows that other programs inserted. 0 or negative. */
 int op_adopt_images(struct op *op);
+/* Gives the keys of today to all people that have none, or those of an older version. 0 or negative. */
 int op_adopt_people(struct op *op);
+/* The same for a batch. 1: there may be more. */
+int op_adopt_people_batch(struct op *op);
 
 int op_submit(struct op *op, const struct msg *m);
 /* The same for many requests at once, each with a reply of its own. */
@@ -159,6 +188,10 @@ int op_status_counts(struct op *op, const struct msg *m);
 int op_recount(struct op *op, const struct msg *m);
 int op_correct_counts(struct op *op, const struct msg *m);
 int op_people(struct op *op, const struct msg *m);
+int op_merge(struct op *op, const struct msg *m);
+int op_merge_undo(struct op *op, const struct msg *m);
+int op_merges(struct op *op, const struct msg *m);
+int op_portrait(struct op *op, const struct msg *m);
 int op_photos(struct op *op, const struct msg *m);
 int op_gallery_changes(struct op *op, const struct msg *m);
 int op_key_add(struct op *op, const struct msg *m);

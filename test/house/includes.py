@@ -30,6 +30,7 @@ LIBRARIES = {
     r'turbojpeg|png|webp': ['plugins/worker/image/', 'test/unit/test_decode.c'],
     r'dlib|opencv2': ['plugins/dlib/', 'plugins/lbph/', 'test/unit/test_frontal.cpp', 'test/unit/test_align.cpp'],
     r'seccomp': ['plugins/worker/sandbox', 'test/unit/test_sandbox.c'],
+    r'utf8proc': ['core/base/name/'],
     r'curl': ['cli/client.c', 'cli/bench/bench_accept.c'],
     r'dnnl': ['plugins/dlib/network/'],
     r'openssl': ['core/base/hash.c', 'core/http/tls.c', 'core/http/engine/'],

@@ -6,6 +6,8 @@ import pytest
 from harness import png, png_header, until
 
 PROBLEM = 'application/problem+json'
+# The original interface goes on behind a bad path, and takes an empty list.
+GOES_ON = {'{"paths":[]}', '{"paths":[{"path":"a.jpg"},{"path":7}]}'}
 
 
 @pytest.mark.parametrize('body, status, words', [
@@ -29,6 +31,9 @@ PROBLEM = 'application/problem+json'
 ])
 @pytest.mark.parametrize('endpoint', ['/image/post', '/v1/images'])
 def test_a_wrong_request_gets_an_error_that_names_the_fault(kith, endpoint, body, status, words):
+    if endpoint == '/image/post' and body in GOES_ON:
+        assert kith.post(endpoint, body, content_type='application/json').status == 200
+        return
     answer = kith.post(endpoint, body, content_type='application/json')
     assert answer.status == status, answer
     assert answer.headers['content-type'] == PROBLEM

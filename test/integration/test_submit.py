@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import sqlite3
 
 import pytest
@@ -37,6 +38,50 @@ def test_original_endpoint_for_many_paths(kith):
         kith.picture(f'{name}.png', 1, 2, 3)
     answer = kith.post('/images/post', {'paths': [{'path': 'a.png'}, {'path': 'b.png'}, {'path': 'c.png'}]})
     assert answer.text.count('image sent to queue') == 3
+
+
+def test_the_original_endpoint_goes_on_behind_a_bad_path(kith):
+    kith.picture('a.png', 1, 2, 3)
+    kith.picture('b.png', 1, 2, 4)
+    answer = kith.post('/images/post', {'paths': [{'path': 'a.png'}, {'path': '/etc/passwd'}, {'path': 7}, {},
+                                                  {'path': 'b.png'}, {'path': 'a.png'}]})
+    assert answer.status == 200, answer
+    lines = answer.text.splitlines()
+    a, b = kith.images / 'a.png', kith.images / 'b.png'
+    assert lines[:4] == [f'got path: {a}', 'image saved with id: 1', 'image sent to queue', 'got path: /etc/passwd']
+    assert re.fullmatch('got error while saving image: .*outside.*; moving on to next...', lines[4]), lines[4]
+    assert lines[6] == 'got error while saving image: A path must be a string.; moving on to next...'
+    assert lines[8] == 'got error while saving image: “path” is missing.; moving on to next...'
+    assert lines[9:12] == [f'got path: {b}', 'image saved with id: 2', 'image sent to queue']
+    assert lines[13] == f"got error while saving image: image with path '{a}' already exists; moving on to next..."
+    assert len(kith.get('/v1/images').json['images']) == 2
+    refused = kith.post('/images/post', {'paths': [{'path': '/etc/passwd'}, {'path': '../x'}]})
+    assert refused.status == 403 and 'outside' in refused.json['detail'], refused  # no path of it was taken
+    assert kith.post('/v1/images', {'paths': ['a.png', '/etc/passwd']}).status == 403
+
+
+@pytest.mark.parametrize('body', [{'Path': 'a.png'}, {'Paths': [{'PATH': 'a.png'}]}, {'PATHS': ['a.png']},
+                                  {'Path': 'b.png', 'path': 'a.png'}])
+def test_the_original_endpoints_take_names_of_members_in_any_case(kith, body):
+    answer = kith.post('/images/post', body)
+    assert answer.status == 200 and f'got path: {kith.images / "a.png"}\n' in answer.text, answer
+    assert kith.post('/v1/images', {'Path': 'a.png'}).status == 400
+
+
+@pytest.mark.parametrize('body', [{'paths': []}, {'Paths': None}])
+def test_the_original_endpoint_takes_an_empty_list(kith, body):
+    answer = kith.post('/images/post', body)
+    assert (answer.status, answer.text) == (200, 'got paths: {Paths:[]}\n')
+    assert kith.post('/v1/images', {'paths': []}).status == 400
+    assert kith.post('/image/post', {}).status == 400
+
+
+def test_a_repeated_request_of_the_original_endpoint_has_the_same_refusals(kith):
+    kith.picture('a.png', 1, 2, 3)
+    body = {'paths': ['/etc/passwd', 'a.png']}
+    first, second = (kith.post('/images/post', body, idempotency_key='k') for _ in range(2))
+    assert first.status == second.status == 200
+    assert first.text.splitlines()[:2] == second.text.splitlines()[:2]
 
 
 def test_curls_default_content_type_is_taken_as_json(kith):

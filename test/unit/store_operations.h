@@ -7,7 +7,7 @@
 
 /* --- the operations, each as it writes most --- */
 
-static int64_t ann, face_of_ann, unknown_face, unknown_image, running, failed, photo, key;
+static int64_t ann, face_of_ann, unknown_face, unknown_image, running, failed, photo, key, twin, newest_merge;
 
 static void *make_submit(void)
 {
@@ -109,6 +109,27 @@ static void *make_person_rename(void)
 
     m->id = ann;
     m->name = "Annabel";
+    m->notes = "{}";
+    m->choose_portrait = true;
+    m->portrait_photo = photo;
+    return m;
+}
+
+static void *make_merge(void)
+{
+    struct store_merge *m = STORE_MESSAGE(STORE_MERGE, store_merge);
+
+    m->person = twin;
+    m->into = ann;
+    m->said_by = "admin";
+    return m;
+}
+
+static void *make_merge_undo(void)
+{
+    struct store_merge *m = STORE_MESSAGE(STORE_MERGE_UNDO, store_merge);
+
+    m->merge = newest_merge;
     return m;
 }
 
@@ -285,6 +306,11 @@ static void *make_photos(void)
     return make_id(STORE_PHOTOS, ann);
 }
 
+static void *make_portrait(void)
+{
+    return make_id(STORE_PORTRAIT, ann);
+}
+
 static void *make_person_faces(void)
 {
     struct store_list *m = make_list(STORE_PERSON_FACES);
@@ -334,6 +360,7 @@ LIST(make_template_counts, STORE_TEMPLATE_COUNTS)
 LIST(make_adopted_photos, STORE_ADOPTED_PHOTOS)
 LIST(make_keys, STORE_KEYS)
 LIST(make_cluster, STORE_CLUSTER)
+LIST(make_merges, STORE_MERGES)
 
 static const struct {
     const char *name;
@@ -385,6 +412,8 @@ static const struct {
     {"photo person", make_photo_person, true},
     {"keys", make_keys, true},
     {"cluster", make_cluster, true},
+    {"merges", make_merges, true},
+    {"portrait", make_portrait, true},
 };
 
 /* Two operations each need an unknown face of their own. */
@@ -392,10 +421,8 @@ static const struct {
     const char *name;
     void *(*make)(void);
 } last_operations[] = {
-    {"name face", make_name_face},
-    {"name unknown person", make_name_unknown},
-    {"person delete", make_person_delete},
-    {"prune", make_prune},
+    {"name face", make_name_face},   {"name unknown person", make_name_unknown}, {"merge", make_merge},
+    {"merge undo", make_merge_undo}, {"person delete", make_person_delete},      {"prune", make_prune},
 };
 
 static void unknown_again(const char *path)
@@ -415,6 +442,17 @@ static void unknown_again(const char *path)
     m->faces = r;
     m->count = 1;
     assert_int_equal(ask(m)->status, STORE_OK);
+    ask(make_merges());
+    newest_merge = last->merge_count ? last->merges[0].id : 0;
+}
+
+static int64_t twin_of(const char *name)
+{
+    struct store_person *m = STORE_MESSAGE(STORE_PERSON_ADD, store_person);
+
+    m->name = name;
+    m->another = true;
+    return ask(m)->id;
 }
 
 static void fill_records(void)
@@ -452,6 +490,7 @@ static void fill_records(void)
         if (i == 2)
             msg_unref(&k->m.head);
     }
+    twin = twin_of("Ann");
     unknown_again("/unknown");
     running = submit("/running");
     claim(10);

@@ -27,6 +27,12 @@ static const struct {
     {"SELECT created_at FROM idempotency ORDER BY idem_key", 1},
     {"SELECT until_ms FROM quarantine ORDER BY sha256", 1},
     {"SELECT size, taken, photo_id, state, gone_at FROM known_files ORDER BY path_key", 5},
+    {"SELECT id, LENGTH(name), LENGTH(name_key), LENGTH(notes), portrait_photo, portrait_face FROM person ORDER BY id",
+     6},
+    {"SELECT person_id, LENGTH(word) FROM person_names ORDER BY word, person_id", 2},
+    {"SELECT id, kind, person_id FROM words ORDER BY id", 3},
+    {"SELECT id, state, faces, templates, photos, words, duplicates FROM merges ORDER BY id", 7},
+    {"SELECT merge_id, kind, row_id, other FROM merge_rows ORDER BY merge_id, kind, row_id", 4},
 };
 
 /* FNV-1a over all integers of all tables. */

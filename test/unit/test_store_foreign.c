@@ -57,10 +57,45 @@ static void test_an_inserted_person_is_found_by_name(void **state)
 {
     (void)state;
     observer_run("INSERT INTO person(name) VALUES('Hannibal')");
+    assert_int_equal(person("hannibal "), 1);
+    assert_int_equal(observer_number("SELECT COUNT(*) FROM person"), 1);
+    assert_int_equal(observer_number("SELECT COUNT(*) FROM person WHERE name_key IS NULL OR name_alike IS NULL"), 0);
+}
+
+static void test_a_name_that_others_insert_twice_is_two_people(void **state)
+{
+    struct store_person *m = STORE_MESSAGE(STORE_PERSON_ADD, store_person);
+
+    (void)state;
     observer_run("INSERT INTO person(name) VALUES('Hannibal')");
-    assert_int_equal(person("Hannibal"), 1);
-    assert_int_equal(observer_number("SELECT COUNT(*) FROM person"), 2);
-    assert_int_equal(observer_number("SELECT COUNT(*) FROM person WHERE name_key IS NULL"), 0);
+    observer_run("INSERT INTO person(name) VALUES('HANNIBAL')");
+    m->name = "Hannibal";
+    assert_int_equal(ask(m)->status, STORE_CONFLICT);
+    assert_non_null(strstr(last->error, "1, 2"));
+    assert_int_equal(last->alike_count, 2);
+    assert_int_equal(observer_number("SELECT COUNT(*) FROM person WHERE name_form = 1"), 0); /* refused: rolled back */
+    person("Ann");
+    assert_int_equal(observer_number("SELECT COUNT(*) FROM person WHERE name_form = 1"), 3);
+}
+
+/* As version 4 wrote them: the key of the text itself, and one of alike names each for itself. */
+static void test_people_with_keys_of_the_older_form_are_found(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 600; i++) {
+        char name[32], key[32];
+        struct db_statement *s = db_query(observer, "INSERT INTO person(name, name_key) VALUES(?, ?)");
+
+        snprintf(name, sizeof name, "Old Name %d", i);
+        db_bind_text(observer, s, 1, name);
+        snprintf(key, sizeof key, "0123456789ab%04d", i);
+        observer->driver->bind_blob(s, 2, key, 16, 0);
+        assert_int_equal(db_finish(observer, s), DB_DONE);
+    }
+    assert_int_equal(person("old  NAME 599"), 600);
+    assert_int_equal(observer_number("SELECT COUNT(*) FROM person WHERE name_form = 0"), 0);
+    assert_int_equal(observer_number("SELECT COUNT(*) FROM person"), 600);
+    assert_int_equal(observer_number("SELECT COUNT(*) FROM person_names WHERE word = 'name 7'"), 1);
 }
 
 static void test_an_inserted_photo_has_a_time(void **state)
@@ -149,6 +184,8 @@ int main(void)
         FOREIGN(test_an_inserted_path_that_is_submitted_keeps_its_row),
         FOREIGN(test_a_path_that_others_insert_twice_is_two_rows_and_the_first_has_its_key),
         FOREIGN(test_an_inserted_person_is_found_by_name),
+        FOREIGN(test_a_name_that_others_insert_twice_is_two_people),
+        FOREIGN(test_people_with_keys_of_the_older_form_are_found),
         FOREIGN(test_an_inserted_photo_has_a_time),
         FOREIGN(test_a_recount_corrects_what_others_changed),
         FOREIGN(test_a_difference_is_corrected_once),

@@ -160,6 +160,9 @@ SETTING(breaker_timeout_max, duration, "5m", 1, 86400000,
         "longest time between health checks of the open circuit breaker; it doubles with each failed check")
 SETTING(retry_policy, duration, "0s", 0, 2147483647,
         "interval at which all failed images are retried; 0s: only on request")
+SETTING(merge_undo, duration, "30d", 0, 315360000000,
+        "how long a merge of two people can be undone; what undoing needs is deleted then")
+SETTING(notes_max, size, "4KB", 2, 65000, "bytes in the notes of a person, as JSON without blanks")
 SETTING(orphan_age, duration, "1h", 1, 2147483647, "age at which an uploaded file that belongs to no image is removed")
 SETTING(spool_sweep, duration, "10s", 1, 86400000,
         "interval at which one of the spool's 256 folders is searched for files that belong to no image")

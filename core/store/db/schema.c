@@ -148,7 +148,11 @@ static const char *const version_4[] = {
  *   known_files        the content of each file, enum known_state, and the photo that was made of it (ops/known/)
  *   person_images.refused_model  the model that gave no template of this photo: it is not tried again
  *   person_images.face_box  "x y width height" of the face that was enrolled; NULL: the only one
- *   person.from_folder the known-people folder made this person: it goes with its last photo */
+ *   person.from_folder the known-people folder made this person: it goes with its last photo
+ *   person.name_alike  key of the folded name, which alike names share; name_key is the same for the first of them
+ *   person.name_form   0: the keys are missing or of an older form; ops/images/adopt.c writes them
+ *   person_names       the search form of a name from the start of each of its words
+ *   merges             one row a merge of people, also after it was undone; merge_rows: what it moved (ops/merge) */
 static const char *const version_5[] = {
     "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} word INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} template_id BIGINT NOT NULL DEFAULT 0",
@@ -178,10 +182,31 @@ static const char *const version_5[] = {
     "UPDATE known_files SET photo_id = COALESCE((SELECT MAX(p.id) FROM person_images p WHERE p.path = "
     "known_files.path), 0), sha256 = (SELECT MAX(p.sha256) FROM person_images p WHERE p.path = known_files.path), "
     "state = CASE taken WHEN 0 THEN 2 ELSE 1 END WHERE state = 0",
-    "CREATE INDEX IF NOT EXISTS person_images_sha256 ON person_images(sha256)",
     "ALTER TABLE person_images ADD COLUMN {| IF NOT EXISTS} refused_model VARCHAR(191)",
     "ALTER TABLE person_images ADD COLUMN {| IF NOT EXISTS} face_box VARCHAR(191)",
     "ALTER TABLE person ADD COLUMN {| IF NOT EXISTS} from_folder INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE person ADD COLUMN {| IF NOT EXISTS} name_alike VARBINARY(16)",
+    "ALTER TABLE person ADD COLUMN {| IF NOT EXISTS} name_form INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE person ADD COLUMN {| IF NOT EXISTS} notes TEXT",
+    "ALTER TABLE person ADD COLUMN {| IF NOT EXISTS} portrait_photo BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE person ADD COLUMN {| IF NOT EXISTS} portrait_face BIGINT NOT NULL DEFAULT 0",
+    "CREATE INDEX IF NOT EXISTS person_alike ON person(name_alike, id)",
+    "CREATE INDEX IF NOT EXISTS person_form ON person(name_form, id){ WHERE name_form = 0|}",
+    "CREATE TABLE IF NOT EXISTS person_names(word VARCHAR(64) NOT NULL, person_id BIGINT NOT NULL, PRIMARY KEY(word, "
+    "person_id))" BYKEY,
+    "CREATE INDEX IF NOT EXISTS person_names_person ON person_names(person_id, word)",
+    "CREATE INDEX IF NOT EXISTS person_images_sha256 ON person_images(sha256, person_id)",
+    "CREATE TABLE IF NOT EXISTS merges(id " ID
+    ", person_id BIGINT NOT NULL, into_id BIGINT NOT NULL, state INTEGER NOT NULL, name VARCHAR(255) NOT NULL, "
+    "name_alike VARBINARY(16), notes TEXT, portrait_photo BIGINT NOT NULL, portrait_face BIGINT NOT NULL, faces BIGINT "
+    "NOT NULL DEFAULT 0, photos BIGINT NOT NULL DEFAULT 0, templates BIGINT NOT NULL DEFAULT 0, words BIGINT NOT NULL "
+    "DEFAULT 0, duplicates BIGINT NOT NULL DEFAULT 0, said_by VARCHAR(255), said_at BIGINT NOT NULL) " END,
+    "CREATE INDEX IF NOT EXISTS merges_person ON merges(person_id, id)",
+    "CREATE INDEX IF NOT EXISTS merges_into ON merges(into_id, id)",
+    "CREATE INDEX IF NOT EXISTS merges_alike ON merges(name_alike, id)",
+    "CREATE INDEX IF NOT EXISTS merges_age ON merges(state, said_at)",
+    "CREATE TABLE IF NOT EXISTS merge_rows(merge_id BIGINT NOT NULL, kind INTEGER NOT NULL, row_id BIGINT NOT NULL, "
+    "other BIGINT NOT NULL DEFAULT 0, PRIMARY KEY(merge_id, kind, row_id))" BYKEY,
     NULL};
 
 static const char *const *const versions[] = {version_1, version_2, version_3, version_4, version_5};

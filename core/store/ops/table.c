@@ -28,6 +28,8 @@ const op_fn store_ops[] = {
     [STORE_KEY_ADD - STORE_SUBMIT] = op_key_add,
     [STORE_KEY_REVOKE - STORE_SUBMIT] = op_key_revoke,
     [STORE_CORRECT_COUNTS - STORE_SUBMIT] = op_correct_counts,
+    [STORE_MERGE - STORE_SUBMIT] = op_merge,
+    [STORE_MERGE_UNDO - STORE_SUBMIT] = op_merge_undo,
     [STORE_IMAGE - STORE_SUBMIT] = op_image,
     [STORE_IMAGES - STORE_SUBMIT] = op_images,
     [STORE_EVENTS - STORE_SUBMIT] = op_read_events,
@@ -50,5 +52,7 @@ const op_fn store_ops[] = {
     [STORE_QUARANTINED - STORE_SUBMIT] = op_quarantined,
     [STORE_PHOTO_PERSON - STORE_SUBMIT] = op_photo_person,
     [STORE_KEYS - STORE_SUBMIT] = op_keys,
+    [STORE_MERGES - STORE_SUBMIT] = op_merges,
+    [STORE_PORTRAIT - STORE_SUBMIT] = op_portrait,
     [STORE_CLUSTER - STORE_SUBMIT] = op_cluster,
 };

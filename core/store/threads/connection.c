@@ -30,6 +30,24 @@ static int connection_open_slot(struct store_thread *w)
     return db_finish(w->db, s);
 }
 
+/* After an upgrade this may be all people: each batch is a transaction of its own, so that other nodes do not wait. */
+static int connection_adopt_people(struct store_thread *w)
+{
+    int result;
+
+    do {
+        struct store_reply *reply = STORE_MESSAGE(STORE_REPLY, store_reply);
+        struct op op = {.db = w->db, .d = w->db->driver, .reply = reply, .arena = &reply->m.arena};
+
+        if ((result = db_run(w->db, "{BEGIN IMMEDIATE|START TRANSACTION}")) >= 0)
+            result = op_adopt_people_batch(&op);
+        if (db_run(w->db, result < 0 ? "ROLLBACK" : "COMMIT") < 0)
+            result = DB_ERROR;
+        msg_unref(&reply->m.head);
+    } while (result > 0);
+    return result == DB_CONFLICT ? 0 : result; /* the next change of people adopts the others */
+}
+
 int connection_open(struct store_thread *w)
 {
     struct threads *t = w->of;
@@ -48,7 +66,8 @@ int connection_open(struct store_thread *w)
     if ((w->writes || t->server) && schema_migrate(w->db, &w->error) < 0) {
         if (!w->error.code)
             w->error.code = -EAGAIN;
-    } else if (w->writes && (connection_open_slot(w) < 0 || connection_count_pending(w, 0) < 0)) {
+    } else if (w->writes &&
+               (connection_open_slot(w) < 0 || connection_adopt_people(w) < 0 || connection_count_pending(w, 0) < 0)) {
         error_set(&w->error, w->db->gone ? -EAGAIN : -EIO, "%s", w->db->driver->error(w->db));
     }
     if (w->error.code < 0 && (w->db->failure == DB_DAMAGED || w->db->unprepared == DB_DAMAGED))

@@ -74,16 +74,46 @@ int op_adopt_images(struct op *op)
     return count < 0 ? count : result;
 }
 
-int op_adopt_people(struct op *op)
+/* The name stays as it is. Its keys are those of its alike form: of alike names the first one has it as its unique key.
+ */
+static int adopt_person(struct op *op, const struct unkeyed *row)
+{
+    struct unkeyed alike = {.id = row->id, .text = op_alike_name(op, row->text)};
+    struct db_statement *s;
+    uint8_t key[PATH_KEY_BYTES];
+    int result = adopt_row(op, "UPDATE person SET name_key = ? WHERE id = ?", &alike);
+
+    if (result < 0)
+        return result;
+    s = db_query(op->db, "UPDATE person SET name_alike = ?, name_form = 1 WHERE id = ?");
+    op_text_key(alike.text, key);
+    op->d->bind_blob(s, 1, key, sizeof key, 0);
+    op->d->bind_int(s, 2, row->id);
+    if ((result = db_finish(op->db, s)) < 0)
+        return result;
+    return op_write_name_words(op, row->id, row->text);
+}
+
+int op_adopt_people_batch(struct op *op)
 {
     struct unkeyed rows[BATCH];
     int count = adopt_read(op,
-                           db_query(op->db, "SELECT id, name, 0, 0 FROM person WHERE name_key IS NULL ORDER BY id "
-                                            "LIMIT 256{| FOR UPDATE SKIP LOCKED}"),
+                           db_query(op->db, "SELECT id, name, 0, 0 FROM person WHERE name_form = 0 ORDER BY id LIMIT "
+                                            "256{| FOR UPDATE SKIP LOCKED}"),
                            rows),
         result = 0;
 
     for (int i = 0; i < count && result >= 0; i++)
-        result = adopt_row(op, "UPDATE person SET name_key = ? WHERE id = ?", &rows[i]);
-    return count < 0 ? count : result;
+        result = adopt_person(op, &rows[i]);
+    return count < 0 ? count : result < 0 ? result : count == BATCH;
+}
+
+/* All of them: a name is found by its key only. */
+int op_adopt_people(struct op *op)
+{
+    int result;
+
+    while ((result = op_adopt_people_batch(op)) > 0)
+        ;
+    return result;
 }

@@ -143,5 +143,7 @@ int op_prune(struct op *op, const struct msg *msg)
     op->d->bind_int(s, 1, op->now_ms);
     if (db_finish(op->db, s) < 0)
         return DB_ERROR;
+    if (op_adopt_people(op) < 0 || op_prune_merges(op, m->merges_before_ms) < 0)
+        return DB_ERROR;
     return op_gallery_log_compact(op, m->gallery_log_before_ms);
 }

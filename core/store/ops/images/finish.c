@@ -103,9 +103,31 @@ static void finish_apply(struct image *image, const struct ending *e)
     image->crashes += e->crashes;
 }
 
+/* The people of faces may have been merged or deleted since they were decided. The message stays as it is. */
+static int finish_follow_people(struct op *op, const struct store_finish *m, struct store_finish *copy)
+{
+    *copy = *m;
+    copy->faces = arena_alloc(op->arena, (size_t)m->face_count * sizeof *copy->faces + 1);
+    for (int i = 0; i < m->face_count; i++) {
+        struct face *f = &copy->faces[i];
+        int64_t person;
+
+        *f = m->faces[i];
+        person = f->person;
+        if (person > 0 && op_person_now(op, &person) < 0)
+            return DB_ERROR;
+        if (person == f->person)
+            continue;
+        f->person = person ? person : PERSON_UNKNOWN;
+        f->template = person ? f->template : 0;
+    }
+    return 0;
+}
+
 int op_finish(struct op *op, const struct msg *msg)
 {
     const struct store_finish *m = (const struct store_finish *)msg;
+    struct store_finish now;
     struct image *before = arena_alloc(op->arena, sizeof *before);
     struct ending ending;
     bool same_bytes, named = false;
@@ -120,6 +142,9 @@ int op_finish(struct op *op, const struct msg *msg)
     }
     if (result == 0 || before->status != IMAGE_PROCESSING || before->attempt != m->attempt)
         return 0; /* a newer run has it, or it was deleted: `changed` is 0 */
+    if (finish_follow_people(op, m, &now) < 0)
+        return DB_ERROR;
+    m = &now;
     same_bytes = !m->sha256 || !before->sha256 || strcmp(m->sha256, before->sha256) == 0;
     ending = finish_compute(op, m, before);
     if ((result = finish_write(op, before, &ending, m->sha256)) < 0 || op->reply->changed == 0)

@@ -1,4 +1,4 @@
-/* People: create, rename, delete. */
+/* People: create, change, delete. */
 #include "core/store/store_internal.h"
 
 #include <string.h>
@@ -14,79 +14,114 @@ int op_person_exists(struct op *op, int64_t id)
     return result;
 }
 
-static int people_find(struct op *op, const uint8_t *key, int64_t *id)
+static int people_make_another(struct op *op, const char *name, bool *made)
 {
-    struct db_statement *s = db_query(op->db, "SELECT id FROM person WHERE name_key = ?");
-    int result;
+    char clean[NAME_BYTES];
+    int result = op_clean_name(op, name, clean);
 
-    op->d->bind_blob(s, 1, key, PATH_KEY_BYTES, 0);
-    result = db_step(op->db, s);
-    if (result == DB_ROW)
-        *id = op->d->column_int(s, 0);
-    op->d->reset(s);
-    return result;
-}
-
-int op_person_by_name(struct op *op, const char *name, int64_t *id, bool *made)
-{
-    struct db_statement *s;
-    uint8_t key[PATH_KEY_BYTES];
-    int result;
-
-    *made = false;
-    op_text_key(name, key);
-    if ((result = op_adopt_people(op)) < 0 || (result = people_find(op, key, id)) != DB_DONE)
-        return result < 0 ? result : 0;
-    s = db_query(op->db, "{INSERT OR IGNORE|INSERT IGNORE} INTO person(name, name_key) VALUES(?, ?)");
-    db_bind_text(op->db, s, 1, name);
-    op->d->bind_blob(s, 2, key, sizeof key, 0);
-    if ((result = db_finish(op->db, s)) < 0)
-        return result;
-    if (op->d->changes(op->db) == 0) /* another node inserted it */
-        return people_find(op, key, id) == DB_ROW ? 0 : DB_ERROR;
-    *id = op->d->last_id(op->db);
     *made = true;
-    if ((result = op_gallery_log(op, GALLERY_PERSON_NAMED, *id, 0)) < 0)
+    if (result < 0 || (result = op_adopt_people(op)) < 0)
         return result;
-    return op_event(op, EVENT_PERSON, 0, *id);
+    return op_person_make(op, clean, &op->reply->id);
 }
 
+/* The reply has the person's id and, as its only person, the name that is stored. `changed`: it was made. */
 int op_person_add(struct op *op, const struct msg *msg)
 {
     const struct store_person *m = (const struct store_person *)msg;
     bool made;
-    int result = op_person_by_name(op, m->name, &op->reply->id, &made);
+    int result =
+        m->another ? people_make_another(op, m->name, &made) : op_person_by_name(op, m->name, &op->reply->id, &made);
 
     op->reply->changed = made;
+    return result < 0 ? result : op_read_person(op, op->reply->id) < 0 ? DB_ERROR : 0;
+}
+
+static int people_refuse_alike(struct op *op, int64_t id)
+{
+    int64_t other = op->reply->alike[0].id;
+
+    return op_refuse(op, STORE_CONFLICT,
+                     "person %lld has this name: merge them with POST /v1/people/%lld/merge {\"into\": %lld}, or say "
+                     "\"another\": true",
+                     (long long)other, (long long)id, (long long)other);
+}
+
+/* A person may always get another spelling of the name it has. */
+static int people_rename(struct op *op, const struct store_person *m, const char *old)
+{
+    char clean[NAME_BYTES];
+    int result = op_clean_name(op, m->name, clean);
+
+    if (result < 0 || (result = op_adopt_people(op)) < 0 || (result = op_find_alike(op, clean, m->id)) < 0)
+        return result;
+    if (result > 0 && !m->another && strcmp(op_alike_name(op, clean), op_alike_name(op, old)) != 0)
+        return people_refuse_alike(op, m->id);
+    if (op_write_name(op, m->id, clean, result > 0) < 0)
+        return DB_ERROR;
+    return op_gallery_log(op, GALLERY_PERSON_NAMED, m->id, 0);
+}
+
+static int people_write_notes(struct op *op, int64_t id, const char *notes)
+{
+    struct db_statement *s = db_query(op->db, "UPDATE person SET notes = ? WHERE id = ?");
+
+    db_bind_text(op->db, s, 1, notes[0] ? notes : NULL);
+    op->d->bind_int(s, 2, id);
+    return db_finish(op->db, s);
+}
+
+/* 1 when a row with that id belongs to the person, 0 when not, or negative. */
+static int people_owns(struct op *op, const char *sql, int64_t id, int64_t person)
+{
+    struct db_statement *s = db_query(op->db, sql);
+    int result;
+
+    op->d->bind_int(s, 1, id);
+    op->d->bind_int(s, 2, person);
+    result = db_step(op->db, s);
+    op->d->reset(s);
     return result;
 }
 
+static int people_choose_portrait(struct op *op, const struct store_person *m)
+{
+    struct db_statement *s;
+    int result = DB_ROW;
+
+    if (m->portrait_photo)
+        result =
+            people_owns(op, "SELECT 1 FROM person_images WHERE id = ? AND person_id = ?", m->portrait_photo, m->id);
+    else if (m->portrait_face)
+        result = people_owns(op, "SELECT 1 FROM faces WHERE id = ? AND person = ?", m->portrait_face, m->id);
+    if (result != DB_ROW)
+        return result < 0 ? result
+                          : op_refuse(op, STORE_NOT_FOUND, "person %lld has no %s %lld", (long long)m->id,
+                                      m->portrait_photo ? "photo" : "face",
+                                      (long long)(m->portrait_photo ? m->portrait_photo : m->portrait_face));
+    s = db_query(op->db, "UPDATE person SET portrait_photo = ?, portrait_face = ? WHERE id = ?");
+    op->d->bind_int(s, 1, m->portrait_photo);
+    op->d->bind_int(s, 2, m->portrait_face);
+    op->d->bind_int(s, 3, m->id);
+    return db_finish(op->db, s);
+}
+
+/* The reply has the person as it is now. */
 int op_person_rename(struct op *op, const struct msg *msg)
 {
     const struct store_person *m = (const struct store_person *)msg;
-    struct db_statement *s = db_query(op->db, "SELECT id FROM person WHERE name_key = ? AND id <> ?");
-    uint8_t key[PATH_KEY_BYTES];
-    int result = op_adopt_people(op);
+    const char *old;
+    int result = op_read_person(op, m->id);
 
-    if (result < 0)
+    if (result != DB_ROW)
+        return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)m->id);
+    old = op->reply->people->name;
+    if ((m->name && (result = people_rename(op, m, old)) < 0) ||
+        (m->notes && (result = people_write_notes(op, m->id, m->notes)) < 0) ||
+        (m->choose_portrait && (result = people_choose_portrait(op, m)) < 0))
         return result;
-    op_text_key(m->name, key);
-    op->d->bind_blob(s, 1, key, sizeof key, 0);
-    op->d->bind_int(s, 2, m->id);
-    result = db_step(op->db, s);
-    op->d->reset(s);
-    if (result == DB_ROW)
-        return op_refuse(op, STORE_CONFLICT, "there is a person of that name already");
-    s = db_query(op->db, "UPDATE person SET name = ?, name_key = ? WHERE id = ?");
-    db_bind_text(op->db, s, 1, m->name);
-    op->d->bind_blob(s, 2, key, sizeof key, 0);
-    op->d->bind_int(s, 3, m->id);
-    if (result < 0 || db_finish(op->db, s) < 0)
-        return DB_ERROR;
-    if (op->d->changes(op->db) == 0)
-        return op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)m->id);
     op->reply->changed = 1;
-    if (op_gallery_log(op, GALLERY_PERSON_NAMED, m->id, 0) < 0)
+    if (op_read_person(op, m->id) < 0)
         return DB_ERROR;
     return op_event(op, EVENT_PERSON, 0, m->id);
 }
@@ -126,6 +161,8 @@ int op_person_delete(struct op *op, const struct msg *msg)
     if (op_run_with_id(op, "DELETE FROM templates WHERE person_id = ?", m->id) < 0 ||
         op_run_with_id(op, "DELETE FROM person_images WHERE person_id = ?", m->id) < 0 ||
         op_run_with_id(op, "DELETE FROM person WHERE id = ?", m->id) < 0 ||
+        op_run_with_id(op, "DELETE FROM person_names WHERE person_id = ?", m->id) < 0 ||
+        op_forget_merges(op, m->id) < 0 ||
         op_run_with_id(op, "DELETE FROM gallery_log WHERE person_id = ?", m->id) < 0 ||
         op_gallery_log(op, GALLERY_PERSON_REMOVED, m->id, 0) < 0)
         return DB_ERROR;

@@ -199,7 +199,7 @@ int op_photo_add(struct op *op, const struct msg *msg)
         return result;
     if (m->embedded_photo)
         return photo_embed(op, m);
-    result = m->person_name ? op_person_by_name(op, m->person_name, &person, &made) : op_person_exists(op, person);
+    result = m->person_name ? op_person_of_folder(op, m->person_name, &person, &made) : op_person_exists(op, person);
     if (result < 0)
         return result;
     if (!m->person_name && result != DB_ROW)

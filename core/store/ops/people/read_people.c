@@ -1,27 +1,97 @@
 /* Reads of people, their photos, and the changes of the gallery. */
 #include "core/store/store_internal.h"
 
+#include <string.h>
+
+#define PERSON_COLUMNS                                                                                                 \
+    "p.id, p.name, (SELECT COUNT(*) FROM person_images pi WHERE pi.person_id = p.id), p.notes FROM person p "
+
+static void read_people_row(struct op *op, struct db_statement *s, struct person *person)
+{
+    *person = (struct person){.id = op->d->column_int(s, 0),
+                              .name = op_text(op, s, 1),
+                              .photos = op->d->column_int(s, 2),
+                              .notes = op_text(op, s, 3)};
+}
+
+int op_read_person(struct op *op, int64_t id)
+{
+    struct store_reply *r = op->reply;
+    struct db_statement *s = db_query(op->db, "SELECT " PERSON_COLUMNS "WHERE p.id = ?");
+    int result;
+
+    op->d->bind_int(s, 1, id);
+    r->people = arena_alloc(op->arena, sizeof *r->people);
+    r->person_count = 0;
+    if ((result = db_step(op->db, s)) == DB_ROW)
+        read_people_row(op, s, &r->people[r->person_count++]);
+    op->d->reset(s);
+    return result;
+}
+
+/* One page of people; a row more than the page says that there is a next one. */
+static int read_people_page(struct op *op, struct db_statement *s, int limit, const char **words)
+{
+    struct store_reply *r = op->reply;
+    int result = DB_DONE;
+
+    r->people = arena_alloc(op->arena, (size_t)(limit + 1) * sizeof(struct person));
+    while (r->person_count <= limit && (result = db_step(op->db, s)) == DB_ROW) {
+        if (words)
+            words[r->person_count] = op_text(op, s, 4);
+        read_people_row(op, s, &r->people[r->person_count++]);
+    }
+    op->d->reset(s);
+    if (r->person_count > limit) {
+        r->person_count = limit;
+        r->next = r->people[limit - 1].id;
+    }
+    return result < 0 ? result : 0;
+}
+
+/* People whose name, or a later word of it, begins with m->name; by that word, then by id. A person whose name matches
+ * twice comes at the first word only. The upper bound is the last character of Unicode. */
+static int read_people_search(struct op *op, const struct store_list *m)
+{
+    struct db_statement *s = db_query(
+        op->db, "SELECT p.id, p.name, (SELECT COUNT(*) FROM person_images pi WHERE pi.person_id = p.id), p.notes, "
+                "w.word FROM person_names w {CROSS JOIN|STRAIGHT_JOIN} person p ON p.id = w.person_id WHERE w.word >= "
+                "? AND w.word < ? AND "
+                "(w.word > ? OR (w.word = ? AND w.person_id > ?)) AND NOT EXISTS(SELECT 1 FROM person_names e WHERE "
+                "e.person_id = w.person_id AND e.word >= ? AND e.word < w.word) ORDER BY w.word, w.person_id LIMIT ?");
+    const char *from = m->after_word ? m->after_word : "", **words;
+    const char *end = arena_printf(op->arena, "%s\xf4\x8f\xbf\xbf", m->name);
+    int result;
+
+    db_bind_text(op->db, s, 1, strcmp(from, m->name) > 0 ? from : m->name);
+    db_bind_text(op->db, s, 2, end);
+    db_bind_text(op->db, s, 3, from);
+    db_bind_text(op->db, s, 4, from);
+    op->d->bind_int(s, 5, m->after);
+    db_bind_text(op->db, s, 6, m->name);
+    op->d->bind_int(s, 7, m->limit + 1);
+    words = arena_alloc(op->arena, (size_t)(m->limit + 1) * sizeof *words);
+    if ((result = read_people_page(op, s, m->limit, words)) < 0)
+        return result;
+    if (op->reply->next) {
+        op->reply->texts = &words[m->limit - 1];
+        op->reply->text_count = 1;
+    }
+    return 0;
+}
+
+/* The names of people that another program inserted are found after the next change of people. */
 int op_people(struct op *op, const struct msg *msg)
 {
     const struct store_list *m = (const struct store_list *)msg;
-    struct store_reply *r = op->reply;
-    struct db_statement *s =
-        db_query(op->db, "SELECT p.id, p.name, (SELECT COUNT(*) FROM person_images pi WHERE "
-                         "pi.person_id = p.id) FROM person p WHERE p.id > ? ORDER BY p.id LIMIT ?");
-    int result = DB_DONE;
+    struct db_statement *s;
 
-    r->people = arena_alloc(op->arena, (size_t)(m->limit + 1) * sizeof(struct person));
+    if (m->name)
+        return read_people_search(op, m);
+    s = db_query(op->db, "SELECT " PERSON_COLUMNS "WHERE p.id > ? ORDER BY p.id LIMIT ?");
     op->d->bind_int(s, 1, m->after);
     op->d->bind_int(s, 2, m->limit + 1);
-    while (r->person_count <= m->limit && (result = db_step(op->db, s)) == DB_ROW)
-        r->people[r->person_count++] = (struct person){
-            .id = op->d->column_int(s, 0), .name = op_text(op, s, 1), .photos = op->d->column_int(s, 2)};
-    op->d->reset(s);
-    if (r->person_count > m->limit) {
-        r->person_count = m->limit;
-        r->next = r->people[m->limit - 1].id;
-    }
-    return result < 0 ? result : 0;
+    return read_people_page(op, s, m->limit, NULL);
 }
 
 int op_photos(struct op *op, const struct msg *msg)
@@ -29,16 +99,9 @@ int op_photos(struct op *op, const struct msg *msg)
     enum { MAX = 1000 };
     int64_t person = ((const struct store_id *)msg)->id;
     struct store_reply *r = op->reply;
-    struct db_statement *s = db_query(op->db, "SELECT id, name FROM person WHERE id = ?");
-    int result;
+    struct db_statement *s;
+    int result = op_read_person(op, person);
 
-    op->d->bind_int(s, 1, person);
-    r->people = arena_alloc(op->arena, sizeof(struct person));
-    if ((result = db_step(op->db, s)) == DB_ROW) {
-        *r->people = (struct person){.id = person, .name = op_text(op, s, 1)};
-        r->person_count = 1;
-    }
-    op->d->reset(s);
     if (result < 0)
         return result;
     if (!r->person_count)
