@@ -87,4 +87,21 @@ struct unknown_person { /* faces without a name that are alike */
     int64_t face, image; /* one of them */
 };
 
+struct deleted { /* what one deletion removed: rows; files are removed behind it */
+    int64_t images, faces, templates, photos, files;
+};
+
+struct erasure { /* what a deletion left to a node */
+    int64_t id;
+    const char *sha256; /* of the image whose thumbnails go, or NULL */
+    const char *path;   /* of the spooled file that goes, or NULL */
+    bool in_use;        /* another image or photo has the file: it stays */
+};
+
+struct audit_entry {
+    int64_t id, at_ms, person, image, face; /* 0 where it does not apply */
+    const char *who, *action, *detail;      /* detail: or NULL */
+    const char *person_name;                /* in a reply: the present one; NULL: none, or deleted */
+};
+
 #endif

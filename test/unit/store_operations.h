@@ -210,6 +210,69 @@ static void *make_correct_counts(void)
     return m;
 }
 
+static void *make_expire(void)
+{
+    struct store_expire *m = STORE_MESSAGE(STORE_EXPIRE, store_expire);
+
+    m->before_ms = INT64_MAX;
+    m->after = unknown_image - 1;
+    return m;
+}
+
+static void *make_eraser(uint32_t type, const char *node)
+{
+    static const int64_t ids[] = {1, 2};
+    struct store_eraser *m = store_message_new(type, sizeof *m);
+
+    m->node = node;
+    m->ids = ids;
+    m->count = 2;
+    return m;
+}
+
+static void *make_eraser_join(void)
+{
+    return make_eraser(STORE_ERASER_JOIN, "another");
+}
+
+static void *make_erased(void)
+{
+    return make_eraser(STORE_ERASED, "test");
+}
+
+static void *make_erasures(void)
+{
+    return make_eraser(STORE_ERASURES, "test");
+}
+
+static void *make_audit_add(void)
+{
+    struct store_audit *m = STORE_MESSAGE(STORE_AUDIT_ADD, store_audit);
+
+    m->entry = (struct audit_entry){.who = "key", .action = "face named", .person = ann, .detail = "more"};
+    return m;
+}
+
+static void *make_audit_list(void)
+{
+    struct store_audit_list *m = STORE_MESSAGE(STORE_AUDIT, store_audit_list);
+
+    m->limit = 10;
+    return m;
+}
+
+static void *make_traces(void)
+{
+    struct store_traces *m = STORE_MESSAGE(STORE_TRACES, store_traces);
+
+    m->image = unknown_image;
+    m->person = ann;
+    m->text = "Ann";
+    m->embedding = "01234567";
+    m->embedding_bytes = 8;
+    return m;
+}
+
 static void *make_list(uint32_t type)
 {
     struct store_list *m = store_message_new(type, sizeof *m);
@@ -305,6 +368,9 @@ static const struct {
     {"key add", make_key_add, false},
     {"key revoke", make_key_revoke, false},
     {"correct counts", make_correct_counts, false},
+    {"eraser join", make_eraser_join, false},
+    {"erased", make_erased, false},
+    {"audit add", make_audit_add, false},
     {"image", make_image, true},
     {"face", make_face, true},
     {"photos", make_photos, true},
@@ -325,6 +391,9 @@ static const struct {
     {"photo person", make_photo_person, true},
     {"keys", make_keys, true},
     {"cluster", make_cluster, true},
+    {"erasures", make_erasures, true},
+    {"audit", make_audit_list, true},
+    {"traces", make_traces, true},
 };
 
 /* Two operations each need an unknown face of their own. */
@@ -335,6 +404,7 @@ static const struct {
     {"name face", make_name_face},
     {"name unknown person", make_name_unknown},
     {"person delete", make_person_delete},
+    {"expire", make_expire},
     {"prune", make_prune},
 };
 
@@ -362,6 +432,7 @@ static void fill_records(void)
     int64_t known = submit("/ann");
     struct store_photo *p = make_photo_add();
 
+    assert_int_equal(ask(make_eraser(STORE_ERASER_JOIN, "test"))->status, STORE_OK);
     key = ask(make_key_add())->id;
     ann = person("Ann");
     failed = submit("/failed");

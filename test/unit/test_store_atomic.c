@@ -27,6 +27,9 @@ static const struct {
     {"SELECT created_at FROM idempotency ORDER BY idem_key", 1},
     {"SELECT until_ms FROM quarantine ORDER BY sha256", 1},
     {"SELECT size, taken FROM known_files ORDER BY path_key", 2},
+    {"SELECT seen_at FROM erasers ORDER BY node", 1},
+    {"SELECT id, made_at FROM erasures ORDER BY id", 2},
+    {"SELECT id, at, person_id FROM audit ORDER BY id", 3},
 };
 
 /* FNV-1a over all integers of all tables. */

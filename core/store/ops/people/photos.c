@@ -125,7 +125,8 @@ int op_photo_add(struct op *op, const struct msg *msg)
 int op_photo_delete(struct op *op, const struct msg *msg)
 {
     const struct store_id *m = (const struct store_id *)msg;
-    struct db_statement *s = db_query(op->db, "SELECT person_id, path, spooled FROM person_images WHERE id = ?");
+    struct db_statement *s = db_query(op->db, "SELECT person_id, path, spooled, sha256 FROM person_images WHERE id = ?");
+    const char *path = NULL, *sha256 = NULL;
     int result;
 
     op->d->bind_int(s, 1, m->id);
@@ -135,8 +136,9 @@ int op_photo_delete(struct op *op, const struct msg *msg)
         op->reply->photos = arena_alloc(op->arena, sizeof(struct photo));
         op->reply->photo_count = 1;
         op->reply->photos->id = m->id;
-        op->reply->photos->path =
-            op->d->column_int(s, 2) ? op_text(op, s, 1) : NULL; /* NULL: not a spooled file, it stays */
+        path = op_text(op, s, 1);
+        sha256 = op_text(op, s, 3);
+        op->reply->photos->path = op->d->column_int(s, 2) ? path : NULL; /* NULL: not a spooled file, it stays */
     }
     op->d->reset(s);
     if (result < 0)
@@ -158,8 +160,11 @@ int op_photo_delete(struct op *op, const struct msg *msg)
          op_decide_again(op, AGAIN_TEMPLATE, op->reply->templates->id) < 0))
         return DB_ERROR;
     if (op_run_with_id(op, "DELETE FROM templates WHERE photo_id = ?", m->id) < 0 ||
-        op_run_with_id(op, "DELETE FROM person_images WHERE id = ?", m->id) < 0)
+        op_run_with_id(op, "DELETE FROM person_images WHERE id = ?", m->id) < 0 || op_erase(op, sha256, path) < 0)
         return DB_ERROR;
+    op->reply->deleted = (struct deleted){.photos = 1,
+                                          .templates = op->reply->template_count,
+                                          .files = op->reply->photos->path != NULL};
     op->reply->changed = 1;
     return op_event(op, EVENT_PERSON, 0, op->reply->id);
 }
