@@ -248,8 +248,8 @@ struct store_expire { /* deletes one batch of old images after the image `after`
     bool dry;          /* count them, delete nothing */
 };
 
-/* ERASER_JOIN: the node has emptied its caches, deletions from now on are listed for it. ERASED: the node has done
- * these; the reply has `more` while the log of an embedded database still holds what was deleted. ERASURES: reads the
+/* ERASER_JOIN: the node has emptied its caches, deletions from now on are listed for it. ERASED: the node is still there
+ * and has done these; the reply has `more` while the log of an embedded database still holds what was deleted. ERASURES: reads the
  * oldest, at most `count`; `changed` of the reply is 0 when the node has not joined. */
 struct store_eraser {
     struct store_message_head m;

@@ -221,12 +221,15 @@ static void *make_expire(void)
 
 static void *make_eraser(uint32_t type, const char *node)
 {
-    static const int64_t ids[] = {1, 2};
+    enum { IDS = 100 }; /* a rolled back insertion uses up an id in MariaDB */
     struct store_eraser *m = store_message_new(type, sizeof *m);
+    int64_t *ids = arena_alloc(&m->m.arena, IDS * sizeof *ids);
 
+    for (int i = 0; i < IDS; i++)
+        ids[i] = i + 1;
     m->node = node;
     m->ids = ids;
-    m->count = 2;
+    m->count = IDS;
     return m;
 }
 

@@ -84,7 +84,12 @@ int op_erasures(struct op *op, const struct msg *msg)
 int op_erased(struct op *op, const struct msg *msg)
 {
     const struct store_eraser *m = (const struct store_eraser *)msg;
+    struct db_statement *s = db_query(op->db, "UPDATE erasers SET seen_at = ? WHERE node = ?");
 
+    op->d->bind_int(s, 1, op->now_ms);
+    db_bind_text(op->db, s, 2, m->node);
+    if (db_finish(op->db, s) < 0)
+        return DB_ERROR;
     for (int i = 0; i < m->count; i++)
         if (op_run_with_id(op, "DELETE FROM erasures WHERE id = ?", m->ids[i]) < 0)
             return DB_ERROR;

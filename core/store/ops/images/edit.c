@@ -96,7 +96,7 @@ static int edit_end_quarantine(struct op *op, const char *sha256)
 int op_delete_image(struct op *op, const struct image *image)
 {
     struct deleted *d = &op->reply->deleted;
-    int64_t others = 0;
+    int64_t others = 0, before = d->images;
 
     if (edit_delete_rows(op, "DELETE FROM decide_again WHERE kind = 2 AND subject IN (SELECT id FROM faces WHERE "
                              "image_id = ?)",
@@ -108,6 +108,8 @@ int op_delete_image(struct op *op, const struct image *image)
         edit_delete_rows(op, "DELETE FROM images WHERE id = ?", image->id, &d->images) < 0 ||
         op_erase(op, image->sha256, image->spooled ? image->path : NULL) < 0)
         return DB_ERROR;
+    if (d->images == before) /* another node was first */
+        return 0;
     d->files += image->spooled;
     op->reply->changed++;
     op_moved(op, image->status, image->verdict, -1, 0);
