@@ -40,7 +40,7 @@ static void audit_on_stored(struct actor *self, void *context, int status, const
     struct audit *a = actor_state(self);
     struct audit_row *row = context;
 
-    if (status == ACTOR_OK && r->status == STORE_OK) {
+    if (status == ACTOR_GONE || (status == ACTOR_OK && r->status == STORE_OK)) { /* gone: this actor stops */
         audit_free_row(a, row);
     } else if (status == ACTOR_OK && r->permanent) {
         log_event(LOG_ERROR, "audit not stored", LOG_STR("action", row->m->action), LOG_STR("reason", r->error));

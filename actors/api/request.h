@@ -17,8 +17,8 @@ struct call {
     int64_t photo;   /* the photo that was added; 0: none */
     int64_t changed; /* records that the operation made or changed */
     struct deleted deleted;
-    char *name;      /* of the person or the new photo; owned */
-    char *path;      /* of the image's file; owned */
+    char *name; /* of the person or the new photo; owned */
+    char *path; /* of the image's file; owned */
     uint64_t begun_ms;
 };
 

@@ -236,6 +236,7 @@ static void pictures_receive(struct actor *self, const struct msg *m)
         pictures_on_written(self, (const struct picture_write *)m);
 }
 
-static const uint32_t pictures_accepts[] = {MSG_HTTP, MSG_PICTURES_READ, MSG_PICTURES_WRITTEN, MSG_PICTURES_UNCACHED, 0};
+static const uint32_t pictures_accepts[] = {MSG_HTTP, MSG_PICTURES_READ, MSG_PICTURES_WRITTEN, MSG_PICTURES_UNCACHED,
+                                            0};
 
 const struct actor_ops pictures_actor = {.name = "pictures", .accepts = pictures_accepts, .receive = pictures_receive};

@@ -18,9 +18,9 @@ static struct metric waiting = {.name = "kith_erasures_waiting",
                                 .kind = METRIC_GAUGE};
 
 struct eraser {
-    bool busy;        /* a batch is under way */
-    bool again;       /* told of a deletion meanwhile */
-    bool report;      /* the log of the database is to be emptied, or the node is to be seen */
+    bool busy;   /* a batch is under way */
+    bool again;  /* told of a deletion meanwhile */
+    bool report; /* the log of the database is to be emptied, or the node is to be seen */
     uint64_t warned_ms;
 };
 
@@ -59,8 +59,7 @@ static void eraser_work(struct msg *m)
         struct erase_item *item = &job->items[i];
         bool ours = item->path && spool_find_file(job->config->spool, item->path, file);
 
-        item->result =
-            spool_remove_image(job->config->thumbs, ours ? file : NULL, item->sha256, job->config->young_ms);
+        item->result = spool_remove_image(job->config->thumbs, ours ? file : NULL, item->sha256, job->config->young_ms);
     }
 }
 

@@ -15,7 +15,6 @@ enum {
     GALLERY_PAGE = 1024,
     PEERS_POLL_MS = 400,
     ERASER_POLL_MS = 1000,
-    ERASER_YOUNG_MS = 10000,
     GALLERY_LOG_MS = 600000, /* far longer than PEERS_POLL_MS, and than one reading of the whole log */
     BUS_MESSAGE = 256 << 10
 };
@@ -157,8 +156,7 @@ static void cast_configure_edge(struct service *v)
                                        .poll_ms = v->cluster ? PEERS_POLL_MS : 0,
                                        .page = PAGE,
                                        .subscribers_max = (uint32_t)s->max_subscribers};
-    v->retry = (struct retry_config){.processor = s->nats[0] ? "processor@**" : "processor",
-                                     .store_ms = STORE_MS};
+    v->retry = (struct retry_config){.processor = s->nats[0] ? "processor@**" : "processor", .store_ms = STORE_MS};
     v->janitor = (struct janitor_config){.processor = s->nats[0] ? "processor@**" : "processor",
                                          .spool = &v->spool,
                                          .thumbs = v->thumbs,
@@ -192,7 +190,7 @@ static void cast_configure_deletion(struct service *v)
                                        .store_ms = STORE_MS,
                                        .poll_ms = ERASER_POLL_MS,
                                        .seen_ms = (uint64_t)s->erase_age / 4,
-                                       .young_ms = ERASER_YOUNG_MS};
+                                       .young_ms = s->upload_grace};
     v->retention = (struct retention_config){.images_ms = s->keep_images,
                                              .unknown_ms = s->keep_unknown,
                                              .check_ms = (uint64_t)s->keep_check,

@@ -248,9 +248,9 @@ struct store_expire { /* deletes one batch of old images after the image `after`
     bool dry;          /* count them, delete nothing */
 };
 
-/* ERASER_JOIN: the node has emptied its caches, deletions from now on are listed for it. ERASED: the node is still there
- * and has done these; the reply has `more` while the log of an embedded database still holds what was deleted. ERASURES: reads the
- * oldest, at most `count`; `changed` of the reply is 0 when the node has not joined. */
+/* ERASER_JOIN: the node has emptied its caches, deletions from now on are listed for it. ERASED: the node is still
+ * there and has done these; the reply has `more` while the log of an embedded database still holds what was deleted.
+ * ERASURES: reads the oldest, at most `count`; `changed` of the reply is 0 when the node has not joined. */
 struct store_eraser {
     struct store_message_head m;
     const char *node;
@@ -270,12 +270,13 @@ struct store_audit_list { /* AUDIT: the newest first; 0 and NULL: any */
     int limit;
 };
 
-/* TRACES: what is left of an image or a person, one line for each table in `texts`. Reads whole tables. */
+/* TRACES: what is left of an image or a person, one line for each table in `texts`; also the images and people that
+ * `text` names, and the person's templates. Reads whole tables. */
 struct store_traces {
     struct store_message_head m;
-    int64_t image, person;    /* 0: not asked */
-    const char *text;         /* a name, a path or a sha256; NULL: not asked */
-    const void *embedding;    /* NULL: not asked */
+    int64_t image, person; /* 0: not asked */
+    const char *text;      /* a name, a path or a sha256; NULL: not asked */
+    const void *embedding; /* NULL: not asked */
     size_t embedding_bytes;
 };
 

@@ -161,6 +161,8 @@ SETTING(keep_check, duration, "1m", 10, 86400000, "interval at which images are 
 SETTING(erase_age, duration, "7d", 60000, 315576000000,
         "a node that was not seen for so long empties its cache of thumbnails when it is back, as deletions are not "
         "listed for it any longer")
+SETTING(upload_grace, duration, "10s", 0, 86400000,
+        "age below which the file of a deleted upload stays: another upload of the same bytes may be under way")
 SETTING(audit_backlog, count, "10000", 1, 10000000,
         "rows of the audit trail that wait while the database is away; further ones are lost and counted")
 /* limits of the HTTP interface and the actors */

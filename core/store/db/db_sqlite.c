@@ -204,13 +204,14 @@ static const struct db_driver driver = {
     .truncate_log = sqlite_truncate_log,
 };
 
-/* A reader cannot enable WAL: the writer is opened first. auto_vacuum takes effect in a new file only; free pages of an
- * older file stay until “kith compact”. secure_delete overwrites deleted rows, also those of libraries that do not by
- * default. */
-static const char writer_pragmas[] = "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA secure_delete=ON; PRAGMA "
-                                     "journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;"
-                                     "PRAGMA cache_size=-32000; PRAGMA busy_timeout=5000; PRAGMA temp_store=MEMORY;"
-                                     "PRAGMA journal_size_limit=67108864";
+/* auto_vacuum takes effect in a new file only; free pages of an older file stay until “kith compact”. */
+static const char new_pragmas[] = "PRAGMA auto_vacuum=INCREMENTAL";
+/* A reader cannot enable WAL: the writer is opened first. secure_delete overwrites deleted rows, also with libraries
+ * that do not by default. */
+static const char writer_pragmas[] =
+    "PRAGMA secure_delete=ON; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;"
+    "PRAGMA cache_size=-32000; PRAGMA busy_timeout=5000; PRAGMA temp_store=MEMORY;"
+    "PRAGMA journal_size_limit=67108864";
 static const char reader_pragmas[] = "PRAGMA query_only=ON; PRAGMA cache_size=-8000; PRAGMA busy_timeout=5000;"
                                      "PRAGMA wal_autocheckpoint=0; PRAGMA temp_store=MEMORY";
 
@@ -241,6 +242,8 @@ struct db *db_open_sqlite(const char *file, enum db_part part, struct error *err
     struct sqlite_db *db = calloc(1, sizeof *db);
     const int writer = part != DB_READER;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (writer ? SQLITE_OPEN_CREATE : 0);
+    struct stat st;
+    const int is_new = writer && (stat(file, &st) < 0 || st.st_size == 0);
     int code;
 
     if (!db)
@@ -249,6 +252,8 @@ struct db *db_open_sqlite(const char *file, enum db_part part, struct error *err
     if (part == DB_WRITER)
         sqlite_make_private(file);
     code = sqlite3_open_v2(file, &db->handle, flags, NULL);
+    if (code == SQLITE_OK && is_new)
+        code = sqlite3_exec(db->handle, new_pragmas, NULL, NULL, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_exec(db->handle, writer ? writer_pragmas : reader_pragmas, NULL, NULL, NULL);
     if (code == SQLITE_OK && part == DB_WRITER_BESIDE) {
@@ -318,10 +323,11 @@ int db_compact_sqlite(const char *file, struct error *error)
     int code = sqlite3_open_v2(file, &handle, SQLITE_OPEN_READWRITE, NULL);
 
     if (code == SQLITE_OK)
-        code = sqlite3_exec(handle,
-                            "PRAGMA busy_timeout=5000; PRAGMA secure_delete=ON; PRAGMA auto_vacuum=INCREMENTAL; VACUUM; "
-                            "PRAGMA wal_checkpoint(TRUNCATE)",
-                            NULL, NULL, NULL);
+        code =
+            sqlite3_exec(handle,
+                         "PRAGMA busy_timeout=5000; PRAGMA secure_delete=ON; PRAGMA auto_vacuum=INCREMENTAL; VACUUM; "
+                         "PRAGMA wal_checkpoint(TRUNCATE)",
+                         NULL, NULL, NULL);
     if (code != SQLITE_OK)
         error_set(error, -EIO, "%s: %s", file, handle ? sqlite3_errmsg(handle) : "out of memory");
     sqlite3_close(handle);

@@ -176,8 +176,7 @@ static const char *const version_5[] = {
     "CREATE INDEX IF NOT EXISTS audit_person ON audit(person_id, id){ WHERE person_id > 0|}",
     "CREATE INDEX IF NOT EXISTS audit_image ON audit(image_id, id){ WHERE image_id > 0|}",
     "CREATE INDEX IF NOT EXISTS audit_who ON audit(who, id)",
-    "CREATE INDEX IF NOT EXISTS audit_action ON audit(action, id)",
-    NULL};
+    "CREATE INDEX IF NOT EXISTS audit_action ON audit(action, id)", NULL};
 
 static const char *const *const versions[] = {version_1, version_2, version_3, version_4, version_5};
 /* In a rolling upgrade nodes of version N work on the schema of N+1: a version only adds, and what it makes superfluous

@@ -6,8 +6,9 @@ enum { WHO_BYTES = 255, ACTION_BYTES = 64, DETAIL_BYTES = 255 };
 
 int op_audit(struct op *op, const struct audit_entry *e)
 {
-    struct db_statement *s = db_query(op->db, "INSERT INTO audit(at, who, action, person_id, image_id, face_id, detail) "
-                                              "VALUES(?, ?, ?, ?, ?, ?, ?)");
+    struct db_statement *s =
+        db_query(op->db, "INSERT INTO audit(at, who, action, person_id, image_id, face_id, detail) "
+                         "VALUES(?, ?, ?, ?, ?, ?, ?)");
 
     op->d->bind_int(s, 1, e->at_ms ? e->at_ms : op->now_ms);
     op_bind_text(op, s, 2, e->who, WHO_BYTES);

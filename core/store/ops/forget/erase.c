@@ -72,8 +72,8 @@ int op_erasures(struct op *op, const struct msg *msg)
     db_bind_text(op->db, s, 1, m->node);
     op->d->bind_int(s, 2, m->count);
     while (r->erasure_count < m->count && (result = db_step(op->db, s)) == DB_ROW)
-        r->erasures[r->erasure_count++] = (struct erasure){
-            .id = op->d->column_int(s, 0), .sha256 = op_text(op, s, 1), .path = op_text(op, s, 2)};
+        r->erasures[r->erasure_count++] =
+            (struct erasure){.id = op->d->column_int(s, 0), .sha256 = op_text(op, s, 1), .path = op_text(op, s, 2)};
     op->d->reset(s);
     for (int i = 0; i < r->erasure_count && result >= 0; i++)
         if (r->erasures[i].path && (result = op_path_used(op, r->erasures[i].path)) == DB_ROW)

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+enum { FOUND_MAX = 1000 };
+
 enum trace_key { TRACE_IMAGE, TRACE_PERSON, TRACE_TEXT, TRACE_EMBEDDING };
 
 static const struct {
@@ -21,8 +23,7 @@ static const struct {
     {TRACE_PERSON, "images with the person's name", "SELECT COUNT(*) FROM images WHERE person = ?"},
     {TRACE_PERSON, "words about the person", "SELECT COUNT(*) FROM words WHERE person_id = ?"},
     {TRACE_TEXT, "names (person)", "SELECT COUNT(*) FROM person WHERE name = ?"},
-    {TRACE_TEXT, "files of the known-people folder, by name",
-     "SELECT COUNT(*) FROM known_files WHERE person_name = ?"},
+    {TRACE_TEXT, "files of the known-people folder, by name", "SELECT COUNT(*) FROM known_files WHERE person_name = ?"},
     {TRACE_TEXT, "files of the known-people folder, by path", "SELECT COUNT(*) FROM known_files WHERE path = ?"},
     {TRACE_TEXT, "images, by path", "SELECT COUNT(*) FROM images WHERE path = ?"},
     {TRACE_TEXT, "images, by sha256", "SELECT COUNT(*) FROM images WHERE sha256 = ?"},
@@ -56,6 +57,56 @@ static bool traces_bind(struct op *op, const struct store_traces *m, enum trace_
     return false;
 }
 
+/* The images that `text` names by their path or their bytes. */
+static int traces_find_images(struct op *op, const char *text)
+{
+    struct db_statement *s = db_query(op->db, "SELECT " IMAGE_COLUMNS " FROM images i LEFT JOIN person p ON p.id = "
+                                              "i.person WHERE i.path = ? OR i.sha256 = ? ORDER BY i.id LIMIT 1000");
+
+    op->reply->images = arena_alloc(op->arena, FOUND_MAX * sizeof(struct image));
+    db_bind_text(op->db, s, 1, text);
+    db_bind_text(op->db, s, 2, text);
+    op->reply->image_count = op_image_rows(op, s, op->reply->images, FOUND_MAX);
+    return op->reply->image_count;
+}
+
+static int traces_find_people(struct op *op, const struct store_traces *m)
+{
+    struct db_statement *s =
+        db_query(op->db, "SELECT id, name FROM person WHERE id = ? OR name = ? ORDER BY id LIMIT 1000");
+    int result = DB_DONE;
+
+    op->reply->people = arena_alloc(op->arena, FOUND_MAX * sizeof(struct person));
+    op->d->bind_int(s, 1, m->person);
+    db_bind_text(op->db, s, 2, m->text);
+    while (op->reply->person_count < FOUND_MAX && (result = db_step(op->db, s)) == DB_ROW)
+        op->reply->people[op->reply->person_count++] =
+            (struct person){.id = op->d->column_int(s, 0), .name = op_text(op, s, 1)};
+    op->d->reset(s);
+    return result;
+}
+
+static int traces_find_templates(struct op *op, int64_t person)
+{
+    struct db_statement *s = db_query(op->db, "SELECT id, embedding FROM templates WHERE person_id = ? LIMIT 1000");
+    int result = DB_DONE;
+    size_t len;
+
+    op->reply->templates = arena_alloc(op->arena, FOUND_MAX * sizeof(struct template));
+    op->d->bind_int(s, 1, person);
+    while (op->reply->template_count < FOUND_MAX && (result = db_step(op->db, s)) == DB_ROW) {
+        struct template *t = &op->reply->templates[op->reply->template_count++];
+        const void *blob = op->d->column_blob(s, 1, &len);
+
+        *t = (struct template){.id = op->d->column_int(s, 0),
+                               .embedding =
+                                   (const float *)(const void *)(blob ? arena_copy(op->arena, blob, len) : NULL),
+                               .dimension = (int)(len / sizeof(float))};
+    }
+    op->d->reset(s);
+    return result;
+}
+
 int op_traces(struct op *op, const struct msg *msg)
 {
     enum { COUNT = sizeof traces / sizeof *traces, LINE = 128 };
@@ -78,5 +129,8 @@ int op_traces(struct op *op, const struct msg *msg)
         snprintf(line, LINE, "%s: %lld", traces[i].what, (long long)count);
         texts[op->reply->text_count++] = line;
     }
+    if ((m->text && traces_find_images(op, m->text) < 0) || traces_find_people(op, m) < 0 ||
+        traces_find_templates(op, m->person) < 0)
+        return DB_ERROR;
     return 0;
 }

@@ -98,8 +98,9 @@ int op_delete_image(struct op *op, const struct image *image)
     struct deleted *d = &op->reply->deleted;
     int64_t others = 0, before = d->images;
 
-    if (edit_delete_rows(op, "DELETE FROM decide_again WHERE kind = 2 AND subject IN (SELECT id FROM faces WHERE "
-                             "image_id = ?)",
+    if (edit_delete_rows(op,
+                         "DELETE FROM decide_again WHERE kind = 2 AND subject IN (SELECT id FROM faces WHERE "
+                         "image_id = ?)",
                          image->id, &others) < 0 ||
         edit_delete_rows(op, "DELETE FROM faces WHERE image_id = ?", image->id, &d->faces) < 0 ||
         edit_delete_rows(op, "DELETE FROM words WHERE image_id = ?", image->id, &others) < 0 ||

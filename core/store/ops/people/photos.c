@@ -125,7 +125,8 @@ int op_photo_add(struct op *op, const struct msg *msg)
 int op_photo_delete(struct op *op, const struct msg *msg)
 {
     const struct store_id *m = (const struct store_id *)msg;
-    struct db_statement *s = db_query(op->db, "SELECT person_id, path, spooled, sha256 FROM person_images WHERE id = ?");
+    struct db_statement *s =
+        db_query(op->db, "SELECT person_id, path, spooled, sha256 FROM person_images WHERE id = ?");
     const char *path = NULL, *sha256 = NULL;
     int result;
 
@@ -162,9 +163,8 @@ int op_photo_delete(struct op *op, const struct msg *msg)
     if (op_run_with_id(op, "DELETE FROM templates WHERE photo_id = ?", m->id) < 0 ||
         op_run_with_id(op, "DELETE FROM person_images WHERE id = ?", m->id) < 0 || op_erase(op, sha256, path) < 0)
         return DB_ERROR;
-    op->reply->deleted = (struct deleted){.photos = 1,
-                                          .templates = op->reply->template_count,
-                                          .files = op->reply->photos->path != NULL};
+    op->reply->deleted =
+        (struct deleted){.photos = 1, .templates = op->reply->template_count, .files = op->reply->photos->path != NULL};
     op->reply->changed = 1;
     return op_event(op, EVENT_PERSON, 0, op->reply->id);
 }
