@@ -155,8 +155,7 @@ void targets_fill_search(const struct targets *t, struct raw_search *s)
         raw_search_add_bytes(s, "an embedding", t->embeddings[i].bytes, t->embeddings[i].len);
 }
 
-static int targets_search_one(struct records *r, struct store_traces *m, const char *of,
-                              void (*left)(const char *line))
+static int targets_search_one(struct records *r, struct store_traces *m, const char *of, void (*left)(const char *line))
 {
     const struct store_reply *reply = records_ask(r, &m->m.head);
     char line[512];
