@@ -46,6 +46,7 @@ static void retention_on_expired(struct actor *self, void *context, int status, 
         r->deleted += s->changed;
         metric_add(&expired, s->changed);
         msg_tell(self, "eraser", MSG_ERASE);
+        msg_tell_gallery(self);
     }
     if (succeeded && s->more) {
         r->after = s->next;

@@ -138,6 +138,7 @@ static void retry_on_deleted(struct actor *self, void *context, int status, cons
     if (!reply_failed(call->request, status, reply)) {
         audit(call->request, "image deleted", 0, "image", call->id, NULL);
         msg_tell(self, "eraser", MSG_ERASE);
+        msg_tell_gallery(self);
         reply_deleted(call->request, &r->deleted);
     }
     call_free(call);

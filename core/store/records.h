@@ -54,7 +54,8 @@ enum gallery_change_kind {
     GALLERY_TEMPLATE_REMOVED,
     GALLERY_PERSON_NAMED, /* new, or renamed */
     GALLERY_PERSON_REMOVED,
-    GALLERY_COUNTER_ADDED /* a client denied that this face is that person */
+    GALLERY_COUNTER_ADDED, /* a client denied that this face is that person */
+    GALLERY_FACE_REMOVED   /* the image of an unknown face was deleted; template.id is the face */
 };
 
 struct gallery_change {

@@ -71,6 +71,15 @@ def test_an_image_leaves_nothing_behind(kith):
     assert ran.returncode == 0 and 'nothing is left' in ran.stdout, ran
 
 
+def test_the_gallery_forgets_the_unknown_face_of_a_deleted_image(kith):
+    number, other = upload(kith, noise(3)), upload(kith, noise(4))
+    until(lambda: kith.metric('kith_gallery_unknown_people') == 2, 'two unknown people')
+    delete(kith, f'/v1/images/{number}')
+    until(lambda: kith.metric('kith_gallery_unknown_people') == 1, 'one to be forgotten')
+    delete(kith, f'/v1/images/{other}')
+    until(lambda: kith.metric('kith_gallery_unknown_people') == 0, 'the other to be forgotten')
+
+
 def test_a_person_leaves_nothing_behind(kith):
     photos = [noise(n) for n in (1, 2, 3)]
     person = kith.post('/v1/people', {'name': NAME}).json['id']

@@ -93,12 +93,31 @@ static int edit_end_quarantine(struct op *op, const char *sha256)
     return db_finish(op->db, s);
 }
 
+/* The galleries keep the newest unknown faces in memory. */
+static int edit_remove_unknown_faces(struct op *op, int64_t image)
+{
+    enum { FACES = 256 }; /* more than KITH_MAX_FACES may be */
+    struct db_statement *s =
+        db_query(op->db, "SELECT id FROM faces WHERE image_id = ? AND person <= 0 AND embedding IS NOT NULL LIMIT 256");
+    int64_t faces[FACES];
+    int count = 0, result = DB_DONE;
+
+    op->d->bind_int(s, 1, image);
+    while (count < FACES && (result = db_step(op->db, s)) == DB_ROW)
+        faces[count++] = op->d->column_int(s, 0);
+    op->d->reset(s);
+    for (int i = 0; i < count && result >= 0; i++)
+        result = op_gallery_log(op, GALLERY_FACE_REMOVED, 0, faces[i]);
+    return result < 0 ? result : 0;
+}
+
 int op_delete_image(struct op *op, const struct image *image)
 {
     struct deleted *d = &op->reply->deleted;
     int64_t others = 0, before = d->images;
 
-    if (edit_delete_rows(op,
+    if (edit_remove_unknown_faces(op, image->id) < 0 ||
+        edit_delete_rows(op,
                          "DELETE FROM decide_again WHERE kind = 2 AND subject IN (SELECT id FROM faces WHERE "
                          "image_id = ?)",
                          image->id, &others) < 0 ||
