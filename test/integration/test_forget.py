@@ -1,4 +1,5 @@
 """Deleting forgets: what was deleted is searched for in every file of the data folder, by this test itself."""
+import concurrent.futures
 import contextlib
 import hashlib
 import sqlite3
@@ -69,6 +70,17 @@ def test_an_image_leaves_nothing_behind(kith):
         assert traces(kith.folder / 'data', needle), 'the other image stays'
     ran = kith.run('forget', '--verify', hashlib.sha256(picture).hexdigest(), f'image:{number}')
     assert ran.returncode == 0 and 'nothing is left' in ran.stdout, ran
+
+
+def test_a_thumbnail_that_is_made_while_its_image_is_deleted_does_not_stay(kith):
+    pictures = [noise(200 + n, 160, 160) for n in range(12)]
+    numbers = [upload(kith, p) for p in pictures]
+    with concurrent.futures.ThreadPoolExecutor(24) as pool:
+        shown = [pool.submit(kith.get, f'/v1/images/{n}/photo?width={w}') for n in numbers for w in (100, 200, 300, 400)]
+        done = [pool.submit(kith.call, 'DELETE', f'/v1/images/{n}') for n in numbers]
+        assert {d.result().status for d in done} == {200}
+        assert {s.result().status for s in shown} <= {200, 404, 422}
+    gone(kith, *(hashlib.sha256(p).hexdigest() for p in pictures))
 
 
 def test_the_gallery_forgets_the_unknown_face_of_a_deleted_image(kith):
