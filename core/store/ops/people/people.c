@@ -142,7 +142,7 @@ static int people_delete_photos(struct op *op, int64_t person)
     op->d->bind_int(s, 1, person);
     op->d->bind_int(s, 2, last);
     op->reply->deleted.photos += count;
-    op->reply->more = count == BATCH;
+    op->reply->more |= count >= BATCH;
     return db_finish(op->db, s);
 }
 
