@@ -48,6 +48,8 @@ enum actor_message {
     MSG_FOLDER_STATE_TOLD, /* msg_folder_state */
     MSG_TEMPLATES,     /* msg_templates, told to health by embedder */
     MSG_OUTCOME,       /* msg_outcome, told to breaker by recognizer: how a request has ended */
+    MSG_AUDIT,         /* msg_audit, told to audit */
+    MSG_ERASE,         /* msg, told to eraser: a deletion has left files */
     /* Private: from an actor's own jobs and callbacks to itself. No other actor and no node sends them. */
     MSG_KEYS_FILE_READ = 0x2100,
     MSG_EVENTS_STREAM_READY,
@@ -63,7 +65,8 @@ enum actor_message {
     MSG_KNOWN_PEOPLE_SCANNED,
     MSG_KNOWN_PEOPLE_TOUCHED,
     MSG_RECOGNIZER_OPENED,
-    MSG_RETRY_REMOVED,
+    MSG_ERASER_WORKED,
+    MSG_PICTURES_UNCACHED,
     MSG_JANITOR_SWEPT,
     MSG_HEALTH_DISK,
     MSG_JANITOR_REMOVED,
@@ -75,6 +78,12 @@ struct msg_keys { /* the numbers of all valid API keys with the role read, see h
     struct msg head;
     int count;
     uint64_t keys[];
+};
+
+struct msg_audit { /* for the audit trail; no names of people */
+    struct msg head;
+    int64_t at_ms, person, image, face; /* 0 where it does not apply */
+    char who[256], action[65], detail[256];
 };
 
 struct msg_http { /* owns one reference to the request */

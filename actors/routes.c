@@ -36,6 +36,7 @@ const struct http_route routes[] = {
     {"GET", "/v1/unknown", "faces", OP_UNKNOWN_PEOPLE, ACCESS_READ, "after limit"},
     {"POST", "/v1/unknown/{id}/person", "faces", OP_NAME_UNKNOWN_PERSON, ACCESS_ADMIN, ""},
     {"GET", "/v1/events", "events", OP_EVENTS, ACCESS_READ, "after"},
+    {"GET", "/v1/audit", "audit", OP_AUDIT, ACCESS_ADMIN, "after limit person image who action since_ms until_ms"},
     {"GET", "/v1/nodes", "cluster", OP_NODES, ACCESS_READ, ""},
     {"GET", "/v1/stats", "health", OP_STATS, ACCESS_READ, ""},
     {"GET", "/v1/session", "keys", OP_SESSION, ACCESS_PUBLIC, ""},
@@ -84,6 +85,7 @@ void routes_dispatch(void *context, const struct http_route *route, struct http_
     m->head.cancel = cancel_ref(http_request_cancel(request));
     m->head.skip_cancelled = true;
     m->request = request;
+    http_request_set_context(request, driver_uv_system(c->driver));
     http_request_ref(request);
     status = actor_system_tell(driver_uv_system(c->driver), route->actor, &m->head);
     if (status == ACTOR_GONE)

@@ -22,6 +22,8 @@ int cli_enroll(const struct invocation *in);
 int cli_retry(const struct invocation *in);
 int cli_key(const struct invocation *in);
 int cli_backup(const struct invocation *in);
+int cli_compact(const struct invocation *in);
+int cli_forget(const struct invocation *in);
 int cli_config(const struct invocation *in);
 int cli_nodes(const struct invocation *in);
 int cli_schema(const struct invocation *in);

@@ -48,6 +48,8 @@ enum http_op {
     OP_SESSION,
     OP_SESSION_BEGIN,
     OP_SESSION_END,
+    /* audit */
+    OP_AUDIT,
     /* cluster */
     OP_NODES
 };

@@ -1,6 +1,8 @@
 /* Parses bodies, path ids and query parameters. */
 #include "actors/api/request.h"
 
+#include "core/actor/system.h"
+#include "core/base/clock.h"
 #include "core/base/log/log.h"
 #include "core/base/must.h"
 #include "core/image/sniff.h"
@@ -217,6 +219,30 @@ bool query_explain(struct http_request *request, bool *explain)
     return query_bool(request, "explain", explain);
 }
 
+/* Stored behind the answer: the actor audit asks the store. */
+static void request_tell_audit(const struct http_request *request, const char *what, int64_t person, const char *key,
+                               int64_t id)
+{
+    struct actor_system *system = http_request_context(request);
+    struct msg_audit *m;
+
+    if (!system)
+        return;
+    m = (struct msg_audit *)msg_new(MSG_AUDIT, sizeof *m);
+    m->at_ms = clock_wall_ms();
+    m->person = person;
+    snprintf(m->who, sizeof m->who, "%s", http_request_who(request)[0] ? http_request_who(request) : "anybody");
+    snprintf(m->action, sizeof m->action, "%s", what);
+    if (strcmp(key, "image") == 0)
+        m->image = id;
+    else if (strcmp(key, "face") == 0)
+        m->face = id;
+    else if (id)
+        snprintf(m->detail, sizeof m->detail, "%s %lld", key, (long long)id);
+    if (actor_system_tell(system, "audit", &m->head) != ACTOR_OK)
+        log_event(LOG_ERROR, "audit not stored", LOG_STR("reason", "the mailbox of “audit” is full"));
+}
+
 void audit(const struct http_request *request, const char *what, int64_t person, const char *key, int64_t id,
            const char *name)
 {
@@ -227,4 +253,5 @@ void audit(const struct http_request *request, const char *what, int64_t person,
               LOG_STR("name", name),
               LOG_STR("who", http_request_who(request)[0] ? http_request_who(request) : "anybody"),
               LOG_STR("address", address), LOG_STR("request", http_request_id(request)));
+    request_tell_audit(request, what, person, key, id);
 }

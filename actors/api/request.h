@@ -17,8 +17,9 @@ struct call {
     int64_t id;      /* the record that the request is about */
     int64_t photo;   /* the photo that was added; 0: none */
     int64_t changed; /* records that the operation made or changed */
-    char *name;      /* of the person or the new photo; owned */
-    char *path;      /* of the image's file; owned */
+    struct deleted deleted;
+    char *name; /* of the person or the new photo; owned */
+    char *path; /* of the image's file; owned */
     struct buf body; /* the answer, until the gallery has read the change */
     uint64_t begun_ms;
 };
@@ -55,8 +56,8 @@ bool query_text(struct http_request *request, const char *name, size_t max, char
 /* The query parameter “explain”, as query_bool. */
 bool query_explain(struct http_request *request, bool *explain);
 
-/* Logs a change for the audit trail. `key`: "photo", "image", "unknown_person" or "merge", what `id` is of; id 0: none.
- */
+/* Logs a change and stores it in the audit trail. `key`: "photo", "image", "face", "unknown_person" or "merge", what `id`
+ * is of; id 0: none. `name`: a person's, for the log only. */
 void audit(const struct http_request *request, const char *what, int64_t person, const char *key, int64_t id,
            const char *name);
 

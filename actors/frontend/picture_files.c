@@ -100,3 +100,22 @@ void picture_write_work(struct msg *m)
     mkdir(folder, 0750);
     spool_write(w->config->thumbs, w->path, w->event->picture, w->event->picture_len, 0, NULL);
 }
+
+static void picture_uncache_destroy(struct msg *m)
+{
+    free(((struct picture_uncache *)m)->path);
+}
+
+struct picture_uncache *picture_uncache_new(char *path)
+{
+    struct picture_uncache *u = (struct picture_uncache *)msg_new(MSG_PICTURES_UNCACHED, sizeof *u);
+
+    u->head.destroy = picture_uncache_destroy;
+    u->path = path;
+    return u;
+}
+
+void picture_uncache_work(struct msg *m)
+{
+    unlink(((struct picture_uncache *)m)->path);
+}

@@ -47,15 +47,46 @@ static void pictures_start_read(struct actor *self, struct picture_view *v, bool
 
 static void pictures_send(struct picture_view *v, const char *type, const void *data, size_t len)
 {
-    http_add_header(v->call->request, "cache-control", "private, max-age=3600");
+    http_add_header(v->call->request, "cache-control", "private, no-cache"); /* a deleted picture is not shown again */
     http_reply(v->call->request, 200, type, data, len);
     pictures_free_view(v);
 }
 
-static void pictures_cache(struct actor *self, char *path, const struct worker_event *event)
+/* --- the cache --- */
+
+static void pictures_uncache(struct actor *self, char *path)
+{
+    const struct pictures_config *config = actor_config(self);
+
+    offload_run(config->files, actor_find(actor_system_of(self), actor_name(self)), &picture_uncache_new(path)->head,
+                picture_uncache_work);
+}
+
+/* `context`: the path, owned. Without an answer the file goes too: it can be made again. */
+static void pictures_on_still_there(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    if (status == ACTOR_OK && ((const struct store_reply *)reply)->status == STORE_OK)
+        free(context);
+    else
+        pictures_uncache(self, context);
+}
+
+/* The image may have been deleted between the request and the writing of its file, which the deletion did not find. */
+static void pictures_on_written(struct actor *self, const struct picture_write *w)
+{
+    const struct pictures_config *config = actor_config(self);
+    struct store_id *m = STORE_MESSAGE(STORE_IMAGE, store_id);
+
+    m->id = w->image;
+    actor_ask(self, "store", &m->m.head, config->store_ms, pictures_on_still_there, strdup(w->path));
+}
+
+static void pictures_cache(struct actor *self, int64_t image, char *path, const struct worker_event *event)
 {
     const struct pictures_config *config = actor_config(self);
     struct picture_write *m = picture_write_new(config, path, event);
+
+    m->image = image;
 
     offload_run(config->files, actor_find(actor_system_of(self), actor_name(self)), &m->head, picture_write_work);
 }
@@ -70,7 +101,7 @@ static void pictures_on_made(struct actor *self, void *context, int status, cons
         return;
     }
     if (v->cache) {
-        pictures_cache(self, v->cache, r->event);
+        pictures_cache(self, v->call->id, v->cache, r->event);
         v->cache = NULL;
     }
     pictures_send(v, "image/jpeg", r->event->picture, r->event->picture_len);
@@ -200,6 +231,7 @@ static void pictures_on_http(struct actor *self, struct http_request *request)
     if (!v)
         out_of_memory();
     v->call = call_new(self, request, op);
+    v->call->id = id;
     v->side = (uint32_t)side;
     m = STORE_MESSAGE(op == OP_PORTRAIT ? STORE_PORTRAIT : STORE_IMAGE, store_id);
     m->id = id;
@@ -212,8 +244,11 @@ static void pictures_receive(struct actor *self, const struct msg *m)
         pictures_on_http(self, ((const struct msg_http *)m)->request);
     else if (m->type == MSG_PICTURES_READ)
         pictures_on_read(self, (const struct picture_read *)m);
+    else if (m->type == MSG_PICTURES_WRITTEN)
+        pictures_on_written(self, (const struct picture_write *)m);
 }
 
-static const uint32_t pictures_accepts[] = {MSG_HTTP, MSG_PICTURES_READ, MSG_PICTURES_WRITTEN, 0};
+static const uint32_t pictures_accepts[] = {MSG_HTTP, MSG_PICTURES_READ, MSG_PICTURES_WRITTEN, MSG_PICTURES_UNCACHED,
+                                            0};
 
 const struct actor_ops pictures_actor = {.name = "pictures", .accepts = pictures_accepts, .receive = pictures_receive};

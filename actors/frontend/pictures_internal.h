@@ -26,8 +26,14 @@ struct picture_read { /* a job: MSG_PICTURES_READ */
 struct picture_write { /* a job: MSG_PICTURES_WRITTEN */
     struct msg head;
     const struct pictures_config *config;
-    char *path;
+    char *path; /* owned */
+    int64_t image;
     const struct worker_event *event;
+};
+
+struct picture_uncache { /* a job: MSG_PICTURES_UNCACHED */
+    struct msg head;
+    char *path; /* owned */
 };
 
 /* The caller owns the job. `config` and `view` are borrowed for its life. Loop thread. */
@@ -35,6 +41,10 @@ struct picture_read *picture_read_new(const struct pictures_config *config, stru
 /* Takes `path`, and a reference to `event`. Loop thread. */
 struct picture_write *picture_write_new(const struct pictures_config *config, char *path,
                                         const struct worker_event *event);
+/* A file of the cache whose image was deleted while it was written. Takes `path`. Loop thread. */
+struct picture_uncache *picture_uncache_new(char *path);
+/* File thread. */
+void picture_uncache_work(struct msg *job);
 
 /* File thread. `error.code` of a read is 0, or negative: -ENOENT when the file is not there. */
 void picture_read_work(struct msg *job);

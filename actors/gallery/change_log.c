@@ -58,6 +58,15 @@ static bool change_log_restart(struct change_log *log, const struct store_reply 
     return true;
 }
 
+/* Whether the page has a change after which stored faces must be compared again. */
+static bool change_log_decides(const struct store_reply *r)
+{
+    for (int i = 0; i < r->change_count; i++)
+        if (r->changes[i].kind != GALLERY_FACE_REMOVED)
+            return true;
+    return false;
+}
+
 /* False: the page cannot be used. */
 static bool change_log_accept(struct change_log *log, const struct store_reply *r)
 {
@@ -66,8 +75,10 @@ static bool change_log_accept(struct change_log *log, const struct store_reply *
     if (r->change_count) {
         if (!log->events->page(log->self, r, log->cursor))
             return false;
-        log->generation++;
-        log->found = true;
+        if (change_log_decides(r)) {
+            log->generation++;
+            log->found = true;
+        }
     }
     log->cursor = r->next;
     log->mark = r->mark;

@@ -192,12 +192,16 @@ static void search_job_review(struct msg_job *job)
             search_job_add_result(m, list, &faces[i], job->person, 0);
 }
 
-static void search_job_apply(struct gallery_index *index, const struct gallery_change *c)
+static void search_job_apply(const struct msg_job *job, const struct gallery_change *c)
 {
+    struct gallery_index *index = decider_index(job->decider);
+
     if (c->kind == GALLERY_TEMPLATE_ADDED && c->template.embedding)
         gallery_index_add(index, INDEX_TEMPLATES, &c->template);
     else if (c->kind == GALLERY_COUNTER_ADDED && c->template.embedding)
         gallery_index_add(index, INDEX_COUNTERS, &c->template);
+    else if (c->kind == GALLERY_FACE_REMOVED)
+        decider_forget(job->decider, c->template.id);
     else if (c->kind == GALLERY_TEMPLATE_REMOVED)
         gallery_index_remove_template(index, c->template.id);
     else if (c->kind == GALLERY_PERSON_REMOVED)
@@ -215,7 +219,7 @@ void search_job_work(struct msg *m)
 {
     struct msg_job *job = (struct msg_job *)m;
     const struct store_reply *page = (const struct store_reply *)job->source;
-    struct gallery_index *index = decider_index(job->decider);
+    const struct gallery_index *index = decider_index(job->decider);
 
     switch (job->kind) {
     case JOB_CLEAR:
@@ -223,7 +227,7 @@ void search_job_work(struct msg *m)
         break;
     case JOB_APPLY:
         for (int i = 0; i < page->change_count; i++)
-            search_job_apply(index, &page->changes[i]);
+            search_job_apply(job, &page->changes[i]);
         break;
     case JOB_MATCH:
         search_job_match(job);

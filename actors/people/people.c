@@ -2,6 +2,7 @@
  * faces that it gives or takes a name follow in the background (actors/gallery/pass.h). */
 #include "actors/people/people.h"
 
+#include "actors/api/deleted.h"
 #include "actors/api/json_records.h"
 #include "actors/api/ops.h"
 #include "actors/api/problem.h"
@@ -213,21 +214,25 @@ void people_on_deletion_read(struct actor *self, void *context, int status, cons
 {
     struct call *call = context;
 
-    (void)self;
     (void)status;
     (void)reply;
-    http_reply(call->request, 204, NULL, NULL, 0);
+    msg_tell(self, "eraser", MSG_ERASE);
+    reply_deleted(call->request, &call->deleted);
     call_free(call);
 }
 
 static void people_on_person_deleted(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct people_config *config = actor_config(self);
+    const struct store_reply *r = (const struct store_reply *)reply;
     struct call *call = context;
 
-    if (reply_failed(call->request, status, reply))
+    if (reply_failed(call->request, status, reply)) {
         call_free(call);
-    else if (((const struct store_reply *)reply)->more)
+        return;
+    }
+    deleted_add(&call->deleted, &r->deleted);
+    if (r->more)
         actor_ask(self, "store", &people_id_message(STORE_PERSON_DELETE, call->id)->m.head, config->store_ms,
                   people_on_person_deleted, call);
     else {

@@ -20,7 +20,7 @@ static inline void people_ask_gallery_read(struct actor *self, const char *galle
 /* people.c, for the actor people */
 void people_ask_gallery(struct actor *self, struct call *call, actor_reply_fn then);
 struct store_id *people_id_message(uint32_t type, int64_t id);
-/* The gallery has read a deletion: answers 204. */
+/* The gallery has read a deletion: answers with what it did. */
 void people_on_deletion_read(struct actor *self, void *context, int status, const struct msg *reply);
 
 /* Answers call->body with `status` 200 once the gallery has read the change. */

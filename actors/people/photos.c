@@ -165,6 +165,7 @@ static void photos_on_deleted(struct actor *self, void *context, int status, con
         call_free(call);
         return;
     }
+    call->deleted = ((const struct store_reply *)reply)->deleted;
     audit(call->request, "photo deleted", ((const struct store_reply *)reply)->id, "photo", call->id, NULL);
     people_ask_gallery(self, call, people_on_deletion_read);
 }

@@ -147,6 +147,11 @@ static void janitor_prune(struct actor *self)
 
     m->events_keep = config->events_keep;
     m->idempotency_before_ms = clock_wall_ms() - config->idempotency_ms;
+    if (config->keep_events_ms)
+        m->events_before_ms = clock_wall_ms() - config->keep_events_ms;
+    if (config->keep_audit_ms)
+        m->audit_before_ms = clock_wall_ms() - config->keep_audit_ms;
+    m->erasers_before_ms = clock_wall_ms() - config->erase_age_ms;
     m->gallery_log_before_ms = clock_wall_ms() - config->gallery_log_ms;
     m->merges_before_ms = clock_wall_ms() - config->merge_undo_ms;
     actor_ask(self, "store", &m->m.head, config->store_ms, janitor_on_pruned, NULL);

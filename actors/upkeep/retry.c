@@ -1,28 +1,15 @@
 #include "actors/upkeep/retry.h"
 
+#include "actors/api/deleted.h"
 #include "actors/api/json_records.h"
 #include "actors/api/ops.h"
 #include "actors/api/problem.h"
 #include "actors/api/request.h"
-#include "actors/upkeep/spool_files.h"
-#include "core/base/clock.h"
 #include "core/base/log/log.h"
 #include "core/base/must.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* The file of a younger upload is left to the janitor: another request may be about to submit the same bytes. */
-enum { DELETE_AGE_MS = 10000 };
-
-static void retry_remove_file(struct actor *self, const char *path, const char *sha256, int64_t age_ms)
-{
-    const struct retry_config *config = actor_config(self);
-
-    /* When too many jobs wait, the janitor finds the file later. */
-    offload_run(config->files, actor_find(actor_system_of(self), actor_name(self)),
-                &spool_removal_new(MSG_RETRY_REMOVED, config->thumbs, path, sha256, age_ms)->head, spool_removal_work);
-}
 
 /* --- retry all failed images, batch by batch --- */
 
@@ -143,47 +130,34 @@ static void retry_begin_one(struct actor *self, struct http_request *request, in
 
 /* --- deleting --- */
 
-static void retry_on_in_use(struct actor *self, void *context, int status, const struct msg *reply)
+/* The actor eraser removes the files, here and on the other nodes. */
+static void retry_on_deleted(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct store_reply *r = (const struct store_reply *)reply;
     struct call *call = context;
 
-    if (status == ACTOR_OK && r->status == STORE_OK && r->changed == 0)
-        retry_remove_file(self, call->path, NULL, DELETE_AGE_MS);
-    http_reply(call->request, 204, NULL, NULL, 0);
+    if (!reply_failed(call->request, status, reply)) {
+        audit(call->request, "image deleted", 0, "image", call->id, NULL);
+        msg_tell(self, "eraser", MSG_ERASE);
+        msg_tell_gallery(self);
+        reply_deleted(call->request, &r->deleted);
+    }
     call_free(call);
 }
 
-static void retry_on_deleted(struct actor *self, void *context, int status, const struct msg *reply)
+static void retry_delete(struct actor *self, struct http_request *request, int64_t id)
 {
     const struct retry_config *config = actor_config(self);
-    const struct store_reply *r = (const struct store_reply *)reply;
-    struct call *call = context;
-    struct store_text *m;
+    struct store_id *m = STORE_MESSAGE(STORE_DELETE, store_id);
+    struct call *call = call_new(self, request, OP_DELETE);
 
-    if (reply_failed(call->request, status, reply)) {
-        call_free(call);
-        return;
-    }
-    log_event(LOG_INFO, "deleted", LOG_INT("image", r->images[0].id));
-    if (r->images[0].sha256)
-        retry_remove_file(self, NULL, r->images[0].sha256, 0);
-    if (!r->images[0].spooled) {
-        http_reply(call->request, 204, NULL, NULL, 0);
-        call_free(call);
-        return;
-    }
-    call->path = strdup(r->images[0].path);
-    m = STORE_MESSAGE(STORE_PATH_IN_USE, store_text);
-    m->text = arena_text(&m->m.arena, call->path);
-    actor_ask(self, "store", &m->m.head, config->store_ms, retry_on_in_use, call);
+    call->id = m->id = id;
+    actor_ask(self, "store", &m->m.head, config->store_ms, retry_on_deleted, call);
 }
 
 static void retry_on_http(struct actor *self, struct http_request *request)
 {
-    const struct retry_config *config = actor_config(self);
     int op = (int)http_request_route(request)->op;
-    struct store_id *m;
     int64_t id = 0;
 
     if (op == OP_RETRY_ALL) {
@@ -192,13 +166,10 @@ static void retry_on_http(struct actor *self, struct http_request *request)
     }
     if (!part_number(request, 0, &id))
         return;
-    if (op == OP_RETRY) {
+    if (op == OP_RETRY)
         retry_begin_one(self, request, id);
-        return;
-    }
-    m = STORE_MESSAGE(STORE_DELETE, store_id);
-    m->id = id;
-    actor_ask(self, "store", &m->m.head, config->store_ms, retry_on_deleted, call_new(self, request, op));
+    else
+        retry_delete(self, request, id);
 }
 
 /* --- the actor --- */
@@ -209,6 +180,6 @@ static void retry_receive(struct actor *self, const struct msg *m)
         retry_on_http(self, ((const struct msg_http *)m)->request);
 }
 
-static const uint32_t retry_accepts[] = {MSG_HTTP, MSG_RETRY_REMOVED, 0};
+static const uint32_t retry_accepts[] = {MSG_HTTP, 0};
 
 const struct actor_ops retry_actor = {.name = "retry", .accepts = retry_accepts, .receive = retry_receive};

@@ -2,12 +2,10 @@
 #ifndef KITH_ACTORS_UPKEEP_RETRY_H
 #define KITH_ACTORS_UPKEEP_RETRY_H
 
-#include "core/actor/offload.h"
+#include "core/actor/actor.h"
 
 struct retry_config {
     const char *processor; /* actor to nudge when images are pending again */
-    const char *thumbs;    /* folder of the thumbnails; borrowed, as files */
-    struct offload *files;
     uint64_t store_ms;
 };
 

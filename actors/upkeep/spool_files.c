@@ -4,6 +4,8 @@
 #include "core/base/must.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,10 +32,62 @@ static void spool_remove_thumbnails(const char *thumbs, const char *folder, cons
     while ((entry = readdir(dir))) {
         snprintf(path, sizeof path, "%s/%.2s/%s", thumbs, folder, entry->d_name);
         if (entry->d_name[0] != '.' && strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
-            spool_file_age_ms(path) >= age_ms)
+            (age_ms == 0 || spool_file_age_ms(path) >= age_ms))
             unlink(path);
     }
     closedir(dir);
+}
+
+void spool_remove_all_thumbnails(const char *thumbs)
+{
+    char hex[8];
+
+    for (int i = 0; i < 256; i++) {
+        snprintf(hex, sizeof hex, "%02x", (unsigned)i);
+        spool_remove_thumbnails(thumbs, hex, "", 0);
+    }
+}
+
+/* The removal must outlast a power failure: the row that asks for it goes next. */
+static void spool_sync_parent(const char *path)
+{
+    char folder[PATH_MAX];
+    int fd;
+
+    snprintf(folder, sizeof folder, "%s", path);
+    *strrchr(folder, '/') = 0;
+    if ((fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+        return;
+    (void)fsync(fd);
+    close(fd);
+}
+
+int spool_remove_image(const char *thumbs, const char *path, const char *sha256, int64_t age_ms)
+{
+    if (sha256)
+        spool_remove_thumbnails(thumbs, sha256, sha256, 0);
+    if (!path || access(path, F_OK) < 0)
+        return 0;
+    if (spool_file_age_ms(path) < age_ms)
+        return -EAGAIN;
+    if (unlink(path) < 0 && errno != ENOENT)
+        return -errno;
+    spool_sync_parent(path);
+    return 0;
+}
+
+/* Rows name a file below the folder of the spool, or relative to the data folder. */
+bool spool_find_file(const struct spool *spool, const char *path, char file[static PATH_MAX])
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    size_t n = strlen(spool->folder);
+
+    if (path[0] == '/' && (strncmp(path, spool->folder, n) != 0 || path[n] != '/'))
+        return false;
+    if (strlen(name) < SHA256_HEX_BYTES - 1 || strlen(name) > NAME_MAX)
+        return false;
+    snprintf(file, PATH_MAX, "%s/%.2s/%s", spool->folder, name, name);
+    return true;
 }
 
 /* --- listing --- */

@@ -27,6 +27,13 @@ struct spool_list { /* a job: the next old files of one folder, in the order of 
 struct spool_list *spool_list_new(uint32_t type);
 void spool_list_work(struct msg *job);
 
+/* The file of the spool that a stored path names, wherever the folder is now. False: the path is not in the spool. */
+bool spool_find_file(const struct spool *spool, const char *path, char file[static PATH_MAX]);
+/* Removes the thumbnails of `sha256` and the file `path`; each may be NULL. 0: nothing is left of them; -EAGAIN: the
+ * file is younger than age_ms, another upload of its bytes may be under way; or a negative errno. File thread. */
+int spool_remove_image(const char *thumbs, const char *path, const char *sha256, int64_t age_ms);
+void spool_remove_all_thumbnails(const char *thumbs); /* file thread */
+
 struct spool_removal { /* a job: removes a file that is at least age_ms old, and the thumbnails of an image */
     struct msg head;
     const char *thumbs; /* borrowed */

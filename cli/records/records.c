@@ -76,6 +76,11 @@ struct records *records_open(const struct settings *settings)
 
 const struct store_reply *records_ask(struct records *r, struct msg *m)
 {
+    return records_ask_for(r, m, STORE_OK);
+}
+
+const struct store_reply *records_ask_for(struct records *r, struct msg *m, int allowed)
+{
     struct msg_records_ask *q = (struct msg_records_ask *)msg_new(MSG_RECORDS_ASK, sizeof *q);
     const struct store_reply *reply;
 
@@ -90,7 +95,7 @@ const struct store_reply *records_ask(struct records *r, struct msg *m)
         return NULL;
     }
     reply = (const struct store_reply *)r->answer;
-    if (reply->status != STORE_OK) {
+    if (reply->status != STORE_OK && reply->status != allowed) {
         fprintf(stderr, "kith: %s\n", reply->error);
         return NULL;
     }

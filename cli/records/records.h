@@ -11,6 +11,8 @@ struct records;
 struct records *records_open(const struct settings *settings);
 /* Asks the store and waits. Takes `m`. The reply is valid until the next call; NULL: the error was reported. */
 const struct store_reply *records_ask(struct records *r, struct msg *m);
+/* The same; also returns a reply with the status `allowed`. */
+const struct store_reply *records_ask_for(struct records *r, struct msg *m, int allowed);
 void records_close(struct records *r);
 
 #endif

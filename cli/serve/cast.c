@@ -14,6 +14,7 @@ enum {
     EMBED_PAUSE_MS = 60000,
     GALLERY_PAGE = 1024,
     PEERS_POLL_MS = 400,
+    ERASER_POLL_MS = 1000,
     GALLERY_LOG_MS = 600000, /* far longer than PEERS_POLL_MS, and than one reading of the whole log */
     BUS_MESSAGE = 256 << 10
 };
@@ -169,10 +170,7 @@ static void cast_configure_edge(struct service *v)
                                        .subscribers_max = (uint32_t)s->max_subscribers,
                                        .address_max = (uint32_t)s->max_subscribers_per_address,
                                        .key_max = (uint32_t)s->max_subscribers_per_key};
-    v->retry = (struct retry_config){.processor = s->nats[0] ? "processor@**" : "processor",
-                                     .thumbs = v->thumbs,
-                                     .files = v->files,
-                                     .store_ms = STORE_MS};
+    v->retry = (struct retry_config){.processor = s->nats[0] ? "processor@**" : "processor", .store_ms = STORE_MS};
     v->janitor = (struct janitor_config){.processor = s->nats[0] ? "processor@**" : "processor",
                                          .spool = &v->spool,
                                          .thumbs = v->thumbs,
@@ -189,7 +187,33 @@ static void cast_configure_edge(struct service *v)
                                          .merge_undo_ms = s->merge_undo,
                                          .thumb_age_ms = 7LL * 24 * 3600 * 1000,
                                          .idempotency_ms = 24LL * 3600 * 1000,
+                                         .keep_events_ms = s->keep_events,
+                                         .keep_audit_ms = s->keep_audit,
+                                         .erase_age_ms = s->erase_age,
                                          .gallery_log_ms = GALLERY_LOG_MS};
+}
+
+static void cast_configure_deletion(struct service *v)
+{
+    const struct settings *s = v->s;
+
+    /* An embedded database has one node, whatever its name is today. */
+    v->eraser = (struct eraser_config){.node = strcmp(s->database, "sqlite") == 0 ? "here" : v->node,
+                                       .spool = &v->spool,
+                                       .thumbs = v->thumbs,
+                                       .files = v->files,
+                                       .store_ms = STORE_MS,
+                                       .poll_ms = ERASER_POLL_MS,
+                                       .seen_ms = (uint64_t)s->erase_age / 4,
+                                       .young_ms = s->upload_grace};
+    v->retention = (struct retention_config){.images_ms = s->keep_images,
+                                             .unknown_ms = s->keep_unknown,
+                                             .check_ms = (uint64_t)s->keep_check,
+                                             .store_ms = STORE_MS};
+    v->audit = (struct audit_config){.store_ms = STORE_MS,
+                                     .read_ms = (uint64_t)s->request_timeout,
+                                     .page_limit = s->page_limit,
+                                     .backlog = (int)s->audit_backlog};
 }
 
 static void cast_give_up(void *context, int code, const char *reason)
@@ -267,6 +291,7 @@ void cast_spawn(struct service *v)
     cast_configure_cluster(v);
     cast_configure_bus(v);
     cast_configure_keys(v);
+    cast_configure_deletion(v);
     const bool known = v->s->known_people[0], bus = v->s->nats[0];
     const struct {
         struct actor_spec spec;
@@ -280,6 +305,9 @@ void cast_spawn(struct service *v)
         {{.name = "breaker", .ops = &breaker_actor, .config = &v->breaker}, v->roles & ROLE_RECOGNIZER},
         {{.name = "processor", .ops = &processor_actor, .config = &v->processor}, v->roles & ROLE_PROCESSOR},
         {{.name = "keys", .ops = &keys_actor, .config = &v->keys}, true},
+        {{.name = "audit", .ops = &audit_actor, .config = &v->audit}, true},
+        {{.name = "eraser", .ops = &eraser_actor, .config = &v->eraser}, true},
+        {{.name = "retention", .ops = &retention_actor, .config = &v->retention}, true},
         {{.name = "enroller", .ops = &enroller_actor, .config = &v->enroller}, true},
         {{.name = "retry", .ops = &retry_actor, .config = &v->retry}, true},
         {{.name = "janitor", .ops = &janitor_actor, .config = &v->janitor}, true},

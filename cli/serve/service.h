@@ -5,6 +5,7 @@
 #ifndef KITH_CLI_SERVE_SERVICE_H
 #define KITH_CLI_SERVE_SERVICE_H
 
+#include "actors/access/audit.h"
 #include "actors/access/keys.h"
 #include "actors/cluster/bus_link.h"
 #include "actors/cluster/cluster.h"
@@ -24,8 +25,10 @@
 #include "actors/pipeline/recognizer.h"
 #include "actors/pipeline/work_queue.h"
 #include "actors/routes.h"
+#include "actors/upkeep/eraser.h"
 #include "actors/upkeep/health.h"
 #include "actors/upkeep/janitor.h"
+#include "actors/upkeep/retention.h"
 #include "actors/upkeep/retry.h"
 #include "cli/cli.h"
 #include "core/actor/driver_uv.h"
@@ -88,6 +91,9 @@ struct service {
     struct cluster_config nodes;
     struct work_queue_config work_queue;
     struct keys_config keys;
+    struct audit_config audit;
+    struct eraser_config eraser;
+    struct retention_config retention;
 };
 
 /* roles.c: the roles of a text like "receiver,frontend". 0 or -1. */

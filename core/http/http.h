@@ -131,6 +131,9 @@ bool http_request_is_secure(const struct http_request *request);
 void http_request_set_who(struct http_request *request, const char *who, uint64_t key);
 uint64_t http_request_key(const struct http_request *request);
 const char *http_request_who(const struct http_request *request);
+/* A pointer of the dispatcher's, for those that answer the request. NULL when none was set. */
+void http_request_set_context(struct http_request *request, void *context);
+void *http_request_context(const struct http_request *request);
 /* Is set when the client has left before its answer, or was answered 504. Borrowed; as long as the request. */
 struct cancel *http_request_cancel(const struct http_request *request);
 

@@ -92,6 +92,7 @@ struct http_request {
     char trace[HTTP_TRACE_BYTES];
     char who[WHO_BYTES]; /* the name of its API key */
     uint64_t key;        /* identifies the API key; 0: none */
+    void *context;       /* the dispatcher's */
 };
 
 struct listener {

@@ -264,6 +264,16 @@ void http_request_set_who(struct http_request *request, const char *who, uint64_
     snprintf(request->who, sizeof request->who, "%s", who);
 }
 
+void http_request_set_context(struct http_request *request, void *context)
+{
+    request->context = context;
+}
+
+void *http_request_context(const struct http_request *request)
+{
+    return request->context;
+}
+
 const char *http_request_who(const struct http_request *request)
 {
     return request->who;

@@ -49,6 +49,10 @@ enum store_message {
     STORE_CORRECT_COUNTS,
     STORE_MERGE,
     STORE_MERGE_UNDO,
+    STORE_EXPIRE,
+    STORE_ERASER_JOIN,
+    STORE_ERASED,
+    STORE_AUDIT_ADD,
     STORE_FIRST_READ,
     /* reads */
     STORE_IMAGE = STORE_FIRST_READ,
@@ -76,6 +80,9 @@ enum store_message {
     STORE_MERGES,
     STORE_PORTRAIT, /* store_id: the image to show of a person; with one face, only its box */
     STORE_CLUSTER,  /* store_id, `id` not used: the id of the cluster, in texts[0] */
+    STORE_ERASURES,
+    STORE_AUDIT,
+    STORE_TRACES,
     /* sent by the store */
     STORE_REPLY,
     STORE_CHANGED, /* told to the actor "events" after a commit with events */
@@ -281,6 +288,49 @@ struct store_prune {
     int64_t events_keep, idempotency_before_ms;
     int64_t gallery_log_before_ms; /* removals in the gallery's log that are older are deleted */
     int64_t merges_before_ms;      /* merges that are older cannot be undone any more */
+    /* 0: kept */
+    int64_t events_before_ms, audit_before_ms;
+    int64_t erasers_before_ms; /* nodes that were not seen since then: what is left to them is dropped */
+};
+
+struct store_expire { /* deletes one batch of old images after the image `after`, the oldest first */
+    struct store_message_head m;
+    int64_t before_ms; /* only images that were finished before */
+    bool unknown_only; /* only those with unknown faces only */
+    int64_t after;     /* `next` of the batch before; 0: from the start */
+    bool dry;          /* count them, delete nothing */
+};
+
+/* ERASER_JOIN: the node has emptied its caches, deletions from now on are listed for it. ERASED: the node is still
+ * there and has done these; the reply has `more` while the log of an embedded database still holds what was deleted.
+ * ERASURES: reads the oldest, at most `count`; `changed` of the reply is 0 when the node has not joined. */
+struct store_eraser {
+    struct store_message_head m;
+    const char *node;
+    const int64_t *ids;
+    int count;
+};
+
+struct store_audit { /* AUDIT_ADD */
+    struct store_message_head m;
+    struct audit_entry entry; /* `id` and `at_ms` are given by the store when they are 0 */
+};
+
+struct store_audit_list { /* AUDIT: the newest first; 0 and NULL: any */
+    struct store_message_head m;
+    int64_t person, image, since_ms, until_ms, after;
+    const char *who, *action;
+    int limit;
+};
+
+/* TRACES: what is left of an image or a person, one line for each table in `texts`; also the images and people that
+ * `text` names, and the person's templates. Reads whole tables. */
+struct store_traces {
+    struct store_message_head m;
+    int64_t image, person; /* 0: not asked */
+    const char *text;      /* a name, a path or a sha256; NULL: not asked */
+    const void *embedding; /* NULL: not asked */
+    size_t embedding_bytes;
 };
 
 struct store_reply {
@@ -331,6 +381,11 @@ struct store_reply {
     int key_count;
     struct person_merge *merges;
     int merge_count;
+    struct deleted deleted; /* by a deletion */
+    struct erasure *erasures;
+    int erasure_count;
+    struct audit_entry *audit;
+    int audit_count;
     const char *const *texts;
     int text_count;
 };

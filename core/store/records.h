@@ -66,7 +66,8 @@ enum gallery_change_kind {
     GALLERY_TEMPLATE_REMOVED,
     GALLERY_PERSON_NAMED, /* new, or renamed */
     GALLERY_PERSON_REMOVED,
-    GALLERY_COUNTER_ADDED /* a client denied that this face is that person */
+    GALLERY_COUNTER_ADDED, /* a client denied that this face is that person */
+    GALLERY_FACE_REMOVED   /* the image of an unknown face was deleted; template.id is the face */
 };
 
 struct gallery_change {
@@ -118,6 +119,23 @@ enum again_kind {
 struct unknown_person { /* faces without a name that are alike */
     int64_t id, faces;
     int64_t face, image; /* one of them */
+};
+
+struct deleted { /* what one deletion removed: rows; files are removed behind it */
+    int64_t images, faces, templates, photos, files;
+};
+
+struct erasure { /* what a deletion left to a node */
+    int64_t id;
+    const char *sha256; /* of the image whose thumbnails go, or NULL */
+    const char *path;   /* of the spooled file that goes, or NULL */
+    bool in_use;        /* another image or photo has the file: it stays */
+};
+
+struct audit_entry {
+    int64_t id, at_ms, person, image, face; /* 0 where it does not apply */
+    const char *who, *action, *detail;      /* detail: or NULL */
+    const char *person_name;                /* in a reply: the present one; NULL: none, or deleted */
 };
 
 #endif

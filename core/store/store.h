@@ -55,4 +55,8 @@ void store_close(struct store *store);
  * that works on it. 0 with its size, or negative errno with `error`: there is a file already, no room, … Blocks. */
 int store_backup(const char *folder, const char *file, int64_t *bytes, struct error *error);
 
+/* Writes the embedded database in `folder` anew, without its free pages; no kith may use it. 0 with its sizes, or
+ * negative errno with `error`. Blocks. */
+int store_compact(const char *folder, int64_t *before, int64_t *after, struct error *error);
+
 #endif

@@ -318,3 +318,24 @@ int store_backup(const char *folder, const char *file, int64_t *bytes, struct er
     *bytes = st.st_size;
     return 0;
 }
+
+int store_compact(const char *folder, int64_t *before, int64_t *after, struct error *error)
+{
+    struct store owner = {.lock_fd = -1};
+    char file[4096];
+    struct stat st = {0};
+    int status;
+
+    snprintf(file, sizeof file, "%s/kith.db", folder);
+    if (stat(file, &st) < 0)
+        return error_set(error, -errno, "KITH_DATA: %s: %s", file, strerror(errno));
+    *before = st.st_size;
+    if ((status = store_lock_folder(&owner, folder, error)) < 0)
+        return status;
+    status = db_compact_sqlite(file, error);
+    if (status == 0 && stat(file, &st) < 0)
+        status = error_set(error, -errno, "%s: %s", file, strerror(errno));
+    *after = st.st_size;
+    close(owner.lock_fd);
+    return status;
+}

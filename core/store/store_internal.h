@@ -21,6 +21,7 @@ struct op {
     int64_t status_counts[IMAGE_STATUSES], unknown; /* what this operation adds to the counts of images by status */
     int64_t rows_waiting, queue_limit;
     bool made_events;
+    bool erased;          /* after the commit the log of an embedded database is emptied */
     bool disk_low;        /* the reserve of the disk is reached */
     bool outcome_unknown; /* COMMIT was sent for this request before and not answered: it may be stored already */
 };
@@ -87,6 +88,20 @@ int op_decide_again(struct op *op, enum again_kind kind, int64_t subject);
 int op_decided_again(struct op *op, int64_t row);
 /* Steps through a statement of EMBEDDED_FACES into the reply's faces. */
 int op_embedded_faces(struct op *op, struct db_statement *s, int limit);
+/* edit.c: deletes the rows of a loaded image; the nodes remove its files. */
+int op_delete_image(struct op *op, const struct image *image);
+/* erase.c: each node removes the thumbnails of `sha256` and the spooled file `path` when nothing else has it, and
+ * empties the log of an embedded database. Both may be NULL. */
+int op_erase(struct op *op, const char *sha256, const char *path);
+/* The same for the photos of a person up to the row `last`. */
+int op_erase_photos(struct op *op, int64_t person, int64_t last);
+/* Forgets nodes that were not seen since `before_ms`. */
+int op_prune_erasers(struct op *op, int64_t before_ms);
+/* Whether an image or a photo has the spooled file: DB_ROW, DB_DONE or negative. */
+int op_path_used(struct op *op, const char *path);
+/* audit.c */
+int op_audit(struct op *op, const struct audit_entry *entry);
+int op_prune_audit(struct op *op, int64_t before_ms);
 /* Sets an image's person, status and verdict from its faces, as finishing does. */
 int op_judge_image(struct op *op, int64_t image);
 /* replace_faces.c: stores the faces of a finished run instead of those before, except what a person said about them.
@@ -208,5 +223,12 @@ int op_face(struct op *op, const struct msg *m);
 int op_known_files(struct op *op, const struct msg *m);
 int op_path_in_use(struct op *op, const struct msg *m);
 int op_quarantined(struct op *op, const struct msg *m);
+int op_expire(struct op *op, const struct msg *m);
+int op_eraser_join(struct op *op, const struct msg *m);
+int op_erased(struct op *op, const struct msg *m);
+int op_erasures(struct op *op, const struct msg *m);
+int op_audit_add(struct op *op, const struct msg *m);
+int op_audit_list(struct op *op, const struct msg *m);
+int op_traces(struct op *op, const struct msg *m);
 
 #endif

@@ -1,12 +1,19 @@
 """Every answer that promises something comes after the syncs that keep it over a loss of power."""
+import contextlib
 import os
 import re
+import sqlite3
 
 import pytest
-from harness import png
+from harness import png, until
 from shim import Shim
 
 pytestmark = pytest.mark.skipif(bool(os.environ.get('KITH_SANITIZED')), reason='the sanitizers replace the allocator')
+
+
+def joined(kith):
+    with contextlib.closing(sqlite3.connect(kith.folder / 'data/kith.db')) as db:
+        return db.execute('SELECT COUNT(*) FROM erasers').fetchone()[0]
 
 
 @pytest.fixture
@@ -14,6 +21,7 @@ def world(make):
     kith = make(events_keepalive='1h')
     shim = Shim(kith)
     kith.start()
+    until(lambda: joined(kith), 'the first writes after the start to be done')
     yield kith, shim
     shim.disarm()
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 from harness import png, until
 
-ACTORS = ['serve', 'store', 'cluster', 'gallery', 'recognizer', 'breaker', 'processor', 'keys', 'enroller',
+ACTORS = ['serve', 'store', 'cluster', 'gallery', 'recognizer', 'breaker', 'processor', 'keys', 'audit', 'eraser', 'retention', 'enroller',
           'retry', 'janitor', 'health', 'events', 'frontend', 'pictures', 'people', 'faces', 'identify', 'receiver', 'known-people']
 
 

@@ -282,6 +282,72 @@ static void *make_correct_counts(void)
     return m;
 }
 
+static void *make_expire(void)
+{
+    struct store_expire *m = STORE_MESSAGE(STORE_EXPIRE, store_expire);
+
+    m->before_ms = INT64_MAX;
+    m->after = unknown_image - 1;
+    return m;
+}
+
+static void *make_eraser(uint32_t type, const char *node)
+{
+    enum { IDS = 100 }; /* a rolled back insertion uses up an id in MariaDB */
+    struct store_eraser *m = store_message_new(type, sizeof *m);
+    int64_t *ids = arena_alloc(&m->m.arena, IDS * sizeof *ids);
+
+    for (int i = 0; i < IDS; i++)
+        ids[i] = i + 1;
+    m->node = node;
+    m->ids = ids;
+    m->count = IDS;
+    return m;
+}
+
+static void *make_eraser_join(void)
+{
+    return make_eraser(STORE_ERASER_JOIN, "another");
+}
+
+static void *make_erased(void)
+{
+    return make_eraser(STORE_ERASED, "test");
+}
+
+static void *make_erasures(void)
+{
+    return make_eraser(STORE_ERASURES, "test");
+}
+
+static void *make_audit_add(void)
+{
+    struct store_audit *m = STORE_MESSAGE(STORE_AUDIT_ADD, store_audit);
+
+    m->entry = (struct audit_entry){.who = "key", .action = "face named", .person = ann, .detail = "more"};
+    return m;
+}
+
+static void *make_audit_list(void)
+{
+    struct store_audit_list *m = STORE_MESSAGE(STORE_AUDIT, store_audit_list);
+
+    m->limit = 10;
+    return m;
+}
+
+static void *make_traces(void)
+{
+    struct store_traces *m = STORE_MESSAGE(STORE_TRACES, store_traces);
+
+    m->image = unknown_image;
+    m->person = ann;
+    m->text = "Ann";
+    m->embedding = "01234567";
+    m->embedding_bytes = 8;
+    return m;
+}
+
 static void *make_list(uint32_t type)
 {
     struct store_list *m = store_message_new(type, sizeof *m);
@@ -389,6 +455,9 @@ static const struct {
     {"key add", make_key_add, false},
     {"key revoke", make_key_revoke, false},
     {"correct counts", make_correct_counts, false},
+    {"eraser join", make_eraser_join, false},
+    {"erased", make_erased, false},
+    {"audit add", make_audit_add, false},
     {"image", make_image, true},
     {"face", make_face, true},
     {"photos", make_photos, true},
@@ -414,6 +483,9 @@ static const struct {
     {"cluster", make_cluster, true},
     {"merges", make_merges, true},
     {"portrait", make_portrait, true},
+    {"erasures", make_erasures, true},
+    {"audit", make_audit_list, true},
+    {"traces", make_traces, true},
 };
 
 /* Two operations each need an unknown face of their own. */
@@ -421,8 +493,13 @@ static const struct {
     const char *name;
     void *(*make)(void);
 } last_operations[] = {
-    {"name face", make_name_face},   {"name unknown person", make_name_unknown}, {"merge", make_merge},
-    {"merge undo", make_merge_undo}, {"person delete", make_person_delete},      {"prune", make_prune},
+    {"name face", make_name_face},
+    {"name unknown person", make_name_unknown},
+    {"merge", make_merge},
+    {"merge undo", make_merge_undo},
+    {"person delete", make_person_delete},
+    {"expire", make_expire},
+    {"prune", make_prune},
 };
 
 static void unknown_again(const char *path)
@@ -460,6 +537,7 @@ static void fill_records(void)
     int64_t known = submit("/ann");
     struct store_photo *p = make_photo_add();
 
+    assert_int_equal(ask(make_eraser(STORE_ERASER_JOIN, "test"))->status, STORE_OK);
     key = ask(make_key_add())->id;
     ann = person("Ann");
     failed = submit("/failed");

@@ -33,6 +33,9 @@ static const struct {
     {"SELECT id, kind, person_id FROM words ORDER BY id", 3},
     {"SELECT id, state, faces, templates, photos, words, duplicates FROM merges ORDER BY id", 7},
     {"SELECT merge_id, kind, row_id, other FROM merge_rows ORDER BY merge_id, kind, row_id", 4},
+    {"SELECT seen_at FROM erasers ORDER BY node", 1},
+    {"SELECT id, made_at FROM erasures ORDER BY id", 2},
+    {"SELECT id, at, person_id FROM audit ORDER BY id", 3},
 };
 
 /* FNV-1a over all integers of all tables. */

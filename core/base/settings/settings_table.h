@@ -169,6 +169,21 @@ SETTING(spool_sweep, duration, "10s", 1, 86400000,
 SETTING(disk_reserve, size, "64MB", 0, 1LL << 40,
         "free bytes on the disk, at most a sixteenth of it, below which nothing new is accepted (507); 0: off")
 SETTING(events_keep, count, "1000000", 100, 1000000000, "events kept for subscribers that reconnect")
+SETTING(keep_images, duration, "0s", 0, 3155760000000,
+        "time after which a finished image is deleted, unless a person said something about a face in it; 0s: never")
+SETTING(keep_unknown, duration, "0s", 0, 3155760000000,
+        "the same for images in which nobody is known; 0s: as KITH_KEEP_IMAGES")
+SETTING(keep_events, duration, "0s", 0, 3155760000000,
+        "time after which an event is deleted; 0s: only KITH_EVENTS_KEEP limits them")
+SETTING(keep_audit, duration, "0s", 0, 3155760000000, "time after which a row of the audit trail is deleted; 0s: never")
+SETTING(keep_check, duration, "1m", 10, 86400000, "interval at which images are searched that are to be deleted by age")
+SETTING(erase_age, duration, "7d", 60000, 315576000000,
+        "a node that was not seen for so long empties its cache of thumbnails when it is back, as deletions are not "
+        "listed for it any longer")
+SETTING(upload_grace, duration, "10s", 0, 86400000,
+        "age below which the file of a deleted upload stays: another upload of the same bytes may be under way")
+SETTING(audit_backlog, count, "10000", 1, 10000000,
+        "rows of the audit trail that wait while the database is away; further ones are lost and counted")
 /* limits of the HTTP interface and the actors */
 SETTING(max_body, size, "16MB", 1024, 30 << 20, "bytes of a request body")
 SETTING(max_head, size, "64KB", 4096, 256 << 10, "bytes of the request line and the headers of an HTTP/1 request")

@@ -49,6 +49,9 @@ struct db_driver {
     int64_t (*clock_ms)(struct db *db);      /* milliseconds since 1970 by the database's clock; negative: db_result */
     const char *(*error)(struct db *db);
     int (*in_transaction)(struct db *db);
+    /* Removes what was deleted from the log of an embedded database, outside of a transaction. 1: done, 0: a reader
+     * needs the log now, or it failed. NULL: no such log. */
+    int (*truncate_log)(struct db *db);
 };
 
 /* The start of every driver's connection. */
@@ -89,6 +92,9 @@ char *db_expand(const struct db *db, const char *sql);
  * writes beside the writer of another process and leaves the checkpoints to it. */
 enum db_part { DB_READER, DB_WRITER, DB_WRITER_BESIDE };
 struct db *db_open_sqlite(const char *file, enum db_part part, struct error *error);
+
+/* Writes the database `file`, that no other process uses, anew without free pages. 0 or negative errno with `error`. */
+int db_compact_sqlite(const char *file, struct error *error);
 
 /* Copies the database `from` to the new file `to` and checks the copy. */
 int db_backup_sqlite(const char *from, const char *to, struct error *error);

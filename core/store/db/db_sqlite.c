@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { BUSY_MS = 5000, TRUNCATE_WAIT_MS = 100 };
+
 struct sqlite_db {
     struct db db;
     sqlite3 *handle;
@@ -172,6 +174,18 @@ static int sqlite_in_transaction(struct db *db)
     return !sqlite3_get_autocommit(sqlite_handle_of(db));
 }
 
+/* A checkpoint that also empties the file of the log. It does not wait long for readers: the caller tries again. */
+static int sqlite_truncate_log(struct db *db)
+{
+    sqlite3 *handle = sqlite_handle_of(db);
+    int code;
+
+    sqlite3_busy_timeout(handle, TRUNCATE_WAIT_MS);
+    code = sqlite3_wal_checkpoint_v2(handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_timeout(handle, BUSY_MS);
+    return code == SQLITE_OK;
+}
+
 static const struct db_driver driver = {
     .name = "sqlite",
     .dialect = DIALECT_SQLITE,
@@ -191,12 +205,17 @@ static const struct db_driver driver = {
     .clock_ms = sqlite_clock_ms,
     .error = sqlite_error,
     .in_transaction = sqlite_in_transaction,
+    .truncate_log = sqlite_truncate_log,
 };
 
-/* A reader cannot enable WAL: the writer is opened first. */
-static const char writer_pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;"
-                                     "PRAGMA cache_size=-32000; PRAGMA busy_timeout=5000; PRAGMA temp_store=MEMORY;"
-                                     "PRAGMA journal_size_limit=67108864";
+/* auto_vacuum takes effect in a new file only; free pages of an older file stay until “kith compact”. */
+static const char new_pragmas[] = "PRAGMA auto_vacuum=INCREMENTAL";
+/* A reader cannot enable WAL: the writer is opened first. secure_delete overwrites deleted rows, also with libraries
+ * that do not by default. */
+static const char writer_pragmas[] =
+    "PRAGMA secure_delete=ON; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;"
+    "PRAGMA cache_size=-32000; PRAGMA busy_timeout=5000; PRAGMA temp_store=MEMORY;"
+    "PRAGMA journal_size_limit=67108864";
 static const char reader_pragmas[] = "PRAGMA query_only=ON; PRAGMA cache_size=-8000; PRAGMA busy_timeout=5000;"
                                      "PRAGMA wal_autocheckpoint=0; PRAGMA temp_store=MEMORY";
 
@@ -227,6 +246,8 @@ struct db *db_open_sqlite(const char *file, enum db_part part, struct error *err
     struct sqlite_db *db = calloc(1, sizeof *db);
     const int writer = part != DB_READER;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (writer ? SQLITE_OPEN_CREATE : 0);
+    struct stat st;
+    const int is_new = writer && (stat(file, &st) < 0 || st.st_size == 0);
     int code;
 
     if (!db)
@@ -235,6 +256,8 @@ struct db *db_open_sqlite(const char *file, enum db_part part, struct error *err
     if (part == DB_WRITER)
         sqlite_make_private(file);
     code = sqlite3_open_v2(file, &db->handle, flags, NULL);
+    if (code == SQLITE_OK && is_new)
+        code = sqlite3_exec(db->handle, new_pragmas, NULL, NULL, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_exec(db->handle, writer ? writer_pragmas : reader_pragmas, NULL, NULL, NULL);
     if (code == SQLITE_OK && part == DB_WRITER_BESIDE) {
@@ -299,4 +322,21 @@ int db_backup_sqlite(const char *from, const char *to, struct error *error)
     sqlite3_close(copy);
     sqlite3_close(source);
     return status;
+}
+
+int db_compact_sqlite(const char *file, struct error *error)
+{
+    sqlite3 *handle = NULL;
+    int code = sqlite3_open_v2(file, &handle, SQLITE_OPEN_READWRITE, NULL);
+
+    if (code == SQLITE_OK)
+        code =
+            sqlite3_exec(handle,
+                         "PRAGMA busy_timeout=5000; PRAGMA secure_delete=ON; PRAGMA auto_vacuum=INCREMENTAL; VACUUM; "
+                         "PRAGMA wal_checkpoint(TRUNCATE)",
+                         NULL, NULL, NULL);
+    if (code != SQLITE_OK)
+        error_set(error, -EIO, "%s: %s", file, handle ? sqlite3_errmsg(handle) : "out of memory");
+    sqlite3_close(handle);
+    return code == SQLITE_OK ? 0 : -EIO;
 }

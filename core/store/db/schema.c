@@ -207,7 +207,22 @@ static const char *const version_5[] = {
     "CREATE INDEX IF NOT EXISTS merges_age ON merges(state, said_at)",
     "CREATE TABLE IF NOT EXISTS merge_rows(merge_id BIGINT NOT NULL, kind INTEGER NOT NULL, row_id BIGINT NOT NULL, "
     "other BIGINT NOT NULL DEFAULT 0, PRIMARY KEY(merge_id, kind, row_id))" BYKEY,
-    NULL};
+    /* What deletions left to each node (ops/forget/erase.c), and the nodes. */
+    "CREATE TABLE IF NOT EXISTS erasers(node VARCHAR(191) PRIMARY KEY, seen_at BIGINT NOT NULL)" BYKEY,
+    "CREATE TABLE IF NOT EXISTS erasures(id " ID
+    ", node VARCHAR(191) NOT NULL, sha256 VARCHAR(64), path TEXT, made_at BIGINT NOT NULL) " END,
+    "CREATE INDEX IF NOT EXISTS erasures_node ON erasures(node, id)",
+    /* The image of a record that names one only; 0: several. */
+    "ALTER TABLE idempotency ADD COLUMN {| IF NOT EXISTS} image_id BIGINT NOT NULL DEFAULT 0",
+    "CREATE INDEX IF NOT EXISTS idempotency_image ON idempotency(image_id){ WHERE image_id > 0|}",
+    /* Who changed what. No names of people: they are read from the table person. */
+    "CREATE TABLE IF NOT EXISTS audit(id " ID
+    ", at BIGINT NOT NULL, who VARCHAR(255) NOT NULL, action VARCHAR(64) NOT NULL, person_id BIGINT NOT NULL DEFAULT "
+    "0, image_id BIGINT NOT NULL DEFAULT 0, face_id BIGINT NOT NULL DEFAULT 0, detail VARCHAR(255)) " END,
+    "CREATE INDEX IF NOT EXISTS audit_person ON audit(person_id, id){ WHERE person_id > 0|}",
+    "CREATE INDEX IF NOT EXISTS audit_image ON audit(image_id, id){ WHERE image_id > 0|}",
+    "CREATE INDEX IF NOT EXISTS audit_who ON audit(who, id)",
+    "CREATE INDEX IF NOT EXISTS audit_action ON audit(action, id)", NULL};
 
 static const char *const *const versions[] = {version_1, version_2, version_3, version_4, version_5};
 /* In a rolling upgrade nodes of version N work on the schema of N+1: a version only adds, and what it makes superfluous

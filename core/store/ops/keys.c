@@ -1,7 +1,18 @@
 /* API keys. */
 #include "core/store/store_internal.h"
 
+#include <stdio.h>
+
 enum { KEYS_MAX = 1000 };
+
+/* Keys are made and revoked by “kith key” only, so its operations write the audit trail themselves. */
+static int keys_audit(struct op *op, const char *action, int64_t id, const char *roles)
+{
+    char detail[128];
+
+    snprintf(detail, sizeof detail, "key %lld%s%s", (long long)id, roles ? ", roles " : "", roles ? roles : "");
+    return op_audit(op, &(struct audit_entry){.who = "kith key", .action = action, .detail = detail});
+}
 
 int op_key_add(struct op *op, const struct msg *msg)
 {
@@ -25,7 +36,7 @@ int op_key_add(struct op *op, const struct msg *msg)
         return DB_ERROR;
     op->reply->id = op->d->last_id(op->db);
     op->reply->changed = 1;
-    return 0;
+    return keys_audit(op, "key added", op->reply->id, m->roles);
 }
 
 int op_key_revoke(struct op *op, const struct msg *msg)
@@ -39,7 +50,7 @@ int op_key_revoke(struct op *op, const struct msg *msg)
     if (op->d->changes(op->db) == 0)
         return op_refuse(op, STORE_NOT_FOUND, "there is no key %lld", (long long)m->id);
     op->reply->changed = 1;
-    return 0;
+    return keys_audit(op, "key revoked", m->id, NULL);
 }
 
 int op_keys(struct op *op, const struct msg *msg)

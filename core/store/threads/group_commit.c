@@ -36,6 +36,7 @@ static void group_add_counts(struct group *g, const struct op *op)
     g->sum.unknown += op->unknown;
     g->w->pending += op->status_counts[IMAGE_PENDING];
     g->sum.made_events |= op->made_events;
+    g->sum.erased |= op->erased;
 }
 
 /* Runs one operation. A statement that failed fails the operation, whether or not the operation looked at its result.
@@ -213,6 +214,18 @@ static void group_pause(unsigned ms)
     nanosleep(&t, NULL);
 }
 
+/* What was deleted is in the log of an embedded database until the log is emptied. `more` in the reply of STORE_ERASED:
+ * ask again. */
+static void group_truncate_log(struct group *g, struct request *first)
+{
+    const struct db_driver *d = g->w->db->driver;
+    bool done = !d->truncate_log || d->truncate_log(g->w->db) > 0;
+
+    for (struct request *r = first; r; r = r->next)
+        if (r->m->type == STORE_ERASED)
+            r->reply->more = !done;
+}
+
 /* A savepoint copies every page it touches, which is a third of the cost of a small write. Almost no request fails,
  * so the group is first run without savepoints. If an operation fails, or refuses after it has written, the transaction
  * is rolled back and the group runs again with a savepoint for each operation. */
@@ -236,6 +249,8 @@ static void group_commit(struct store_thread *w, struct request *first, struct m
             result = group_try(&g, first, group_run_savepoints);
     }
     done->made_events = result >= 0 && g.sum.made_events;
+    if (result >= 0 && g.sum.erased)
+        group_truncate_log(&g, first);
     done->broken = result == DB_IO;
     done->damaged = result == DB_DAMAGED;
     done->away = result == DB_GONE;

@@ -4,10 +4,10 @@
  *
  * - A row that a newer one replaces is deleted with the newer one's insertion: a reader that has not passed the older
  *   row has not passed the newer one either.
- * - A removal (of a template or a person) is needed by readers that have passed the addition but not the removal. It
- *   is deleted once it is old: every node reads the log many times within that age, and thus has passed it. The number
- *   of the last removal that was deleted is kept, so that a reader that is further behind than expected reads the
- *   whole log again.
+ * - A removal (of a template, a person or an unknown face) is needed by readers that have passed the addition but not
+ * the removal. It is deleted once it is old: every node reads the log many times within that age, and thus has passed
+ * it. The number of the last removal that was deleted is kept, so that a reader that is further behind than expected
+ * reads the whole log again.
  *
  * gallery_head has three rows: 1, the number of the last change; 2, the number of the last removal that was deleted;
  * 3, the number up to which the log was compacted. Rows 2 and 3 are missing before the first compaction.
@@ -18,8 +18,9 @@
 
 enum { HEAD_LAST = 1, HEAD_REMOVAL, HEAD_COMPACTED };
 
-#define IS_REMOVAL "kind IN (2, 4)"
-static_assert(GALLERY_TEMPLATE_REMOVED == 2 && GALLERY_PERSON_REMOVED == 4, "IS_REMOVAL names these kinds");
+#define IS_REMOVAL "kind IN (2, 4, 6)"
+static_assert(GALLERY_TEMPLATE_REMOVED == 2 && GALLERY_PERSON_REMOVED == 4 && GALLERY_FACE_REMOVED == 6,
+              "IS_REMOVAL names these kinds");
 
 int op_gallery_log_replace(struct op *op, enum gallery_change_kind kind, int64_t person, int64_t template)
 {

@@ -140,7 +140,8 @@ static int submit_store_key(struct op *op, const struct store_submit *m, const s
 {
     enum { DIGITS = 21 };
     struct db_statement *s =
-        db_query(op->db, "INSERT INTO idempotency(idem_key, request_hash, images, created_at) VALUES(?, ?, ?, ?)");
+        db_query(op->db, "INSERT INTO idempotency(idem_key, request_hash, images, created_at, image_id) "
+                         "VALUES(?, ?, ?, ?, ?)");
     char *ids = arena_alloc(op->arena, (size_t)m->count * DIGITS + 1);
     size_t n = 0;
 
@@ -150,6 +151,7 @@ static int submit_store_key(struct op *op, const struct store_submit *m, const s
     db_bind_text(op->db, s, 2, m->request_hash);
     db_bind_text(op->db, s, 3, ids);
     op->d->bind_int(s, 4, op->now_ms);
+    op->d->bind_int(s, 5, r->image_count == 1 ? r->images[0].id : 0);
     return db_finish(op->db, s);
 }
 

@@ -1,10 +1,8 @@
 /* Files: those of the spool, and quarantined bytes. */
 #include "core/store/store_internal.h"
 
-/* Whether a spooled file belongs to an image or a photo. */
-int op_path_in_use(struct op *op, const struct msg *msg)
+int op_path_used(struct op *op, const char *path)
 {
-    const char *path = ((const struct store_text *)msg)->text;
     struct db_statement *s = db_query(op->db, "SELECT 1 FROM images WHERE " WHERE_PATH);
     uint8_t key[PATH_KEY_BYTES];
     int result;
@@ -19,6 +17,14 @@ int op_path_in_use(struct op *op, const struct msg *msg)
         result = db_step(op->db, s);
         op->d->reset(s);
     }
+    return result;
+}
+
+/* Whether a spooled file belongs to an image or a photo. */
+int op_path_in_use(struct op *op, const struct msg *msg)
+{
+    int result = op_path_used(op, ((const struct store_text *)msg)->text);
+
     op->reply->changed = result == DB_ROW;
     return result < 0 ? result : 0;
 }

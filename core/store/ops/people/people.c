@@ -126,19 +126,15 @@ int op_person_rename(struct op *op, const struct msg *msg)
     return op_event(op, EVENT_PERSON, 0, m->id);
 }
 
-/* Removes the person from one batch of faces and judges their images. The last batch deletes the person; the caller
- * repeats the request while `more`. */
-int op_person_delete(struct op *op, const struct msg *msg)
+/* Removes the person from one batch of faces and judges their images. The number of faces, or negative. */
+static int people_unname_faces(struct op *op, int64_t person)
 {
     enum { BATCH = 500 };
-    const struct store_id *m = (const struct store_id *)msg;
     struct db_statement *s = db_query(op->db, "SELECT id, image_id FROM faces WHERE person = ? ORDER BY id LIMIT 500");
     int64_t faces[BATCH], images[BATCH];
-    int count = 0, result = op_person_exists(op, m->id);
+    int count = 0, result = DB_DONE;
 
-    if (result != DB_ROW)
-        return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)m->id);
-    op->d->bind_int(s, 1, m->id);
+    op->d->bind_int(s, 1, person);
     for (; count < BATCH && (result = db_step(op->db, s)) == DB_ROW; count++) {
         faces[count] = op->d->column_int(s, 0);
         images[count] = op->d->column_int(s, 1);
@@ -155,16 +151,67 @@ int op_person_delete(struct op *op, const struct msg *msg)
             op_judge_image(op, images[i]) < 0)
             return DB_ERROR;
     op->reply->more = count == BATCH;
-    op->reply->changed = count;
-    if (op->reply->more)
-        return 0;
-    if (op_run_with_id(op, "DELETE FROM templates WHERE person_id = ?", m->id) < 0 ||
-        op_run_with_id(op, "DELETE FROM person_images WHERE person_id = ?", m->id) < 0 ||
-        op_run_with_id(op, "DELETE FROM person WHERE id = ?", m->id) < 0 ||
-        op_run_with_id(op, "DELETE FROM person_names WHERE person_id = ?", m->id) < 0 ||
-        op_forget_merges(op, m->id) < 0 ||
-        op_run_with_id(op, "DELETE FROM gallery_log WHERE person_id = ?", m->id) < 0 ||
-        op_gallery_log(op, GALLERY_PERSON_REMOVED, m->id, 0) < 0)
+    return count;
+}
+
+/* Deletes one batch of the person's photos; the nodes remove their files. */
+static int people_delete_photos(struct op *op, int64_t person)
+{
+    enum { BATCH = 500 };
+    struct db_statement *s =
+        db_query(op->db, "SELECT COALESCE(MAX(id), 0), COUNT(*), COALESCE(SUM(spooled), 0) FROM (SELECT id, spooled "
+                         "FROM person_images WHERE person_id = ? ORDER BY id LIMIT 500) b");
+    int64_t last = 0, count = 0;
+    int result;
+
+    op->d->bind_int(s, 1, person);
+    if ((result = db_step(op->db, s)) == DB_ROW) {
+        last = op->d->column_int(s, 0);
+        count = op->d->column_int(s, 1);
+        op->reply->deleted.files += op->d->column_int(s, 2);
+    }
+    op->d->reset(s);
+    if (result < 0 || (result = op_erase_photos(op, person, last)) < 0)
+        return result;
+    s = db_query(op->db, "DELETE FROM person_images WHERE person_id = ? AND id <= ?");
+    op->d->bind_int(s, 1, person);
+    op->d->bind_int(s, 2, last);
+    op->reply->deleted.photos += count;
+    op->reply->more |= count >= BATCH;
+    return db_finish(op->db, s);
+}
+
+/* The rows of the known-people folder keep the file, so that it is not enrolled again, and lose the name. */
+static int people_delete_rest(struct op *op, int64_t id)
+{
+    if (op_run_with_id(op, "DELETE FROM templates WHERE person_id = ?", id) < 0)
         return DB_ERROR;
-    return op_event(op, EVENT_PERSON_DELETED, 0, m->id);
+    op->reply->deleted.templates = op->d->changes(op->db);
+    if (op_run_with_id(op,
+                       "UPDATE known_files SET person_name = NULL, reason = 'the person was deleted' WHERE person_name "
+                       "= (SELECT name FROM person WHERE id = ?)",
+                       id) < 0 ||
+        op_run_with_id(op, "DELETE FROM person WHERE id = ?", id) < 0 ||
+        op_run_with_id(op, "DELETE FROM person_names WHERE person_id = ?", id) < 0 || op_forget_merges(op, id) < 0 ||
+        op_run_with_id(op, "DELETE FROM gallery_log WHERE person_id = ?", id) < 0 ||
+        op_gallery_log(op, GALLERY_PERSON_REMOVED, id, 0) < 0 || op_erase(op, NULL, NULL) < 0)
+        return DB_ERROR;
+    return op_event(op, EVENT_PERSON_DELETED, 0, id);
+}
+
+/* Removes the person from one batch of faces, or one batch of the photos. The last one deletes the person; the caller
+ * repeats the request while `more`. */
+int op_person_delete(struct op *op, const struct msg *msg)
+{
+    const struct store_id *m = (const struct store_id *)msg;
+    int result = op_person_exists(op, m->id);
+
+    if (result != DB_ROW)
+        return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)m->id);
+    if ((result = people_unname_faces(op, m->id)) < 0)
+        return result;
+    op->reply->changed = op->reply->deleted.faces = result;
+    if (!op->reply->more && (result = people_delete_photos(op, m->id)) < 0)
+        return result;
+    return op->reply->more ? 0 : people_delete_rest(op, m->id);
 }

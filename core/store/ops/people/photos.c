@@ -291,7 +291,9 @@ int op_move_photo(struct op *op, int64_t photo, int64_t from, int64_t to)
 int op_photo_delete(struct op *op, const struct msg *msg)
 {
     const struct store_id *m = (const struct store_id *)msg;
-    struct db_statement *s = db_query(op->db, "SELECT person_id, path, spooled FROM person_images WHERE id = ?");
+    struct db_statement *s =
+        db_query(op->db, "SELECT person_id, path, spooled, sha256 FROM person_images WHERE id = ?");
+    const char *path = NULL, *sha256 = NULL;
     int result;
 
     op->d->bind_int(s, 1, m->id);
@@ -299,8 +301,9 @@ int op_photo_delete(struct op *op, const struct msg *msg)
     if (result == DB_ROW) {
         op->reply->id = op->d->column_int(s, 0);
         photo_reply(op, m->id, 0);
-        op->reply->photos->path =
-            op->d->column_int(s, 2) ? op_text(op, s, 1) : NULL; /* NULL: not a spooled file, it stays */
+        path = op_text(op, s, 1);
+        sha256 = op_text(op, s, 3);
+        op->reply->photos->path = op->d->column_int(s, 2) ? path : NULL; /* NULL: not a spooled file, it stays */
     }
     op->d->reset(s);
     if (result < 0)
@@ -309,6 +312,10 @@ int op_photo_delete(struct op *op, const struct msg *msg)
         return op_refuse(op, STORE_NOT_FOUND, "there is no photo %lld", (long long)m->id);
     if (m->person && op->reply->id != m->person)
         return op_refuse(op, STORE_NOT_FOUND, "person %lld has no photo %lld", (long long)m->person, (long long)m->id);
+    if (op_remove_photo(op, m->id, op->reply->id) < 0 || op_erase(op, sha256, path) < 0)
+        return DB_ERROR;
+    op->reply->deleted =
+        (struct deleted){.photos = 1, .templates = op->reply->template_count, .files = op->reply->photos->path != NULL};
     op->reply->changed = 1;
-    return op_remove_photo(op, m->id, op->reply->id);
+    return 0;
 }
