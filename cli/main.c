@@ -57,9 +57,10 @@ static const struct command commands[] = {
     {"serve", "", "accept images over HTTP, recognise the people in them, show the results", "", cli_serve},
     {"enroll", "DIR", "enrol the people in DIR with a running kith: NAME/*.jpg, or name_1.jpg", "", cli_enroll},
     {"retry", "[ID …]",
-     "requeue failed images: these, or all\n"
-     "--reason TEXT, --older 10m, --limit N: only those; --dry-run; --direct: in the database, without a running kith",
-     "reason= older= limit= dry-run direct", cli_retry},
+     "requeue these images, or all failed ones that another try may cure, the oldest try first\n"
+     "--older 10m, --limit N: only those; --reason TEXT: those that failed by it, whatever it is; --now: also those that\n"
+     "a retry took a short time ago; --dry-run; --direct: in the database, without a running kith",
+     "reason= older= limit= now dry-run direct", cli_retry},
     {"nodes", "", "show the nodes of the cluster of a running kith", "", cli_nodes},
     {"key", "create|list|revoke", "API keys: create --role submit,read,admin [--name TEXT]", "role= name=", cli_key},
     {"backup", "FILE", "copy the embedded database, also while kith runs", "", cli_backup},

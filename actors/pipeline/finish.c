@@ -69,7 +69,7 @@ struct store_finish *finish_of_recognized(const struct processor_config *config,
 
     switch (r->outcome) {
     case RECOGNIZED_OK:
-        return finish_new(config, job, OUTCOME_FAILED, "no face found", r->sha256);
+        return finish_new(config, job, OUTCOME_FACES, NULL, r->sha256);
     case RECOGNIZED_BAD_IMAGE:
         return finish_new(config, job, OUTCOME_FAILED, r->reason, r->sha256);
     case RECOGNIZED_POISON:

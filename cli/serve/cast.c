@@ -156,6 +156,8 @@ static void cast_configure_edge(struct service *v)
     v->retry = (struct retry_config){.processor = s->nats[0] ? "processor@**" : "processor",
                                      .thumbs = v->thumbs,
                                      .files = v->files,
+                                     .pause_ms = s->retry_pause,
+                                     .pause_max_ms = s->retry_pause_max,
                                      .store_ms = STORE_MS};
     v->janitor = (struct janitor_config){.processor = s->nats[0] ? "processor@**" : "processor",
                                          .spool = &v->spool,
@@ -166,6 +168,8 @@ static void cast_configure_edge(struct service *v)
                                          .sweep_ms = (uint64_t)s->spool_sweep,
                                          .prune_ms = 60000,
                                          .retry_ms = (uint64_t)s->retry_policy,
+                                         .pause_ms = s->retry_pause,
+                                         .pause_max_ms = s->retry_pause_max,
                                          .tries = s->tries,
                                          .crashes = s->poison_crashes,
                                          .events_keep = s->events_keep,

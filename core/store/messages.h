@@ -104,8 +104,8 @@ struct store_renew {
 };
 
 enum outcome {
-    OUTCOME_FACES,  /* recognised: `faces`, the best known person decides */
-    OUTCOME_FAILED, /* the image cannot be recognised: `reason` */
+    OUTCOME_FACES,  /* recognised: `faces`, of which there may be none; the best known person decides */
+    OUTCOME_FAILED, /* the image cannot be recognised: `reason`; another try would fail as well */
     OUTCOME_RETRY,  /* the recogniser failed: pending after `delay_ms`, failed after max_tries or max_crashes */
     OUTCOME_RELEASE /* as if it had never been claimed */
 };
@@ -128,14 +128,25 @@ struct store_reap { /* expired leases, or (owner given) those of processes that 
     int64_t max_tries, max_crashes, delay_ms;
 };
 
-struct store_retry { /* id 0: a batch of the failed images after `after`; the reply has `more` */
+struct retry_cursor { /* the last failed image that was examined */
+    int64_t finished_ms, id;
+    bool permanent; /* it was among those that are not retryable */
+};
+
+/* id 0: a batch of the failed images after `after`, the one with the oldest try first; the reply has `more`. Of these
+ * it takes the retryable ones whose pause is over. A retry in a batch sets the pause of its image: pause_ms, then
+ * twice as long each time up to pause_max_ms. */
+struct store_retry {
     struct store_message_head m;
-    int64_t id, after;
+    int64_t id;
     /* of a batch: */
-    const char *reason; /* only images whose reason contains this; NULL: any */
+    struct retry_cursor after;
+    const char *reason; /* only images whose reason contains this, also those that are not retryable, without a pause */
     int64_t older_ms;   /* only images that failed at least so long ago */
     int64_t limit;      /* at most so many; 0: all */
-    bool dry;           /* count them, change nothing */
+    int64_t pause_ms, pause_max_ms;
+    bool now; /* also images whose pause is not over */
+    bool dry; /* count them, change nothing */
 };
 
 struct store_id { /* KEY_REVOKE, IMAGE, DELETE, FACE, PHOTO_DELETE, PERSON_DELETE, PHOTOS */
@@ -144,11 +155,12 @@ struct store_id { /* KEY_REVOKE, IMAGE, DELETE, FACE, PHOTO_DELETE, PERSON_DELET
     int64_t person; /* PHOTO_DELETE: refused unless the photo is this person's; 0: any person's */
 };
 
-/* IMAGES, PEOPLE, EVENTS, GALLERY_CHANGES, UNKNOWN_FACES, PERSON_FACES, AGAIN_FACES, UNKNOWN_PEOPLE, KNOWN_FILES,
+/* IMAGES (status: as clients are shown it), PEOPLE, EVENTS, GALLERY_CHANGES, UNKNOWN_FACES, PERSON_FACES, AGAIN_FACES, UNKNOWN_PEOPLE, KNOWN_FILES,
  * ADOPTED_PHOTOS */
 struct store_list {
     struct store_message_head m;
     int status, verdict; /* -1: any */
+    int retryable;       /* of IMAGES: 1: only failed ones that are, -1: only failed ones that are not, 0: any */
     int64_t person;      /* 0: any */
     int64_t after;       /* cursor: the last id of the page before; 0: from the start */
     int limit;
@@ -220,7 +232,7 @@ struct store_key { /* KEY_ADD */
 struct store_counts { /* CORRECT_COUNTS: the differences that RECOUNT found; nothing changes when another node was first
                        */
     struct store_message_head m;
-    int64_t status_counts[IMAGE_STATUSES], unknown;
+    struct image_counts counts;
     int64_t corrections; /* `next` of the recount's reply */
 };
 
@@ -259,9 +271,8 @@ struct store_reply {
     int unknown_person_count;
     struct known_file *files;
     int file_count;
-    /* Images by status; the unknown ones are among the pending. Of RECOUNT: the differences, with `changed` 0 when
-     * there are none. */
-    int64_t status_counts[IMAGE_STATUSES], unknown;
+    struct image_counts counts; /* of RECOUNT: the differences, with `changed` 0 when there are none */
+    struct retry_cursor retry_next; /* RETRY: with `more`, where the next batch begins */
     int64_t first_event, last_event, settled_event; /* settled: no event up to it can still come */
     bool waits;                                     /* an event is missing that may still come: read on soon */
     struct api_key *keys;

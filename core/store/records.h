@@ -7,12 +7,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The numbers of the original tables. */
+/* The numbers of the original tables. They keep an image without a known person pending, and one without a face failed:
+ * what clients are shown is image_shown_status(). */
 enum image_status { IMAGE_PENDING = 0, IMAGE_PROCESSED = 1, IMAGE_FAILED = 2, IMAGE_PROCESSING = 3, IMAGE_STATUSES };
-enum image_verdict { VERDICT_NONE = 0, VERDICT_KNOWN = 1, VERDICT_UNKNOWN = 2 };
+enum image_verdict { VERDICT_NONE = 0, VERDICT_KNOWN = 1, VERDICT_UNKNOWN = 2, VERDICT_NO_FACE = 3, IMAGE_VERDICTS };
 
-const char *image_status_name(int status); /* "pending", … */
-int image_status_from(const char *name);   /* -1: no such status */
+const char *image_status_name(int status);   /* "pending", … */
+int image_status_from(const char *name);     /* -1: no such status */
+const char *image_verdict_name(int verdict); /* "known", …; NULL for VERDICT_NONE */
+int image_verdict_from(const char *name);    /* -1: no such verdict */
+
+/* The images of each status as clients are shown it. `unknown` and `no_face` are among the processed ones. */
+struct image_counts {
+    int64_t by_status[IMAGE_STATUSES], unknown, no_face;
+};
 
 struct image {
     int64_t id, person;
@@ -23,11 +31,15 @@ struct image {
     int64_t tries;                   /* runs since the last retry on request that count towards KITH_TRIES */
     int64_t crashes;                 /* of these runs, those that crashed their worker */
     int64_t created_ms, finished_ms; /* wall clock; 0: not yet */
+    bool retryable;                  /* it failed, and another try may succeed */
     bool spooled;                    /* its file is in the spool and is deleted with it */
     bool existing;                   /* in the reply of a submission: the row existed */
     struct face *faces;
     int face_count;
 };
+
+/* Pending: it waits; processed: a verdict was reached; failed: it could not be looked at. */
+int image_shown_status(const struct image *image);
 
 struct person {
     int64_t id;

@@ -64,7 +64,11 @@ static void *make_reap(void)
 
 static void *make_retry(void)
 {
-    return STORE_MESSAGE(STORE_RETRY, store_retry);
+    struct store_retry *m = STORE_MESSAGE(STORE_RETRY, store_retry);
+
+    m->reason = "because";
+    m->after.permanent = true;
+    return m;
 }
 
 static void *make_id(uint32_t type, int64_t id)
@@ -206,7 +210,7 @@ static void *make_correct_counts(void)
 {
     struct store_counts *m = STORE_MESSAGE(STORE_CORRECT_COUNTS, store_counts);
 
-    m->status_counts[IMAGE_FAILED] = 1;
+    m->counts.by_status[IMAGE_FAILED] = 1;
     return m;
 }
 

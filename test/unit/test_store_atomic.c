@@ -9,9 +9,9 @@ static const struct {
     const char *sql;
     int columns;
 } tables[] = {
-    {"SELECT id, status, verdict, person, attempt, tries, crashes, cycle, finished_at, run_after FROM images "
-     "ORDER BY id",
-     10},
+    {"SELECT id, status, verdict, person, attempt, tries, crashes, cycle, finished_at, run_after, retryable, "
+     "retry_pause, state FROM images ORDER BY id",
+     13},
     {"SELECT id, image_id, person, unknown_person FROM faces ORDER BY id", 4},
     {"SELECT id, LENGTH(name) FROM person ORDER BY id", 2},
     {"SELECT id, person_id FROM person_images ORDER BY id", 2},
@@ -19,10 +19,9 @@ static const struct {
     {"SELECT n, kind, person_id, template_id FROM gallery_log ORDER BY n", 4},
     {"SELECT n FROM gallery_head", 1},
     {"SELECT id, kind, image_id, person_id FROM events ORDER BY id", 4},
-    {"SELECT id, pending, processed, failed, processing, unknown FROM status_counts WHERE pending <> 0 OR processed <> "
-     "0 OR "
-     "failed <> 0 OR processing <> 0 OR unknown <> 0 ORDER BY id",
-     6},
+    {"SELECT id, pending, processed, failed, processing, unknown, no_face FROM status_counts WHERE pending <> 0 OR "
+     "processed <> 0 OR failed <> 0 OR processing <> 0 OR unknown <> 0 OR no_face <> 0 ORDER BY id",
+     7},
     {"SELECT id FROM api_keys ORDER BY id", 1},
     {"SELECT created_at FROM idempotency ORDER BY idem_key", 1},
     {"SELECT until_ms FROM quarantine ORDER BY sha256", 1},

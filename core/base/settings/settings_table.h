@@ -143,7 +143,11 @@ SETTING(breaker_timeout, duration, "10s", 1, 3600000,
 SETTING(breaker_timeout_max, duration, "5m", 1, 86400000,
         "longest time between health checks of the open circuit breaker; it doubles with each failed check")
 SETTING(retry_policy, duration, "0s", 0, 2147483647,
-        "interval at which all failed images are retried; 0s: only on request")
+        "interval at which the failed images that another try may cure are retried; 0s: only on request")
+SETTING(retry_pause, duration, "10m", 0, 2147483647,
+        "time that an image waits after its first retry failed before a retry of all failed images takes it again; it "
+        "doubles with each further one")
+SETTING(retry_pause_max, duration, "1d", 0, 1LL << 40, "longest time between such retries of one image")
 SETTING(orphan_age, duration, "1h", 1, 2147483647, "age at which an uploaded file that belongs to no image is removed")
 SETTING(spool_sweep, duration, "10s", 1, 86400000,
         "interval at which one of the spool's 256 folders is searched for files that belong to no image")

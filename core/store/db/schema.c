@@ -144,7 +144,16 @@ static const char *const version_4[] = {
  *   faces.template_id  the template that gave the face its name; 0: none, or a word did
  *   templates.word_id  the word that the template was made of; 0: an enrolled photo (photo_id)
  *   words              one row a word: it belongs to a place in a picture of that content
- *   decide_again       work for the galleries: a row goes when its faces were decided (ops/people/again.c) */
+ *   decide_again       work for the galleries: a row goes when its faces were decided (ops/people/again.c)
+ *
+ * What clients are shown of an image, beside the numbers of the original table. A failure of the version before is
+ * retryable, and one more run tells whether that is so.
+ *
+ *   images.retryable    1 when the image failed and another try may succeed
+ *   images.retry_pause  ms after the failure in which no retry of a batch takes the image; 0 before the first one
+ *   images.state        the status that clients are shown; 4 when it failed and is retryable
+ *
+ * images_state lists as images_status did, which nodes of the version before can do without. */
 static const char *const version_5[] = {
     "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} word INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} template_id BIGINT NOT NULL DEFAULT 0",
@@ -161,6 +170,20 @@ static const char *const version_5[] = {
     "CREATE INDEX IF NOT EXISTS words_person ON words(person_id, id)",
     "CREATE INDEX IF NOT EXISTS words_sha256 ON words(sha256, id)",
     "CREATE TABLE IF NOT EXISTS decide_again(id " ID ", kind INTEGER NOT NULL, subject BIGINT NOT NULL) " END,
+    "ALTER TABLE images ADD COLUMN {| IF NOT EXISTS} retryable INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE images ADD COLUMN {| IF NOT EXISTS} retry_pause BIGINT NOT NULL DEFAULT 0",
+    "UPDATE images SET verdict = 3 WHERE status = 2 AND verdict = 0 AND reason = 'no face found'",
+    "UPDATE images SET retryable = 1 WHERE status = 2 AND verdict = 0 AND COALESCE(reason, '') NOT LIKE 'poison%'",
+    "ALTER TABLE images ADD COLUMN {| IF NOT EXISTS} state INTEGER AS (CASE WHEN status = 0 AND verdict = 2 THEN 1 "
+    "WHEN status = 2 AND verdict = 3 THEN 1 WHEN status = 2 AND retryable > 0 THEN 4 ELSE status END) "
+    "{VIRTUAL|STORED}",
+    "CREATE INDEX IF NOT EXISTS images_state ON images(state, id)",
+    "CREATE INDEX IF NOT EXISTS images_failed ON images({retryable|state}, finished_at, id){ WHERE status = 2 AND "
+    "verdict <> 3|}",
+    "DROP INDEX IF EXISTS images_status{| ON images}",
+    "ALTER TABLE status_counts ADD COLUMN {| IF NOT EXISTS} no_face BIGINT NOT NULL DEFAULT 0",
+    "UPDATE status_counts SET no_face = (SELECT COUNT(*) FROM images WHERE verdict = 3 AND path_key IS NOT NULL) "
+    "WHERE id = 0",
     NULL};
 
 static const char *const *const versions[] = {version_1, version_2, version_3, version_4, version_5};
