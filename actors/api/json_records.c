@@ -98,7 +98,7 @@ void json_image(struct buf *out, const struct image *image, bool explain)
     buf_str(out, ",\"reason\":");
     buf_json(out, processed ? NULL : image->reason);
     if (status == IMAGE_FAILED)
-        buf_printf(out, ",\"retryable\":%s", image->retryable ? "true" : "false");
+        buf_printf(out, ",\"retryable\":%s", image->cure == CURE_RETRY ? "true" : "false");
     buf_printf(out, ",\"attempts\":%lld,\"person\":", (long long)image->attempt);
     json_named(out, image->person, image->person_name);
     buf_str(out, ",\"faces\":");

@@ -105,7 +105,7 @@ struct store_renew {
 
 enum outcome {
     OUTCOME_FACES,  /* recognised: `faces`, of which there may be none; the best known person decides */
-    OUTCOME_FAILED, /* the image cannot be recognised: `reason`; another try would fail as well */
+    OUTCOME_FAILED, /* the image cannot be recognised: `reason`; another try fails as well, or (`gone`) needs the file */
     OUTCOME_RETRY,  /* the recogniser failed: pending after `delay_ms`, failed after max_tries or max_crashes */
     OUTCOME_RELEASE /* as if it had never been claimed */
 };
@@ -117,7 +117,7 @@ struct store_finish {
     struct face *faces;
     int face_count;
     const char *reason, *sha256;
-    bool crashed;
+    bool crashed, gone;
     int64_t delay_ms, max_tries, max_crashes;
 };
 
@@ -130,18 +130,18 @@ struct store_reap { /* expired leases, or (owner given) those of processes that 
 
 struct retry_cursor { /* the last failed image that was examined */
     int64_t finished_ms, id;
-    bool permanent; /* it was among those that are not retryable */
+    int group; /* it was among: 0 those that another try may cure, 1 those whose file was missing, 2 the others */
 };
 
-/* id 0: a batch of the failed images after `after`, the one with the oldest try first; the reply has `more`. Of these
- * it takes the retryable ones whose pause is over. A retry in a batch sets the pause of its image: pause_ms, then
- * twice as long each time up to pause_max_ms. */
+/* id 0: a batch of the failed images after `after`; the reply has `more`. First those that another try may cure, then
+ * those whose file was missing, each the one with the oldest try first, unless their pause is not over. A retry in a
+ * batch sets the pause of its image: pause_ms, then twice as long each time up to pause_max_ms. */
 struct store_retry {
     struct store_message_head m;
     int64_t id;
     /* of a batch: */
     struct retry_cursor after;
-    const char *reason; /* only images whose reason contains this, also those that are not retryable, without a pause */
+    const char *reason; /* only images whose reason contains this, also those that nothing cures, without a pause */
     int64_t older_ms;   /* only images that failed at least so long ago */
     int64_t limit;      /* at most so many; 0: all */
     int64_t pause_ms, pause_max_ms;

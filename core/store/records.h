@@ -12,6 +12,14 @@
 enum image_status { IMAGE_PENDING = 0, IMAGE_PROCESSED = 1, IMAGE_FAILED = 2, IMAGE_PROCESSING = 3, IMAGE_STATUSES };
 enum image_verdict { VERDICT_NONE = 0, VERDICT_KNOWN = 1, VERDICT_UNKNOWN = 2, VERDICT_NO_FACE = 3, IMAGE_VERDICTS };
 
+/* What may cure a failed image. */
+enum image_cure {
+    CURE_NONE, /* a change of the file, or of kith: another try fails as well */
+    CURE_RETRY,
+    CURE_FILE, /* its file must come: another try succeeds only then */
+    IMAGE_CURES
+};
+
 const char *image_status_name(int status);   /* "pending", … */
 int image_status_from(const char *name);     /* -1: no such status */
 const char *image_verdict_name(int verdict); /* "known", …; NULL for VERDICT_NONE */
@@ -31,7 +39,7 @@ struct image {
     int64_t tries;                   /* runs since the last retry on request that count towards KITH_TRIES */
     int64_t crashes;                 /* of these runs, those that crashed their worker */
     int64_t created_ms, finished_ms; /* wall clock; 0: not yet */
-    bool retryable;                  /* it failed, and another try may succeed */
+    int cure;                        /* enum image_cure of a failed one */
     bool spooled;                    /* its file is in the spool and is deleted with it */
     bool existing;                   /* in the reply of a submission: the row existed */
     struct face *faces;

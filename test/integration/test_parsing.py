@@ -27,6 +27,7 @@ PARAMETERS = {
     ('POST', '/v1/images/retry', 'reason'): TEXT,
     ('POST', '/v1/images/retry', 'older_ms'): NUMBER,
     ('POST', '/v1/images/retry', 'limit'): NUMBER,
+    ('POST', '/v1/images/retry', 'now'): BOOL,
     ('POST', '/v1/images/retry', 'dry_run'): BOOL,
     ('GET', '/v1/people', 'after'): NUMBER,
     ('GET', '/v1/people', 'limit'): NUMBER,

@@ -67,7 +67,7 @@ static void *make_retry(void)
     struct store_retry *m = STORE_MESSAGE(STORE_RETRY, store_retry);
 
     m->reason = "because";
-    m->after.permanent = true;
+    m->after.group = 2;
     return m;
 }
 

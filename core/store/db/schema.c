@@ -149,7 +149,7 @@ static const char *const version_4[] = {
  * What clients are shown of an image, beside the numbers of the original table. A failure of the version before is
  * retryable, and one more run tells whether that is so.
  *
- *   images.retryable    1 when the image failed and another try may succeed
+ *   images.retryable    enum image_cure of a failed image: 1 when another try may succeed
  *   images.retry_pause  ms after the failure in which no retry of a batch takes the image; 0 before the first one
  *   images.state        the status that clients are shown; 4 when it failed and is retryable
  *
@@ -175,10 +175,10 @@ static const char *const version_5[] = {
     "UPDATE images SET verdict = 3 WHERE status = 2 AND verdict = 0 AND reason = 'no face found'",
     "UPDATE images SET retryable = 1 WHERE status = 2 AND verdict = 0 AND COALESCE(reason, '') NOT LIKE 'poison%'",
     "ALTER TABLE images ADD COLUMN {| IF NOT EXISTS} state INTEGER AS (CASE WHEN status = 0 AND verdict = 2 THEN 1 "
-    "WHEN status = 2 AND verdict = 3 THEN 1 WHEN status = 2 AND retryable > 0 THEN 4 ELSE status END) "
+    "WHEN status = 2 AND verdict = 3 THEN 1 WHEN status = 2 AND retryable = 1 THEN 4 ELSE status END) "
     "{VIRTUAL|STORED}",
     "CREATE INDEX IF NOT EXISTS images_state ON images(state, id)",
-    "CREATE INDEX IF NOT EXISTS images_failed ON images({retryable|state}, finished_at, id){ WHERE status = 2 AND "
+    "CREATE INDEX IF NOT EXISTS images_failed ON images({|state, }retryable, finished_at, id){ WHERE status = 2 AND "
     "verdict <> 3|}",
     "DROP INDEX IF EXISTS images_status{| ON images}",
     "ALTER TABLE status_counts ADD COLUMN {| IF NOT EXISTS} no_face BIGINT NOT NULL DEFAULT 0",

@@ -24,7 +24,7 @@ void op_image_row(struct op *op, struct db_statement *s, struct image *image)
     image->spooled = d->column_int(s, 12) != 0;
     image->person_name = op_text(op, s, 13);
     image->trace = op_text(op, s, 14);
-    image->retryable = d->column_int(s, 15) != 0;
+    image->cure = (int)d->column_int(s, 15);
 }
 
 int op_image_rows(struct op *op, struct db_statement *s, struct image *rows, int max)

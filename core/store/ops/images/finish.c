@@ -7,7 +7,7 @@
 
 struct ending {
     int status, verdict;
-    bool retryable; /* it failed, and another try may succeed */
+    int cure;
     int64_t person, run_after, finished_at;
     int64_t tries_returned, crashes; /* tries_returned: 1 when this run does not count as a try */
     const char *reason;
@@ -35,6 +35,7 @@ static struct ending finish_compute(const struct op *op, const struct store_fini
 
     switch (m->outcome) {
     case OUTCOME_FAILED:
+        e.cure = m->gone ? CURE_FILE : CURE_NONE;
         break;
     case OUTCOME_RELEASE:
         e = (struct ending){.person = before->person,
@@ -51,7 +52,7 @@ static struct ending finish_compute(const struct op *op, const struct store_fini
             e.run_after = op->now_ms + m->delay_ms;
             e.finished_at = 0;
         } else {
-            e.retryable = true;
+            e.cure = CURE_RETRY;
         }
         break;
     case OUTCOME_FACES:
@@ -68,7 +69,7 @@ static int finish_write(struct op *op, const struct image *before, const struct 
         "UPDATE images SET status = ?, verdict = ?, person = ?, run_after = ?, finished_at = ?, tries = tries - "
         "?, crashes = crashes + ?, reason = ?, sha256 = COALESCE(?, sha256), lease_owner = NULL, retryable = ?, "
         "retry_pause = CASE WHEN ? THEN retry_pause ELSE 0 END WHERE id = ? AND status = 3 AND attempt = ?");
-    bool pause_stays = e->retryable || (e->status == IMAGE_PENDING && e->verdict == VERDICT_NONE);
+    bool pause_stays = e->cure || (e->status == IMAGE_PENDING && e->verdict == VERDICT_NONE);
     int result;
 
     op->d->bind_int(s, 1, e->status);
@@ -80,7 +81,7 @@ static int finish_write(struct op *op, const struct image *before, const struct 
     op->d->bind_int(s, 7, e->crashes);
     op_bind_text(op, s, 8, e->reason, 0);
     db_bind_text(op->db, s, 9, sha256);
-    op->d->bind_int(s, 10, e->retryable);
+    op->d->bind_int(s, 10, e->cure);
     op->d->bind_int(s, 11, pause_stays);
     op->d->bind_int(s, 12, before->id);
     op->d->bind_int(s, 13, before->attempt);
@@ -120,7 +121,7 @@ static void finish_apply(struct image *image, const struct ending *e)
 {
     image->status = e->status;
     image->verdict = e->verdict;
-    image->retryable = e->retryable;
+    image->cure = e->cure;
     image->person = e->person;
     image->reason = e->reason;
     image->finished_ms = e->finished_at;

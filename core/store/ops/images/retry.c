@@ -1,8 +1,9 @@
 /* Retries: an image waits again, as when it was submitted.
  *
- * A retry of one image takes it whatever became of it. A retry in a batch takes what can be cured: the failed images
- * that are retryable, those with the oldest last try first, so that images that fail again do not keep the others
- * waiting. The pause of an image grows with each retry of a batch until the image is processed. */
+ * A retry of one image takes it whatever became of it. A retry in a batch takes what can be cured: the images that
+ * failed by the recogniser, and after them those whose file was missing. In both the oldest last try comes first, so
+ * that images that fail again do not keep the others waiting. The pause of an image grows with each retry of a batch
+ * until the image is processed. */
 #include "core/store/store_internal.h"
 
 #include <string.h>
@@ -53,19 +54,22 @@ static bool retry_wants(struct op *op, struct db_statement *s, const struct stor
     return m->reason || m->now || age_ms >= pause_ms;
 }
 
-/* One page of the failed images that are retryable, or (permanent) of those that are not. */
+/* One page of a group of the failed images. */
 static struct db_statement *retry_prepare(struct op *op, const struct store_retry *m)
 {
-    struct db_statement *s =
-        db_query(op->db, "SELECT id, reason, finished_at, retry_pause, verdict FROM images WHERE {status = 2 AND "
-                         "verdict <> 3 AND retryable|state} = ? AND finished_at >= ? AND (finished_at > ? OR id > ?) "
-                         "ORDER BY finished_at, id LIMIT 500");
-    bool sqlite = op->d->dialect == DIALECT_SQLITE;
+    static const int cures[] = {CURE_RETRY, CURE_FILE, CURE_NONE};
+    struct db_statement *s = db_query(
+        op->db, "SELECT id, reason, finished_at, retry_pause, verdict FROM images WHERE {status = 2 AND verdict <> 3|"
+                "state = CASE ? WHEN 1 THEN 4 ELSE 2 END} AND retryable = ? AND finished_at >= ? AND (finished_at > ? "
+                "OR id > ?) ORDER BY finished_at, id LIMIT 500");
+    int at = 0, cure = cures[m->after.group];
 
-    op->d->bind_int(s, 1, m->after.permanent ? (sqlite ? 0 : IMAGE_FAILED) : (sqlite ? 1 : STATE_RETRYABLE));
-    op->d->bind_int(s, 2, m->after.finished_ms);
-    op->d->bind_int(s, 3, m->after.finished_ms);
-    op->d->bind_int(s, 4, m->after.id);
+    if (op->d->dialect == DIALECT_MARIADB)
+        op->d->bind_int(s, ++at, cure);
+    op->d->bind_int(s, ++at, cure);
+    op->d->bind_int(s, ++at, m->after.finished_ms);
+    op->d->bind_int(s, ++at, m->after.finished_ms);
+    op->d->bind_int(s, ++at, m->after.id);
     return s;
 }
 
@@ -92,8 +96,8 @@ static int retry_batch(struct op *op, const struct store_retry *m)
     if (result < 0)
         return result;
     op->reply->more = seen == BATCH && count < limit;
-    if (!op->reply->more && count < limit && m->reason && !m->after.permanent) {
-        *next = (struct retry_cursor){.permanent = true};
+    if (!op->reply->more && count < limit && m->after.group < (m->reason ? 2 : 1)) {
+        *next = (struct retry_cursor){.group = m->after.group + 1};
         op->reply->more = true;
     }
     for (int i = 0; i < count && !m->dry; i++)
