@@ -67,10 +67,11 @@ static bool frontend_query_retryable(struct http_request *request, struct store_
         return true;
     if (!query_bool(request, "retryable", &retryable))
         return false;
-    if (m->status != IMAGE_FAILED) {
-        http_problem(request, 400, "wrong-value", "“retryable” needs status=failed.");
+    if (m->status >= 0 && m->status != IMAGE_FAILED) {
+        http_problem(request, 400, "wrong-value", "“retryable” is of failed images only.");
         return false;
     }
+    m->status = IMAGE_FAILED;
     m->retryable = retryable ? 1 : -1;
     return true;
 }

@@ -159,6 +159,9 @@ static void cast_configure_edge(struct service *v)
                                      .pause_ms = s->retry_pause,
                                      .pause_max_ms = s->retry_pause_max,
                                      .store_ms = STORE_MS};
+    v->look_again = (struct look_again_config){.processor = s->nats[0] ? "processor@**" : "processor",
+                                               .store_ms = STORE_MS,
+                                               .rate = s->look_again_rate};
     v->janitor = (struct janitor_config){.processor = s->nats[0] ? "processor@**" : "processor",
                                          .spool = &v->spool,
                                          .thumbs = v->thumbs,
@@ -266,6 +269,7 @@ void cast_spawn(struct service *v)
         {{.name = "keys", .ops = &keys_actor, .config = &v->keys}, true},
         {{.name = "enroller", .ops = &enroller_actor, .config = &v->enroller}, true},
         {{.name = "retry", .ops = &retry_actor, .config = &v->retry}, true},
+        {{.name = "look_again", .ops = &look_again_actor, .config = &v->look_again}, true},
         {{.name = "janitor", .ops = &janitor_actor, .config = &v->janitor}, true},
         {{.name = "events", .ops = &events_actor, .config = &v->events}, true},
         {{.name = "health", .ops = &health_actor, .config = &v->health}, true},

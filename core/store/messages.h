@@ -42,6 +42,7 @@ enum store_message {
     STORE_KEY_ADD,
     STORE_KEY_REVOKE,
     STORE_CORRECT_COUNTS,
+    STORE_LOOK_AGAIN,
     STORE_FIRST_READ,
     /* reads */
     STORE_IMAGE = STORE_FIRST_READ,
@@ -49,6 +50,8 @@ enum store_message {
     STORE_EVENTS,
     STORE_STATUS_COUNTS,
     STORE_RECOUNT,
+    STORE_LOOK_AGAIN_COUNT,
+    STORE_OPERATION, /* store_id, `id` not used: the last operation, if any */
     STORE_PEOPLE,
     STORE_PHOTOS,
     STORE_GALLERY_CHANGES,
@@ -236,6 +239,26 @@ struct store_counts { /* CORRECT_COUNTS: the differences that RECOUNT found; not
     int64_t corrections; /* `next` of the recount's reply */
 };
 
+enum look_again_action {
+    LOOK_AGAIN_BEGIN, /* refused while another one runs or is paused */
+    LOOK_AGAIN_STEP,  /* puts the next images of the running one back, unless a node did so just now */
+    LOOK_AGAIN_PAUSE,
+    LOOK_AGAIN_RESUME,
+    LOOK_AGAIN_CANCEL
+};
+
+/* LOOK_AGAIN; LOOK_AGAIN_COUNT: a page of the filter's images after `after`, counted in `changed`; the reply has `more`
+ * and `next`. */
+struct store_look_again {
+    struct store_message_head m;
+    enum look_again_action action;
+    struct look_again_filter filter;
+    int64_t after;
+    int64_t total;   /* of BEGIN */
+    int64_t max;     /* of STEP: images at most, and none while as many wait */
+    int64_t step_ms; /* of STEP: time to the next step, of whichever node */
+};
+
 struct store_prune {
     struct store_message_head m;
     int64_t events_keep, idempotency_before_ms;
@@ -272,6 +295,7 @@ struct store_reply {
     struct known_file *files;
     int file_count;
     struct image_counts counts; /* of RECOUNT: the differences, with `changed` 0 when there are none */
+    struct operation *operation;    /* or NULL: there is none */
     struct retry_cursor retry_next; /* RETRY: with `more`, where the next batch begins */
     int64_t first_event, last_event, settled_event; /* settled: no event up to it can still come */
     bool waits;                                     /* an event is missing that may still come: read on soon */

@@ -102,6 +102,26 @@ enum again_kind {
     AGAIN_FACE          /* this face */
 };
 
+/* Which images are looked at again: all that do not wait and are not in processing, unless a member says otherwise. */
+struct look_again_filter {
+    int verdict;           /* -1: any */
+    int64_t person;        /* 0: any */
+    const char *not_model; /* only images with a face of another model than this; NULL: any */
+    int64_t from_ms, to_ms; /* submitted in this time, wall clock; to_ms 0: without an end */
+};
+
+enum operation_state { OPERATION_RUNNING = 1, OPERATION_PAUSED, OPERATION_DONE, OPERATION_CANCELLED, OPERATION_STATES };
+const char *operation_state_name(int state); /* "running", … */
+
+struct operation { /* images that are looked at again in the background */
+    int64_t id;
+    int state;
+    struct look_again_filter filter;
+    int64_t total, done; /* images: of the filter when it began, and put back so far */
+    int64_t after, last; /* image ids: all up to `after` are done; later ones than `last` came after it began */
+    int64_t created_ms, finished_ms;
+};
+
 struct unknown_person { /* faces without a name that are alike */
     int64_t id, faces;
     int64_t face, image; /* one of them */

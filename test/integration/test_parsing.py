@@ -12,9 +12,11 @@ from http2 import Http2  # noqa: E402
 VALUES = ['1.9', '0x10', '%201', '', '-1', str(2 ** 64), 'true', 'TRUE', '1%00', '1%2', '1%zz', '%ff', '1' * 1100]
 BROKEN = {'1%00', '1%2', '1%zz', '%ff', '1' * 1100}  # refused for any parameter
 # What each kind accepts of VALUES, beside its own good values, which come first.
-NUMBER, BOOL, STATUS, TEXT = 'number', 'bool', 'status', 'text'
+NUMBER, BOOL, STATUS, TEXT, VERDICT = 'number', 'bool', 'status', 'text', 'verdict'
 PARAMETERS = {
     ('GET', '/v1/images', 'status'): STATUS,
+    ('GET', '/v1/images', 'verdict'): VERDICT,
+    ('GET', '/v1/images', 'retryable'): BOOL,
     ('GET', '/v1/images', 'person'): NUMBER,
     ('GET', '/v1/images', 'after'): NUMBER,
     ('GET', '/v1/images', 'limit'): NUMBER,
@@ -36,13 +38,14 @@ PARAMETERS = {
     ('GET', '/v1/unknown', 'limit'): NUMBER,
     ('GET', '/v1/events', 'after'): NUMBER,
 }
-GOOD = {NUMBER: ['100'], BOOL: ['true', 'false', '1', '0'], STATUS: ['failed'], TEXT: ['Jos%C3%A9+1']}
+GOOD = {NUMBER: ['100'], BOOL: ['true', 'false', '1', '0'], STATUS: ['failed'], TEXT: ['Jos%C3%A9+1'],
+        VERDICT: ['known', 'unknown', 'no_face']}
 
 
 def accepts(kind, value):
     if value in BROKEN or value == '':
         return False
-    return {NUMBER: False, BOOL: value == 'true', STATUS: False, TEXT: True}[kind]
+    return {NUMBER: False, BOOL: value == 'true', STATUS: False, TEXT: True, VERDICT: False}[kind]
 
 
 def test_the_table_has_every_parameter_of_every_route():

@@ -214,6 +214,45 @@ static void *make_correct_counts(void)
     return m;
 }
 
+static void *make_look_again(enum look_again_action action)
+{
+    struct store_look_again *m = STORE_MESSAGE(STORE_LOOK_AGAIN, store_look_again);
+
+    m->action = action;
+    m->filter.verdict = -1;
+    m->max = 10;
+    return m;
+}
+
+static void *make_look_again_begin(void)
+{
+    return make_look_again(LOOK_AGAIN_BEGIN);
+}
+
+static void *make_look_again_step(void)
+{
+    return make_look_again(LOOK_AGAIN_STEP);
+}
+
+static void *make_look_again_cancel(void)
+{
+    return make_look_again(LOOK_AGAIN_CANCEL);
+}
+
+static void *make_look_again_count(void)
+{
+    struct store_look_again *m = STORE_MESSAGE(STORE_LOOK_AGAIN_COUNT, store_look_again);
+
+    m->filter.verdict = VERDICT_UNKNOWN;
+    m->filter.not_model = "other";
+    return m;
+}
+
+static void *make_operation(void)
+{
+    return make_id(STORE_OPERATION, 0);
+}
+
 static void *make_list(uint32_t type)
 {
     struct store_list *m = store_message_new(type, sizeof *m);
@@ -309,6 +348,11 @@ static const struct {
     {"key add", make_key_add, false},
     {"key revoke", make_key_revoke, false},
     {"correct counts", make_correct_counts, false},
+    {"look again: begin", make_look_again_begin, false},
+    {"look again: step", make_look_again_step, false},
+    {"look again: cancel", make_look_again_cancel, false},
+    {"look again: count", make_look_again_count, true},
+    {"operation", make_operation, true},
     {"image", make_image, true},
     {"face", make_face, true},
     {"photos", make_photos, true},

@@ -153,6 +153,8 @@ static const char *const version_4[] = {
  *   images.retry_pause  ms after the failure in which no retry of a batch takes the image; 0 before the first one
  *   images.state        the status that clients are shown; 4 when it failed and is retryable
  *
+ * operations has a row for each time that images are looked at again (ops/images/look_again.c).
+ *
  * images_state lists as images_status did, which nodes of the version before can do without. */
 static const char *const version_5[] = {
     "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} word INTEGER NOT NULL DEFAULT 0",
@@ -184,6 +186,12 @@ static const char *const version_5[] = {
     "ALTER TABLE status_counts ADD COLUMN {| IF NOT EXISTS} no_face BIGINT NOT NULL DEFAULT 0",
     "UPDATE status_counts SET no_face = (SELECT COUNT(*) FROM images WHERE verdict = 3 AND path_key IS NOT NULL) "
     "WHERE id = 0",
+    "CREATE TABLE IF NOT EXISTS operations(id " ID
+    ", state INTEGER NOT NULL, verdict INTEGER NOT NULL, person_id BIGINT NOT NULL, not_model VARCHAR(191), from_ms "
+    "BIGINT NOT NULL, to_ms BIGINT NOT NULL, total BIGINT NOT NULL, done BIGINT NOT NULL DEFAULT 0, after_image BIGINT "
+    "NOT NULL DEFAULT 0, last_image BIGINT NOT NULL, run_after BIGINT NOT NULL DEFAULT 0, created_at BIGINT NOT NULL, "
+    "finished_at BIGINT NOT NULL DEFAULT 0) " END,
+    "CREATE INDEX IF NOT EXISTS operations_state ON operations(state, id)",
     NULL};
 
 static const char *const *const versions[] = {version_1, version_2, version_3, version_4, version_5};

@@ -38,6 +38,13 @@ int image_verdict_from(const char *name)
     return -1;
 }
 
+const char *operation_state_name(int state)
+{
+    static const char *const names[] = {"?", "running", "paused", "done", "cancelled"};
+
+    return names[state > 0 && state < OPERATION_STATES ? state : 0];
+}
+
 /* As the column images.state (db/schema.c). */
 static int common_shown_status(int status, int verdict)
 {
