@@ -66,10 +66,12 @@ ALTER TABLE images ADD COLUMN  IF NOT EXISTS retryable INTEGER NOT NULL DEFAULT 
 ALTER TABLE images ADD COLUMN  IF NOT EXISTS retry_pause BIGINT NOT NULL DEFAULT 0;
 UPDATE images SET verdict = 3 WHERE status = 2 AND verdict = 0 AND reason = 'no face found';
 UPDATE images SET retryable = 1 WHERE status = 2 AND verdict = 0 AND COALESCE(reason, '') NOT LIKE 'poison%';
-ALTER TABLE images ADD COLUMN  IF NOT EXISTS state INTEGER AS (CASE WHEN status = 0 AND verdict = 2 THEN 1 WHEN status = 2 AND verdict = 3 THEN 1 WHEN status = 2 AND retryable > 0 THEN 4 ELSE status END) STORED;
+ALTER TABLE images ADD COLUMN  IF NOT EXISTS state INTEGER AS (CASE WHEN status = 0 AND verdict = 2 THEN 1 WHEN status = 2 AND verdict = 3 THEN 1 WHEN status = 2 AND retryable = 1 THEN 4 ELSE status END) STORED;
 CREATE INDEX IF NOT EXISTS images_state ON images(state, id);
-CREATE INDEX IF NOT EXISTS images_failed ON images(state, finished_at, id);
+CREATE INDEX IF NOT EXISTS images_failed ON images(state, retryable, finished_at, id);
 DROP INDEX IF EXISTS images_status ON images;
 ALTER TABLE status_counts ADD COLUMN  IF NOT EXISTS no_face BIGINT NOT NULL DEFAULT 0;
 UPDATE status_counts SET no_face = (SELECT COUNT(*) FROM images WHERE verdict = 3 AND path_key IS NOT NULL) WHERE id = 0;
+CREATE TABLE IF NOT EXISTS operations(id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, state INTEGER NOT NULL, verdict INTEGER NOT NULL, person_id BIGINT NOT NULL, not_model VARCHAR(191), from_ms BIGINT NOT NULL, to_ms BIGINT NOT NULL, total BIGINT NOT NULL, done BIGINT NOT NULL DEFAULT 0, after_image BIGINT NOT NULL DEFAULT 0, last_image BIGINT NOT NULL, run_after BIGINT NOT NULL DEFAULT 0, created_at BIGINT NOT NULL, finished_at BIGINT NOT NULL DEFAULT 0)  ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+CREATE INDEX IF NOT EXISTS operations_state ON operations(state, id);
 REPLACE INTO schema_version VALUES(5);

@@ -27,8 +27,7 @@ struct disk_job {
 static void health_write_stats(struct health *h, struct buf *out, const struct store_reply *r)
 {
     for (int i = 0; i < IMAGE_STATUSES; i++)
-        buf_printf(out, "%s\"%s\":%lld", i ? "," : "{", image_status_name(i),
-                   (long long)r->counts.by_status[i]);
+        buf_printf(out, "%s\"%s\":%lld", i ? "," : "{", image_status_name(i), (long long)r->counts.by_status[i]);
     buf_printf(out, ",\"unknown\":%lld,\"no_face\":%lld,\"workers\":%d,\"workers_ready\":%d,\"recognizer\":",
                (long long)r->counts.unknown, (long long)r->counts.no_face, h->capacity.workers, h->capacity.ready);
     buf_json(out, h->capacity.recognizer);
@@ -187,8 +186,7 @@ static void health_write_metrics(struct actor *self, struct buf *out, const stru
         return;
     health_write_head(out, "kith_images", "gauge", "Images by status.");
     for (int i = 0; i < IMAGE_STATUSES; i++)
-        buf_printf(out, "kith_images{status=\"%s\"} %lld\n", image_status_name(i),
-                   (long long)r->counts.by_status[i]);
+        buf_printf(out, "kith_images{status=\"%s\"} %lld\n", image_status_name(i), (long long)r->counts.by_status[i]);
 }
 
 /* --- answers --- */

@@ -13,7 +13,7 @@ struct janitor_config {
     const char *thumbs;
     struct offload *files;
     uint64_t store_ms, reap_ms, sweep_ms, prune_ms;
-    uint64_t retry_ms; /* 0: failed images are retried by request only */
+    uint64_t retry_ms;              /* 0: failed images are retried by request only */
     int64_t pause_ms, pause_max_ms; /* before an image that failed again is retried again */
     int64_t tries, crashes, events_keep, orphan_age_ms, thumb_age_ms, idempotency_ms;
     int64_t gallery_log_ms; /* age of the removals that the gallery's log need not keep */

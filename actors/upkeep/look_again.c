@@ -64,7 +64,8 @@ static void look_again_json(struct buf *out, const struct operation *o)
         buf_str(out, "{\"operation\":null}");
         return;
     }
-    buf_printf(out, "{\"operation\":{\"id\":%lld,\"state\":\"%s\",\"images\":%lld,\"done\":%lld,\"filter\":{\"verdict\":",
+    buf_printf(out,
+               "{\"operation\":{\"id\":%lld,\"state\":\"%s\",\"images\":%lld,\"done\":%lld,\"filter\":{\"verdict\":",
                (long long)o->id, operation_state_name(o->state), (long long)o->total, (long long)o->done);
     buf_json(out, image_verdict_name(o->filter.verdict));
     buf_str(out, ",\"person\":");
@@ -210,11 +211,10 @@ static void look_again_begin(struct actor *self, struct http_request *request)
         abort();
     f = &q->filter;
     q->call = call_new(self, request, OP_LOOK_AGAIN);
-    if (look_again_query_verdict(request, &f->verdict) &&
-        query_number(request, "person", 1, INT64_MAX, &f->person) &&
+    if (look_again_query_verdict(request, &f->verdict) && query_number(request, "person", 1, INT64_MAX, &f->person) &&
         query_number(request, "from_ms", 0, INT64_MAX, &f->from_ms) &&
-        query_number(request, "to_ms", 1, INT64_MAX, &f->to_ms) &&
-        look_again_query_model(self, request, q->model) && query_bool(request, "dry_run", &q->dry))
+        query_number(request, "to_ms", 1, INT64_MAX, &f->to_ms) && look_again_query_model(self, request, q->model) &&
+        query_bool(request, "dry_run", &q->dry))
         look_again_count(self, q, 0);
     else
         look_again_request_free(q);

@@ -108,8 +108,7 @@ static void retry_begin_all(struct actor *self, struct http_request *request)
     r = retry_all_new(call_new(self, request, OP_RETRY_ALL));
     if (!query_number(request, "older_ms", 0, INT64_MAX / 2, &r->older_ms) ||
         !query_number(request, "limit", 1, INT64_MAX, &r->limit) || !query_bool(request, "now", &r->now) ||
-        !query_bool(request, "dry_run", &r->dry) ||
-        !query_text(request, "reason", HTTP_QUERY_MAX, text)) {
+        !query_bool(request, "dry_run", &r->dry) || !query_text(request, "reason", HTTP_QUERY_MAX, text)) {
         retry_all_free(r);
         return;
     }

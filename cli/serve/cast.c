@@ -159,9 +159,8 @@ static void cast_configure_edge(struct service *v)
                                      .pause_ms = s->retry_pause,
                                      .pause_max_ms = s->retry_pause_max,
                                      .store_ms = STORE_MS};
-    v->look_again = (struct look_again_config){.processor = s->nats[0] ? "processor@**" : "processor",
-                                               .store_ms = STORE_MS,
-                                               .rate = s->look_again_rate};
+    v->look_again = (struct look_again_config){
+        .processor = s->nats[0] ? "processor@**" : "processor", .store_ms = STORE_MS, .rate = s->look_again_rate};
     v->janitor = (struct janitor_config){.processor = s->nats[0] ? "processor@**" : "processor",
                                          .spool = &v->spool,
                                          .thumbs = v->thumbs,

@@ -108,7 +108,8 @@ struct store_renew {
 
 enum outcome {
     OUTCOME_FACES,  /* recognised: `faces`, of which there may be none; the best known person decides */
-    OUTCOME_FAILED, /* the image cannot be recognised: `reason`; another try fails as well, or (`gone`) needs the file */
+    OUTCOME_FAILED, /* the image cannot be recognised: `reason`; another try fails as well, or (`gone`) needs the file
+                     */
     OUTCOME_RETRY,  /* the recogniser failed: pending after `delay_ms`, failed after max_tries or max_crashes */
     OUTCOME_RELEASE /* as if it had never been claimed */
 };
@@ -158,8 +159,8 @@ struct store_id { /* KEY_REVOKE, IMAGE, DELETE, FACE, PHOTO_DELETE, PERSON_DELET
     int64_t person; /* PHOTO_DELETE: refused unless the photo is this person's; 0: any person's */
 };
 
-/* IMAGES (status: as clients are shown it), PEOPLE, EVENTS, GALLERY_CHANGES, UNKNOWN_FACES, PERSON_FACES, AGAIN_FACES, UNKNOWN_PEOPLE, KNOWN_FILES,
- * ADOPTED_PHOTOS */
+/* IMAGES (status: as clients are shown it), PEOPLE, EVENTS, GALLERY_CHANGES, UNKNOWN_FACES, PERSON_FACES, AGAIN_FACES,
+ * UNKNOWN_PEOPLE, KNOWN_FILES, ADOPTED_PHOTOS */
 struct store_list {
     struct store_message_head m;
     int status, verdict; /* -1: any */
@@ -241,7 +242,7 @@ struct store_counts { /* CORRECT_COUNTS: the differences that RECOUNT found; not
 
 enum look_again_action {
     LOOK_AGAIN_BEGIN, /* refused while another one runs or is paused */
-    LOOK_AGAIN_STEP,  /* puts the next images of the running one back, unless a node did so just now */
+    LOOK_AGAIN_STEP,  /* requeues the next images of the running one, unless a node did so just now */
     LOOK_AGAIN_PAUSE,
     LOOK_AGAIN_RESUME,
     LOOK_AGAIN_CANCEL
@@ -294,7 +295,7 @@ struct store_reply {
     int unknown_person_count;
     struct known_file *files;
     int file_count;
-    struct image_counts counts; /* of RECOUNT: the differences, with `changed` 0 when there are none */
+    struct image_counts counts;     /* of RECOUNT: the differences, with `changed` 0 when there are none */
     struct operation *operation;    /* or NULL: there is none */
     struct retry_cursor retry_next; /* RETRY: with `more`, where the next batch begins */
     int64_t first_event, last_event, settled_event; /* settled: no event up to it can still come */

@@ -104,9 +104,9 @@ enum again_kind {
 
 /* Which images are looked at again: all that do not wait and are not in processing, unless a member says otherwise. */
 struct look_again_filter {
-    int verdict;           /* -1: any */
-    int64_t person;        /* 0: any */
-    const char *not_model; /* only images with a face of another model than this; NULL: any */
+    int verdict;            /* -1: any */
+    int64_t person;         /* 0: any */
+    const char *not_model;  /* only images with a face of another model than this; NULL: any */
     int64_t from_ms, to_ms; /* submitted in this time, wall clock; to_ms 0: without an end */
 };
 
@@ -117,7 +117,7 @@ struct operation { /* images that are looked at again in the background */
     int64_t id;
     int state;
     struct look_again_filter filter;
-    int64_t total, done; /* images: of the filter when it began, and put back so far */
+    int64_t total, done; /* images: of the filter when it began, and requeued so far */
     int64_t after, last; /* image ids: all up to `after` are done; later ones than `last` came after it began */
     int64_t created_ms, finished_ms;
 };

@@ -1,4 +1,4 @@
-/* What clients are shown of an image: each way through its states, the counts and the lists, and retries. */
+/* What clients are shown of an image: each way through its states, the lists, and the counts. */
 #include "test/unit/store_world.h"
 
 static struct store_reply *finish_as(int64_t id, int64_t attempt, enum outcome outcome, int64_t max_tries)
@@ -223,169 +223,6 @@ static void test_a_named_face_makes_an_image_without_others_known(void **state)
     expect_shown(id, IMAGE_PROCESSED, VERDICT_KNOWN, false);
 }
 
-/* --- retries --- */
-
-enum { CROWD = 1000 };
-
-/* Claims what waits and makes each fail: retryable, or for good. */
-static void fail_all(bool retryable)
-{
-    while (claim(256)) {
-        int count = last->image_count;
-        int64_t ids[256], attempts[256];
-
-        for (int i = 0; i < count; i++) {
-            ids[i] = last->images[i].id;
-            attempts[i] = last->images[i].attempt;
-        }
-        for (int i = 0; i < count; i++)
-            finish_as(ids[i], attempts[i], retryable ? OUTCOME_RETRY : OUTCOME_FAILED, 1);
-    }
-}
-
-static void submit_crowd(const char *name)
-{
-    char path[32];
-
-    for (int i = 0; i < CROWD; i++) {
-        snprintf(path, sizeof path, "/%s%04d", name, i);
-        submit(path);
-    }
-}
-
-/* A thousand images that cannot be cured have the lower ids; those that can are retried all the same, each in turn. */
-static void test_failures_for_good_keep_no_others_from_their_retry(void **state)
-{
-    int64_t cured[3];
-    char path[16];
-
-    (void)state;
-    submit_crowd("broken");
-    fail_all(false);
-    for (int i = 0; i < 3; i++) {
-        snprintf(path, sizeof path, "/%d", i);
-        cured[i] = submit(path);
-    }
-    fail_all(true);
-    for (int round = 0; round < 6; round++) {
-        assert_int_equal(retry_batch((struct batch){.limit = 1}), 1);
-        fail_all(true);
-    }
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(image(cured[i])->attempt, 3);
-    assert_int_equal(retry_batch((struct batch){0}), 3);
-}
-
-static struct store_reply *finish_gone(int64_t id, int64_t attempt)
-{
-    struct store_finish *m = STORE_MESSAGE(STORE_FINISH, store_finish);
-
-    m->id = id;
-    m->attempt = attempt;
-    m->outcome = OUTCOME_FAILED;
-    m->reason = "no such file";
-    m->gone = true;
-    return ask(m);
-}
-
-/* Their files may have come; those that another try may cure go first. */
-static void test_images_whose_files_were_missing_are_retried_after_the_others(void **state)
-{
-    int64_t missing[4], crashed;
-    char path[16];
-
-    (void)state;
-    for (int i = 0; i < 4; i++) {
-        snprintf(path, sizeof path, "/%d", i);
-        missing[i] = submit(path);
-        claim(1);
-        finish_gone(missing[i], 1);
-    }
-    crashed = submit("/crashed");
-    fail_all(true);
-    assert_int_equal(list(IMAGE_FAILED, -1, 1), 1);
-    assert_int_equal(list(IMAGE_FAILED, -1, -1), 4);
-    assert_int_equal(retry_batch((struct batch){.limit = 2, .pause_ms = 90000, .pause_max_ms = 90000}), 2);
-    assert_int_equal(image(crashed)->status, IMAGE_PENDING);
-    assert_int_equal(image(missing[0])->status, IMAGE_PENDING);
-    claim(2);
-    finish_gone(missing[0], 2);
-    assert_int_equal(retry_batch((struct batch){.pause_ms = 90000, .pause_max_ms = 90000}), 3);
-}
-
-/* With a reason the caller knows that the cause is gone: also failures for good are taken, the oldest try first. */
-static void test_a_retry_by_reason_takes_also_failures_for_good(void **state)
-{
-    int64_t good, faceless;
-
-    (void)state;
-    submit_crowd("broken");
-    fail_all(false);
-    faceless = submit("/faceless");
-    claim(1);
-    finish_as(faceless, 1, OUTCOME_FACES, 5);
-    good = submit("/z");
-    fail_all(true);
-    assert_int_equal(retry_batch((struct batch){.reason = "another"}), 0);
-    assert_int_equal(retry_batch((struct batch){.reason = "no face"}), 0); /* that is no failure */
-    assert_int_equal(retry_batch((struct batch){.reason = "caus", .limit = CROWD}), CROWD);
-    assert_int_equal(image(good)->status, IMAGE_PENDING);
-    assert_int_equal(list(IMAGE_FAILED, -1, 0), 1);
-    fail_all(false);
-    assert_int_equal(retry_batch((struct batch){.reason = "caus"}), CROWD + 1);
-}
-
-static int64_t pause_of(int64_t id)
-{
-    int64_t pause_ms;
-
-    open_observer();
-    (void)id;
-    pause_ms = observer_number("SELECT MAX(retry_pause) FROM images");
-    close_observer();
-    return pause_ms;
-}
-
-static void test_the_pause_of_an_image_doubles_up_to_its_limit_and_ends_with_success(void **state)
-{
-    static const int64_t pauses[] = {1000, 2000, 4000, 5000, 5000};
-    const struct batch now = {.pause_ms = 1000, .pause_max_ms = 5000, .now = true},
-                       due = {.pause_ms = 1000, .pause_max_ms = 5000};
-    int64_t id = submit("/a");
-
-    (void)state;
-    fail_all(true);
-    assert_int_equal(retry_batch(due), 1); /* the first one has no pause before it */
-    for (int i = 0; i < 5; i++) {
-        assert_int_equal(pause_of(id), pauses[i]);
-        fail_all(true);
-        assert_int_equal(retry_batch(due), 0);
-        assert_int_equal(retry_batch(now), 1);
-    }
-    open_observer();
-    fail_all(true);
-    observer_run("UPDATE images SET finished_at = finished_at - 5001");
-    close_observer();
-    assert_int_equal(retry_batch(due), 1);
-    claim(1);
-    finish_with_face(id, last->images[0].attempt, PERSON_UNKNOWN, 0);
-    assert_int_equal(pause_of(id), 0);
-}
-
-static void test_one_image_is_retried_on_request_whatever_its_pause(void **state)
-{
-    int64_t id = submit("/a");
-
-    (void)state;
-    fail_all(true);
-    assert_int_equal(retry_batch((struct batch){.pause_ms = 100000, .pause_max_ms = 100000}), 1);
-    fail_all(true);
-    assert_int_equal(retry_batch((struct batch){.pause_ms = 100000, .pause_max_ms = 100000}), 0);
-    assert_int_equal(retry_one(id)->changed, 1);
-    fail_all(true);
-    assert_int_equal(retry_batch((struct batch){.pause_ms = 100000, .pause_max_ms = 100000}), 1);
-}
-
 /* --- the counts --- */
 
 static uint32_t seed;
@@ -515,11 +352,6 @@ int main(void)
         TEST(test_the_limit_of_the_queue_counts_only_what_waits),
         TEST(test_an_image_whose_faces_are_none_has_no_face),
         TEST(test_a_named_face_makes_an_image_without_others_known),
-        TEST(test_failures_for_good_keep_no_others_from_their_retry),
-        TEST(test_images_whose_files_were_missing_are_retried_after_the_others),
-        TEST(test_a_retry_by_reason_takes_also_failures_for_good),
-        TEST(test_the_pause_of_an_image_doubles_up_to_its_limit_and_ends_with_success),
-        TEST(test_one_image_is_retried_on_request_whatever_its_pause),
         TEST(test_the_counts_are_true_after_any_walk),
     };
 

@@ -149,7 +149,7 @@ SETTING(retry_pause, duration, "10m", 0, 2147483647,
         "doubles with each further one")
 SETTING(retry_pause_max, duration, "1d", 0, 1LL << 40, "longest time between such retries of one image")
 SETTING(look_again_rate, count, "50", 1, 100000,
-        "images that “look again” puts back in a second at most; it puts none back while as many wait, so that new ones "
+        "images that “look again” requeues in a second at most; it requeues none while as many wait, so that new ones "
         "come first")
 SETTING(orphan_age, duration, "1h", 1, 2147483647, "age at which an uploaded file that belongs to no image is removed")
 SETTING(spool_sweep, duration, "10s", 1, 86400000,

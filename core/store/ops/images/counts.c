@@ -77,8 +77,8 @@ static int counts_count(struct op *op, const char *sql, int64_t value, int64_t *
 /* Rows without a key are counted when they are adopted. */
 static int counts_subtract_unkeyed(struct op *op, struct image_counts *real)
 {
-    struct db_statement *s = db_query(
-        op->db, "SELECT state, verdict, COUNT(*) FROM images WHERE path_key IS NULL GROUP BY state, verdict");
+    struct db_statement *s =
+        db_query(op->db, "SELECT state, verdict, COUNT(*) FROM images WHERE path_key IS NULL GROUP BY state, verdict");
     int result;
 
     while ((result = db_step(op->db, s)) == DB_ROW) {

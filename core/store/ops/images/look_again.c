@@ -1,7 +1,7 @@
 /* Images that are looked at again in the background: with another model, with better settings.
  *
- * A row of `operations` has the filter and how far it is, so that any node goes on after a restart. Each step puts a few
- * images back, as a retry on request does, and only while few images wait: those that were just submitted come first.
+ * A row of `operations` has the filter and how far it is, so that any node goes on after a restart. Each step requeues
+ * a few images, as a retry on request does, and only while few images wait: those that were just submitted come first.
  * What a person said about a face survives the new run (replace_faces.c). One operation runs or is paused at a time. */
 #include "core/store/store_internal.h"
 
@@ -22,13 +22,12 @@ static struct db_statement *look_again_prepare(struct op *op, const struct look_
                                                int64_t last, int limit)
 {
     bool models = f->not_model != NULL, person = f->person > 0, verdict = !person && f->verdict > 0;
-    struct db_statement *s = db_query(
-        op->db, models && person    ? SELECT_IMAGES(MODELLED, OF_PERSON)
-                : models && verdict ? SELECT_IMAGES(MODELLED, OF_VERDICT)
-                : models            ? SELECT_IMAGES(MODELLED, "")
-                : person            ? SELECT_IMAGES(PLAIN, OF_PERSON)
-                : verdict           ? SELECT_IMAGES(PLAIN, OF_VERDICT)
-                                    : SELECT_IMAGES(PLAIN, ""));
+    struct db_statement *s = db_query(op->db, models && person    ? SELECT_IMAGES(MODELLED, OF_PERSON)
+                                              : models && verdict ? SELECT_IMAGES(MODELLED, OF_VERDICT)
+                                              : models            ? SELECT_IMAGES(MODELLED, "")
+                                              : person            ? SELECT_IMAGES(PLAIN, OF_PERSON)
+                                              : verdict           ? SELECT_IMAGES(PLAIN, OF_VERDICT)
+                                                                  : SELECT_IMAGES(PLAIN, ""));
     int at = 0;
 
     if (models)
