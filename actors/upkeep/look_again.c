@@ -118,7 +118,8 @@ struct look_again_request {
 
 static void look_again_request_free(struct look_again_request *q)
 {
-    call_free(q->call);
+    if (q->call)
+        call_free(q->call);
     free(q);
 }
 

@@ -55,7 +55,7 @@ def accepts(kind, value):
 
 
 def test_the_table_has_every_parameter_of_every_route():
-    routes = re.findall(r'\{"([A-Z]+)", "([^"]+)", "\w+", \w+, \w+, "([^"]+)"\}', (ROOT / 'actors/routes.c').read_text())
+    routes = re.findall(r'\{"([A-Z]+)", "([^"]+)", "\w+", \w+, \w+,\s+"([^"]+)"\}', (ROOT / 'actors/routes.c').read_text())
     assert {(method, path, word) for method, path, words in routes for word in words.split()} == set(PARAMETERS)
 
 
@@ -96,6 +96,8 @@ def test_query_parameters_are_parsed_whole(filled, protocol):
         queries += [(f'{name}={GOOD[kind][0]}&{name}={GOOD[kind][-1]}', False)]
         for query, good in queries:
             body = png(number, next(colour), 200) if method == 'POST' and 'retry' not in path else None
+            if 'look-again' in path:  # one at a time
+                call('POST', '/v1/images/look-again/cancel', None)
             status, text = call(method, f'{target}?{query}', body)
             if (status < 300) != good or (not good and (status != 400 or f'“{name}”' not in json.loads(text)['detail'])):
                 wrong.append((method, path, query[:60], status, text[:200]))

@@ -100,6 +100,7 @@ def test_orphans_behind_many_live_files_are_collected(make):
     database = sqlite3.connect(kith.folder / 'data' / 'kith.db')
     database.row_factory = sqlite3.Row
     row = dict(database.execute('SELECT * FROM images').fetchone())
+    del row['state']  # it follows from the others
     folder = path.parents[1] / '07'
     folder.mkdir(exist_ok=True)
     live, orphans = [folder / f'07live{n:04}.png' for n in range(700)], [folder / f'07orphan{n:02}.png' for n in range(50)]
