@@ -122,8 +122,8 @@ int op_recount(struct op *op, const struct msg *msg)
         result = counts_count(op, SLICE("state = ?"), status, &real.by_status[status]);
     if (result < 0 ||
         (result = counts_count(op, SLICE("state = ?"), STATE_RETRYABLE, &real.by_status[IMAGE_FAILED])) < 0 ||
-        (result = counts_count(op, SLICE(VERDICT_IS " AND state = 1"), VERDICT_UNKNOWN, &real.unknown)) < 0 ||
-        (result = counts_count(op, SLICE(VERDICT_IS " AND state = 1"), VERDICT_NO_FACE, &real.no_face)) < 0 ||
+        (result = counts_count(op, SLICE(VERDICT_IS " AND state + 0 = 1"), VERDICT_UNKNOWN, &real.unknown)) < 0 ||
+        (result = counts_count(op, SLICE(VERDICT_IS " AND state + 0 = 1"), VERDICT_NO_FACE, &real.no_face)) < 0 ||
         (result = counts_subtract_unkeyed(op, &real)) < 0)
         return result;
     for (int i = 0; i < IMAGE_STATUSES; i++)
