@@ -33,7 +33,7 @@ enum actor_message {
     MSG_WORK_ITEMS,      /* msg_work_items, told to work_queue: these images wait */
     MSG_WORK_ITEM, /* msg_work_item, asked of processor: this image waits; answered once its claim is in or refused */
     MSG_CAPACITY_LEFT, /* msg_count, told to work_queue: how many more images the processor can take */
-    MSG_CAPACITY,      /* msg_capacity, told to processor and health */
+    MSG_CAPACITY,      /* msg_capacity, told to processor, health, cluster and look_again */
     MSG_MODEL,         /* msg_model, told to gallery, known-people and embedder */
     MSG_BREAKER,       /* msg_breaker, told to recognizer, processor, health, events and cluster */
     MSG_QUARANTINE,    /* msg, told to recognizer: the store has put more bytes there */

@@ -20,6 +20,7 @@ const char *cli_flag(const struct invocation *in, const char *name);
 int cli_serve(const struct invocation *in);
 int cli_enroll(const struct invocation *in);
 int cli_retry(const struct invocation *in);
+int cli_look_again(const struct invocation *in);
 int cli_key(const struct invocation *in);
 int cli_backup(const struct invocation *in);
 int cli_compact(const struct invocation *in);

@@ -24,13 +24,13 @@ static int main_print_version(const struct invocation *in)
 /* Aligns columns by characters, not by bytes. */
 static void main_print_command(const struct command *c)
 {
-    enum { ARGUMENTS = 19, MEANING = 31 };
+    enum { ARGUMENTS = 19, MEANING = 33 };
     size_t length = strcspn(c->meaning, "\n");
     int hidden = 0;
 
     for (const char *at = c->arguments; *at; at++)
         hidden += (*at & 0xc0) == 0x80; /* a continuation byte of UTF-8 */
-    printf("  %-8s %-*s %.*s\n", c->name, ARGUMENTS + hidden, c->arguments, (int)length, c->meaning);
+    printf("  %-10s %-*s %.*s\n", c->name, ARGUMENTS + hidden, c->arguments, (int)length, c->meaning);
     if (c->meaning[length])
         printf("%*s%s\n", MEANING, "", c->meaning + length + 1);
 }
@@ -57,9 +57,14 @@ static const struct command commands[] = {
     {"serve", "", "accept images over HTTP, recognise the people in them, show the results", "", cli_serve},
     {"enroll", "DIR", "enrol the people in DIR with a running kith: NAME/*.jpg, or name_1.jpg", "", cli_enroll},
     {"retry", "[ID …]",
-     "requeue failed images: these, or all\n"
-     "--reason TEXT, --older 10m, --limit N: only those; --dry-run; --direct: in the database, without a running kith",
-     "reason= older= limit= dry-run direct", cli_retry},
+     "requeue these images, or all failed ones that another try may cure, the oldest try first\n"
+     "--older 10m, --limit N, --reason TEXT: only those; --now: without their pause; --dry-run; --direct: in the "
+     "database",
+     "reason= older= limit= now dry-run direct", cli_retry},
+    {"look-again", "[pause|resume|…]",
+     "look at images again in the background, with what people said about them kept; status, pause, resume, cancel\n"
+     "--all, --verdict unknown|no_face, --person ID, --not-model current, --from-ms N, --to-ms N: which; --dry-run",
+     "all verdict= person= not-model= from-ms= to-ms= dry-run", cli_look_again},
     {"nodes", "", "show the nodes of the cluster of a running kith", "", cli_nodes},
     {"key", "create|list|revoke", "API keys: create --role submit,read,admin [--name TEXT] [--expires 30d]",
      "role= name= expires=", cli_key},

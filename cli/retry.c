@@ -1,5 +1,5 @@
-/* kith retry: requeues failed images, by a running kith or directly in the database. Pending images do not change, so
- * it may run periodically. */
+/* kith retry: requeues the failed images that another try may cure, by a running kith or directly in the database.
+ * Pending images do not change, and an image that fails again is paused, so it may run periodically. */
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/records/records.h"
@@ -27,7 +27,7 @@ static int retry_one(struct client *c, const char *id)
 struct filter {
     const char *reason;
     int64_t older_ms, limit;
-    bool dry;
+    bool now, dry;
 };
 
 static void retry_print(const struct filter *f, int64_t count)
@@ -49,6 +49,8 @@ static int retry_by_api(struct client *c, const struct filter *f)
         buf_str(&path, "&reason=");
         client_escape(c, f->reason, &path);
     }
+    if (f->now)
+        buf_str(&path, "&now=true");
     if (f->dry)
         buf_str(&path, "&dry_run=true");
     buf_add(&path, "", 1);
@@ -67,7 +69,8 @@ static int retry_in_database(const struct settings *settings, const struct filte
 {
     struct records *r = records_open(settings);
     const struct store_reply *reply = NULL;
-    int64_t count = 0, after = 0;
+    struct retry_cursor after = {0};
+    int64_t count = 0;
 
     do {
         struct store_retry *m;
@@ -79,11 +82,14 @@ static int retry_in_database(const struct settings *settings, const struct filte
         m->reason = arena_text(&m->m.arena, f->reason);
         m->older_ms = f->older_ms;
         m->limit = f->limit ? f->limit - count : 0;
+        m->pause_ms = settings->retry_pause;
+        m->pause_max_ms = settings->retry_pause_max;
+        m->now = f->now;
         m->dry = f->dry;
         reply = records_ask(r, &m->m.head);
         if (reply) {
             count += reply->changed;
-            after = reply->next;
+            after = reply->retry_next;
         }
     } while (reply && reply->more);
     records_close(r);
@@ -97,13 +103,14 @@ static int retry_read_filter(const struct invocation *in, struct filter *f)
     const char *older = cli_flag(in, "older"), *limit = cli_flag(in, "limit");
 
     f->reason = cli_flag(in, "reason");
+    f->now = cli_flag(in, "now") != NULL;
     f->dry = cli_flag(in, "dry-run") != NULL;
     if (older && settings_duration(older, &f->older_ms) < 0)
         return cli_refuse("--older: “%s” is not a duration (30s, 5m, 2h, 7d)", older);
     if (limit && (f->limit = atoll(limit)) < 1)
         return cli_refuse("--limit: “%s” is not a number of images", limit);
-    if (in->count && (older || limit || f->reason || f->dry || cli_flag(in, "direct")))
-        return cli_refuse("retry takes ids, or --reason, --older, --limit, --dry-run and --direct");
+    if (in->count && (older || limit || f->reason || f->now || f->dry || cli_flag(in, "direct")))
+        return cli_refuse("retry takes ids, or --reason, --older, --limit, --now, --dry-run and --direct");
     return 0;
 }
 

@@ -2,6 +2,9 @@
 'use strict';
 
 const PAGE = 50;
+const VERDICTS = ['unknown', 'no_face']; // filters that are no status
+const PERSON_OF = {unknown: 'unknown', no_face: 'no face'}; // what stands for a person
+let isAdmin = false;
 const rows = document.getElementById('rows');
 const filter = document.getElementById('filter');
 const older = document.getElementById('older');
@@ -37,9 +40,27 @@ function pictureCell(image) {
   // The face with the best match: faces are too small in a thumbnail of the whole photo.
   const face = image.faces.indexOf(bestFace(image) || image.faces[0]);
   if (face >= 0) picture.src = `/v1/images/${image.id}/faces/${face}/crop?width=128`;
+  else if (image.verdict === 'no_face') picture.src = `/v1/images/${image.id}/photo?width=128`;
   picture.onerror = () => picture.remove();
   link.append(picture);
   cell.append(link);
+  return cell;
+}
+
+// A failed image can be retried alone, also when another try is not likely to cure it.
+function statusCell(image) {
+  const cell = text('td', image.status, image.status);
+  if (image.status !== 'failed' || !isAdmin) return cell;
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.className = 'again';
+  button.ariaLabel = `Retry image ${image.id}`;
+  button.title = image.retryable ? 'Retry; another try may cure it' : 'Retry';
+  button.onclick = async () => {
+    const answer = await fetch(`/v1/images/${image.id}/retry`, {method: 'POST'});
+    if (!answer.ok) document.getElementById('note').textContent = (await answer.json()).detail;
+  };
+  cell.append(button);
   return cell;
 }
 
@@ -49,15 +70,15 @@ function rowOf(image) {
   row.dataset.id = image.id;
   row.append(text('td', image.id, 'number'), pictureCell(image), text('td', image.path, 'path'));
   if (image.person) row.append(text('td', image.person.name, 'known'));
-  else row.append(text('td', image.verdict === 'unknown' ? 'unknown' : '', 'unknown'));
+  else row.append(text('td', PERSON_OF[image.verdict] || '', image.verdict || ''));
   row.append(text('td', best ? best.similarity.toFixed(2) : '', 'number'));
-  row.append(text('td', image.status, image.status), text('td', image.reason || '', 'reason'));
+  row.append(statusCell(image), text('td', image.reason || '', 'reason'));
   return row;
 }
 
 function matches(image) {
   if (filter.value === '') return true;
-  if (filter.value === 'unknown') return image.verdict === 'unknown';
+  if (VERDICTS.includes(filter.value)) return image.verdict === filter.value;
   return image.status === filter.value;
 }
 
@@ -99,7 +120,7 @@ function removeImage(id) {
 async function loadPage(after) {
   const mine = ++requested;
   const query = new URLSearchParams({limit: PAGE});
-  if (filter.value) query.set('status', filter.value);
+  if (filter.value) query.set(VERDICTS.includes(filter.value) ? 'verdict' : 'status', filter.value);
   if (after) query.set('after', after);
   loading++;
   const page = await fetch(`/v1/images?${query}`).then((answer) => (answer.ok ? answer.json() : null), () => null);
@@ -121,8 +142,8 @@ async function updateCounts() {
   if (!answer.ok) return;
   const s = await answer.json();
   document.getElementById('counts').textContent =
-    `${s.processed} processed · ${s.unknown} unknown · ${s.pending - s.unknown} pending · ` +
-    `${s.processing} processing · ${s.failed} failed · ${s.workers_ready} of ${s.workers} workers`;
+    `${s.processed - s.unknown - s.no_face} known · ${s.unknown} unknown · ${s.no_face} without a face · ` +
+    `${s.pending} pending · ${s.processing} processing · ${s.failed} failed · ${s.workers_ready} of ${s.workers} workers`;
   showBreaker(s.breaker.state);
 }
 
@@ -190,7 +211,7 @@ filter.onchange = () => loadPage(null);
 older.onclick = () => loadPage(next);
 newest.onclick = () => loadPage(null);
 document.getElementById('retry').onclick = async () => {
-  const answer = await fetch('/v1/images/retry?status=failed', {method: 'POST'});
+  const answer = await fetch('/v1/images/retry?status=failed&now=true', {method: 'POST'});
   const body = await answer.json();
   document.getElementById('note').textContent =
     answer.ok ? `${body.retried} queued again` : body.detail;
@@ -207,7 +228,8 @@ async function openSession() {
   document.getElementById('login').hidden = permitted;
   document.getElementById('content').hidden = !permitted;
   document.getElementById('live').hidden = !permitted;
-  document.getElementById('retry').hidden = !session.roles.includes('admin');
+  isAdmin = session.roles.includes('admin');
+  document.getElementById('retry').hidden = !isAdmin;
   document.getElementById('logout').hidden = session.auth !== 'keys';
   if (!permitted) {
     if (session.name) document.getElementById('login-error').textContent = `The key “${session.name}” lacks the role read.`;

@@ -88,13 +88,17 @@ void json_faces(struct buf *out, const struct face *faces, int count, bool expla
 
 void json_image(struct buf *out, const struct image *image, bool explain)
 {
-    static const char *const verdicts[] = {"null", "\"known\"", "\"unknown\""};
+    int status = image_shown_status(image);
+    bool processed = status == IMAGE_PROCESSED;
 
     buf_printf(out, "{\"id\":%lld,\"path\":", (long long)image->id);
     buf_json(out, image->path);
-    buf_printf(out, ",\"status\":\"%s\",\"verdict\":%s,\"reason\":", image_status_name(image->status),
-               verdicts[image->verdict]);
-    buf_json(out, image->reason);
+    buf_printf(out, ",\"status\":\"%s\",\"verdict\":", image_status_name(status));
+    buf_json(out, processed ? image_verdict_name(image->verdict) : NULL);
+    buf_str(out, ",\"reason\":");
+    buf_json(out, processed ? NULL : image->reason);
+    if (status == IMAGE_FAILED)
+        buf_printf(out, ",\"retryable\":%s", image->cure == CURE_RETRY ? "true" : "false");
     buf_printf(out, ",\"attempts\":%lld,\"person\":", (long long)image->attempt);
     json_named(out, image->person, image->person_name);
     buf_str(out, ",\"faces\":");

@@ -25,6 +25,12 @@ enum http_op {
     OP_RETRY,
     OP_RETRY_ALL,
     OP_DELETE,
+    /* look_again */
+    OP_LOOK_AGAIN,
+    OP_LOOK_AGAIN_SHOW,
+    OP_LOOK_AGAIN_PAUSE,
+    OP_LOOK_AGAIN_RESUME,
+    OP_LOOK_AGAIN_CANCEL,
     /* people */
     OP_PEOPLE,
     OP_PERSON_ADD,

@@ -34,23 +34,54 @@ static void frontend_on_images(struct actor *self, void *context, int status, co
     call_free(call);
 }
 
-/* ?status= is a status, or "unknown"; ?person= the id of a person. */
-static bool frontend_query_filters(struct http_request *request, struct store_list *m)
+static bool frontend_query_status(struct http_request *request, struct store_list *m)
 {
     char text[HTTP_QUERY_MAX];
 
-    m->status = m->verdict = -1;
-    if (http_request_query(request, "status", text, sizeof text)) {
-        m->status = image_status_from(text);
-        if (strcmp(text, "unknown") == 0)
-            m->verdict = VERDICT_UNKNOWN;
-        else if (m->status < 0) {
-            http_problem(request, 400, "wrong-value",
-                         "“status” must be pending, processing, processed, failed or unknown.");
-            return false;
-        }
+    if (!http_request_query(request, "status", text, sizeof text))
+        return true;
+    if (strcmp(text, "unknown") == 0) /* the name of the verdict is accepted as well */
+        m->verdict = VERDICT_UNKNOWN;
+    else if ((m->status = image_status_from(text)) < 0)
+        http_problem(request, 400, "wrong-value", "“status” must be pending, processing, processed or failed.");
+    return m->status >= 0 || m->verdict > 0;
+}
+
+static bool frontend_query_verdict(struct http_request *request, struct store_list *m)
+{
+    char text[HTTP_QUERY_MAX];
+
+    if (!http_request_query(request, "verdict", text, sizeof text))
+        return true;
+    if ((m->verdict = image_verdict_from(text)) < 0)
+        http_problem(request, 400, "wrong-value", "“verdict” must be known, unknown or no_face.");
+    return m->verdict > 0;
+}
+
+static bool frontend_query_retryable(struct http_request *request, struct store_list *m)
+{
+    char text[HTTP_QUERY_MAX];
+    bool retryable = false;
+
+    if (!http_request_query(request, "retryable", text, sizeof text))
+        return true;
+    if (!query_bool(request, "retryable", &retryable))
+        return false;
+    if (m->status >= 0 && m->status != IMAGE_FAILED) {
+        http_problem(request, 400, "wrong-value", "“retryable” is of failed images only.");
+        return false;
     }
-    return query_number(request, "person", 1, INT64_MAX, &m->person);
+    m->status = IMAGE_FAILED;
+    m->retryable = retryable ? 1 : -1;
+    return true;
+}
+
+/* As clients are shown an image: ?status=, ?verdict=, ?retryable=; and ?person=, the id of a person. */
+static bool frontend_query_filters(struct http_request *request, struct store_list *m)
+{
+    m->status = m->verdict = -1;
+    return frontend_query_status(request, m) && frontend_query_verdict(request, m) &&
+           frontend_query_retryable(request, m) && query_number(request, "person", 1, INT64_MAX, &m->person);
 }
 
 static void frontend_list_images(struct actor *self, struct http_request *request)

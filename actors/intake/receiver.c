@@ -46,7 +46,7 @@ static void receiver_write_json(struct buf *out, const struct store_reply *r)
     for (int i = 0; i < r->image_count; i++) {
         buf_printf(out, "%s{\"id\":%lld,\"path\":", i ? "," : "", (long long)r->images[i].id);
         buf_json(out, r->images[i].path);
-        buf_printf(out, ",\"status\":\"%s\"%s}", image_status_name(r->images[i].status),
+        buf_printf(out, ",\"status\":\"%s\"%s}", image_status_name(image_shown_status(&r->images[i])),
                    r->images[i].existing ? ",\"existing\":true" : "");
     }
     buf_str(out, "]}");

@@ -1,6 +1,7 @@
 #include "actors/pipeline/finish.h"
 
 #include "actors/pipeline/processor_internal.h"
+#include "core/base/path.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -69,9 +70,11 @@ struct store_finish *finish_of_recognized(const struct processor_config *config,
 
     switch (r->outcome) {
     case RECOGNIZED_OK:
-        return finish_new(config, job, OUTCOME_FAILED, "no face found", r->sha256);
+        return finish_new(config, job, OUTCOME_FACES, NULL, r->sha256);
     case RECOGNIZED_BAD_IMAGE:
-        return finish_new(config, job, OUTCOME_FAILED, r->reason, r->sha256);
+        m = finish_new(config, job, OUTCOME_FAILED, r->reason, r->sha256);
+        m->gone = strcmp(r->reason, PATH_NO_SUCH_FILE) == 0; /* as text: it may come from another node */
+        return m;
     case RECOGNIZED_POISON:
         return finish_new(config, job, OUTCOME_FAILED, "poison: the same bytes have killed recognisers", r->sha256);
     case RECOGNIZED_BUSY:

@@ -15,6 +15,8 @@ static struct metric finished = {
     .name = "kith_images_finished_total", .labels = "result=\"known\"", .help = "Images finished."};
 static struct metric unknown = {
     .name = "kith_images_finished_total", .labels = "result=\"unknown\"", .help = "Images finished."};
+static struct metric no_face = {
+    .name = "kith_images_finished_total", .labels = "result=\"no_face\"", .help = "Images finished."};
 static struct metric failed = {
     .name = "kith_images_finished_total", .labels = "result=\"failed\"", .help = "Images finished."};
 static struct metric retried = {.name = "kith_images_retried_total", .help = "Tries that the recogniser spoiled."};
@@ -28,6 +30,7 @@ void jobs_register_metrics(void)
 {
     metric_register(&finished);
     metric_register(&unknown);
+    metric_register(&no_face);
     metric_register(&failed);
     metric_register(&retried);
     metric_register(&superseded);
@@ -79,14 +82,15 @@ static void job_on_processed(struct actor *self, const struct job *job, const st
 {
     uint64_t ms = actor_now_ms(self) - job->begun_ms;
 
-    if (image->status == IMAGE_PROCESSED) {
+    if (image->verdict == VERDICT_KNOWN) {
         metric_add(&finished, 1);
         log_event(LOG_INFO, "finished", LOG_INT("image", job->id), LOG_INT("attempt", job->attempt),
                   LOG_INT("person", image->person), LOG_INT("faces", job->finish->face_count), LOG_INT("ms", ms));
     } else {
-        metric_add(&unknown, 1);
+        metric_add(image->verdict == VERDICT_NO_FACE ? &no_face : &unknown, 1);
         log_event(LOG_INFO, "finished", LOG_INT("image", job->id), LOG_INT("attempt", job->attempt),
-                  LOG_STR("person", "unknown"), LOG_INT("faces", job->finish->face_count), LOG_INT("ms", ms));
+                  LOG_STR("person", image->verdict == VERDICT_NO_FACE ? "no face" : "unknown"),
+                  LOG_INT("faces", job->finish->face_count), LOG_INT("ms", ms));
     }
 }
 
@@ -111,7 +115,7 @@ static void job_on_written(struct actor *self, const struct job *job, const stru
     histogram_observe_ms(&duration, (double)(actor_now_ms(self) - job->begun_ms));
     if (faces)
         job_tell_unknown(self, job);
-    if (image->status == IMAGE_FAILED)
+    if (image_shown_status(image) == IMAGE_FAILED)
         job_on_failed(self, job, image->reason);
     else if (faces)
         job_on_processed(self, job, image);

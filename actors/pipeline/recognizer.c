@@ -20,7 +20,7 @@ static struct metric ready_gauge = {.name = "kith_workers_ready", .help = "Ready
 
 void recognizer_tell_capacity(struct actor *self)
 {
-    static const char *const listeners[] = {"processor", "health", "cluster", NULL};
+    static const char *const listeners[] = {"processor", "health", "cluster", "look_again", NULL};
     const struct recognizer_config *config = actor_config(self);
     struct recognizer *r = actor_state(self);
     int ready = worker_slots_count_ready(self);

@@ -35,9 +35,9 @@ struct disk_job {
 static void health_write_stats(struct health *h, struct buf *out, const struct store_reply *r)
 {
     for (int i = 0; i < IMAGE_STATUSES; i++)
-        buf_printf(out, "%s\"%s\":%lld", i ? "," : "{", image_status_name(i), (long long)r->status_counts[i]);
-    buf_printf(out, ",\"unknown\":%lld,\"workers\":%d,\"workers_ready\":%d,\"recognizer\":", (long long)r->unknown,
-               h->capacity.workers, h->capacity.ready);
+        buf_printf(out, "%s\"%s\":%lld", i ? "," : "{", image_status_name(i), (long long)r->counts.by_status[i]);
+    buf_printf(out, ",\"unknown\":%lld,\"no_face\":%lld,\"workers\":%d,\"workers_ready\":%d,\"recognizer\":",
+               (long long)r->counts.unknown, (long long)r->counts.no_face, h->capacity.workers, h->capacity.ready);
     buf_json(out, h->capacity.recognizer);
     buf_printf(out, ",\"breaker\":{\"state\":\"%s\",\"wait_ms\":%llu,\"reason\":", breaker_state_name(h->breaker.state),
                (unsigned long long)h->breaker.wait_ms);
@@ -194,7 +194,9 @@ static void health_write_metrics(struct actor *self, struct buf *out, const stru
         {"kith_disk_reserve_bytes", "gauge", "Free bytes below which no new image is accepted.",
          (long long)h->disk.reserve, false},
         {"kith_database_reachable", "gauge", "1 while the database answers.", r != NULL, false},
-        {"kith_images_unknown", "gauge", "Pending images with unknown faces only.", r ? (long long)r->unknown : 0,
+        {"kith_images_unknown", "gauge", "Processed images with unknown faces only.",
+         r ? (long long)r->counts.unknown : 0, true},
+        {"kith_images_no_face", "gauge", "Processed images without a face.", r ? (long long)r->counts.no_face : 0,
          true},
     };
 
@@ -213,7 +215,7 @@ static void health_write_metrics(struct actor *self, struct buf *out, const stru
         return;
     health_write_head(out, "kith_images", "gauge", "Images by status.");
     for (int i = 0; i < IMAGE_STATUSES; i++)
-        buf_printf(out, "kith_images{status=\"%s\"} %lld\n", image_status_name(i), (long long)r->status_counts[i]);
+        buf_printf(out, "kith_images{status=\"%s\"} %lld\n", image_status_name(i), (long long)r->counts.by_status[i]);
 }
 
 /* --- answers --- */

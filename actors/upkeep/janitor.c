@@ -159,12 +159,14 @@ static void janitor_prune(struct actor *self)
 
 static void janitor_on_retried(struct actor *self, void *context, int status, const struct msg *reply);
 
-static void janitor_retry(struct actor *self, int64_t after)
+static void janitor_retry(struct actor *self, struct retry_cursor after)
 {
     const struct janitor_config *config = actor_config(self);
     struct store_retry *m = STORE_MESSAGE(STORE_RETRY, store_retry);
 
     m->after = after;
+    m->pause_ms = config->pause_ms;
+    m->pause_max_ms = config->pause_max_ms;
     actor_ask(self, "store", &m->m.head, config->store_ms, janitor_on_retried, NULL);
 }
 
@@ -180,7 +182,7 @@ static void janitor_on_retried(struct actor *self, void *context, int status, co
         if (r->changed)
             msg_tell(self, config->processor, MSG_NUDGE);
         if (r->more) {
-            janitor_retry(self, r->next);
+            janitor_retry(self, r->retry_next);
             return;
         }
     }
@@ -219,7 +221,7 @@ static void janitor_timer(struct actor *self, uint32_t timer)
     else if (timer == TIMER_PRUNE)
         janitor_prune(self);
     else
-        janitor_retry(self, 0);
+        janitor_retry(self, (struct retry_cursor){0});
 }
 
 static const uint32_t janitor_accepts[] = {MSG_JANITOR_SWEPT, MSG_JANITOR_REMOVED, 0};

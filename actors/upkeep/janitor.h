@@ -13,7 +13,8 @@ struct janitor_config {
     const char *thumbs;
     struct offload *files;
     uint64_t store_ms, reap_ms, sweep_ms, prune_ms;
-    uint64_t retry_ms; /* 0: failed images are retried by request only */
+    uint64_t retry_ms;              /* 0: failed images are retried by request only */
+    int64_t pause_ms, pause_max_ms; /* before an image that failed again is retried again */
     int64_t tries, crashes, events_keep, orphan_age_ms, thumb_age_ms, idempotency_ms;
     int64_t merge_undo_ms;  /* for how long a merge of people can be undone */
     int64_t keep_events_ms, keep_audit_ms; /* 0: not by age */

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- retry all failed images, batch by batch --- */
+/* --- retry the failed images that can be cured, batch by batch --- */
 
 struct retry_all { /* one request */
     struct call *call;
@@ -19,6 +19,7 @@ struct retry_all { /* one request */
     int64_t older_ms; /* only images that failed at least so long ago */
     int64_t limit;    /* images at most; 0: no limit */
     int64_t done;     /* images so far */
+    bool now;         /* also those whose pause is not over */
     bool dry;         /* count only */
 };
 
@@ -31,7 +32,7 @@ static void retry_all_free(struct retry_all *r)
 
 static void retry_on_batch(struct actor *self, void *context, int status, const struct msg *reply);
 
-static void retry_ask_batch(struct actor *self, struct retry_all *r, int64_t after)
+static void retry_ask_batch(struct actor *self, struct retry_all *r, struct retry_cursor after)
 {
     const struct retry_config *config = actor_config(self);
     struct store_retry *m = STORE_MESSAGE(STORE_RETRY, store_retry);
@@ -40,6 +41,9 @@ static void retry_ask_batch(struct actor *self, struct retry_all *r, int64_t aft
     m->reason = arena_text(&m->m.arena, r->reason);
     m->older_ms = r->older_ms;
     m->limit = r->limit ? r->limit - r->done : 0;
+    m->pause_ms = config->pause_ms;
+    m->pause_max_ms = config->pause_max_ms;
+    m->now = r->now;
     m->dry = r->dry;
     actor_ask(self, "store", &m->m.head, config->store_ms, retry_on_batch, r);
 }
@@ -57,7 +61,7 @@ static void retry_on_batch(struct actor *self, void *context, int status, const 
         if (s->changed && !r->dry)
             msg_tell(self, config->processor, MSG_NUDGE);
         if (s->more) {
-            retry_ask_batch(self, r, s->next);
+            retry_ask_batch(self, r, s->retry_next);
             return;
         }
         if (r->done && !r->dry)
@@ -91,14 +95,14 @@ static void retry_begin_all(struct actor *self, struct http_request *request)
     }
     r = retry_all_new(call_new(self, request, OP_RETRY_ALL));
     if (!query_number(request, "older_ms", 0, INT64_MAX / 2, &r->older_ms) ||
-        !query_number(request, "limit", 1, INT64_MAX, &r->limit) || !query_bool(request, "dry_run", &r->dry) ||
-        !query_text(request, "reason", HTTP_QUERY_MAX, text)) {
+        !query_number(request, "limit", 1, INT64_MAX, &r->limit) || !query_bool(request, "now", &r->now) ||
+        !query_bool(request, "dry_run", &r->dry) || !query_text(request, "reason", HTTP_QUERY_MAX, text)) {
         retry_all_free(r);
         return;
     }
     if (text[0])
         r->reason = strdup(text);
-    retry_ask_batch(self, r, 0);
+    retry_ask_batch(self, r, (struct retry_cursor){0});
 }
 
 static void retry_on_one(struct actor *self, void *context, int status, const struct msg *reply)

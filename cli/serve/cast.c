@@ -170,7 +170,12 @@ static void cast_configure_edge(struct service *v)
                                        .subscribers_max = (uint32_t)s->max_subscribers,
                                        .address_max = (uint32_t)s->max_subscribers_per_address,
                                        .key_max = (uint32_t)s->max_subscribers_per_key};
-    v->retry = (struct retry_config){.processor = s->nats[0] ? "processor@**" : "processor", .store_ms = STORE_MS};
+    v->retry = (struct retry_config){.processor = s->nats[0] ? "processor@**" : "processor",
+                                     .pause_ms = s->retry_pause,
+                                     .pause_max_ms = s->retry_pause_max,
+                                     .store_ms = STORE_MS};
+    v->look_again = (struct look_again_config){
+        .processor = s->nats[0] ? "processor@**" : "processor", .store_ms = STORE_MS, .rate = s->look_again_rate};
     v->janitor = (struct janitor_config){.processor = s->nats[0] ? "processor@**" : "processor",
                                          .spool = &v->spool,
                                          .thumbs = v->thumbs,
@@ -180,6 +185,8 @@ static void cast_configure_edge(struct service *v)
                                          .sweep_ms = (uint64_t)s->spool_sweep,
                                          .prune_ms = 60000,
                                          .retry_ms = (uint64_t)s->retry_policy,
+                                         .pause_ms = s->retry_pause,
+                                         .pause_max_ms = s->retry_pause_max,
                                          .tries = s->tries,
                                          .crashes = s->poison_crashes,
                                          .events_keep = s->events_keep,
@@ -310,6 +317,7 @@ void cast_spawn(struct service *v)
         {{.name = "retention", .ops = &retention_actor, .config = &v->retention}, true},
         {{.name = "enroller", .ops = &enroller_actor, .config = &v->enroller}, true},
         {{.name = "retry", .ops = &retry_actor, .config = &v->retry}, true},
+        {{.name = "look_again", .ops = &look_again_actor, .config = &v->look_again}, true},
         {{.name = "janitor", .ops = &janitor_actor, .config = &v->janitor}, true},
         {{.name = "events", .ops = &events_actor, .config = &v->events}, true},
         {{.name = "health", .ops = &health_actor, .config = &v->health}, true},

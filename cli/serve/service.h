@@ -28,6 +28,7 @@
 #include "actors/upkeep/eraser.h"
 #include "actors/upkeep/health.h"
 #include "actors/upkeep/janitor.h"
+#include "actors/upkeep/look_again.h"
 #include "actors/upkeep/retention.h"
 #include "actors/upkeep/retry.h"
 #include "cli/cli.h"
@@ -87,6 +88,7 @@ struct service {
     struct pictures_config pictures;
     struct events_config events;
     struct retry_config retry;
+    struct look_again_config look_again;
     struct janitor_config janitor;
     struct cluster_config nodes;
     struct work_queue_config work_queue;

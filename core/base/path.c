@@ -285,7 +285,7 @@ int path_open(const struct path_roots *roots, const char *name, struct error *er
             fd = path_open_below(roots->at[i].fd, rest);
     }
     if (fd == -ENOENT || fd == -ENOTDIR)
-        return error_set(error, -ENOENT, "no such file");
+        return error_set(error, -ENOENT, PATH_NO_SUCH_FILE);
     if (fd == -ELOOP)
         return error_set(error, fd, "a symbolic link is in the path");
     if (fd == -EXDEV)

@@ -16,6 +16,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The text of the error of path_open when the file does not exist. */
+#define PATH_NO_SUCH_FILE "no such file"
+
 struct path_roots;
 
 enum { PATH_ROOTS_MAX = 16 };

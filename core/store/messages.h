@@ -53,6 +53,7 @@ enum store_message {
     STORE_ERASER_JOIN,
     STORE_ERASED,
     STORE_AUDIT_ADD,
+    STORE_LOOK_AGAIN,
     STORE_FIRST_READ,
     /* reads */
     STORE_IMAGE = STORE_FIRST_READ,
@@ -60,6 +61,8 @@ enum store_message {
     STORE_EVENTS,
     STORE_STATUS_COUNTS,
     STORE_RECOUNT,
+    STORE_LOOK_AGAIN_COUNT,
+    STORE_OPERATION, /* store_id, `id` not used: the last operation, if any */
     STORE_PEOPLE,
     STORE_PHOTOS,
     STORE_GALLERY_CHANGES,
@@ -123,8 +126,9 @@ struct store_renew {
 };
 
 enum outcome {
-    OUTCOME_FACES,  /* recognised: `faces`, the best known person decides */
-    OUTCOME_FAILED, /* the image cannot be recognised: `reason` */
+    OUTCOME_FACES,  /* recognised: `faces`, of which there may be none; the best known person decides */
+    OUTCOME_FAILED, /* the image cannot be recognised: `reason`; another try fails as well, or (`gone`) needs the file
+                     */
     OUTCOME_RETRY,  /* the recogniser failed: pending after `delay_ms`, failed after max_tries or max_crashes */
     OUTCOME_RELEASE /* as if it had never been claimed */
 };
@@ -136,7 +140,7 @@ struct store_finish {
     struct face *faces;
     int face_count;
     const char *reason, *sha256;
-    bool crashed;
+    bool crashed, gone;
     int64_t delay_ms, max_tries, max_crashes;
 };
 
@@ -148,14 +152,25 @@ struct store_reap { /* expired leases, or (owner given) those of processes that 
     int64_t after; /* only images with larger ids: `next` of the batch before, whose skipped rows stay behind */
 };
 
-struct store_retry { /* id 0: a batch of the failed images after `after`; the reply has `more` */
+struct retry_cursor { /* the last failed image that was examined */
+    int64_t finished_ms, id;
+    int group; /* it was among: 0 those that another try may cure, 1 those whose file was missing, 2 the others */
+};
+
+/* id 0: a batch of the failed images after `after`; the reply has `more`. First those that another try may cure, then
+ * those whose file was missing, each the one with the oldest try first, unless their pause is not over. A retry in a
+ * batch sets the pause of its image: pause_ms, then twice as long each time up to pause_max_ms. */
+struct store_retry {
     struct store_message_head m;
-    int64_t id, after;
+    int64_t id;
     /* of a batch: */
-    const char *reason; /* only images whose reason contains this; NULL: any */
+    struct retry_cursor after;
+    const char *reason; /* only images whose reason contains this, also those that nothing cures, without a pause */
     int64_t older_ms;   /* only images that failed at least so long ago */
     int64_t limit;      /* at most so many; 0: all */
-    bool dry;           /* count them, change nothing */
+    int64_t pause_ms, pause_max_ms;
+    bool now; /* also images whose pause is not over */
+    bool dry; /* count them, change nothing */
 };
 
 struct store_id { /* KEY_REVOKE, IMAGE, DELETE, FACE, PHOTO_DELETE, PERSON_DELETE, PHOTOS */
@@ -164,11 +179,12 @@ struct store_id { /* KEY_REVOKE, IMAGE, DELETE, FACE, PHOTO_DELETE, PERSON_DELET
     int64_t person; /* PHOTO_DELETE: refused unless the photo is this person's; 0: any person's */
 };
 
-/* IMAGES, PEOPLE, EVENTS, GALLERY_CHANGES, UNKNOWN_FACES, PERSON_FACES, AGAIN_FACES, UNKNOWN_PEOPLE, KNOWN_FILES,
- * ADOPTED_PHOTOS, QUARANTINED, MERGES (the newest first) */
+/* IMAGES (status: as clients are shown it), PEOPLE, EVENTS, GALLERY_CHANGES, UNKNOWN_FACES, PERSON_FACES, AGAIN_FACES,
+ * UNKNOWN_PEOPLE, KNOWN_FILES, ADOPTED_PHOTOS, QUARANTINED, MERGES (the newest first) */
 struct store_list {
     struct store_message_head m;
     int status, verdict; /* -1: any */
+    int retryable;       /* of IMAGES: 1: only failed ones that are, -1: only failed ones that are not, 0: any */
     int64_t person;      /* 0: any */
     int64_t after;       /* cursor: the last id of the page before; 0: from the start */
     int limit;
@@ -279,8 +295,28 @@ struct store_key { /* KEY_ADD */
 struct store_counts { /* CORRECT_COUNTS: the differences that RECOUNT found; nothing changes when another node was first
                        */
     struct store_message_head m;
-    int64_t status_counts[IMAGE_STATUSES], unknown;
+    struct image_counts counts;
     int64_t corrections; /* `next` of the recount's reply */
+};
+
+enum look_again_action {
+    LOOK_AGAIN_BEGIN, /* refused while another one runs or is paused */
+    LOOK_AGAIN_STEP,  /* requeues the next images of the running one, unless a node did so just now */
+    LOOK_AGAIN_PAUSE,
+    LOOK_AGAIN_RESUME,
+    LOOK_AGAIN_CANCEL
+};
+
+/* LOOK_AGAIN; LOOK_AGAIN_COUNT: a page of the filter's images after `after`, counted in `changed`; the reply has `more`
+ * and `next`. */
+struct store_look_again {
+    struct store_message_head m;
+    enum look_again_action action;
+    struct look_again_filter filter;
+    int64_t after;
+    int64_t total;   /* of BEGIN */
+    int64_t max;     /* of STEP: images at most, and none while as many wait */
+    int64_t step_ms; /* of STEP: time to the next step, of whichever node */
 };
 
 struct store_prune {
@@ -372,9 +408,9 @@ struct store_reply {
     uint8_t next_key[16];               /* KNOWN_REPORT: the cursor of the next page, when `more` */
     int64_t all_people, without_template; /* TEMPLATE_COUNTS */
     bool moved;                         /* KNOWN_MOVE: the photo has another person now */
-    /* Images by status; the unknown ones are among the pending. Of RECOUNT: the differences, with `changed` 0 when
-     * there are none. */
-    int64_t status_counts[IMAGE_STATUSES], unknown;
+    struct image_counts counts;     /* of RECOUNT: the differences, with `changed` 0 when there are none */
+    struct operation *operation;    /* or NULL: there is none */
+    struct retry_cursor retry_next; /* RETRY: with `more`, where the next batch begins */
     int64_t first_event, last_event, settled_event; /* settled: no event up to it can still come */
     bool waits;                                     /* an event is missing that may still come: read on soon */
     struct api_key *keys;

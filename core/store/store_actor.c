@@ -130,8 +130,7 @@ static void store_on_recounted(struct actor *self, void *context, int status, co
     if (status == ACTOR_OK && r->status == STORE_OK && r->changed) {
         struct store_counts *m = STORE_MESSAGE(STORE_CORRECT_COUNTS, store_counts);
 
-        memcpy(m->status_counts, r->status_counts, sizeof m->status_counts);
-        m->unknown = r->unknown;
+        m->counts = r->counts;
         m->corrections = r->next;
         actor_ask(self, "store", &m->m.head, RECOUNT_TIMEOUT_MS, store_on_corrected, NULL);
     }

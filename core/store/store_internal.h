@@ -8,8 +8,11 @@
 
 /* The largest texts that the columns hold, in bytes. */
 enum { MODEL_BYTES = 191, PHOTO_NAME_BYTES = 255, TRACE_BYTES = 64, IDEMPOTENCY_KEY_BYTES = 256 };
-/* run_after of an image with unknown faces only: it is never due, no claim takes it. */
+/* run_after of an image with unknown faces only, whose status is IMAGE_PENDING: it is never due, no claim takes it. */
 #define RUN_NEVER INT64_MAX
+/* Values of the column images.state besides those of enum image_status; IMAGE_FAILED: another try would fail as well.
+ */
+enum { STATE_RETRYABLE = 4 };
 
 /* One operation under way: its connection and the reply that it fills in. */
 struct op {
@@ -18,7 +21,7 @@ struct op {
     struct store_reply *reply;
     struct arena *arena; /* the reply's */
     int64_t now_ms;
-    int64_t status_counts[IMAGE_STATUSES], unknown; /* what this operation adds to the counts of images by status */
+    struct image_counts counts; /* what this operation adds */
     int64_t rows_waiting, queue_limit;
     bool made_events;
     bool erased;          /* after the commit the log of an embedded database is emptied */
@@ -102,11 +105,16 @@ int op_path_used(struct op *op, const char *path);
 /* audit.c */
 int op_audit(struct op *op, const struct audit_entry *entry);
 int op_prune_audit(struct op *op, int64_t before_ms);
+/* The columns of an image that follow from its verdict. */
+void op_status_of_verdict(int verdict, int *status, int64_t *run_after, const char **reason);
 /* Sets an image's person, status and verdict from its faces, as finishing does. */
 int op_judge_image(struct op *op, int64_t image);
 /* replace_faces.c: stores the faces of a finished run instead of those before, except what a person said about them.
  * `same_bytes`: the image file is the one of the run before. `named`: a face has a name that was given by hand. */
 int op_replace_faces(struct op *op, const struct store_finish *m, bool same_bytes, bool *named);
+/* retry.c: makes an image with this status and verdict wait again, unless it has changed since; counts it in `changed`
+ * of the reply. `pause_ms`: its pause before a further retry of a batch. */
+int op_requeue(struct op *op, int64_t id, int status, int verdict, int64_t pause_ms);
 int op_person_exists(struct op *op, int64_t id); /* DB_ROW, DB_DONE or negative */
 int op_read_person(struct op *op, int64_t id);   /* the same; the person is then in the reply */
 /* ops/merge: forgets what merges into or of a person that is deleted have kept. */
@@ -147,14 +155,18 @@ int op_write_name_words(struct op *op, int64_t id, const char *name);
 char *op_candidates_text(struct op *op, const struct candidate *c, int count);
 /* Adds a change of an image's status and verdict to the counts. from_status -1: inserted, to_status -1: deleted. */
 void op_moved(struct op *op, int from_status, int from_verdict, int to_status, int to_verdict);
+void op_add_counts(struct image_counts *to, const struct image_counts *more);
+bool op_counts_are_zero(const struct image_counts *c);
+/* Binds the parameters 1 to 6: pending, processed, failed, processing, unknown and no_face of status_counts. */
+void op_bind_counts(const struct db_driver *d, struct db_statement *s, const struct image_counts *c);
 
 #define IMAGE_COLUMNS                                                                                                  \
     "i.id, i.path, i.person, i.status, i.verdict, i.reason, i.sha256, i.attempt, i.tries, i.crashes, i.created_at, "   \
-    "i.finished_at, i.spooled, p.name, i.trace"
+    "i.finished_at, i.spooled, p.name, i.trace, i.retryable"
 /* The same without the person's name: a locking SELECT must not lock rows of person. */
 #define IMAGE_OWN_COLUMNS                                                                                              \
     "i.id, i.path, i.person, i.status, i.verdict, i.reason, i.sha256, i.attempt, i.tries, i.crashes, i.created_at, "   \
-    "i.finished_at, i.spooled, NULL, i.trace"
+    "i.finished_at, i.spooled, NULL, i.trace, i.retryable"
 #define FACE_COLUMNS                                                                                                   \
     "f.id, f.image_id, f.x, f.y, f.width, f.height, f.landmarks, f.quality, f.model, f.embedding, f.person, "          \
     "f.distance, f.similarity, f.candidates, p.name, f.unknown_person, f.decision, f.template_id, f.word"
@@ -202,6 +214,9 @@ int op_read_events(struct op *op, const struct msg *m);
 int op_status_counts(struct op *op, const struct msg *m);
 int op_recount(struct op *op, const struct msg *m);
 int op_correct_counts(struct op *op, const struct msg *m);
+int op_look_again(struct op *op, const struct msg *m);
+int op_look_again_count(struct op *op, const struct msg *m);
+int op_operation(struct op *op, const struct msg *m);
 int op_people(struct op *op, const struct msg *m);
 int op_merge(struct op *op, const struct msg *m);
 int op_merge_undo(struct op *op, const struct msg *m);

@@ -127,9 +127,9 @@ def check_paths(tree):
 def check_commands(tree):
     """The README lists every subcommand."""
     table = tree.text('cli/main.c')
-    commands = set(re.findall(r'^    \{"([a-z]+)", "', table, re.M)) - {'help', 'version'}
+    commands = set(re.findall(r'^    \{"([a-z-]+)", "', table, re.M)) - {'help', 'version'}
     listed = re.search(r'^- Commands: (.*?)\n(?=- )', tree.text('README.md'), re.M | re.S)
-    named = set(re.findall(r'`(\w+)', listed.group(1))) - {'kith'} if listed else set()
+    named = set(re.findall(r'`([\w-]+)', listed.group(1))) - {'kith'} if listed else set()
     for name in sorted(commands ^ named):
         tree.problem('README.md', f'the command {name} is ' + ('not listed' if name in commands else 'no command'))
 

@@ -34,10 +34,10 @@ def test_dlib_names_every_sample_correctly(make):
     enrol(kith, 'Barack Obama', 'obama.jpg')
     assert names(kith, OBAMA) == ['Barack Obama'] * 5
     assert names(kith, ['biden.jpg']) == ['unknown']
-    face = kith.get('/v1/images?status=unknown').json['images'][0]['faces'][0]
+    face = kith.get('/v1/images?verdict=unknown').json['images'][0]['faces'][0]
     assert len(face['landmarks']) == 5 and face['similarity'] < 0.5
     kith.post(f'/v1/faces/{face["id"]}/person', {'name': 'Joe Biden'})
-    until(lambda: kith.get('/v1/images?status=unknown').json['images'] == [], 'the name')
+    until(lambda: kith.get('/v1/images?verdict=unknown').json['images'] == [], 'the name')
 
 
 def embeddings(make, folder, variables=(), **settings):
@@ -186,13 +186,13 @@ def test_images_of_extreme_shapes_are_recognised_or_refused(make, tmp_path):
     for name in ('dot.png', 'line.png', 'tower.jpg', 'thin.png'):
         number, = kith.submit(tmp_path / name)
         image = kith.finished(number)
-        assert (image['status'], image['reason']) == ('failed', 'no face found'), name
+        assert (image['status'], image['verdict'], image['reason']) == ('processed', 'no_face', None), name
     number, = kith.submit(tmp_path / 'moving.webp')
     image = kith.finished(number)
     assert image['status'] == 'failed' and 'animated' in image['reason']
     number, = kith.submit(tmp_path / 'moving.png')
     image = kith.finished(number)
-    assert image['reason'] == 'no face found' or 'animated' in image['reason']
+    assert image['verdict'] == 'no_face' or 'animated' in image['reason']
     assert kith.metric('kith_worker_restarts_total') == 0
 
 

@@ -100,7 +100,7 @@ def test_the_path_goes_out_and_the_photos_name_comes_back(kith_of, server):
     assert image['person'] == {'id': person, 'name': 'Hannibal'}
     assert image['faces'][0]['box'] is None and image['faces'][0]['person']['id'] == person
     image = kith.finished(two)
-    assert (image['status'], image['verdict'], image['person']) == ('pending', 'unknown', None)
+    assert (image['status'], image['verdict'], image['person']) == ('processed', 'unknown', None)
     assert set(server.paths()) >= {str(here), str(unknown)}
     crop = kith.get(f'/v1/images/{one}/faces/0/crop')
     assert crop.status == 200, crop  # where the face is nobody said: it is the whole picture

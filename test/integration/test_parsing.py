@@ -12,9 +12,11 @@ from http2 import Http2  # noqa: E402
 VALUES = ['1.9', '0x10', '%201', '', '-1', str(2 ** 64), 'true', 'TRUE', '1%00', '1%2', '1%zz', '%ff', '1' * 1100]
 BROKEN = {'1%00', '1%2', '1%zz', '%ff', '1' * 1100}  # refused for any parameter
 # What each kind accepts of VALUES, beside its own good values, which come first.
-NUMBER, BOOL, STATUS, TEXT = 'number', 'bool', 'status', 'text'
+NUMBER, BOOL, STATUS, TEXT, VERDICT = 'number', 'bool', 'status', 'text', 'verdict'
 PARAMETERS = {
     ('GET', '/v1/images', 'status'): STATUS,
+    ('GET', '/v1/images', 'verdict'): VERDICT,
+    ('GET', '/v1/images', 'retryable'): BOOL,
     ('GET', '/v1/images', 'person'): NUMBER,
     ('GET', '/v1/images', 'after'): NUMBER,
     ('GET', '/v1/images', 'limit'): NUMBER,
@@ -23,10 +25,17 @@ PARAMETERS = {
     ('GET', '/v1/images/{id}/photo', 'width'): NUMBER,
     ('GET', '/v1/images/{id}/faces/{n}/crop', 'width'): NUMBER,
     ('POST', '/v1/identify', 'explain'): BOOL,
+    ('POST', '/v1/images/look-again', 'verdict'): VERDICT,
+    ('POST', '/v1/images/look-again', 'person'): NUMBER,
+    ('POST', '/v1/images/look-again', 'not_model'): TEXT,
+    ('POST', '/v1/images/look-again', 'from_ms'): NUMBER,
+    ('POST', '/v1/images/look-again', 'to_ms'): NUMBER,
+    ('POST', '/v1/images/look-again', 'dry_run'): BOOL,
     ('POST', '/v1/images/retry', 'status'): STATUS,
     ('POST', '/v1/images/retry', 'reason'): TEXT,
     ('POST', '/v1/images/retry', 'older_ms'): NUMBER,
     ('POST', '/v1/images/retry', 'limit'): NUMBER,
+    ('POST', '/v1/images/retry', 'now'): BOOL,
     ('POST', '/v1/images/retry', 'dry_run'): BOOL,
     ('GET', '/v1/people', 'after'): NUMBER,
     ('GET', '/v1/people', 'limit'): NUMBER,
@@ -39,17 +48,18 @@ PARAMETERS = {
     ('GET', '/v1/unknown', 'limit'): NUMBER,
     ('GET', '/v1/events', 'after'): NUMBER,
 }
-GOOD = {NUMBER: ['100'], BOOL: ['true', 'false', '1', '0'], STATUS: ['failed'], TEXT: ['Jos%C3%A9+1']}
+GOOD = {NUMBER: ['100'], BOOL: ['true', 'false', '1', '0'], STATUS: ['failed'], TEXT: ['Jos%C3%A9+1'],
+        VERDICT: ['known', 'unknown', 'no_face']}
 
 
 def accepts(kind, value):
     if value in BROKEN or value == '':
         return False
-    return {NUMBER: False, BOOL: value == 'true', STATUS: False, TEXT: True}[kind]
+    return {NUMBER: False, BOOL: value == 'true', STATUS: False, TEXT: True, VERDICT: False}[kind]
 
 
 def test_the_table_has_every_parameter_of_every_route():
-    routes = re.findall(r'\{"([A-Z]+)", "([^"]+)", "\w+", \w+, \w+, "([^"]+)"\}', (ROOT / 'actors/routes.c').read_text())
+    routes = re.findall(r'\{"([A-Z]+)", "([^"]+)", "\w+", \w+, \w+,\s+"([^"]+)"\}', (ROOT / 'actors/routes.c').read_text())
     assert {(method, path, word) for method, path, words in routes for word in words.split()} == set(PARAMETERS)
 
 
@@ -91,6 +101,8 @@ def test_query_parameters_are_parsed_whole(filled, protocol):
         queries += [(f'{name}={GOOD[kind][0]}&{name}={GOOD[kind][-1]}', False)]
         for query, good in queries:
             body = png(number, next(colour), 200) if method == 'POST' and 'retry' not in path else None
+            if 'look-again' in path:  # one at a time
+                call('POST', '/v1/images/look-again/cancel', None)
             status, text = call(method, f'{target}?{query}', body)
             if (status < 300) != good or (not good and (status != 400 or f'“{name}”' not in json.loads(text)['detail'])):
                 wrong.append((method, path, query[:60], status, text[:200]))

@@ -128,10 +128,11 @@ def test_a_flood_of_lines_is_dropped_and_counted(moody):
 
 def test_no_face_and_a_disliked_image_are_the_images_fault(moody):
     kith = moody()
-    assert kith.finished(submit(kith, 'n.png', NOBODY))['reason'] == 'no face found'
+    image = kith.finished(submit(kith, 'n.png', NOBODY))
+    assert (image['status'], image['verdict'], image['reason']) == ('processed', 'no_face', None)
     assert kith.finished(submit(kith, 'd.png', DISLIKES))['reason'] == 'do not like it'
     for n in range(10):
-        assert kith.finished(submit(kith, f'd{n}.png', (250, n, 2)))['status'] == 'failed'
+        assert kith.finished(submit(kith, f'd{n}.png', (250, n, 2)))['verdict'] == 'no_face'
     assert kith.get('/v1/stats').json['breaker']['state'] == 'closed'
 
 

@@ -64,7 +64,11 @@ static void *make_reap(void)
 
 static void *make_retry(void)
 {
-    return STORE_MESSAGE(STORE_RETRY, store_retry);
+    struct store_retry *m = STORE_MESSAGE(STORE_RETRY, store_retry);
+
+    m->reason = "because";
+    m->after.group = 2;
+    return m;
 }
 
 static void *make_id(uint32_t type, int64_t id)
@@ -278,7 +282,7 @@ static void *make_correct_counts(void)
 {
     struct store_counts *m = STORE_MESSAGE(STORE_CORRECT_COUNTS, store_counts);
 
-    m->status_counts[IMAGE_FAILED] = 1;
+    m->counts.by_status[IMAGE_FAILED] = 1;
     return m;
 }
 
@@ -346,6 +350,45 @@ static void *make_traces(void)
     m->embedding = "01234567";
     m->embedding_bytes = 8;
     return m;
+}
+
+static void *make_look_again(enum look_again_action action)
+{
+    struct store_look_again *m = STORE_MESSAGE(STORE_LOOK_AGAIN, store_look_again);
+
+    m->action = action;
+    m->filter.verdict = -1;
+    m->max = 10;
+    return m;
+}
+
+static void *make_look_again_begin(void)
+{
+    return make_look_again(LOOK_AGAIN_BEGIN);
+}
+
+static void *make_look_again_step(void)
+{
+    return make_look_again(LOOK_AGAIN_STEP);
+}
+
+static void *make_look_again_cancel(void)
+{
+    return make_look_again(LOOK_AGAIN_CANCEL);
+}
+
+static void *make_look_again_count(void)
+{
+    struct store_look_again *m = STORE_MESSAGE(STORE_LOOK_AGAIN_COUNT, store_look_again);
+
+    m->filter.verdict = VERDICT_UNKNOWN;
+    m->filter.not_model = "other";
+    return m;
+}
+
+static void *make_operation(void)
+{
+    return make_id(STORE_OPERATION, 0);
 }
 
 static void *make_list(uint32_t type)
@@ -458,6 +501,12 @@ static const struct {
     {"eraser join", make_eraser_join, false},
     {"erased", make_erased, false},
     {"audit add", make_audit_add, false},
+    {"look again: begin", make_look_again_begin, false},
+    {"look again: cancel", make_look_again_cancel, false},
+    {"look again: begin another", make_look_again_begin, false},
+    {"look again: step", make_look_again_step, false},
+    {"look again: count", make_look_again_count, true},
+    {"operation", make_operation, true},
     {"image", make_image, true},
     {"face", make_face, true},
     {"photos", make_photos, true},

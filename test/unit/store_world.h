@@ -19,6 +19,7 @@
 
 static int64_t recount_ms;          /* as the next one */
 static int64_t database_timeout_ms; /* of the store that open_store opens; 0: the default */
+static int64_t queue_limit = 1000;  /* as the one before */
 static struct actor_system *sys;
 static struct store *store;
 static char folder[64];
@@ -114,7 +115,7 @@ static void open_store(void)
                                .node = "test",
                                .timeout_ms = database_timeout_ms,
                                .recount_ms = recount_ms,
-                               .queue_limit = 1000};
+                               .queue_limit = queue_limit};
     struct error error = {0};
 
     wake_fd = eventfd(0, EFD_NONBLOCK);
@@ -308,11 +309,11 @@ __attribute__((unused)) static void expect_status_counts(int pending, int proces
 {
     struct store_reply *r = ask(STORE_MESSAGE(STORE_STATUS_COUNTS, store_list));
 
-    assert_int_equal(r->status_counts[IMAGE_PENDING], pending);
-    assert_int_equal(r->status_counts[IMAGE_PROCESSED], processed);
-    assert_int_equal(r->status_counts[IMAGE_FAILED], failed);
-    assert_int_equal(r->status_counts[IMAGE_PROCESSING], processing);
-    assert_int_equal(r->unknown, unknown);
+    assert_int_equal(r->counts.by_status[IMAGE_PENDING], pending);
+    assert_int_equal(r->counts.by_status[IMAGE_PROCESSED], processed);
+    assert_int_equal(r->counts.by_status[IMAGE_FAILED], failed);
+    assert_int_equal(r->counts.by_status[IMAGE_PROCESSING], processing);
+    assert_int_equal(r->counts.unknown, unknown);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

@@ -54,7 +54,7 @@ static void test_forgetting_a_person_unnames_the_images(void **state)
     assert_false(last->more);
     assert_int_equal(image(id)->person, PERSON_UNKNOWN);
     assert_int_equal(last->images[0].verdict, VERDICT_UNKNOWN);
-    expect_status_counts(1, 0, 0, 0, 1);
+    expect_status_counts(0, 1, 0, 0, 1);
 }
 
 /* A database that counts changed rows alone would take the person for unknown. */

@@ -159,7 +159,14 @@ SETTING(breaker_timeout, duration, "10s", 1, 3600000,
 SETTING(breaker_timeout_max, duration, "5m", 1, 86400000,
         "longest time between health checks of the open circuit breaker; it doubles with each failed check")
 SETTING(retry_policy, duration, "0s", 0, 2147483647,
-        "interval at which all failed images are retried; 0s: only on request")
+        "interval at which the failed images that another try may cure are retried; 0s: only on request")
+SETTING(retry_pause, duration, "10m", 0, 2147483647,
+        "time that an image waits after its first retry failed before a retry of all failed images takes it again; it "
+        "doubles with each further one")
+SETTING(retry_pause_max, duration, "1d", 0, 1LL << 40, "longest time between such retries of one image")
+SETTING(look_again_rate, count, "50", 1, 100000,
+        "images that “look again” requeues in a second at most; it requeues none while as many wait, so that new ones "
+        "come first")
 SETTING(merge_undo, duration, "30d", 0, 315360000000,
         "how long a merge of two people can be undone; what undoing needs is deleted then")
 SETTING(notes_max, size, "4KB", 2, 65000, "bytes in the notes of a person, as JSON without blanks")

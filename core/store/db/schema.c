@@ -152,7 +152,18 @@ static const char *const version_4[] = {
  *   person.name_alike  key of the folded name, which alike names share; name_key is the same for the first of them
  *   person.name_form   0: the keys are missing or of an older form; ops/images/adopt.c writes them
  *   person_names       the search form of a name from the start of each of its words
- *   merges             one row a merge of people, also after it was undone; merge_rows: what it moved (ops/merge) */
+ *   merges             one row a merge of people, also after it was undone; merge_rows: what it moved (ops/merge)
+ *
+ * What clients are shown of an image, beside the numbers of the original table. A failure of the version before is
+ * retryable, and one more run tells whether that is so.
+ *
+ *   images.retryable    enum image_cure of a failed image: 1 when another try may succeed
+ *   images.retry_pause  ms after the failure in which no retry of a batch takes the image; 0 before the first one
+ *   images.state        the status that clients are shown; 4 when it failed and is retryable
+ *
+ * operations has a row for each time that images are looked at again (ops/images/look_again.c).
+ *
+ * images_state lists as images_status did, which nodes of the version before can do without. */
 static const char *const version_5[] = {
     "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} word INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} template_id BIGINT NOT NULL DEFAULT 0",
@@ -222,7 +233,28 @@ static const char *const version_5[] = {
     "CREATE INDEX IF NOT EXISTS audit_person ON audit(person_id, id){ WHERE person_id > 0|}",
     "CREATE INDEX IF NOT EXISTS audit_image ON audit(image_id, id){ WHERE image_id > 0|}",
     "CREATE INDEX IF NOT EXISTS audit_who ON audit(who, id)",
-    "CREATE INDEX IF NOT EXISTS audit_action ON audit(action, id)", NULL};
+    "CREATE INDEX IF NOT EXISTS audit_action ON audit(action, id)",
+    "ALTER TABLE images ADD COLUMN {| IF NOT EXISTS} retryable INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE images ADD COLUMN {| IF NOT EXISTS} retry_pause BIGINT NOT NULL DEFAULT 0",
+    "UPDATE images SET verdict = 3 WHERE status = 2 AND verdict = 0 AND reason = 'no face found'",
+    "UPDATE images SET retryable = 1 WHERE status = 2 AND verdict = 0 AND COALESCE(reason, '') NOT LIKE 'poison%'",
+    "ALTER TABLE images ADD COLUMN {| IF NOT EXISTS} state INTEGER AS (CASE WHEN status = 0 AND verdict = 2 THEN 1 "
+    "WHEN status = 2 AND verdict = 3 THEN 1 WHEN status = 2 AND retryable = 1 THEN 4 ELSE status END) "
+    "{VIRTUAL|STORED}",
+    "CREATE INDEX IF NOT EXISTS images_state ON images(state, id)",
+    "CREATE INDEX IF NOT EXISTS images_failed ON images({|state, }retryable, finished_at, id){ WHERE status = 2 AND "
+    "verdict <> 3|}",
+    "DROP INDEX IF EXISTS images_status{| ON images}",
+    "ALTER TABLE status_counts ADD COLUMN {| IF NOT EXISTS} no_face BIGINT NOT NULL DEFAULT 0",
+    "UPDATE status_counts SET no_face = (SELECT COUNT(*) FROM images WHERE verdict = 3 AND path_key IS NOT NULL) "
+    "WHERE id = 0",
+    "CREATE TABLE IF NOT EXISTS operations(id " ID
+    ", state INTEGER NOT NULL, verdict INTEGER NOT NULL, person_id BIGINT NOT NULL, not_model VARCHAR(191), from_ms "
+    "BIGINT NOT NULL, to_ms BIGINT NOT NULL, total BIGINT NOT NULL, done BIGINT NOT NULL DEFAULT 0, after_image BIGINT "
+    "NOT NULL DEFAULT 0, last_image BIGINT NOT NULL, run_after BIGINT NOT NULL DEFAULT 0, created_at BIGINT NOT NULL, "
+    "finished_at BIGINT NOT NULL DEFAULT 0) " END,
+    "CREATE INDEX IF NOT EXISTS operations_state ON operations(state, id)",
+    NULL};
 
 static const char *const *const versions[] = {version_1, version_2, version_3, version_4, version_5};
 /* In a rolling upgrade nodes of version N work on the schema of N+1: a version only adds, and what it makes superfluous

@@ -23,6 +23,42 @@ int image_status_from(const char *name)
     return -1;
 }
 
+const char *image_verdict_name(int verdict)
+{
+    static const char *const names[] = {NULL, "known", "unknown", "no_face"};
+
+    return verdict >= 0 && verdict < IMAGE_VERDICTS ? names[verdict] : NULL;
+}
+
+int image_verdict_from(const char *name)
+{
+    for (int i = VERDICT_KNOWN; i < IMAGE_VERDICTS; i++)
+        if (strcmp(name, image_verdict_name(i)) == 0)
+            return i;
+    return -1;
+}
+
+const char *operation_state_name(int state)
+{
+    static const char *const names[] = {"?", "running", "paused", "done", "cancelled"};
+
+    return names[state > 0 && state < OPERATION_STATES ? state : 0];
+}
+
+/* As the column images.state (db/schema.c). */
+static int common_shown_status(int status, int verdict)
+{
+    bool looked_at = (status == IMAGE_PENDING && verdict == VERDICT_UNKNOWN) ||
+                     (status == IMAGE_FAILED && verdict == VERDICT_NO_FACE);
+
+    return looked_at ? IMAGE_PROCESSED : status;
+}
+
+int image_shown_status(const struct image *image)
+{
+    return common_shown_status(image->status, image->verdict);
+}
+
 int op_refuse(struct op *op, int status, const char *text, ...)
 {
     va_list args;
@@ -87,14 +123,19 @@ int op_run_with_id(struct op *op, const char *sql, int64_t id)
     return db_finish(op->db, s);
 }
 
+static void common_count(struct image_counts *counts, int status, int verdict, int images)
+{
+    int shown = common_shown_status(status, verdict);
+
+    if (shown < 0 || shown >= IMAGE_STATUSES)
+        return;
+    counts->by_status[shown] += images;
+    counts->unknown += shown == IMAGE_PROCESSED && verdict == VERDICT_UNKNOWN ? images : 0;
+    counts->no_face += shown == IMAGE_PROCESSED && verdict == VERDICT_NO_FACE ? images : 0;
+}
+
 void op_moved(struct op *op, int from_status, int from_verdict, int to_status, int to_verdict)
 {
-    if (from_status >= 0) {
-        op->status_counts[from_status]--;
-        op->unknown -= from_verdict == VERDICT_UNKNOWN;
-    }
-    if (to_status >= 0) {
-        op->status_counts[to_status]++;
-        op->unknown += to_verdict == VERDICT_UNKNOWN;
-    }
+    common_count(&op->counts, from_status, from_verdict, -1);
+    common_count(&op->counts, to_status, to_verdict, 1);
 }

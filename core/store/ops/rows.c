@@ -24,6 +24,7 @@ void op_image_row(struct op *op, struct db_statement *s, struct image *image)
     image->spooled = d->column_int(s, 12) != 0;
     image->person_name = op_text(op, s, 13);
     image->trace = op_text(op, s, 14);
+    image->cure = (int)d->column_int(s, 15);
 }
 
 int op_image_rows(struct op *op, struct db_statement *s, struct image *rows, int max)
@@ -158,43 +159,74 @@ int op_load_image(struct op *op, int64_t id, struct image *image)
     return result;
 }
 
-/* The person of an image is the person of its most similar face. A face that a client named has similarity 1. */
+void op_status_of_verdict(int verdict, int *status, int64_t *run_after, const char **reason)
+{
+    *status = verdict == VERDICT_KNOWN ? IMAGE_PROCESSED : verdict == VERDICT_UNKNOWN ? IMAGE_PENDING : IMAGE_FAILED;
+    *run_after = verdict == VERDICT_UNKNOWN ? RUN_NEVER : 0;
+    *reason = verdict == VERDICT_NO_FACE ? "no face found" : NULL;
+}
+
+/* The person of the most similar face; `verdict`: without a face, or with faces that are none, it is VERDICT_NO_FACE. A
+ * face that a client named has similarity 1. */
+static int rows_judge_faces(struct op *op, int64_t image, int64_t *person, int *verdict)
+{
+    struct db_statement *s = db_query(op->db, "SELECT person FROM faces WHERE image_id = ? AND word <> ? ORDER BY CASE "
+                                              "WHEN person > 0 THEN 0 ELSE 1 END, similarity DESC, id LIMIT 1");
+    int result;
+
+    *person = PERSON_UNKNOWN;
+    *verdict = VERDICT_NO_FACE;
+    op->d->bind_int(s, 1, image);
+    op->d->bind_int(s, 2, WORD_NOT_A_FACE);
+    if ((result = db_step(op->db, s)) == DB_ROW) {
+        bool known = op->d->column_int(s, 0) > 0;
+
+        *verdict = known ? VERDICT_KNOWN : VERDICT_UNKNOWN;
+        if (known)
+            *person = op->d->column_int(s, 0);
+    }
+    op->d->reset(s);
+    return result < 0 ? result : 0;
+}
+
+static int rows_write_judgement(struct op *op, int64_t image, int64_t person, int verdict, int *status)
+{
+    struct db_statement *s = db_query(op->db, "UPDATE images SET status = ?, verdict = ?, person = ?, run_after = ?, "
+                                              "finished_at = ?, reason = ? WHERE id = ?");
+    const char *reason;
+    int64_t run_after;
+
+    op_status_of_verdict(verdict, status, &run_after, &reason);
+    op->d->bind_int(s, 1, *status);
+    op->d->bind_int(s, 2, verdict);
+    op->d->bind_int(s, 3, person);
+    op->d->bind_int(s, 4, run_after);
+    op->d->bind_int(s, 5, op->now_ms);
+    db_bind_text(op->db, s, 6, reason);
+    op->d->bind_int(s, 7, image);
+    return db_finish(op->db, s);
+}
+
 int op_judge_image(struct op *op, int64_t image)
 {
     struct db_statement *s;
-    int64_t person = PERSON_UNKNOWN, status, verdict;
-    bool known;
-    int result;
+    int64_t person;
+    int verdict, status, judged, judged_status, result = rows_judge_faces(op, image, &person, &judged);
 
-    s = db_query(op->db,
-                 "SELECT person FROM faces WHERE image_id = ? AND person > 0 ORDER BY similarity DESC, id LIMIT 1");
-    op->d->bind_int(s, 1, image);
-    if ((result = db_step(op->db, s)) == DB_ROW)
-        person = op->d->column_int(s, 0);
-    op->d->reset(s);
     if (result < 0)
         return result;
-    known = person > 0;
     s = db_query(op->db, "SELECT status, verdict FROM images WHERE id = ?");
     op->d->bind_int(s, 1, image);
     result = db_step(op->db, s);
-    status = result == DB_ROW ? op->d->column_int(s, 0) : -1;
-    verdict = result == DB_ROW ? op->d->column_int(s, 1) : 0;
+    status = result == DB_ROW ? (int)op->d->column_int(s, 0) : -1;
+    verdict = result == DB_ROW ? (int)op->d->column_int(s, 1) : VERDICT_NONE;
     op->d->reset(s);
-    /* An image in processing is judged at the end of its run. */
-    if (result != DB_ROW || verdict == VERDICT_NONE || status == IMAGE_PROCESSING || status == IMAGE_FAILED)
+    /* An image that waits or is in processing is judged at the end of its run. */
+    if (result != DB_ROW || verdict == VERDICT_NONE || status == IMAGE_PROCESSING ||
+        (status == IMAGE_FAILED && verdict != VERDICT_NO_FACE))
         return result < 0 ? result : 0;
-    s = db_query(op->db,
-                 "UPDATE images SET status = ?, verdict = ?, person = ?, run_after = ?, finished_at = ? WHERE id = ?");
-    op->d->bind_int(s, 1, known ? IMAGE_PROCESSED : IMAGE_PENDING);
-    op->d->bind_int(s, 2, known ? VERDICT_KNOWN : VERDICT_UNKNOWN);
-    op->d->bind_int(s, 3, person);
-    op->d->bind_int(s, 4, known ? 0 : RUN_NEVER);
-    op->d->bind_int(s, 5, op->now_ms);
-    op->d->bind_int(s, 6, image);
-    if ((result = db_finish(op->db, s)) < 0)
+    if ((result = rows_write_judgement(op, image, person, judged, &judged_status)) < 0)
         return result;
-    op_moved(op, (int)status, (int)verdict, known ? IMAGE_PROCESSED : IMAGE_PENDING,
-             known ? VERDICT_KNOWN : VERDICT_UNKNOWN);
+    op_moved(op, status, verdict, judged_status, judged);
     return op_event(op, EVENT_IMAGE, image, 0);
 }

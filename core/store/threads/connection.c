@@ -15,7 +15,7 @@ int connection_count_pending(struct store_thread *w, int64_t now_ms)
     struct op op = {.db = w->db, .d = w->db->driver, .reply = reply, .arena = &reply->m.arena};
     int result = op_status_counts(&op, NULL);
 
-    w->pending = reply->status_counts[IMAGE_PENDING];
+    w->pending = reply->counts.by_status[IMAGE_PENDING];
     w->pending_ms = now_ms;
     msg_unref(&reply->m.head);
     return result;

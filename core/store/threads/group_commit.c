@@ -31,10 +31,8 @@ struct op operation_for(struct group *g, struct store_reply *reply)
 
 static void group_add_counts(struct group *g, const struct op *op)
 {
-    for (int i = 0; i < IMAGE_STATUSES; i++)
-        g->sum.status_counts[i] += op->status_counts[i];
-    g->sum.unknown += op->unknown;
-    g->w->pending += op->status_counts[IMAGE_PENDING];
+    op_add_counts(&g->sum.counts, &op->counts);
+    g->w->pending += op->counts.by_status[IMAGE_PENDING];
     g->sum.made_events |= op->made_events;
     g->sum.erased |= op->erased;
 }
@@ -133,22 +131,17 @@ static int group_run_savepoints(struct group *g, struct request *first)
 static int group_write_counts(struct group *g)
 {
     struct db *db = g->w->db;
-    struct db_statement *s = db_query(
+    struct db_statement *s;
+
+    if (op_counts_are_zero(&g->sum.counts))
+        return 0;
+    s = db_query(
         db,
         "UPDATE status_counts SET pending = pending + ?, processed = processed + ?, failed = failed + ?, processing = "
-        "processing + ?, unknown = unknown + ? WHERE id = ?");
-    bool any = g->sum.unknown != 0;
-
-    for (int i = 0; i < IMAGE_STATUSES; i++) {
-        any |= g->sum.status_counts[i] != 0;
-        db->driver->bind_int(s, i + 1, g->sum.status_counts[i]);
-    }
-    db->driver->bind_int(s, 5, g->sum.unknown);
-    db->driver->bind_int(s, 6, g->w->slot);
-    if (any)
-        return db_finish(db, s);
-    db->driver->reset(s);
-    return 0;
+        "processing + ?, unknown = unknown + ?, no_face = no_face + ? WHERE id = ?");
+    op_bind_counts(db->driver, s, &g->sum.counts);
+    db->driver->bind_int(s, 7, g->w->slot);
+    return db_finish(db, s);
 }
 
 /* SQLite's times are those of this machine's clock. When it was set back, images that wait and leases would be due too

@@ -65,7 +65,12 @@ int op_adopt_images(struct op *op)
     for (int i = 0; i < count && result >= 0; i++) {
         const struct unkeyed *row = &rows[i];
 
-        result = adopt_row(op, "UPDATE images SET path_key = ? WHERE id = ?", row);
+        /* Their programs know no verdict and no reason: of a failure the next run tells whether it can be cured. */
+        result = adopt_row(op,
+                           "UPDATE images SET path_key = ?, verdict = CASE WHEN status = 1 AND person > 0 THEN 1 ELSE "
+                           "verdict END, retryable = CASE WHEN status = 2 AND verdict = 0 AND reason IS NULL THEN 1 "
+                           "ELSE retryable END WHERE id = ?",
+                           row);
         if (row->status >= 0 && row->status < IMAGE_STATUSES)
             op_moved(op, -1, 0, (int)row->status, (int)row->verdict);
         if (result >= 0)

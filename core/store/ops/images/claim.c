@@ -8,7 +8,7 @@
 #define ID64 ID8 ", " ID8 ", " ID8 ", " ID8 ", " ID8 ", " ID8 ", " ID8 ", " ID8
 #define TAKE(ids)                                                                                                      \
     "UPDATE images SET status = 3, attempt = attempt + 1, tries = tries + 1, lease_owner = ?, run_after = ?, "         \
-    "reason = NULL WHERE status = 0 AND id IN (" ids ")"
+    "reason = NULL, verdict = 0 WHERE status = 0 AND id IN (" ids ")"
 
 /* The rows are locked by the SELECT before, or this is the only writer. */
 static int claim_take(struct op *op, const struct store_claim *m, struct image *due, int count)
@@ -26,7 +26,8 @@ static int claim_take(struct op *op, const struct store_claim *m, struct image *
     if (op->d->changes(op->db) != count)
         return DB_ERROR;
     for (int i = 0; i < count; i++) {
-        op_moved(op, IMAGE_PENDING, due[i].verdict, IMAGE_PROCESSING, due[i].verdict);
+        op_moved(op, IMAGE_PENDING, due[i].verdict, IMAGE_PROCESSING, VERDICT_NONE);
+        due[i].verdict = VERDICT_NONE;
         due[i].status = IMAGE_PROCESSING;
         due[i].attempt++;
         due[i].tries++;

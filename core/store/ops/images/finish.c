@@ -7,10 +7,26 @@
 
 struct ending {
     int status, verdict;
+    int cure;
     int64_t person, run_after, finished_at;
     int64_t tries_returned, crashes; /* tries_returned: 1 when this run does not count as a try */
     const char *reason;
 };
+
+static struct ending finish_judge_faces(const struct op *op, const struct face *faces, int count)
+{
+    const struct face *best = NULL;
+    struct ending e = {.person = PERSON_UNKNOWN, .finished_at = op->now_ms};
+
+    for (int i = 0; i < count; i++)
+        if (faces[i].person > 0 && (!best || faces[i].similarity > best->similarity))
+            best = &faces[i];
+    e.verdict = best ? VERDICT_KNOWN : count ? VERDICT_UNKNOWN : VERDICT_NO_FACE;
+    if (best)
+        e.person = best->person;
+    op_status_of_verdict(e.verdict, &e.status, &e.run_after, &e.reason);
+    return e;
+}
 
 static struct ending finish_compute(const struct op *op, const struct store_finish *m, const struct image *before)
 {
@@ -19,6 +35,7 @@ static struct ending finish_compute(const struct op *op, const struct store_fini
 
     switch (m->outcome) {
     case OUTCOME_FAILED:
+        e.cure = m->gone ? CURE_FILE : CURE_NONE;
         break;
     case OUTCOME_RELEASE:
         e = (struct ending){.person = before->person,
@@ -34,20 +51,13 @@ static struct ending finish_compute(const struct op *op, const struct store_fini
             e.status = IMAGE_PENDING;
             e.run_after = op->now_ms + m->delay_ms;
             e.finished_at = 0;
+        } else {
+            e.cure = CURE_RETRY;
         }
         break;
-    case OUTCOME_FACES: {
-        const struct face *best = NULL;
-
-        for (int i = 0; i < m->face_count; i++)
-            if (m->faces[i].person > 0 && (!best || m->faces[i].similarity > best->similarity))
-                best = &m->faces[i];
-        e.status = best ? IMAGE_PROCESSED : IMAGE_PENDING;
-        e.verdict = best ? VERDICT_KNOWN : VERDICT_UNKNOWN;
-        e.person = best ? best->person : PERSON_UNKNOWN;
-        e.run_after = best ? 0 : RUN_NEVER;
-        e.reason = NULL;
-    }
+    case OUTCOME_FACES:
+        e = finish_judge_faces(op, m->faces, m->face_count);
+        break;
     }
     return e;
 }
@@ -57,8 +67,9 @@ static int finish_write(struct op *op, const struct image *before, const struct 
     struct db_statement *s = db_query(
         op->db,
         "UPDATE images SET status = ?, verdict = ?, person = ?, run_after = ?, finished_at = ?, tries = tries - "
-        "?, crashes = crashes + ?, reason = ?, sha256 = COALESCE(?, sha256), lease_owner = NULL "
-        "WHERE id = ? AND status = 3 AND attempt = ?");
+        "?, crashes = crashes + ?, reason = ?, sha256 = COALESCE(?, sha256), lease_owner = NULL, retryable = ?, "
+        "retry_pause = CASE WHEN ? THEN retry_pause ELSE 0 END WHERE id = ? AND status = 3 AND attempt = ?");
+    bool pause_stays = e->cure || (e->status == IMAGE_PENDING && e->verdict == VERDICT_NONE);
     int result;
 
     op->d->bind_int(s, 1, e->status);
@@ -70,8 +81,10 @@ static int finish_write(struct op *op, const struct image *before, const struct 
     op->d->bind_int(s, 7, e->crashes);
     op_bind_text(op, s, 8, e->reason, 0);
     db_bind_text(op->db, s, 9, sha256);
-    op->d->bind_int(s, 10, before->id);
-    op->d->bind_int(s, 11, before->attempt);
+    op->d->bind_int(s, 10, e->cure);
+    op->d->bind_int(s, 11, pause_stays);
+    op->d->bind_int(s, 12, before->id);
+    op->d->bind_int(s, 13, before->attempt);
     if ((result = db_finish(op->db, s)) < 0)
         return result;
     op->reply->changed = op->d->changes(op->db);
@@ -91,11 +104,24 @@ static int finish_read_run(struct op *op, int64_t id, struct image *image)
     return op_image_rows(op, s, image, 1);
 }
 
+static int finish_has_words(struct op *op, int64_t image, bool *has)
+{
+    struct db_statement *s = db_query(op->db, "SELECT 1 FROM faces WHERE image_id = ? AND word > 0 LIMIT 1");
+    int result;
+
+    op->d->bind_int(s, 1, image);
+    result = db_step(op->db, s);
+    op->d->reset(s);
+    *has = result == DB_ROW;
+    return result < 0 ? result : 0;
+}
+
 /* Updates the struct as the row was updated; the person's name is not read. */
 static void finish_apply(struct image *image, const struct ending *e)
 {
     image->status = e->status;
     image->verdict = e->verdict;
+    image->cure = e->cure;
     image->person = e->person;
     image->reason = e->reason;
     image->finished_ms = e->finished_at;
@@ -154,7 +180,9 @@ int op_finish(struct op *op, const struct msg *msg)
             return result;
     ending.reason = arena_text(op->arena, ending.reason); /* the message may be freed before the reply */
     finish_apply(before, &ending);
-    if (named && m->outcome == OUTCOME_FACES) /* the name decides the image, too */
+    if (m->outcome == OUTCOME_FACES && m->attempt > 1 && !named && (result = finish_has_words(op, m->id, &named)) < 0)
+        return result;
+    if (named && m->outcome == OUTCOME_FACES) /* what a person said decides the image, too */
         if ((result = op_judge_image(op, m->id)) < 0 || (result = finish_read_run(op, m->id, before)) < 0)
             return result;
     op->reply->image_count = 1;

@@ -17,30 +17,62 @@ int op_image(struct op *op, const struct msg *msg)
 #define LIST_IMAGES(condition)                                                                                         \
     "SELECT " IMAGE_COLUMNS " FROM images i LEFT JOIN person p ON p.id = i.person WHERE " condition                    \
     " i.id < ? ORDER BY i.id DESC LIMIT ?"
+#define LIST_FAILED                                                                                                    \
+    "SELECT " IMAGE_COLUMNS " FROM (SELECT id FROM (SELECT id FROM images WHERE state = 2 AND id < ? ORDER BY id "     \
+    "DESC LIMIT ?) a UNION ALL SELECT id FROM (SELECT id FROM images WHERE state = 4 AND id < ? ORDER BY id DESC "     \
+    "LIMIT ?) b) f JOIN images i ON i.id = f.id LEFT JOIN person p ON p.id = i.person ORDER BY i.id DESC LIMIT ?"
 
-/* The newest first. Each filter has an index; two filters together use the index of the more selective one. */
-static struct db_statement *images_prepare_list(struct op *op, const struct store_list *m, int *bound)
+/* Failed images have two states. The newest of both are among the newest of each. */
+static struct db_statement *images_prepare_failed(struct op *op, int64_t before, int64_t limit)
 {
+    struct db_statement *s = db_query(op->db, LIST_FAILED);
+
+    op->d->bind_int(s, 1, before);
+    op->d->bind_int(s, 2, limit);
+    op->d->bind_int(s, 3, before);
+    op->d->bind_int(s, 4, limit);
+    op->d->bind_int(s, 5, limit);
+    return s;
+}
+
+/* With a person, whose index it uses, the other filters are checked in each row. */
+static struct db_statement *images_prepare_of_person(struct op *op, const struct store_list *m, int *at)
+{
+    struct db_statement *s = db_query(op->db, LIST_IMAGES("i.person = ? AND i.person > 0 AND (? <= 0 OR i.verdict = ?) "
+                                                          "AND (? < 0 OR CASE WHEN i.state = 4 THEN 2 ELSE i.state "
+                                                          "END = ?) AND"));
+
+    op->d->bind_int(s, ++*at, m->person);
+    op->d->bind_int(s, ++*at, m->verdict);
+    op->d->bind_int(s, ++*at, m->verdict);
+    op->d->bind_int(s, ++*at, m->status);
+    op->d->bind_int(s, ++*at, m->status);
+    return s;
+}
+
+/* The newest first. Each filter has an index; “state + 0” keeps a database from using that of the state, of which there
+ * may be a million images, for a rare verdict. */
+static struct db_statement *images_prepare_list(struct op *op, const struct store_list *m)
+{
+    int64_t before = m->after ? m->after : INT64_MAX, limit = m->limit + 1;
     struct db_statement *s;
     int at = 0;
 
-    if (m->person > 0 && m->status >= 0) {
-        s = db_query(op->db, LIST_IMAGES("i.person = ? AND i.person > 0 AND i.status = ? AND"));
-        op->d->bind_int(s, ++at, m->person);
-        op->d->bind_int(s, ++at, m->status);
-    } else if (m->person > 0) {
-        s = db_query(op->db, LIST_IMAGES("i.person = ? AND i.person > 0 AND"));
-        op->d->bind_int(s, ++at, m->person);
+    if (m->person > 0) {
+        s = images_prepare_of_person(op, m, &at);
     } else if (m->verdict > 0) {
-        s = db_query(op->db, LIST_IMAGES("i.verdict = ? AND i.verdict > 0 AND"));
+        s = db_query(op->db, LIST_IMAGES("i.verdict = ? AND i.verdict > 0 AND i.state + 0 = 1 AND"));
         op->d->bind_int(s, ++at, m->verdict);
+    } else if (m->status == IMAGE_FAILED && m->retryable == 0) {
+        return images_prepare_failed(op, before, limit);
     } else if (m->status >= 0) {
-        s = db_query(op->db, LIST_IMAGES("i.status = ? AND"));
-        op->d->bind_int(s, ++at, m->status);
+        s = db_query(op->db, LIST_IMAGES("i.state = ? AND"));
+        op->d->bind_int(s, ++at, m->retryable > 0 ? STATE_RETRYABLE : m->status);
     } else {
         s = db_query(op->db, LIST_IMAGES(""));
     }
-    *bound = at;
+    op->d->bind_int(s, at + 1, before);
+    op->d->bind_int(s, at + 2, limit);
     return s;
 }
 
@@ -48,12 +80,13 @@ int op_images(struct op *op, const struct msg *msg)
 {
     const struct store_list *m = (const struct store_list *)msg;
     struct store_reply *r = op->reply;
-    int at, result = 0;
-    struct db_statement *s = images_prepare_list(op, m, &at);
+    struct db_statement *s;
+    int result = 0;
 
+    if (m->verdict > 0 && m->status >= 0 && m->status != IMAGE_PROCESSED)
+        return 0; /* only processed images have a verdict */
+    s = images_prepare_list(op, m);
     r->images = arena_alloc(op->arena, (size_t)(m->limit + 1) * sizeof(struct image));
-    op->d->bind_int(s, at + 1, m->after ? m->after : INT64_MAX);
-    op->d->bind_int(s, at + 2, m->limit + 1);
     while (r->image_count <= m->limit && (result = db_step(op->db, s)) == DB_ROW)
         op_image_row(op, s, &r->images[r->image_count++]);
     op->d->reset(s);
