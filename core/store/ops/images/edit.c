@@ -87,6 +87,8 @@ int op_delete(struct op *op, const struct msg *msg)
         return result;
     if (result == 0)
         return op_refuse(op, STORE_NOT_FOUND, "there is no image %lld", (long long)m->id);
+    if (op_words_image_deleted(op, m->id) < 0)
+        return DB_ERROR;
     s = db_query(op->db, "DELETE FROM faces WHERE image_id = ?");
     op->d->bind_int(s, 1, m->id);
     if (db_finish(op->db, s) < 0)

@@ -108,7 +108,7 @@ int op_finish(struct op *op, const struct msg *msg)
     const struct store_finish *m = (const struct store_finish *)msg;
     struct image *before = arena_alloc(op->arena, sizeof *before);
     struct ending ending;
-    bool same_bytes, named = false;
+    bool same_bytes, said = false;
     int result = finish_read_run(op, m->id, before);
 
     if (result < 0)
@@ -125,11 +125,12 @@ int op_finish(struct op *op, const struct msg *msg)
     if ((result = finish_write(op, before, &ending, m->sha256)) < 0 || op->reply->changed == 0)
         return result;
     if (m->outcome == OUTCOME_FACES || m->outcome == OUTCOME_FAILED)
-        if ((result = op_replace_faces(op, m, same_bytes, &named)) < 0)
+        if ((result = op_replace_faces(op, m, m->sha256 ? m->sha256 : before->sha256, same_bytes, &said)) < 0)
             return result;
+    op->reply->changed = 1; /* the image: words have counted faces */
     ending.reason = arena_text(op->arena, ending.reason); /* the message may be freed before the reply */
     finish_apply(before, &ending);
-    if (named && m->outcome == OUTCOME_FACES) /* the name decides the image, too */
+    if (said && m->outcome == OUTCOME_FACES) /* words decide the image, too */
         if ((result = op_judge_image(op, m->id)) < 0 || (result = finish_read_run(op, m->id, before)) < 0)
             return result;
     op->reply->image_count = 1;
