@@ -165,6 +165,11 @@ static void retry_on_deleted(struct actor *self, void *context, int status, cons
         return;
     }
     log_event(LOG_INFO, "deleted", LOG_INT("image", r->images[0].id));
+    for (int i = 0; i < r->images[0].face_count; i++)
+        if (r->images[0].faces[i].place) { /* its words made templates */
+            msg_tell_gallery(self);
+            break;
+        }
     if (r->images[0].sha256)
         retry_remove_file(self, NULL, r->images[0].sha256, 0);
     if (!r->images[0].spooled) {

@@ -188,7 +188,7 @@ struct store_name_face { /* NAME_FACE; NAME_UNKNOWN_PERSON: all faces of an unkn
 
 struct store_word { /* WORD; IGNORE_UNKNOWN_PERSON: all faces of an unknown person, a batch each time */
     struct store_message_head m;
-    int kind; /* enum face_word; to take back WORD_NAMED takes the name off, whoever gave it */
+    int kind; /* enum face_word; to take back WORD_NAMED takes off any name */
     bool take_back;
     int64_t face;   /* of IGNORE_UNKNOWN_PERSON the unknown person */
     int64_t person; /* WORD_NOT */

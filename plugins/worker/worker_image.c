@@ -73,7 +73,7 @@ static struct image_limits job_limits(const struct child *c)
 }
 
 /* Replaces the picture by the part that shall be recognised. */
-static void job_take_part(const struct child *c, struct child_job *job, struct pixels *pixels)
+static void worker_image_take_part(const struct child *c, struct child_job *job, struct pixels *pixels)
 {
     const struct packet_job *r = job->request;
     struct pixels part;
@@ -104,7 +104,7 @@ static bool job_decode(const struct child *c, struct child_job *job, struct pixe
     job->done.width = pixels->picture_width;
     job->done.height = pixels->picture_height;
     if (part_only)
-        job_take_part(c, job, pixels);
+        worker_image_take_part(c, job, pixels);
     image->rgb = pixels->rgb;
     image->width = pixels->width;
     image->height = pixels->height;

@@ -2,8 +2,6 @@
  * similar face of the picture has. The next candidate that passes takes its place. */
 #include "core/store/ops/words/words_internal.h"
 
-#include <stdlib.h>
-
 enum { BLOCKED_MAX = 256 };
 
 struct blocked { /* people whose name the face must not get */
@@ -94,10 +92,8 @@ int words_check_template(struct op *op, const struct face *f)
 
 /* --- once a picture --- */
 
-static int admit_compare(const void *a, const void *b)
+static int admit_compare(const struct face *x, const struct face *y)
 {
-    const struct face *x = a, *y = b;
-
     if ((x->word == WORD_NAMED) != (y->word == WORD_NAMED))
         return x->word == WORD_NAMED ? -1 : 1;
     if (x->similarity != y->similarity)
@@ -123,10 +119,47 @@ static int admit_store(struct op *op, const struct face *f)
     return db_finish(op->db, s);
 }
 
+/* The most similar face that has not been examined. */
+static struct face *admit_next(struct face *faces, const bool *done, int count)
+{
+    struct face *best = NULL;
+
+    for (int i = 0; i < count; i++)
+        if (!done[i] && (!best || admit_compare(&faces[i], best) < 0))
+            best = &faces[i];
+    return best;
+}
+
+/* A face whose person is taken gets its next candidate, with which it is compared with the others again. */
+static int admit_share_out(struct op *op, struct image *i, bool *moved)
+{
+    struct blocked taken = {.count = 0};
+    bool *done = arena_alloc(op->arena, (size_t)i->face_count);
+    struct face *f;
+
+    while ((f = admit_next(i->faces, done, i->face_count))) {
+        struct blocked blocked = taken;
+        int64_t before = f->person;
+
+        if (f->word == WORD_NONE && f->person > 0 &&
+            (admit_read_blocked(op, f->place, &blocked) < 0 || admit_choose(op, &blocked, f) < 0))
+            return DB_ERROR;
+        if (f->person == before) {
+            done[f - i->faces] = true;
+            if (f->person > 0)
+                blocked_add(&taken, f->person);
+            continue;
+        }
+        *moved = true;
+        if (admit_store(op, f) < 0)
+            return DB_ERROR;
+    }
+    return 0;
+}
+
 int words_once_a_picture(struct op *op, int64_t image)
 {
     struct image *i = arena_alloc(op->arena, sizeof *i);
-    struct blocked taken = {.count = 0};
     bool moved = false;
 
     i->id = image;
@@ -134,24 +167,7 @@ int words_once_a_picture(struct op *op, int64_t image)
         return 0;
     if (op_load_faces(op, i) < 0)
         return DB_ERROR;
-    if (i->face_count < 2)
-        return 0;
-    qsort(i->faces, (size_t)i->face_count, sizeof *i->faces, admit_compare);
-    for (int n = 0; n < i->face_count; n++) {
-        struct face *f = &i->faces[n];
-        struct blocked blocked = taken;
-        int64_t before = f->person;
-
-        if (f->word == WORD_NONE && f->person > 0 &&
-            (admit_read_blocked(op, f->place, &blocked) < 0 || admit_choose(op, &blocked, f) < 0))
-            return DB_ERROR;
-        if (f->person != before) {
-            moved = true;
-            if (admit_store(op, f) < 0)
-                return DB_ERROR;
-        }
-        if (f->person > 0)
-            blocked_add(&taken, f->person);
-    }
+    if (i->face_count > 1 && admit_share_out(op, i, &moved) < 0)
+        return DB_ERROR;
     return moved ? op_judge_image(op, image) : 0;
 }
