@@ -130,28 +130,49 @@ static struct face *admit_next(struct face *faces, const bool *done, int count)
     return best;
 }
 
+/* A face that had to give up its name may get it back now. */
+static void admit_reconsider(struct image *i)
+{
+    for (int n = 0; n < i->face_count; n++) {
+        struct face *f = &i->faces[n];
+
+        if (f->word || f->person > 0 || f->decision.rule != DECIDED_BY_DENIAL || !f->candidate_count ||
+            f->candidates[0].similarity < 0.5)
+            continue;
+        f->person = f->candidates[0].person;
+        f->distance = f->candidates[0].distance;
+        f->similarity = f->candidates[0].similarity;
+        f->template = f->candidates[0].template;
+    }
+}
+
 /* A face whose person is taken gets its next candidate, with which it is compared with the others again. */
 static int admit_share_out(struct op *op, struct image *i, bool *moved)
 {
     struct blocked taken = {.count = 0};
     bool *done = arena_alloc(op->arena, (size_t)i->face_count);
+    int64_t *before = arena_alloc(op->arena, (size_t)i->face_count * sizeof *before);
     struct face *f;
 
+    for (int n = 0; n < i->face_count; n++)
+        before[n] = i->faces[n].person;
+    admit_reconsider(i);
     while ((f = admit_next(i->faces, done, i->face_count))) {
         struct blocked blocked = taken;
-        int64_t before = f->person;
+        int64_t person = f->person;
 
         if (f->word == WORD_NONE && f->person > 0 &&
             (admit_read_blocked(op, f->place, &blocked) < 0 || admit_choose(op, &blocked, f) < 0))
             return DB_ERROR;
-        if (f->person == before) {
-            done[f - i->faces] = true;
-            if (f->person > 0)
-                blocked_add(&taken, f->person);
+        if (f->person != person)
             continue;
-        }
+        done[f - i->faces] = true;
+        if (f->person > 0)
+            blocked_add(&taken, f->person);
+        if (f->person == before[f - i->faces])
+            continue;
         *moved = true;
-        if (admit_store(op, f) < 0)
+        if (admit_store(op, f) < 0 || words_check_template(op, f) < 0)
             return DB_ERROR;
     }
     return 0;
