@@ -123,6 +123,7 @@ static int say_take_name(struct op *op, int64_t place, int64_t person)
     return count < 0 ? count : 0;
 }
 
+/* A counter-example has the galleries decide the faces that carry the person's name. */
 static int say_count_reviewed(struct op *op, int64_t person)
 {
     struct db_statement *s = db_query(op->db, "SELECT COUNT(*) FROM faces WHERE person = ? AND word = 0");
@@ -140,6 +141,7 @@ static int say_not(struct op *op, struct face *face, const struct image *image, 
                    const char *said_by)
 {
     struct word *words, *named, w = {.kind = kind, .person = person, .enrols = kind == WORD_NOT, .said_by = said_by};
+    bool reviewed = false;
     int count;
 
     if (place_of(op, face, image) < 0 || (count = words_of_place(op, face->place, &words)) < 0)
@@ -151,10 +153,11 @@ static int say_not(struct op *op, struct face *face, const struct image *image, 
         if (words_add(op, face, image->sha256, &w) < 0 || words_enrol(op, &w, face) < 0)
             return DB_ERROR;
         op->reply->changed += kind == WORD_NOT && face->person != person;
-        if (kind == WORD_NOT && say_count_reviewed(op, person) < 0)
-            return DB_ERROR;
+        reviewed = kind == WORD_NOT;
     }
-    return say_take_name(op, face->place, person);
+    if (say_take_name(op, face->place, person) < 0)
+        return DB_ERROR;
+    return reviewed ? say_count_reviewed(op, person) : 0;
 }
 
 /* A counter-example or a word against a name goes: the name may come back. */
