@@ -143,7 +143,7 @@ int op_load_faces(struct op *op, struct image *image)
         op_face_row(op, s, &image->faces[image->face_count++]);
     }
     op->d->reset(s);
-    return result;
+    return result < 0 ? result : op_words_load(op, image);
 }
 
 int op_load_image(struct op *op, int64_t id, struct image *image)
@@ -158,7 +158,7 @@ int op_load_image(struct op *op, int64_t id, struct image *image)
         op_image_row(op, s, image);
     op->d->reset(s);
     if (result == DB_ROW)
-        return op_load_faces(op, image) < 0 || op_words_load(op, image) < 0 ? DB_ERROR : 1;
+        return op_load_faces(op, image) < 0 ? DB_ERROR : 1;
     return result;
 }
 
