@@ -289,6 +289,7 @@ def walk(make, seed, steps):
 
     def submit(content):
         oracle.submit(world.add(*contents[content], serial=content), content)
+        oracle.finish()
 
     for content in range(4):
         submit(content)
@@ -335,6 +336,7 @@ def walk(make, seed, steps):
             world.settle()
             oracle.delete_person(person)
             people[people.index(person)], = world.people(f'N{n}')
+        oracle.finish()
         for number in oracle.images:
             seen = {tile: (f.get('word'), f['person'] and f['person']['id']) for tile, f in world.faces(number).items()}
             if seen != oracle.expected(number):

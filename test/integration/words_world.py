@@ -122,6 +122,7 @@ class Oracle:
         self.templates = {}  # place → (person, colour)
         self.counters = {}  # (place, person) → colour
         self.machine = {}  # (image, tile) → (person, place of the template) or None
+        self.again, self.all_unknown = set(), False  # what is to be decided when the change is complete
 
     # --- decisions ---
 
@@ -153,17 +154,22 @@ class Oracle:
                 yield (image, tile), (content, tile)
 
     def redo(self, condition):
-        """The gallery decides the faces that no word decides and that meet the condition."""
+        """The gallery decides these faces, when the change is complete."""
+        self.again |= {face for face, place in self.faces() if condition(face, place)}
+
+    def finish(self):
+        """The change is complete."""
         for face, place in self.faces():
-            if place not in self.words and condition(face, place):
+            if place not in self.words and (face in self.again or self.all_unknown and not self.machine.get(face)):
                 self.machine[face] = self.decide(place)
+        self.again, self.all_unknown = set(), False
 
     def drop_template(self, place):
         if self.templates.pop(place, None):
             self.redo(lambda face, _: self.machine.get(face) and self.machine[face][1] == place)
 
     def compare_unknown(self):
-        self.redo(lambda face, _: not self.machine.get(face))
+        self.all_unknown = True
 
     def expected(self, image):
         content = self.images[image]
@@ -246,8 +252,8 @@ class Oracle:
             for face, of in self.faces():
                 machine = self.machine.get(face) if of not in self.words else None
                 if machine and machine[0] == person and self.refuted(self.colour(of), person,
-                                                                     self.nearest(self.colour(of))[person][0]):
-                    self.machine[face] = self.decide(of)
+                                                                     self.nearest(self.colour(of)).get(person, [1e9])[0]):
+                    self.again.add(face)
         self.redo(lambda face, of: of == place and (not self.machine.get(face) or self.machine[face][0] == person))
 
     def undeny(self, place, person):
