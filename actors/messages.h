@@ -99,7 +99,7 @@ struct msg_recognize {
     const char *path;  /* normalized; with bytes only a name */
     const void *bytes; /* NULL: the file `path` is opened */
     size_t len;
-    double x, y, width, height; /* JOB_PICTURE */
+    double x, y, width, height; /* JOB_PICTURE, JOB_RECOGNIZE: a part of the picture; width 0: all */
     uint32_t side;
     char trace[HTTP_TRACE_BYTES]; /* "": none */
     struct arena arena;           /* path and bytes live here */

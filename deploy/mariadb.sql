@@ -1,3 +1,6 @@
+-- The records of a kith cluster, for those who make their tables themselves; kith does so at its first start. Made by
+-- `kith schema mariadb`; an existing database of the original (images, person, person_images) is adopted, no row is lost.
+
 CREATE TABLE IF NOT EXISTS schema_version(version INTEGER PRIMARY KEY)  ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS person(id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, name VARCHAR(255) NOT NULL)  ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS images(id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, path VARCHAR(4096) NOT NULL, person BIGINT NOT NULL DEFAULT -1, status INTEGER NOT NULL DEFAULT 0)  ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
@@ -52,11 +55,14 @@ INSERT IGNORE INTO cluster_identity VALUES(1, LEFT(SHA2(CONCAT(UUID(), RAND(), N
 CREATE TABLE IF NOT EXISTS gallery_marks(n BIGINT PRIMARY KEY, mark BIGINT NOT NULL)  ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 ALTER TABLE faces ADD COLUMN  IF NOT EXISTS word INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE faces ADD COLUMN  IF NOT EXISTS template_id BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE faces ADD COLUMN  IF NOT EXISTS place BIGINT NOT NULL DEFAULT 0;
 UPDATE faces SET word = 1 WHERE person > 0 AND decision IS NULL AND similarity = 1;
+CREATE INDEX IF NOT EXISTS faces_place ON faces(place, id);
+CREATE INDEX IF NOT EXISTS images_sha256 ON images(sha256, id);
 CREATE INDEX IF NOT EXISTS faces_template ON faces(template_id, id);
 ALTER TABLE templates ADD COLUMN  IF NOT EXISTS word_id BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX IF NOT EXISTS templates_word ON templates(word_id);
-CREATE TABLE IF NOT EXISTS words(id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, kind INTEGER NOT NULL, sha256 VARCHAR(64), image_id BIGINT NOT NULL, face_id BIGINT NOT NULL, person_id BIGINT NOT NULL DEFAULT 0, x DOUBLE NOT NULL, y DOUBLE NOT NULL, width DOUBLE NOT NULL, height DOUBLE NOT NULL, said_by VARCHAR(255), said_at BIGINT NOT NULL)  ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+CREATE TABLE IF NOT EXISTS words(id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, kind INTEGER NOT NULL, sha256 VARCHAR(64), image_id BIGINT NOT NULL, face_id BIGINT NOT NULL, person_id BIGINT NOT NULL DEFAULT 0, x DOUBLE NOT NULL, y DOUBLE NOT NULL, width DOUBLE NOT NULL, height DOUBLE NOT NULL, said_by VARCHAR(255), said_at BIGINT NOT NULL, enrols INTEGER NOT NULL DEFAULT 1)  ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE INDEX IF NOT EXISTS words_face ON words(face_id, id);
 CREATE INDEX IF NOT EXISTS words_image ON words(image_id, id);
 CREATE INDEX IF NOT EXISTS words_person ON words(person_id, id);
@@ -168,4 +174,9 @@ ALTER TABLE status_counts ADD COLUMN  IF NOT EXISTS no_face BIGINT NOT NULL DEFA
 UPDATE status_counts SET no_face = (SELECT COUNT(*) FROM images WHERE verdict = 3 AND path_key IS NOT NULL) WHERE id = 0;
 CREATE TABLE IF NOT EXISTS operations(id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, state INTEGER NOT NULL, verdict INTEGER NOT NULL, person_id BIGINT NOT NULL, not_model VARCHAR(191), from_ms BIGINT NOT NULL, to_ms BIGINT NOT NULL, total BIGINT NOT NULL, done BIGINT NOT NULL DEFAULT 0, after_image BIGINT NOT NULL DEFAULT 0, last_image BIGINT NOT NULL, run_after BIGINT NOT NULL DEFAULT 0, created_at BIGINT NOT NULL, finished_at BIGINT NOT NULL DEFAULT 0)  ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE INDEX IF NOT EXISTS operations_state ON operations(state, id);
+CREATE TABLE IF NOT EXISTS decide_again(id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, kind INTEGER NOT NULL, subject BIGINT NOT NULL, n BIGINT NOT NULL)  ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+INSERT INTO words(kind, sha256, image_id, face_id, person_id, x, y, width, height, said_at, enrols) SELECT 1, i.sha256, f.image_id, f.id, f.person, f.x, f.y, f.width, f.height, i.finished_at, 0 FROM faces f JOIN images i ON i.id = f.image_id WHERE f.word = 1 AND NOT EXISTS(SELECT 1 FROM words w WHERE w.face_id = f.id AND w.kind = 1);
+INSERT INTO words(kind, sha256, image_id, face_id, person_id, x, y, width, height, said_at) SELECT 4, i.sha256, f.image_id, f.id, t.person_id, f.x, f.y, f.width, f.height, i.finished_at FROM templates t JOIN faces f ON f.id = -t.photo_id JOIN images i ON i.id = f.image_id WHERE t.counter = 1 AND t.word_id = 0 AND NOT EXISTS(SELECT 1 FROM words w WHERE w.face_id = f.id AND w.kind = 4 AND w.person_id = t.person_id);
+UPDATE templates SET word_id = COALESCE((SELECT MIN(w.id) FROM words w WHERE w.face_id = -templates.photo_id AND w.kind = 4 AND w.person_id = templates.person_id), 0) WHERE counter = 1 AND photo_id < 0 AND word_id = 0;
+UPDATE faces SET place = id WHERE place = 0 AND EXISTS(SELECT 1 FROM words w WHERE w.face_id = faces.id);
 REPLACE INTO schema_version VALUES(5);

@@ -43,7 +43,10 @@ static void explain_write_sentence(struct buf *out, const struct face *f)
         buf_printf(out, "the recogniser compared the face itself: %.3f; the threshold is %.3f", d->mean, d->threshold);
         break;
     default:
-        buf_str(out, f->person > 0 ? "the name was assigned by hand" : "the face has not been compared");
+        buf_str(out, f->word == WORD_NAMED        ? "the name was assigned by hand"
+                     : f->word == WORD_IGNORED    ? "the face is ignored"
+                     : f->word == WORD_NOT_A_FACE ? "it is no face"
+                                                  : "the face has not been compared");
     }
 }
 

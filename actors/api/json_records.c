@@ -41,6 +41,31 @@ static void json_candidates(struct buf *out, const struct face *f)
     buf_str(out, "]");
 }
 
+const char *json_word_name(int kind)
+{
+    static const char *const names[FACE_WORDS] = {NULL, "named", "ignored", "not_a_face", "not", "not_named", "drawn"};
+
+    return kind > 0 && kind < FACE_WORDS ? names[kind] : NULL;
+}
+
+void json_word(struct buf *out, const struct word *word)
+{
+    buf_printf(out, "{\"word\":\"%s\"", json_word_name(word->kind));
+    if (word->person > 0 && word->person_name) {
+        buf_str(out, ",\"person\":");
+        json_named(out, word->person, word->person_name);
+    }
+    if (word->kind == WORD_NAMED || word->kind == WORD_NOT)
+        buf_printf(out, ",\"template\":%s", word->enrols ? "true" : "false");
+    if (word->image > 0 && word->face)
+        buf_printf(out, ",\"image\":%lld,\"face\":%lld", (long long)word->image, (long long)word->face);
+    buf_str(out, ",\"by\":");
+    buf_json(out, word->said_by);
+    buf_str(out, ",\"at\":");
+    json_time(out, word->said_ms);
+    buf_str(out, "}");
+}
+
 static void json_face(struct buf *out, const struct face *f, bool explain)
 {
     buf_str(out, "{");
@@ -66,19 +91,29 @@ static void json_face(struct buf *out, const struct face *f, bool explain)
         buf_str(out, ",\"distance\":null,\"similarity\":null");
     }
     json_candidates(out, f);
-    if (f->person <= 0 && f->unknown_person > 0)
-        buf_printf(out, ",\"unknown_person\":%lld", (long long)f->unknown_person);
+    if (f->person <= 0 && f->unknown_person) /* negative: ignored */
+        buf_printf(out, ",\"unknown_person\":%lld",
+                   (long long)(f->unknown_person < 0 ? -f->unknown_person : f->unknown_person));
+    if (f->word)
+        buf_printf(out, ",\"word\":\"%s\"", json_word_name(f->word));
     if (explain) {
+        buf_str(out, ",\"words\":[");
+        for (int i = 0; i < f->word_count; i++) {
+            buf_str(out, i ? "," : "");
+            json_word(out, &f->words[i]);
+        }
+        buf_str(out, "]");
         buf_str(out, ",\"explain\":");
         json_decision(out, f);
     }
     buf_str(out, "}");
 }
 
+/* A face that is none is shown to those who ask for reasons only. It stands behind the others. */
 void json_faces(struct buf *out, const struct face *faces, int count, bool explain)
 {
     buf_str(out, "[");
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count && (explain || faces[i].word != WORD_NOT_A_FACE); i++) {
         if (i)
             buf_str(out, ",");
         json_face(out, &faces[i], explain);

@@ -12,6 +12,10 @@ void json_person(struct buf *out, const struct person *person);
 void json_merge(struct buf *out, const struct person_merge *m, int64_t undo_ms);
 /* A time in RFC 3339, or null when 0. */
 void json_time(struct buf *out, int64_t wall_ms);
+/* The name of a word (enum face_word), or NULL. */
+const char *json_word_name(int kind);
+/* Who said a word and when, with its kind. */
+void json_word(struct buf *out, const struct word *word);
 /* explain.c: an object with the decision rule, its numbers and a sentence. */
 void json_decision(struct buf *out, const struct face *face);
 /* Sends the buffer as application/json and empties it. */

@@ -45,9 +45,19 @@ enum http_op {
     OP_MERGE_UNDO,
     /* faces */
     OP_NAME_FACE,
+    OP_UNNAME_FACE,
     OP_DENY_FACE,
+    OP_UNDENY_FACE,
+    OP_IGNORE_FACE,
+    OP_UNIGNORE_FACE,
+    OP_NOT_A_FACE,
+    OP_A_FACE,
+    OP_DRAW_FACE,
+    OP_ERASE_FACE,
     OP_UNKNOWN_PEOPLE,
     OP_NAME_UNKNOWN_PERSON,
+    OP_IGNORE_UNKNOWN_PERSON,
+    OP_UNIGNORE_UNKNOWN_PERSON,
     /* events */
     OP_EVENTS,
     /* keys */

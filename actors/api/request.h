@@ -14,12 +14,13 @@
 struct call {
     struct http_request *request; /* one reference */
     int op;
-    int64_t id;      /* the record that the request is about */
-    int64_t photo;   /* the photo that was added; 0: none */
-    int64_t changed; /* records that the operation made or changed */
+    int64_t id;       /* the record that the request is about */
+    int64_t photo;    /* the photo that was added; 0: none */
+    int64_t changed;  /* records that the operation made or changed */
+    int64_t deciding; /* faces that are decided again because of it */
     struct deleted deleted;
-    char *name; /* of the person or the new photo; owned */
-    char *path; /* of the image's file; owned */
+    char *name;      /* of the person or the new photo; owned */
+    char *path;      /* of the image's file; owned */
     struct buf body; /* the answer, until the gallery has read the change */
     uint64_t begun_ms;
 };

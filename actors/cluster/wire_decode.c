@@ -37,7 +37,8 @@ static bool wire_read_candidates(struct arena *a, const Kith__V1__Face *from, st
         list[i] = (struct candidate){.person = from->candidates[i]->person,
                                      .name = arena_text(a, from->candidates[i]->name),
                                      .distance = from->candidates[i]->distance,
-                                     .similarity = from->candidates[i]->similarity};
+                                     .similarity = from->candidates[i]->similarity,
+                                     .template = from->candidates[i]->template_id};
     }
     f->candidates = list;
     f->candidate_count = (int)from->n_candidates;

@@ -37,6 +37,7 @@ static Kith__V1__Candidate **wire_write_candidates(struct arena *a, const struct
         list[i]->name = wire_text(c->name);
         list[i]->distance = c->distance;
         list[i]->similarity = c->similarity;
+        list[i]->template_id = c->template;
     }
     return list;
 }

@@ -60,9 +60,9 @@ bool face_pages_on_job(struct face_pages *p, struct msg_job *job)
         return false;
     p->job = NULL;
     metric_add(&decided_total, ((const struct store_reply *)job->source)->face_count);
-    if (m->again) /* the next page is of another row */
+    if (m->again_count) /* the next page is of another row */
         p->after = 0;
-    if (m->count == 0 && !m->again) {
+    if (m->count == 0 && !m->again_count) {
         face_pages_read(p);
         return true;
     }
@@ -103,6 +103,7 @@ static void face_pages_read(struct face_pages *p)
     p->state = PAGES_READING;
     m->person = p->person;
     m->after = p->after;
+    m->head = p->log ? p->log->cursor : 0;
     m->limit = (int)p->limit;
     actor_ask(p->jobs->self, "store", &m->m.head, GALLERY_ASK_MS, face_pages_on_page, p);
 }

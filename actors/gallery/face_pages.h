@@ -11,15 +11,17 @@
 #ifndef KITH_ACTORS_GALLERY_FACE_PAGES_H
 #define KITH_ACTORS_GALLERY_FACE_PAGES_H
 
+#include "actors/gallery/change_log.h"
 #include "actors/gallery/jobs.h"
 
 enum face_pages_state { PAGES_IDLE, PAGES_READING, PAGES_MATCHING, PAGES_SAVING };
 
 struct face_pages {
     struct gallery_jobs *jobs;
-    uint32_t list;  /* STORE_UNKNOWN_FACES, STORE_AGAIN_FACES or STORE_PERSON_FACES */
-    int kind;       /* JOB_RESOLVE, JOB_AGAIN or JOB_REVIEW */
-    uint32_t limit; /* faces in a page */
+    const struct change_log *log; /* AGAIN_FACES: what was read of it decides which faces are due */
+    uint32_t list;                /* STORE_UNKNOWN_FACES, STORE_AGAIN_FACES or STORE_PERSON_FACES */
+    int kind;                     /* JOB_RESOLVE, JOB_AGAIN or JOB_REVIEW */
+    uint32_t limit;               /* faces in a page */
     /* `failed`: NULL when the last page was reached; else what could not be used, for the log. */
     void (*end)(void *context, const char *failed);
     void *context;

@@ -82,6 +82,7 @@ static bool gallery_on_log_page(struct actor *self, const struct store_reply *pa
         else
             gallery_names_remove(names, c->person);
     }
+    pass_on_log_page(&g->pass, page);
     if (g->log.complete) /* counter-examples from before the start were reviewed before it */
         reviews_add_page(&g->pass.reviews, page, after);
     return true;
@@ -167,7 +168,7 @@ static void gallery_on_changed(struct actor *self, struct gallery *g)
 {
     bool begins = g->pass.state == PASS_IDLE;
 
-    pass_request(&g->pass, PASS_ALL);
+    pass_request(&g->pass, PASS_CHANGED);
     waiters_add(&g->waiters, actor_defer(self), begins ? g->pass.reading : change_log_request(&g->log));
 }
 

@@ -19,7 +19,7 @@ void pass_register_metrics(void)
 
 static void pass_set_state(struct pass *p, enum pass_state state)
 {
-    bool polls = state <= PASS_AGAIN && p->scope == PASS_IF_CHANGED; /* most find no change */
+    bool polls = state <= PASS_REVIEWS && p->scope <= PASS_IF_CHANGED; /* most find no change */
 
     p->state = state;
     metric_set(&running, state != PASS_IDLE && !polls);
@@ -29,7 +29,7 @@ static void pass_begin(struct pass *p, enum pass_scope scope)
 {
     p->scope = scope;
     pass_set_state(p, PASS_LOG);
-    p->requested = p->new_faces = false;
+    p->requested = PASS_NEW_FACES;
     p->reading = change_log_request(p->log);
 }
 
@@ -39,17 +39,30 @@ static void pass_end(struct pass *p)
     p->end(p->self);
     if (p->state != PASS_IDLE) /* `end` has requested one */
         return;
-    if (p->requested)
-        pass_begin(p, PASS_ALL);
+    if (p->requested > PASS_NEW_FACES)
+        pass_begin(p, p->requested);
     else if (p->new_faces)
         actor_after(p->self, PASS_NEW_FACES_MS, TIMER_PASS_NEW_FACES);
 }
 
 static void pass_fail(struct pass *p, const char *failed)
 {
+    p->compare |= p->scope == PASS_NEW_FACES;
     pass_set_state(p, PASS_RETRY);
     log_event(LOG_WARN, "gallery update deferred", LOG_STR("failed", failed), LOG_INT("retry_ms", PASS_RETRY_MS));
     actor_after(p->self, PASS_RETRY_MS, TIMER_PASS_RETRY);
+}
+
+static void pass_run_faces(struct pass *p, int64_t after)
+{
+    pass_set_state(p, PASS_FACES);
+    if (p->faces.jobs->model_known) {
+        p->new_faces = false;
+        p->compare &= after > 0;
+        face_pages_run(&p->faces, 0, after);
+    } else { /* nothing can be compared; the model's arrival requests another pass */
+        pass_end(p);
+    }
 }
 
 static void pass_on_again_end(void *context, const char *failed)
@@ -58,21 +71,12 @@ static void pass_on_again_end(void *context, const char *failed)
 
     if (failed) {
         pass_fail(p, failed);
-    } else if (p->scope == PASS_ALL) {
+    } else if (p->scope == PASS_NEW_FACES) {
+        pass_run_faces(p, p->newest_face);
+    } else {
         pass_set_state(p, PASS_REVIEWS);
         reviews_run(&p->reviews);
-    } else {
-        pass_end(p);
     }
-}
-
-static void pass_run_faces(struct pass *p, int64_t after)
-{
-    pass_set_state(p, PASS_FACES);
-    if (p->faces.jobs->model_known)
-        face_pages_run(&p->faces, 0, after);
-    else /* nothing can be compared; the model's arrival requests another pass */
-        pass_end(p);
 }
 
 static void pass_run_again(struct pass *p)
@@ -90,8 +94,10 @@ static void pass_on_reviews_end(void *context, const char *failed)
 
     if (failed)
         pass_fail(p, failed);
-    else
+    else if (p->scope == PASS_ALL || p->compare)
         pass_run_faces(p, 0);
+    else
+        pass_end(p);
 }
 
 static void pass_on_faces_end(void *context, const char *failed)
@@ -101,29 +107,40 @@ static void pass_on_faces_end(void *context, const char *failed)
     if (p->faces.after > p->newest_face)
         p->newest_face = p->faces.after;
     metric_add(&resolved_total, p->faces.changed);
-    if (failed)
+    if (failed) {
+        p->compare = true;
         pass_fail(p, failed);
-    else
+    } else {
         pass_end(p);
+    }
+}
+
+void pass_on_log_page(struct pass *p, const struct store_reply *page)
+{
+    for (int i = 0; i < page->change_count; i++)
+        p->compare |=
+            page->changes[i].kind == GALLERY_TEMPLATE_ADDED || page->changes[i].kind == GALLERY_COUNTER_REMOVED;
 }
 
 void pass_on_log_restart(struct pass *p)
 {
     p->newest_face = 0; /* a restored database gives out ids again */
+    p->compare = true;
     reviews_on_log_restart(&p->reviews);
 }
 
 void pass_on_log_end(struct pass *p, uint64_t reading, bool ok, bool found)
 {
-    if (p->state == PASS_LOG && reading < p->reading) {
-        p->scope = found ? PASS_ALL : p->scope;
-    } else if (p->state != PASS_LOG) {
-        if (found) /* by a reading for matches: the unknown faces have not been compared with it */
-            pass_request(p, PASS_ALL);
+    if (found && p->scope == PASS_IF_CHANGED)
+        p->scope = PASS_CHANGED;
+    if (p->state == PASS_LOG && reading < p->reading)
+        return;
+    if (p->state != PASS_LOG) {
+        if (found) /* by a reading for matches: the stored faces have not been compared with it */
+            pass_request(p, PASS_CHANGED);
     } else if (!ok) {
         pass_fail(p, "store");
     } else {
-        p->scope = found ? PASS_ALL : p->scope;
         pass_run_again(p);
     }
 }
@@ -138,8 +155,8 @@ void pass_request(struct pass *p, enum pass_scope scope)
 {
     if (p->state == PASS_IDLE)
         pass_begin(p, scope);
-    else
-        p->requested |= scope == PASS_ALL;
+    else if (scope > p->requested && scope > PASS_IF_CHANGED)
+        p->requested = scope;
 }
 
 void pass_request_new_faces(struct pass *p)
@@ -153,10 +170,12 @@ void pass_request_new_faces(struct pass *p)
 void pass_on_timer(struct pass *p, uint32_t timer)
 {
     if (timer == TIMER_PASS_RETRY && p->state == PASS_RETRY) {
-        pass_begin(p, PASS_ALL);
+        if (p->requested > p->scope)
+            p->scope = p->requested;
+        pass_begin(p, p->scope > PASS_CHANGED ? p->scope : PASS_CHANGED);
     } else if (timer == TIMER_PASS_NEW_FACES && p->state == PASS_IDLE && p->new_faces) {
-        p->new_faces = false;
-        pass_run_faces(p, p->newest_face);
+        p->scope = PASS_NEW_FACES;
+        pass_run_again(p);
     }
 }
 
@@ -167,6 +186,7 @@ void pass_init(struct pass *p, struct actor *self, struct change_log *log, struc
     p->log = log;
     p->end = end;
     p->again = (struct face_pages){.jobs = jobs,
+                                   .log = log,
                                    .list = STORE_AGAIN_FACES,
                                    .kind = JOB_AGAIN,
                                    .limit = page,

@@ -2,15 +2,16 @@
  *
  *              request            log was read          none left              reviews done            last page
  *   PASS_IDLE ────────▶ PASS_LOG ─────────────▶ PASS_AGAIN ────▶ PASS_REVIEWS ─────────▶ PASS_FACES ───────▶ PASS_IDLE
- *                          ▲                         └── nothing new, and only changes were asked for ───────────▲
+ *                          ▲                                         └── no unknown face can have got a name ────▲
  *                          │ timer
  *                      PASS_RETRY ◀── any step failed
  *
  * PASS_AGAIN decides the faces whose template has gone (core/store/ops/people/again.c), PASS_REVIEWS those of people
- * with a new counter-example, PASS_FACES all unknown ones.
+ * with a new counter-example, PASS_FACES all unknown ones: after a template was added or a counter-example removed, not
+ * after a removal.
  *
  * Requests during a pass are kept and served by one more pass. A pass over new faces only (those that no pass has read
- * yet) goes from PASS_IDLE to PASS_FACES directly. It assigns new unknown faces to unknown people, which re-identifies
+ * yet) goes from PASS_IDLE to PASS_AGAIN directly. It assigns new unknown faces to unknown people, which re-identifies
  * them; it begins PASS_NEW_FACES_MS after the request, so that a burst of images shares it.
  *
  * A pass runs in the background, one page of faces at a time. After each page the search thread does the matches that
@@ -27,8 +28,10 @@ enum { TIMER_PASS_RETRY = 1, TIMER_PASS_NEW_FACES }; /* the actor gives these to
 
 enum pass_state { PASS_IDLE, PASS_LOG, PASS_AGAIN, PASS_REVIEWS, PASS_FACES, PASS_RETRY };
 enum pass_scope {
-    PASS_IF_CHANGED, /* unknown faces only if the log has something new */
-    PASS_ALL         /* in any case */
+    PASS_NEW_FACES,  /* of the unknown faces only the new ones */
+    PASS_IF_CHANGED, /* what the log demands, if it has something new */
+    PASS_CHANGED,    /* the same, and it has */
+    PASS_ALL         /* all unknown faces in any case */
 };
 
 struct pass {
@@ -39,11 +42,12 @@ struct pass {
     struct face_pages faces;         /* the unknown ones */
     void (*end)(struct actor *self); /* a pass has ended well */
     enum pass_state state;
-    enum pass_scope scope; /* of the pass under way */
-    bool requested;        /* PASS_ALL was requested during the pass */
-    bool new_faces;        /* a pass over new faces was requested and has not begun */
-    uint64_t reading;      /* PASS_LOG: number of the awaited reading of the log */
-    int64_t newest_face;   /* id of the last face that any pass has read */
+    enum pass_scope scope;     /* of the pass under way */
+    enum pass_scope requested; /* PASS_CHANGED or more: was requested during the pass */
+    bool compare;              /* an unknown face may have got a name since all were compared */
+    bool new_faces;            /* a pass over new faces was requested and has not begun */
+    uint64_t reading;          /* PASS_LOG: number of the awaited reading of the log */
+    int64_t newest_face;       /* id of the last face that any pass has read */
 };
 
 void pass_register_metrics(void);
@@ -53,6 +57,8 @@ void pass_init(struct pass *p, struct actor *self, struct change_log *log, struc
 void pass_request(struct pass *p, enum pass_scope scope);
 void pass_request_new_faces(struct pass *p);
 
+/* A page of the log. */
+void pass_on_log_page(struct pass *p, const struct store_reply *page);
 /* The log is read from its start (change_log_events.restart). */
 void pass_on_log_restart(struct pass *p);
 /* A reading of the log has ended (change_log_events.end). */

@@ -130,6 +130,15 @@ static bool search_job_has_model_of(const struct msg_job *job, const struct face
     return f->embedding && f->dimension == (int)job->model.dimension && strcmp(f->model, job->model.model) == 0;
 }
 
+/* The unknown person of a face that has no name; 0: it has one, or none can be found. */
+static int64_t search_job_unknown_person(struct msg_job *job, const struct decider_model *model, const struct face *f)
+{
+    if (f->person == PERSON_UNKNOWN)
+        return decider_assign_unknown(job->decider, model, f->id, f->unknown_person, f->embedding);
+    decider_forget(job->decider, f->id);
+    return 0;
+}
+
 static void search_job_resolve(struct msg_job *job)
 {
     const struct store_reply *page = (const struct store_reply *)job->source;
@@ -144,14 +153,12 @@ static void search_job_resolve(struct msg_job *job)
 
         if (!search_job_has_model_of(job, &faces[i]))
             continue;
-        if (faces[i].person != PERSON_UNKNOWN) {
-            decider_forget(job->decider, faces[i].id);
+        if (faces[i].word == WORD_IGNORED) /* it gets no name, and keeps its unknown person */
+            faces[i].person = PERSON_UNKNOWN;
+        unknown_person = search_job_unknown_person(job, &model, &faces[i]);
+        if (faces[i].person != PERSON_UNKNOWN)
             search_job_add_result(m, list, &faces[i], PERSON_UNKNOWN, 0);
-            continue;
-        }
-        unknown_person =
-            decider_assign_unknown(job->decider, &model, faces[i].id, faces[i].unknown_person, faces[i].embedding);
-        if (unknown_person && unknown_person != faces[i].unknown_person)
+        else if (unknown_person && unknown_person != faces[i].unknown_person)
             search_job_add_result(m, list, &faces[i], PERSON_UNKNOWN, unknown_person);
     }
 }
@@ -162,18 +169,26 @@ static void search_job_again(struct msg_job *job)
     const struct store_reply *page = (const struct store_reply *)job->source;
     struct store_resolve *m = job->resolve;
     struct resolved *list = arena_alloc(&m->m.arena, (size_t)page->face_count * sizeof *list + 1);
+    struct decider_model model = search_job_model(job);
     struct face *faces = search_job_decide_page(job);
 
     m->faces = list;
     for (int i = 0; i < page->face_count; i++) {
-        if (!search_job_has_model_of(job, &faces[i]))
-            faces[i].person = PERSON_UNKNOWN;
-        if (faces[i].person != PERSON_UNKNOWN)
-            decider_forget(job->decider, faces[i].id);
-        search_job_add_result(m, list, &faces[i], page->faces[i].person, 0);
+        struct face *f = &faces[i];
+        int64_t unknown_person = 0;
+
+        if (!search_job_has_model_of(job, f)) {
+            f->person = PERSON_UNKNOWN;
+            f->template = 0;
+        } else {
+            unknown_person = search_job_unknown_person(job, &model, f);
+        }
+        search_job_add_result(m, list, f, page->faces[i].person, unknown_person);
         list[m->count - 1].again = true;
     }
-    m->again = page->more ? 0 : page->id;
+    m->again_rows = (const int64_t *)(const void *)arena_copy(&m->m.arena, page->again_rows,
+                                                              (size_t)page->again_count * sizeof *page->again_rows);
+    m->again_count = page->again_count;
 }
 
 /* Only a counter-example takes a name back, not a threshold that has changed since. */
@@ -189,7 +204,7 @@ static void search_job_review(struct msg_job *job)
     for (int i = 0; i < page->face_count; i++)
         if (search_job_has_model_of(job, &faces[i]) && faces[i].person != job->person &&
             decider_denies(job->decider, &model, &page->faces[i], job->person))
-            search_job_add_result(m, list, &faces[i], job->person, 0);
+            search_job_add_result(m, list, &faces[i], job->person, search_job_unknown_person(job, &model, &faces[i]));
 }
 
 static void search_job_apply(const struct msg_job *job, const struct gallery_change *c)
@@ -202,7 +217,7 @@ static void search_job_apply(const struct msg_job *job, const struct gallery_cha
         gallery_index_add(index, INDEX_COUNTERS, &c->template);
     else if (c->kind == GALLERY_FACE_REMOVED)
         decider_forget(job->decider, c->template.id);
-    else if (c->kind == GALLERY_TEMPLATE_REMOVED)
+    else if (c->kind == GALLERY_TEMPLATE_REMOVED || c->kind == GALLERY_COUNTER_REMOVED)
         gallery_index_remove_template(index, c->template.id);
     else if (c->kind == GALLERY_PERSON_REMOVED)
         gallery_index_remove_person(index, c->person);

@@ -1,14 +1,17 @@
-/* Faces over HTTP: name a face, deny a name, list and name unknown people. A change is answered when it is committed
- * and the gallery has read it. Other faces that it gives or takes a name follow in the background
- * (actors/gallery/pass.h).
+/* Faces over HTTP: what people say about them. A change is answered when it is committed and the gallery has read it.
+ * Other faces that it gives or takes a name follow in the background (actors/gallery/pass.h).
+ *
+ *   faces.c           names a face; the answers
+ *   face_words.c      other words about a face, and taking words back
+ *   drawn_faces.c     a face that was missed
+ *   unknown_people.c  all faces of an unknown person
  */
 #include "actors/people/faces.h"
 
 #include "actors/api/json_records.h"
 #include "actors/api/ops.h"
-#include "actors/api/page.h"
 #include "actors/api/problem.h"
-#include "actors/api/request.h"
+#include "actors/people/faces_internal.h"
 #include "actors/people/people_internal.h"
 
 #include <stdlib.h>
@@ -24,22 +27,58 @@ static void faces_on_read(struct actor *self, void *context, int status, const s
     (void)status;
     (void)reply;
     buf_printf(&out, "{\"id\":%lld", (long long)call->id);
-    if (call->op != OP_DENY_FACE) {
+    if (call->op == OP_NAME_FACE || call->op == OP_NAME_UNKNOWN_PERSON) {
         buf_str(&out, ",\"name\":");
         buf_json(&out, call->name);
     }
-    if (call->op == OP_NAME_UNKNOWN_PERSON)
+    if (call->op == OP_NAME_UNKNOWN_PERSON || call->op == OP_IGNORE_UNKNOWN_PERSON ||
+        call->op == OP_UNIGNORE_UNKNOWN_PERSON)
         buf_printf(&out, ",\"faces\":%lld", (long long)call->changed);
-    buf_str(&out, "}");
-    reply_json(call->request, 200, &out);
+    buf_printf(&out, ",\"changed\":%lld,\"deciding\":%lld}", (long long)call->changed, (long long)call->deciding);
+    reply_json(call->request, call->op == OP_DRAW_FACE && call->changed ? 201 : 200, &out);
     call_free(call);
 }
 
-static void faces_ask_gallery(struct actor *self, struct call *call)
+void faces_ask_gallery(struct actor *self, struct call *call)
 {
     const struct faces_config *config = actor_config(self);
 
     people_ask_gallery_read(self, config->gallery, config->call_ms, faces_on_read, call);
+}
+
+const char *faces_said_by(const struct http_request *request, struct arena *arena)
+{
+    const char *who = http_request_who(request);
+
+    return who && who[0] ? arena_text(arena, who) : NULL;
+}
+
+bool faces_read_name(struct http_request *request, json_t *object, struct arena *arena, bool required,
+                     struct face_name *name)
+{
+    json_t *person = json_object_get(object, "person"), *template = json_object_get(object, "template");
+    const char *text;
+    size_t len;
+
+    *name = (struct face_name){.no_template = json_is_false(template)};
+    if (template && !json_is_boolean(template)) {
+        http_problem(request, 400, "wrong-type", "“template” must be true or false.");
+        return false;
+    }
+    if (!person && !required && !json_object_get(object, "name"))
+        return true;
+    name->given = true;
+    if (json_is_integer(person) && json_integer_value(person) > 0) {
+        name->person = json_integer_value(person);
+        return true;
+    }
+    if (person) {
+        http_problem(request, 400, "wrong-type", "“person” must be the id of a person.");
+        return false;
+    }
+    text = body_text(request, object, "name", NAME_MAX_BYTES, &len);
+    name->name = text ? arena_text(arena, text) : NULL;
+    return text != NULL;
 }
 
 /* --- name a face --- */
@@ -63,161 +102,37 @@ static void faces_on_named(struct actor *self, void *context, int status, const 
         return;
     }
     call->id = r->id;
+    call->changed = r->changed;
+    call->deciding = r->deciding;
     faces_copy_name(call, &r->images[0]);
     audit(call->request, "face named", r->id, "image", r->images[0].id, call->name);
     faces_ask_gallery(self, call);
 }
 
-/* The body: {"name": …} or {"person": id}; with "template": false the face becomes no template. NULL: answered. */
-static struct store_name_face *faces_read_name(struct http_request *request, uint32_t type)
-{
-    struct store_name_face *m;
-    json_t *object, *person, *template;
-    char name[NAME_BYTES];
-    int64_t id;
-
-    if (!part_number(request, 0, &id) || !(object = body_object(request)))
-        return NULL;
-    m = STORE_MESSAGE(type, store_name_face);
-    m->face = id;
-    person = json_object_get(object, "person");
-    template = json_object_get(object, "template");
-    if (template && !json_is_boolean(template))
-        http_problem(request, 400, "wrong-type", "“template” must be true or false.");
-    else if (json_is_integer(person) && json_integer_value(person) > 0)
-        m->person = json_integer_value(person);
-    else if (person)
-        http_problem(request, 400, "wrong-type", "“person” must be the id of a person.");
-    else if (body_name(request, object, name))
-        m->person_name = arena_text(&m->m.arena, name);
-    m->no_template = json_is_false(template);
-    json_decref(object);
-    if (m->person || m->person_name)
-        return m;
-    msg_unref(&m->m.head);
-    return NULL;
-}
-
 static void faces_name(struct actor *self, struct http_request *request)
 {
     const struct faces_config *config = actor_config(self);
-    struct store_name_face *m = faces_read_name(request, STORE_NAME_FACE);
+    struct store_name_face *m;
+    struct face_name name;
+    json_t *object;
+    int64_t face;
+    bool good;
 
-    if (m)
-        actor_ask(self, "store", &m->m.head, config->store_ms, faces_on_named, call_new(self, request, OP_NAME_FACE));
-}
-
-/* --- deny a name --- */
-
-static void faces_on_denied(struct actor *self, void *context, int status, const struct msg *reply)
-{
-    const struct store_reply *r = (const struct store_reply *)reply;
-    struct call *call = context;
-
-    if (reply_failed(call->request, status, reply)) {
-        call_free(call);
+    if (!part_number(request, 0, &face) || !(object = body_object(request)))
+        return;
+    m = STORE_MESSAGE(STORE_NAME_FACE, store_name_face);
+    good = faces_read_name(request, object, &m->m.arena, true, &name);
+    json_decref(object);
+    if (!good) {
+        msg_unref(&m->m.head);
         return;
     }
-    audit(call->request, "face denied", r->id, "image", r->images[0].id, NULL);
-    faces_ask_gallery(self, call);
-}
-
-static void faces_deny(struct actor *self, struct http_request *request)
-{
-    const struct faces_config *config = actor_config(self);
-    struct store_name_face *m;
-    int64_t face, person;
-    struct call *call;
-
-    if (!part_number(request, 0, &face) || !part_number(request, 1, &person))
-        return;
-    m = STORE_MESSAGE(STORE_DENY_FACE, store_name_face);
     m->face = face;
-    m->person = person;
-    call = call_new(self, request, OP_DENY_FACE);
-    call->id = face;
-    actor_ask(self, "store", &m->m.head, config->store_ms, faces_on_denied, call);
-}
-
-/* --- unknown people --- */
-
-static void faces_on_unknown_people(struct actor *self, void *context, int status, const struct msg *reply)
-{
-    const struct store_reply *r = (const struct store_reply *)reply;
-    struct call *call = context;
-    struct buf out = {0};
-
-    (void)self;
-    if (!reply_failed(call->request, status, reply)) {
-        buf_str(&out, "{\"unknown_people\":[");
-        for (int i = 0; i < r->unknown_person_count; i++)
-            buf_printf(&out, "%s{\"id\":%lld,\"faces\":%lld,\"face\":%lld,\"image\":%lld}", i ? "," : "",
-                       (long long)r->unknown_people[i].id, (long long)r->unknown_people[i].faces,
-                       (long long)r->unknown_people[i].face, (long long)r->unknown_people[i].image);
-        json_next(&out, r->next);
-        reply_json(call->request, 200, &out);
-    }
-    call_free(call);
-}
-
-static void faces_list_unknown_people(struct actor *self, struct http_request *request)
-{
-    const struct faces_config *config = actor_config(self);
-    struct store_list *m;
-    int64_t after;
-    int limit;
-
-    if (!query_page(request, config->page_limit, &limit, &after))
-        return;
-    m = STORE_MESSAGE(STORE_UNKNOWN_PEOPLE, store_list);
-    m->after = after;
-    m->limit = limit;
-    actor_ask(self, "store", &m->m.head, config->store_ms, faces_on_unknown_people,
-              call_new(self, request, OP_UNKNOWN_PEOPLE));
-}
-
-static int64_t faces_unknown_person(const struct call *call)
-{
-    return strtoll(http_request_part(call->request, 0), NULL, 10);
-}
-
-/* One batch of faces is named. The next one names the person by id and adds no templates: the first has added them. */
-static void faces_on_unknown_person_named(struct actor *self, void *context, int status, const struct msg *reply)
-{
-    const struct faces_config *config = actor_config(self);
-    const struct store_reply *r = (const struct store_reply *)reply;
-    struct call *call = context;
-    struct store_name_face *m;
-
-    if (reply_failed(call->request, status, reply)) {
-        call_free(call);
-        return;
-    }
-    call->id = r->id;
-    call->changed += r->changed;
-    if (r->more) {
-        m = STORE_MESSAGE(STORE_NAME_UNKNOWN_PERSON, store_name_face);
-        m->face = faces_unknown_person(call);
-        m->person = r->id;
-        m->next_batch = true;
-        actor_ask(self, "store", &m->m.head, config->store_ms, faces_on_unknown_person_named, call);
-        return;
-    }
-    audit(call->request, "unknown person named", r->id, "unknown_person", faces_unknown_person(call), call->name);
-    faces_ask_gallery(self, call);
-}
-
-static void faces_name_unknown_person(struct actor *self, struct http_request *request)
-{
-    const struct faces_config *config = actor_config(self);
-    struct store_name_face *m = faces_read_name(request, STORE_NAME_UNKNOWN_PERSON);
-    struct call *call;
-
-    if (!m)
-        return;
-    call = call_new(self, request, OP_NAME_UNKNOWN_PERSON);
-    call->name = m->person_name ? strdup(m->person_name) : NULL;
-    actor_ask(self, "store", &m->m.head, config->store_ms, faces_on_unknown_person_named, call);
+    m->person = name.person;
+    m->person_name = name.name;
+    m->no_template = name.no_template;
+    m->said_by = faces_said_by(request, &m->m.arena);
+    actor_ask(self, "store", &m->m.head, config->store_ms, faces_on_named, call_new(self, request, OP_NAME_FACE));
 }
 
 /* --- the actor --- */
@@ -225,20 +140,27 @@ static void faces_name_unknown_person(struct actor *self, struct http_request *r
 static void faces_receive(struct actor *self, const struct msg *m)
 {
     struct http_request *request = ((const struct msg_http *)m)->request;
+    int op = (int)http_request_route(request)->op;
 
-    switch (http_request_route(request)->op) {
+    switch (op) {
     case OP_NAME_FACE:
         faces_name(self, request);
         break;
-    case OP_DENY_FACE:
-        faces_deny(self, request);
-        break;
     case OP_UNKNOWN_PEOPLE:
-        faces_list_unknown_people(self, request);
+        unknown_people_list(self, request);
         break;
     case OP_NAME_UNKNOWN_PERSON:
-        faces_name_unknown_person(self, request);
+        unknown_people_name(self, request);
         break;
+    case OP_IGNORE_UNKNOWN_PERSON:
+    case OP_UNIGNORE_UNKNOWN_PERSON:
+        unknown_people_ignore(self, request, op == OP_UNIGNORE_UNKNOWN_PERSON);
+        break;
+    case OP_DRAW_FACE:
+        drawn_faces_add(self, request);
+        break;
+    default:
+        face_words_say(self, request, op);
     }
 }
 

@@ -1,11 +1,11 @@
-/* Faces over HTTP: name a face, deny a name, list and name unknown people. */
+/* Faces over HTTP: what people say about them, drawn faces, unknown people. */
 #ifndef KITH_ACTORS_PEOPLE_FACES_H
 #define KITH_ACTORS_PEOPLE_FACES_H
 
 #include "core/actor/actor.h"
 
 struct faces_config {
-    const char *gallery;
+    const char *gallery, *recognizer;
     int64_t page_limit;
     uint64_t call_ms, store_ms;
 };

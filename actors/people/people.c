@@ -42,6 +42,21 @@ static void people_ask_by_id(struct actor *self, struct http_request *request, u
 
 /* --- get --- */
 
+/* What was said of the person, from the kind `first` to `last`. */
+static void people_write_words(struct buf *out, const struct store_reply *r, const char *key, int first, int last)
+{
+    const char *separator = "";
+
+    buf_printf(out, "%s:[", key);
+    for (int i = 0; i < r->word_count; i++)
+        if (r->words[i].kind >= first && r->words[i].kind <= last) {
+            buf_str(out, separator);
+            json_word(out, &r->words[i]);
+            separator = ",";
+        }
+    buf_str(out, "]");
+}
+
 static void people_on_person(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct store_reply *r = (const struct store_reply *)reply;
@@ -61,7 +76,10 @@ static void people_on_person(struct actor *self, void *context, int status, cons
             json_time(&out, r->photos[i].created_ms);
             buf_str(&out, "}");
         }
-        buf_str(&out, "]}");
+        buf_str(&out, "]");
+        people_write_words(&out, r, ",\"faces\"", WORD_NAMED, WORD_NAMED);
+        people_write_words(&out, r, ",\"not\"", WORD_NOT, WORD_NAME_OFF);
+        buf_str(&out, "}");
         reply_json(call->request, 200, &out);
     }
     call_free(call);

@@ -181,6 +181,8 @@ static void job_on_finished(struct actor *self, void *context, int status, const
     }
     if (r->changed) {
         job_on_written(self, job, &r->images[0]);
+        if (r->deciding) /* a template went while it was compared */
+            msg_tell_gallery(self);
     } else {
         metric_add(&superseded, 1);
         log_event(LOG_INFO, "superseded", LOG_INT("image", job->id), LOG_INT("attempt", job->attempt));

@@ -135,8 +135,11 @@ static void cast_configure_edge(struct service *v)
                                            .files = v->files,
                                            .max_path = (size_t)s->max_path,
                                            .call_ms = request_ms};
-    v->faces = (struct faces_config){
-        .gallery = cast_gallery(v), .page_limit = s->page_limit, .store_ms = request_ms, .call_ms = request_ms};
+    v->faces = (struct faces_config){.gallery = cast_gallery(v),
+                                     .recognizer = cast_recognizer(v),
+                                     .page_limit = s->page_limit,
+                                     .store_ms = request_ms,
+                                     .call_ms = request_ms};
     v->people = (struct people_config){.gallery = cast_gallery(v),
                                        .roots = v->roots,
                                        .files = v->files,

@@ -49,6 +49,7 @@ static int startup_open_folders(struct service *v)
                                     .ca = v->s->database_ca,
                                     .timeout_ms = v->s->database_timeout,
                                     .queue_limit = v->s->queue_limit,
+                                    .once_a_picture = strcmp(v->s->once_a_picture, "on") == 0,
                                     .recount_ms = v->s->recount,
                                     .disk_reserve = (uint64_t)v->s->disk_reserve,
                                     .give_up = startup_on_fatal,

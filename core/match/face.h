@@ -17,6 +17,7 @@ struct candidate {
     int64_t person;
     const char *name;
     double distance, similarity;
+    int64_t template; /* id of the person's nearest template; 0: not known */
 };
 
 /* The rule by which a face got its person, or none. */
@@ -45,12 +46,16 @@ void decision_write(const struct decision *d, char text[static DECISION_BYTES]);
 /* Parses what decision_write() wrote; anything else, and NULL, is DECIDED_BY_NONE. */
 struct decision decision_read(const char *text);
 
-/* What a person said about a face, as far as it decides the face. */
+/* What a person said about a face. One of the first three at most decides the face; the others stand beside it. */
 enum face_word {
     WORD_NONE,
-    WORD_NAMED,     /* it shows this person */
-    WORD_IGNORED,   /* it shows nobody who shall be named */
-    WORD_NOT_A_FACE /* it is no face */
+    WORD_NAMED,      /* it shows this person */
+    WORD_IGNORED,    /* it shows nobody who shall be named */
+    WORD_NOT_A_FACE, /* it is no face */
+    WORD_NOT,        /* it does not show this person: a counter-example */
+    WORD_NAME_OFF,   /* it does not get this person's name */
+    WORD_DRAWN,      /* a client drew its box */
+    FACE_WORDS
 };
 
 struct face {
@@ -68,8 +73,11 @@ struct face {
     double distance, similarity;
     const struct candidate *candidates; /* nearest first */
     int candidate_count;
-    int64_t template;       /* id of the template that gave the face its name; 0: none, or a person said it */
-    int word;               /* enum face_word: what a person said that decides the face */
+    int64_t template;         /* id of the template that gave the face its name; 0: none, or a person said it */
+    int word;                 /* enum face_word: what a person said that decides the face */
+    int64_t place;            /* to which its words belong (core/store/ops/words/words_internal.h); 0: it has none */
+    const struct word *words; /* core/store/records.h; oldest first */
+    int word_count;
     int64_t unknown_person; /* of an unknown face; 0: none, or not assigned yet */
     struct decision decision;
 };

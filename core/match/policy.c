@@ -154,7 +154,7 @@ static double decider_score_similarity(double score, double score_threshold)
 
 static void decider_rate_candidate(const struct decider *d, const struct impostor_model *b,
                                    const struct decider_model *m, const struct score_norm_probe *v,
-                                   const struct hit *hit, struct rated *out)
+                                   const struct template_set *people, const struct hit *hit, struct rated *out)
 {
     bool by_score = v->measured && b->state.calibrated;
 
@@ -163,6 +163,7 @@ static void decider_rate_candidate(const struct decider *d, const struct imposto
     out->candidate.person = hit->person;
     out->slot = hit->slot;
     out->candidate.distance = hit->distance;
+    out->candidate.template = template_set_id(people, hit->slot);
     out->denied = decider_is_refuted(d, m, v->probe, hit->person, hit->distance);
     out->within_threshold = hit->distance <= m->threshold || d->policy.threshold >= 0;
     out->candidate.similarity = out->norm.scored ? decider_score_similarity(out->norm.score, b->state.score_threshold)
@@ -213,7 +214,7 @@ static void decider_decide_face(const struct decider *d, const struct impostor_m
     int64_t denied = 0;
 
     for (int i = 0; i < count; i++)
-        decider_rate_candidate(d, b, m, &v, &hits[i], &list[i]);
+        decider_rate_candidate(d, b, m, &v, people, &hits[i], &list[i]);
     qsort(list, (size_t)count, sizeof *list, rated_compare);
     f->candidates = candidates;
     f->candidate_count = count < d->policy.candidates ? count : d->policy.candidates;

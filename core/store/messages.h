@@ -35,7 +35,9 @@ enum store_message {
     STORE_PHOTO_DELETE,
     STORE_NAME_FACE,
     STORE_NAME_UNKNOWN_PERSON,
-    STORE_DENY_FACE,
+    STORE_WORD,
+    STORE_IGNORE_UNKNOWN_PERSON,
+    STORE_DRAW_FACE,
     STORE_RESOLVE,
     STORE_KNOWN_FILE,
     STORE_KNOWN_MOVE,
@@ -194,6 +196,7 @@ struct store_list {
                    */
     /* PEOPLE: the search form of how a name begins, or NULL; the next page also needs texts[0] of the page before */
     const char *name, *after_word;
+    int64_t head; /* AGAIN_FACES: the last change of the gallery's log that the asker has read */
 };
 
 struct store_person { /* PERSON_ADD: `name`; PERSON_RENAME: all that is given, or nothing of it */
@@ -228,13 +231,35 @@ struct store_photo { /* a template and the photo it came from */
     bool from_folder;       /* a person that is made for it goes with its last photo */
 };
 
-struct store_name_face { /* NAME_FACE; NAME_UNKNOWN_PERSON: all faces of an unknown person, a batch each time; DENY_FACE
-                          */
+struct store_name_face { /* NAME_FACE; NAME_UNKNOWN_PERSON: all faces of an unknown person, a batch each time */
     struct store_message_head m;
     int64_t face, person;    /* face: of NAME_UNKNOWN_PERSON the unknown person */
-    const char *person_name; /* used when person is 0; not by DENY_FACE */
+    const char *person_name; /* used when person is 0 */
     bool no_template;        /* the name alone: the face is not added to the person's templates */
     bool next_batch;         /* NAME_UNKNOWN_PERSON: not the first batch; no face may be left, and that is no error */
+    const char *said_by;     /* or NULL */
+};
+
+struct store_word { /* WORD; IGNORE_UNKNOWN_PERSON: all faces of an unknown person, a batch each time */
+    struct store_message_head m;
+    int kind; /* enum face_word; to take back WORD_NAMED takes off any name */
+    bool take_back;
+    int64_t face;   /* of IGNORE_UNKNOWN_PERSON the unknown person */
+    int64_t person; /* WORD_NOT */
+    bool next_batch;
+    const char *said_by; /* or NULL */
+};
+
+struct store_draw { /* DRAW_FACE */
+    struct store_message_head m;
+    int64_t image;
+    const char *sha256;      /* of the file in which the box was drawn; NULL: it was not read */
+    const struct face *face; /* its box; with an embedding when the recogniser found a face there */
+    bool named;
+    int64_t person;          /* with `named` */
+    const char *person_name; /* used when person is 0 */
+    bool no_template;
+    const char *said_by; /* or NULL */
 };
 
 struct resolved { /* a decision: the face changes from the person `was` (or PERSON_UNKNOWN) to `person` */
@@ -252,7 +277,8 @@ struct store_resolve {
     struct store_message_head m;
     const struct resolved *faces;
     int count;
-    int64_t again; /* the row of decide_again that has no more faces, or 0 */
+    const int64_t *again_rows; /* rows of decide_again that have no more faces */
+    int again_count;
 };
 
 struct store_known { /* KNOWN_FILE, KNOWN_MOVE, KNOWN_FORGET */
@@ -395,7 +421,11 @@ struct store_reply {
     /* The change or event `after` is not in this database, an older copy of which was restored. No changes are here. Of
      * EVENTS also when events behind `after` are no longer stored: `next` is the newest one, and no events are here. */
     bool rewound;
-    int64_t deciding;    /* faces that are decided again because of this operation */
+    int64_t *again_rows; /* AGAIN_FACES: see struct store_resolve */
+    int again_count;
+    int64_t deciding;   /* faces that are decided again because of this operation */
+    struct word *words; /* PHOTOS: what was said of the person */
+    int word_count;
     int64_t log_removal; /* GALLERY_CHANGES: number of the last removal that a compaction deleted; 0: none */
     struct event *events;
     int event_count;

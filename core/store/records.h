@@ -87,7 +87,8 @@ enum gallery_change_kind {
     GALLERY_PERSON_NAMED, /* new, or renamed */
     GALLERY_PERSON_REMOVED,
     GALLERY_COUNTER_ADDED, /* a client denied that this face is that person */
-    GALLERY_FACE_REMOVED   /* the image of an unknown face was deleted; template.id is the face */
+    GALLERY_FACE_REMOVED,  /* the image of an unknown face was deleted; template.id is the face */
+    GALLERY_COUNTER_REMOVED
 };
 
 struct gallery_change {
@@ -128,6 +129,20 @@ struct known_file { /* a file of the known-people folder, as of the last scan */
     int64_t gone_ms;             /* since when it is gone; 0: it is there */
     enum known_state state;
     bool taken;
+};
+
+struct word { /* what a person said about a face */
+    int64_t id;
+    int kind;       /* enum face_word */
+    int64_t place;  /* of the face */
+    int64_t image;  /* where it was said; 0: of an unknown person as a whole */
+    int64_t face;   /* a face of the place, in words of a person */
+    int64_t person; /* of WORD_NAMED, WORD_NOT and WORD_NAME_OFF */
+    const char *person_name;
+    double x, y, width, height; /* of the face when it was said; pixels of the upright picture */
+    bool enrols;                /* WORD_NAMED, WORD_NOT: it makes a template */
+    const char *said_by;        /* name of the API key; NULL: unknown */
+    int64_t said_ms;
 };
 
 /* What a row of decide_again names. */

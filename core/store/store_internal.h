@@ -23,6 +23,7 @@ struct op {
     int64_t now_ms;
     struct image_counts counts; /* what this operation adds */
     int64_t rows_waiting, queue_limit;
+    bool once_a_picture;
     bool made_events;
     bool erased;          /* after the commit the log of an embedded database is emptied */
     bool disk_low;        /* the reserve of the disk is reached */
@@ -107,11 +108,6 @@ int op_audit(struct op *op, const struct audit_entry *entry);
 int op_prune_audit(struct op *op, int64_t before_ms);
 /* The columns of an image that follow from its verdict. */
 void op_status_of_verdict(int verdict, int *status, int64_t *run_after, const char **reason);
-/* Sets an image's person, status and verdict from its faces, as finishing does. */
-int op_judge_image(struct op *op, int64_t image);
-/* replace_faces.c: stores the faces of a finished run instead of those before, except what a person said about them.
- * `same_bytes`: the image file is the one of the run before. `named`: a face has a name that was given by hand. */
-int op_replace_faces(struct op *op, const struct store_finish *m, bool same_bytes, bool *named);
 /* retry.c: makes an image with this status and verdict wait again, unless it has changed since; counts it in `changed`
  * of the reply. `pause_ms`: its pause before a further retry of a batch. */
 int op_requeue(struct op *op, int64_t id, int status, int verdict, int64_t pause_ms);
@@ -126,6 +122,25 @@ int op_person_now(struct op *op, int64_t *id);
 /* The person of a name in the folder of known people: op_person_by_name(), but the name of a person who was merged into
  * another one means that one. */
 int op_person_of_folder(struct op *op, const char *name, int64_t *id, bool *made);
+/* ops/words: what people said about faces. 0 or negative. The words of the faces of an image, into the faces. */
+int op_words_load(struct op *op, struct image *image);
+/* The words about a person, into the reply. */
+int op_words_of_person(struct op *op, int64_t person);
+/* The image is being deleted: its words go, or move to another image of the same content. */
+int op_words_image_deleted(struct op *op, int64_t image);
+/* The person is being deleted, its faces have lost the name: its words and templates go. */
+int op_words_person_deleted(struct op *op, int64_t person);
+/* Gives all words and templates of `from` to `to`. The faces keep their person. */
+int op_words_move(struct op *op, int64_t from, int64_t to);
+/* Whether a client ignored an unknown person as a whole: 1, 0 or negative. */
+int op_unknown_is_ignored(struct op *op, int64_t unknown_person);
+/* Sets an image's person, status and verdict from its faces, as finishing does. */
+int op_judge_image(struct op *op, int64_t image);
+/* replace_faces.c: stores the faces of a finished run of the file `sha256` (NULL: not known) instead of those before,
+ * except what a person said about them. `same_bytes`: the file is the one of the run before. `said`: words decide
+ * faces, so the image must be judged by its stored faces. */
+int op_replace_faces(struct op *op, const struct store_finish *m, const char *sha256, bool same_bytes, bool *said);
+int op_load_face(struct op *op, int64_t id, struct face *face); /* DB_ROW, DB_DONE or negative */
 /* Enrols what `m` says as a photo of that person, with its template. */
 int op_insert_photo(struct op *op, const struct store_photo *m, int64_t person);
 /* Deletes the photo's templates and its row; the faces that have their name through them are decided again. */
@@ -169,9 +184,9 @@ void op_bind_counts(const struct db_driver *d, struct db_statement *s, const str
     "i.finished_at, i.spooled, NULL, i.trace, i.retryable"
 #define FACE_COLUMNS                                                                                                   \
     "f.id, f.image_id, f.x, f.y, f.width, f.height, f.landmarks, f.quality, f.model, f.embedding, f.person, "          \
-    "f.distance, f.similarity, f.candidates, p.name, f.unknown_person, f.decision, f.template_id, f.word"
+    "f.distance, f.similarity, f.candidates, p.name, f.unknown_person, f.decision, f.template_id, f.word, f.place"
 #define EMBEDDED_FACES                                                                                                 \
-    "SELECT id, image_id, model, embedding, quality, person, unknown_person, distance FROM faces WHERE "
+    "SELECT id, image_id, model, embedding, quality, person, ABS(unknown_person), distance, word FROM faces WHERE "
 
 /* Gives a key to at most a batch of rows that other programs inserted. 0 or negative. */
 int op_adopt_images(struct op *op);
@@ -196,7 +211,9 @@ int op_photo_add(struct op *op, const struct msg *m);
 int op_photo_delete(struct op *op, const struct msg *m);
 int op_name_face(struct op *op, const struct msg *m);
 int op_name_unknown_person(struct op *op, const struct msg *m);
-int op_deny_face(struct op *op, const struct msg *m);
+int op_word(struct op *op, const struct msg *m);
+int op_ignore_unknown_person(struct op *op, const struct msg *m);
+int op_draw_face(struct op *op, const struct msg *m);
 int op_resolve(struct op *op, const struct msg *m);
 int op_known_file(struct op *op, const struct msg *m);
 int op_known_move(struct op *op, const struct msg *m);

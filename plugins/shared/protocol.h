@@ -86,7 +86,7 @@ enum job_kind {
 
 struct packet_job { /* followed by the path, ended by a NUL */
     uint32_t kind, side;
-    double x, y, width, height; /* JOB_PICTURE: the part; width 0: all */
+    double x, y, width, height; /* JOB_PICTURE, JOB_RECOGNIZE: the part; width 0: all */
     uint32_t enrol;             /* the face becomes a template: `jitters` applies */
     char trace[64];             /* "": none */
 };

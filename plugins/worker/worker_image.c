@@ -74,19 +74,39 @@ static struct image_limits image_make_limits(const struct child *c)
     return (struct image_limits){.max_pixels = c->config.max_pixels, .max_scans = c->config.max_scans};
 }
 
+/* Replaces the picture by the part that shall be recognised. */
+static void image_take_part(const struct child *c, struct child_job *job, struct pixels *pixels)
+{
+    const struct packet_job *r = job->request;
+    struct pixels part;
+
+    pixels_part(pixels, (int64_t)r->x, (int64_t)r->y, (int64_t)r->width, (int64_t)r->height, c->plugin->wanted_side,
+                &part);
+    job->left = r->x > 0 ? floor(fmin(r->x, pixels->width - 1.0)) : 0;
+    job->top = r->y > 0 ? floor(fmin(r->y, pixels->height - 1.0)) : 0;
+    part.picture_width = pixels->picture_width;
+    part.picture_height = pixels->picture_height;
+    pixels_free(pixels);
+    *pixels = part;
+}
+
 static bool image_decode(const struct child *c, struct child_job *job, struct pixels *pixels, struct kith_image *image)
 {
     const struct image_limits limits = image_make_limits(c);
     struct error error = {0};
     double begin_ms = image_now_ms();
+    const bool part_only = job->request->width > 0;
 
-    if (decode(job->bytes, job->len, &limits, c->plugin->wanted_side, image_useful_scale(c), pixels, &error) < 0) {
+    if (decode(job->bytes, job->len, &limits, part_only ? 0 : c->plugin->wanted_side,
+               part_only ? 1 : image_useful_scale(c), pixels, &error) < 0) {
         reply_set_failure(job, WORK_BAD_IMAGE, error.text);
         return false;
     }
     job->done.decode_ms = (float)(image_now_ms() - begin_ms);
     job->done.width = pixels->picture_width;
     job->done.height = pixels->picture_height;
+    if (part_only)
+        image_take_part(c, job, pixels);
     image->rgb = pixels->rgb;
     image->width = pixels->width;
     image->height = pixels->height;

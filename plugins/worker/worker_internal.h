@@ -35,6 +35,7 @@ struct child_job {
     uint64_t serial;
     uint8_t *bytes; /* the file; owned */
     size_t len;
+    double left, top;        /* where the part that is recognised begins, in pixels of the full picture */
     struct packet_done done; /* the answer */
 };
 

@@ -92,8 +92,8 @@ static int reply_face(struct child *c, const struct child_job *job, const struct
     enum quality_flaw flaw = FLAW_DETECTOR;
     const double scale = pixels->scale;
     const float quality = c->plugin->needs & KITH_NEEDS_QUALITY ? quality_of(pixels, f, &flaw) : f->quality;
-    struct packet_face p = {.x = (float)(f->x / scale),
-                            .y = (float)(f->y / scale),
+    struct packet_face p = {.x = (float)(f->x / scale + job->left),
+                            .y = (float)(f->y / scale + job->top),
                             .width = (float)(f->width / scale),
                             .height = (float)(f->height / scale),
                             .quality = quality,
@@ -105,7 +105,7 @@ static int reply_face(struct child *c, const struct child_job *job, const struct
 
     c->out.len = 0;
     for (uint32_t i = 0; i < f->landmark_count * 2; i++) {
-        float v = (float)(f->landmarks[i] / scale);
+        float v = (float)(f->landmarks[i] / scale + (i % 2 ? job->top : job->left));
 
         buf_add(&c->out, &v, sizeof v);
     }

@@ -247,3 +247,35 @@ def test_the_list_of_nodes_is_json_for_programs(world):
     assert node['self'] and node['roles'] == 'all' and node['breaker'] == 'closed'
     assert {'name', 'mailbox', 'handled', 'refused', 'restarts'} == set(node['actors'][0])
     json.dumps(node)
+
+
+def test_what_people_say_on_one_node_holds_on_the_other(world):
+    """A name, its move to another person, a counter-example and its end, with both galleries on one table."""
+    a, b = world.start('a', threshold=20), world.start('b', threshold=20)
+    world.together()
+    numbers = world.submit(a, *[a.picture(f'{n}.png', 200, n, 9) for n in range(6)])
+    for number in numbers:
+        a.finished(number)
+    ann, bea = (a.post('/v1/people', {'name': n}).json['id'] for n in ('Ann', 'Bea'))
+    face = a.image(numbers[0])['faces'][0]['id']
+
+    def named(who):
+        return lambda: all((n.image(i)['person'] or {}).get('id') == who for n in (a, b) for i in numbers)
+    assert a.call('PUT', f'/v1/faces/{face}/person', {'person': ann}).status == 200
+    until(named(ann), 'Ann everywhere')
+    assert b.call('PUT', f'/v1/faces/{face}/person', {'person': bea}).json['deciding'] == 5
+    until(named(bea), 'Bea everywhere')
+    for node in (a, b):
+        who = node.post('/v1/identify', png(200, 3, 9), content_type='image/png').json['faces'][0]['person']
+        assert who == {'id': bea, 'name': 'Bea'}
+    last = b.image(numbers[5])['faces'][0]['id']
+    assert b.post(f'/v1/faces/{last}/not/{bea}').status == 200
+    until(lambda: a.image(numbers[5])['person'] is None and a.image(numbers[4])['person'] is None, 'the denial')
+    b.post(f'/v1/images/{numbers[0]}/retry')
+    assert a.call('DELETE', f'/v1/faces/{last}/not/{bea}').status == 200
+    until(named(bea), 'the name to come back')
+    assert b.image(numbers[0])['faces'][0]['id'] == face
+    assert a.call('DELETE', f'/v1/images/{numbers[0]}').status == 204
+    world.accepted.discard(numbers[0])
+    until(lambda: all(b.image(i)['person'] is None for i in numbers[1:]), 'the names to go with their template')
+    world.check()

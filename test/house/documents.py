@@ -74,7 +74,7 @@ def check_routes(tree):
     for line in tree.text('proto/openapi.yaml').split('\n'):
         if match := re.match(r'  (/\S*):$', line):
             path = match.group(1)
-        elif (match := re.match(r'    (get|post|patch|delete):', line)) and path:
+        elif (match := re.match(r'    (get|post|put|patch|delete):', line)) and path:
             described.add((match.group(1).upper(), path))
     for method, path in sorted(served - described):
         tree.problem('proto/openapi.yaml', f'does not describe {method} {path}')

@@ -35,7 +35,7 @@ def test_naming_a_face_names_its_image_and_similar_faces(kith):
         kith.finished(number)
     face = kith.image(numbers[0])['faces'][0]['id']
     answer = kith.post(f'/v1/faces/{face}/person', {'name': 'Red'})
-    assert answer.json == {'id': 1, 'name': 'Red'} and kith.image(numbers[0])['person']
+    assert answer.json == {'id': 1, 'name': 'Red', 'changed': 1, 'deciding': 0} and kith.image(numbers[0])['person']
     until(lambda: all(kith.image(n)['person'] for n in numbers[:3]), 'the others to be named')
     assert kith.image(numbers[3])['person'] is None
     listed = kith.get('/v1/images?person=1').json['images']
@@ -172,7 +172,7 @@ def test_a_denied_face_loses_the_name_and_so_do_similar_faces(kith):
         assert kith.finished(number)['person'] == {'id': person, 'name': 'Red'}
     face = kith.image(likeness)['faces'][0]['id']
     denied = kith.post(f'/v1/faces/{face}/not/{person}')
-    assert denied.status == 200 and denied.json == {'id': face}
+    assert denied.status == 200 and denied.json == {'id': face, 'changed': 1, 'deciding': 3}
     assert kith.image(likeness)['person'] is None
     until(lambda: kith.image(other)['person'] is None, 'the other to lose the name')
     assert kith.image(own)['person'] == {'id': person, 'name': 'Red'}, 'nearer to a photo than to the counter-example'

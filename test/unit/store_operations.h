@@ -171,11 +171,38 @@ static void *make_name_unknown(void)
     return make_name(STORE_NAME_UNKNOWN_PERSON, unknown_face, "Emil");
 }
 
-static void *make_deny(void)
+static void *make_word(void)
 {
-    struct store_name_face *m = make_name(STORE_DENY_FACE, face_of_ann, NULL);
+    struct store_word *m = STORE_MESSAGE(STORE_WORD, store_word);
 
+    m->kind = WORD_NOT;
+    m->face = face_of_ann;
     m->person = ann;
+    m->said_by = "tester";
+    return m;
+}
+
+static void *make_ignore_unknown(void)
+{
+    struct store_word *m = STORE_MESSAGE(STORE_IGNORE_UNKNOWN_PERSON, store_word);
+
+    m->kind = WORD_IGNORED;
+    m->face = unknown_face;
+    return m;
+}
+
+static void *make_draw(void)
+{
+    struct store_draw *m = STORE_MESSAGE(STORE_DRAW_FACE, store_draw);
+    struct face *face = arena_alloc(&m->m.arena, sizeof *face);
+    float *embedding = arena_alloc(&m->m.arena, 2 * sizeof *embedding);
+
+    *face = (struct face){
+        .x = 50, .y = 50, .width = 10, .height = 10, .model = "m", .embedding = embedding, .dimension = 2};
+    m->image = unknown_image;
+    m->face = face;
+    m->named = true;
+    m->person_name = "Finn";
     return m;
 }
 
@@ -492,7 +519,8 @@ static const struct {
     {"known forget", make_known_forget, false},
     {"photo delete", make_photo_delete, false},
     {"resolve", make_resolve, false},
-    {"deny face", make_deny, false},
+    {"draw face", make_draw, false},
+    {"word", make_word, false},
     {"known file", make_known_file, false},
     {"quarantine", make_quarantine, false},
     {"key add", make_key_add, false},
@@ -546,6 +574,7 @@ static const struct {
     {"name unknown person", make_name_unknown},
     {"merge", make_merge},
     {"merge undo", make_merge_undo},
+    {"ignore unknown person", make_ignore_unknown},
     {"person delete", make_person_delete},
     {"expire", make_expire},
     {"prune", make_prune},

@@ -116,6 +116,8 @@ SETTING(cohort, count, "1000", 200, 100000, "faces of different unknown people u
 SETTING(unknown_faces, count, "20000", 200, 10000000, "newest unknown faces that are kept for re-identification")
 SETTING(gallery_memory, size, "64MB", 1 << 20, 1LL << 40,
         "memory for embeddings; a larger gallery is kept in a file in the data folder, with the same exact search")
+SETTING(once_a_picture, choice, "off", "off,on", 0,
+        "on: a person's name is given to at most one face of a picture, the most similar one")
 SETTING(naming_quality, number, "0", 0, 1,
         "least quality (0 to 1: size, sharpness, contrast, pose) at which a face is assigned a name")
 SETTING(enroll_quality, number, "0.1", 0, 1, "least quality (0 to 1) at which a face is enrolled")

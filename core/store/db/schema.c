@@ -142,9 +142,14 @@ static const char *const version_4[] = {
  *
  *   faces.word         enum face_word, 0 when no one said anything that decides the face
  *   faces.template_id  the template that gave the face its name; 0: none, or a word did
+ *   faces.place        the place of its words: the id of the face on which the first one was said; 0: it has none. The
+ *                      faces of all images of the same content that overlap have the same place
+ *   faces.unknown_person   negative when the face is ignored, or is none
  *   templates.word_id  the word that the template was made of; 0: an enrolled photo (photo_id)
- *   words              one row a word: it belongs to a place in a picture of that content
- *   decide_again       work for the galleries: a row goes when its faces were decided (ops/people/again.c)
+ *   words              one row a word (enum face_word): it belongs to a place in a picture of that content; face_id is
+ *                      the place. person_id -N, of no face: the unknown person N is ignored
+ *   decide_again       work for the galleries: a row goes when its faces were decided (ops/people/again.c); n is the
+ *                      change of the gallery that a gallery must have read before
  *   known_files        the content of each file, enum known_state, and the photo that was made of it (ops/known/)
  *   person_images.refused_model  the model that gave no template of this photo: it is not tried again
  *   person_images.face_box  "x y width height" of the face that was enrolled; NULL: the only one
@@ -167,14 +172,18 @@ static const char *const version_4[] = {
 static const char *const version_5[] = {
     "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} word INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} template_id BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} place BIGINT NOT NULL DEFAULT 0",
     "UPDATE faces SET word = 1 WHERE person > 0 AND decision IS NULL AND similarity = 1",
+    "CREATE INDEX IF NOT EXISTS faces_place ON faces(place, id){ WHERE place > 0|}",
+    "{CREATE INDEX IF NOT EXISTS faces_ignored ON faces(unknown_person, id) WHERE unknown_person < 0|SELECT 1}",
+    "CREATE INDEX IF NOT EXISTS images_sha256 ON images(sha256, id){ WHERE sha256 IS NOT NULL|}",
     "CREATE INDEX IF NOT EXISTS faces_template ON faces(template_id, id){ WHERE template_id > 0|}",
     "ALTER TABLE templates ADD COLUMN {| IF NOT EXISTS} word_id BIGINT NOT NULL DEFAULT 0",
     "CREATE INDEX IF NOT EXISTS templates_word ON templates(word_id){ WHERE word_id > 0|}",
     "CREATE TABLE IF NOT EXISTS words(id " ID
     ", kind INTEGER NOT NULL, sha256 VARCHAR(64), image_id BIGINT NOT NULL, face_id BIGINT NOT NULL, person_id BIGINT "
     "NOT NULL DEFAULT 0, x DOUBLE NOT NULL, y DOUBLE NOT NULL, width DOUBLE NOT NULL, height DOUBLE NOT NULL, said_by "
-    "VARCHAR(255), said_at BIGINT NOT NULL) " END,
+    "VARCHAR(255), said_at BIGINT NOT NULL, enrols INTEGER NOT NULL DEFAULT 1) " END,
     "CREATE INDEX IF NOT EXISTS words_face ON words(face_id, id)",
     "CREATE INDEX IF NOT EXISTS words_image ON words(image_id, id)",
     "CREATE INDEX IF NOT EXISTS words_person ON words(person_id, id)",
@@ -254,7 +263,19 @@ static const char *const version_5[] = {
     "NOT NULL DEFAULT 0, last_image BIGINT NOT NULL, run_after BIGINT NOT NULL DEFAULT 0, created_at BIGINT NOT NULL, "
     "finished_at BIGINT NOT NULL DEFAULT 0) " END,
     "CREATE INDEX IF NOT EXISTS operations_state ON operations(state, id)",
-    NULL};
+    "CREATE TABLE IF NOT EXISTS decide_again(id " ID ", kind INTEGER NOT NULL, subject BIGINT NOT NULL, n BIGINT NOT "
+    "NULL) " END,
+    /* names by hand and counter-examples of version 4; the templates of those names are photos */
+    "INSERT INTO words(kind, sha256, image_id, face_id, person_id, x, y, width, height, said_at, enrols) SELECT 1, "
+    "i.sha256, f.image_id, f.id, f.person, f.x, f.y, f.width, f.height, i.finished_at, 0 FROM faces f JOIN images i ON "
+    "i.id = f.image_id WHERE f.word = 1 AND NOT EXISTS(SELECT 1 FROM words w WHERE w.face_id = f.id AND w.kind = 1)",
+    "INSERT INTO words(kind, sha256, image_id, face_id, person_id, x, y, width, height, said_at) SELECT 4, i.sha256, "
+    "f.image_id, f.id, t.person_id, f.x, f.y, f.width, f.height, i.finished_at FROM templates t JOIN faces f ON f.id = "
+    "-t.photo_id JOIN images i ON i.id = f.image_id WHERE t.counter = 1 AND t.word_id = 0 AND NOT EXISTS(SELECT 1 FROM "
+    "words w WHERE w.face_id = f.id AND w.kind = 4 AND w.person_id = t.person_id)",
+    "UPDATE templates SET word_id = COALESCE((SELECT MIN(w.id) FROM words w WHERE w.face_id = -templates.photo_id AND "
+    "w.kind = 4 AND w.person_id = templates.person_id), 0) WHERE counter = 1 AND photo_id < 0 AND word_id = 0",
+    "UPDATE faces SET place = id WHERE place = 0 AND EXISTS(SELECT 1 FROM words w WHERE w.face_id = faces.id)", NULL};
 
 static const char *const *const versions[] = {version_1, version_2, version_3, version_4, version_5};
 /* In a rolling upgrade nodes of version N work on the schema of N+1: a version only adds, and what it makes superfluous

@@ -49,8 +49,8 @@ static const char *rows_read_candidate_name(struct op *op, int64_t id)
     return name;
 }
 
-/* Candidates are stored as "person distance similarity;" each; names are read when they are used, because a person may
- * be renamed. */
+/* Candidates are stored as "person distance similarity template;" each; names are read when they are used, because a
+ * person may be renamed. */
 static void rows_parse_candidates(struct op *op, struct face *face, const char *text)
 {
     struct candidate *list;
@@ -66,6 +66,7 @@ static void rows_parse_candidates(struct op *op, struct face *face, const char *
         c->person = strtoll(text, &end, 10);
         c->distance = strtod(end, &end);
         c->similarity = strtod(end, &end);
+        c->template = strtoll(end, &end, 10); /* 0 where an older version has written it */
         c->name = rows_read_candidate_name(op, c->person);
         if (c->name) /* NULL: the person was deleted */
             face->candidate_count++;
@@ -77,11 +78,13 @@ static void rows_parse_candidates(struct op *op, struct face *face, const char *
 
 char *op_candidates_text(struct op *op, const struct candidate *c, int count)
 {
-    char *text = arena_alloc(op->arena, (size_t)count * 64 + 1);
+    enum { CANDIDATE_BYTES = 96 };
+    char *text = arena_alloc(op->arena, (size_t)count * CANDIDATE_BYTES + 1);
     size_t n = 0;
 
     for (int i = 0; i < count; i++)
-        n += (size_t)snprintf(text + n, 64, "%lld %.6g %.6g;", (long long)c[i].person, c[i].distance, c[i].similarity);
+        n += (size_t)snprintf(text + n, CANDIDATE_BYTES, "%lld %.6g %.6g %lld;", (long long)c[i].person, c[i].distance,
+                              c[i].similarity, (long long)c[i].template);
     return text;
 }
 
@@ -117,6 +120,7 @@ void op_face_row(struct op *op, struct db_statement *s, struct face *face)
     face->decision = decision_read(op_text(op, s, 16));
     face->template = d->column_int(s, 17);
     face->word = (int)d->column_int(s, 18);
+    face->place = d->column_int(s, 19);
     if (candidates)
         rows_parse_candidates(op, face, candidates);
 }
@@ -124,7 +128,7 @@ void op_face_row(struct op *op, struct db_statement *s, struct face *face)
 int op_load_faces(struct op *op, struct image *image)
 {
     struct db_statement *s = db_query(op->db, "SELECT " FACE_COLUMNS " FROM faces f LEFT JOIN person p ON p.id = "
-                                              "f.person WHERE f.image_id = ? ORDER BY f.id");
+                                              "f.person WHERE f.image_id = ? ORDER BY f.word = 3, f.id");
     int capacity = 0, result;
 
     op->d->bind_int(s, 1, image->id);
@@ -140,7 +144,7 @@ int op_load_faces(struct op *op, struct image *image)
         op_face_row(op, s, &image->faces[image->face_count++]);
     }
     op->d->reset(s);
-    return result;
+    return result < 0 ? result : op_words_load(op, image);
 }
 
 int op_load_image(struct op *op, int64_t id, struct image *image)

@@ -18,8 +18,9 @@
 
 enum { HEAD_LAST = 1, HEAD_REMOVAL, HEAD_COMPACTED };
 
-#define IS_REMOVAL "kind IN (2, 4, 6)"
-static_assert(GALLERY_TEMPLATE_REMOVED == 2 && GALLERY_PERSON_REMOVED == 4 && GALLERY_FACE_REMOVED == 6,
+#define IS_REMOVAL "kind IN (2, 4, 6, 7)"
+static_assert(GALLERY_TEMPLATE_REMOVED == 2 && GALLERY_PERSON_REMOVED == 4 && GALLERY_FACE_REMOVED == 6 &&
+                  GALLERY_COUNTER_REMOVED == 7,
               "IS_REMOVAL names these kinds");
 
 int op_gallery_log_replace(struct op *op, enum gallery_change_kind kind, int64_t person, int64_t template)
@@ -28,7 +29,7 @@ int op_gallery_log_replace(struct op *op, enum gallery_change_kind kind, int64_t
 
     if (kind == GALLERY_PERSON_NAMED)
         s = db_query(op->db, "DELETE FROM gallery_log WHERE person_id = ? AND kind = 3");
-    else if (kind == GALLERY_TEMPLATE_REMOVED || kind == GALLERY_COUNTER_ADDED)
+    else if (kind == GALLERY_TEMPLATE_REMOVED || kind == GALLERY_COUNTER_ADDED || kind == GALLERY_COUNTER_REMOVED)
         s = db_query(op->db, "DELETE FROM gallery_log WHERE person_id = ? AND template_id = ?");
     else
         return 0;

@@ -41,13 +41,12 @@ int op_delete_image(struct op *op, const struct image *image)
     struct deleted *d = &op->reply->deleted;
     int64_t others = 0, before = d->images;
 
-    if (edit_remove_unknown_faces(op, image->id) < 0 ||
+    if (edit_remove_unknown_faces(op, image->id) < 0 || op_words_image_deleted(op, image->id) < 0 ||
         edit_delete_rows(op,
                          "DELETE FROM decide_again WHERE kind = 2 AND subject IN (SELECT id FROM faces WHERE "
                          "image_id = ?)",
                          image->id, &others) < 0 ||
         edit_delete_rows(op, "DELETE FROM faces WHERE image_id = ?", image->id, &d->faces) < 0 ||
-        edit_delete_rows(op, "DELETE FROM words WHERE image_id = ?", image->id, &others) < 0 ||
         edit_delete_rows(op, "DELETE FROM idempotency WHERE image_id = ? AND image_id > 0", image->id, &others) < 0 ||
         (image->sha256 && edit_end_quarantine(op, image->sha256) < 0) ||
         edit_delete_rows(op, "DELETE FROM images WHERE id = ?", image->id, &d->images) < 0 ||

@@ -104,18 +104,6 @@ static int finish_read_run(struct op *op, int64_t id, struct image *image)
     return op_image_rows(op, s, image, 1);
 }
 
-static int finish_has_words(struct op *op, int64_t image, bool *has)
-{
-    struct db_statement *s = db_query(op->db, "SELECT 1 FROM faces WHERE image_id = ? AND word > 0 LIMIT 1");
-    int result;
-
-    op->d->bind_int(s, 1, image);
-    result = db_step(op->db, s);
-    op->d->reset(s);
-    *has = result == DB_ROW;
-    return result < 0 ? result : 0;
-}
-
 /* Updates the struct as the row was updated; the person's name is not read. */
 static void finish_apply(struct image *image, const struct ending *e)
 {
@@ -156,7 +144,7 @@ int op_finish(struct op *op, const struct msg *msg)
     struct store_finish now;
     struct image *before = arena_alloc(op->arena, sizeof *before);
     struct ending ending;
-    bool same_bytes, named = false;
+    bool same_bytes, said = false;
     int result = finish_read_run(op, m->id, before);
 
     if (result < 0)
@@ -176,13 +164,12 @@ int op_finish(struct op *op, const struct msg *msg)
     if ((result = finish_write(op, before, &ending, m->sha256)) < 0 || op->reply->changed == 0)
         return result;
     if (m->outcome == OUTCOME_FACES || m->outcome == OUTCOME_FAILED)
-        if ((result = op_replace_faces(op, m, same_bytes, &named)) < 0)
+        if ((result = op_replace_faces(op, m, m->sha256 ? m->sha256 : before->sha256, same_bytes, &said)) < 0)
             return result;
+    op->reply->changed = 1; /* the image: words have counted faces */
     ending.reason = arena_text(op->arena, ending.reason); /* the message may be freed before the reply */
     finish_apply(before, &ending);
-    if (m->outcome == OUTCOME_FACES && m->attempt > 1 && !named && (result = finish_has_words(op, m->id, &named)) < 0)
-        return result;
-    if (named && m->outcome == OUTCOME_FACES) /* what a person said decides the image, too */
+    if (said && m->outcome == OUTCOME_FACES) /* words decide the image, too */
         if ((result = op_judge_image(op, m->id)) < 0 || (result = finish_read_run(op, m->id, before)) < 0)
             return result;
     op->reply->image_count = 1;

@@ -1,20 +1,10 @@
-/* The faces of a finished run replace those of the run before. What a person said survives: a face that was named by
- * hand keeps its name, and it and a face with a counter-example keep their id, when the new run finds a face in the
- * same place of the same image. A face that was named by hand and not found again stays. */
-#include "core/store/store_internal.h"
+/* The faces of a finished run replace those of the run before. A face that is found in the same place of the same
+ * content keeps its id. A face of which a person said something keeps that, and stays when it is not found again. What
+ * was said of this content in another image, or before the file changed, is said of this one too. */
+#include "core/store/ops/images/face_places.h"
+#include "core/store/ops/words/words_internal.h"
 
 #include <string.h>
-
-#define KEPT_OVERLAP 0.5 /* intersection over union from which two boxes are the same face */
-
-enum { KEPT_MAX = 256 }; /* above the largest KITH_MAX_FACES */
-
-struct kept_face { /* of the run before */
-    int64_t id;
-    double x, y, width, height;
-    bool named; /* by hand */
-    bool found; /* by the new run */
-};
 
 static void replace_bind_face(struct op *op, struct db_statement *s, const struct face *f)
 {
@@ -42,143 +32,127 @@ static void replace_bind_decision(struct op *op, struct db_statement *s, const s
     op->d->bind_int(s, 14, f->template);
 }
 
-static int replace_insert_face(struct op *op, int64_t image, const struct face *f)
+static int replace_insert_face(struct op *op, int64_t image, int64_t place, const struct face *f, int64_t *id)
 {
     struct db_statement *s =
         db_query(op->db, "INSERT INTO faces(x, y, width, height, landmarks, quality, model, embedding, candidates, "
-                         "person, distance, similarity, decision, template_id, image_id) VALUES(?, ?, ?, ?, ?, ?, ?, "
-                         "?, ?, ?, ?, ?, ?, ?, ?)");
+                         "person, distance, similarity, decision, template_id, image_id, place) VALUES(?, ?, ?, ?, ?, "
+                         "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
     replace_bind_face(op, s, f);
     replace_bind_decision(op, s, f);
     op->d->bind_int(s, 15, image);
-    return db_finish(op->db, s);
+    op->d->bind_int(s, 16, place);
+    if (db_finish(op->db, s) < 0)
+        return DB_ERROR;
+    *id = op->d->last_id(op->db);
+    return 0;
 }
 
-static int replace_update_face(struct op *op, const struct kept_face *k, const struct face *f)
+/* A face that a word decides keeps its person. */
+static int replace_update_face(struct op *op, const struct known_place *k, int64_t place, const struct face *f)
 {
     struct db_statement *s;
 
-    if (k->named) {
+    if (k->word) {
         s = db_query(op->db, "UPDATE faces SET x = ?, y = ?, width = ?, height = ?, landmarks = ?, quality = ?, model "
-                             "= ?, embedding = ?, candidates = ? WHERE id = ?");
+                             "= ?, embedding = ?, candidates = ?, place = ? WHERE id = ?");
         replace_bind_face(op, s, f);
-        op->d->bind_int(s, 10, k->id);
+        op->d->bind_int(s, 10, place);
+        op->d->bind_int(s, 11, k->id);
     } else {
         s = db_query(op->db, "UPDATE faces SET x = ?, y = ?, width = ?, height = ?, landmarks = ?, quality = ?, model "
                              "= ?, embedding = ?, candidates = ?, person = ?, distance = ?, similarity = ?, decision = "
-                             "?, template_id = ? WHERE id = ?");
+                             "?, template_id = ?, place = ? WHERE id = ?");
         replace_bind_face(op, s, f);
         replace_bind_decision(op, s, f);
-        op->d->bind_int(s, 15, k->id);
+        op->d->bind_int(s, 15, place);
+        op->d->bind_int(s, 16, k->id);
     }
     return db_finish(op->db, s);
 }
 
-static int replace_delete_face(struct op *op, int64_t id)
+/* The stored face, or the words, that belong to a face of the new run; NULL: none. */
+static struct known_place *replace_find(struct known_places *p, int first, int last, int face)
 {
-    struct db_statement *s = db_query(op->db, "DELETE FROM faces WHERE id = ?");
-
-    op->d->bind_int(s, 1, id);
-    return db_finish(op->db, s);
+    for (int i = first; i < last; i++)
+        if (p->list[i].found == face)
+            return &p->list[i];
+    return NULL;
 }
 
-/* The faces with a name by hand or a counter-example. A counter-example carries the id of its face as a negative
- * number. */
-static int replace_read_kept(struct op *op, int64_t image, struct kept_face *kept)
+/* Stores one face of the new run with the words of its place. */
+static int replace_store_face(struct op *op, int64_t image, struct known_places *p, int n, const struct face *from,
+                              bool *said)
 {
-    struct db_statement *s = db_query(
-        op->db,
-        "SELECT f.id, f.x, f.y, f.width, f.height, f.word = 1 FROM faces f WHERE f.image_id = ? AND (f.word > 0 "
-        "OR EXISTS(SELECT 1 FROM templates t WHERE t.photo_id = -f.id AND t.counter = 1)) ORDER BY f.id");
-    int count = 0, result = DB_DONE;
+    struct known_place *stored = replace_find(p, 0, p->stored, n), *words = replace_find(p, p->stored, p->count, n);
+    struct face f = *from;
+    int64_t place = stored && stored->place ? stored->place : words ? words->place : 0, id = stored ? stored->id : 0;
+    int word = words ? words->word : WORD_NONE;
 
-    op->d->bind_int(s, 1, image);
-    while (count < KEPT_MAX && (result = db_step(op->db, s)) == DB_ROW)
-        kept[count++] = (struct kept_face){.id = op->d->column_int(s, 0),
-                                           .x = op->d->column_real(s, 1),
-                                           .y = op->d->column_real(s, 2),
-                                           .width = op->d->column_real(s, 3),
-                                           .height = op->d->column_real(s, 4),
-                                           .named = op->d->column_int(s, 5) != 0};
-    op->d->reset(s);
-    return result < 0 ? result : count;
+    f.image = image;
+    f.place = place;
+    if (words_admit(op, place, &f) < 0)
+        return DB_ERROR;
+    if ((stored ? replace_update_face(op, stored, place, &f) : replace_insert_face(op, image, place, &f, &id)) < 0)
+        return DB_ERROR;
+    f.id = id;
+    if (!word && !(stored && stored->word) && words_check_template(op, &f) < 0)
+        return DB_ERROR;
+    if (word && words_decide(op, &(struct place_face){.id = id, .image = image}, word, words->person, NULL) < 0)
+        return DB_ERROR;
+    *said |= place != 0 || (stored && stored->word);
+    if (stored && !stored->word && !word && f.person == PERSON_UNKNOWN && /* passes read new faces by their id */
+        op_decide_again(op, AGAIN_FACE, id) < 0)
+        return DB_ERROR;
+    return place ? words_enrol_place(op, place, &f) : 0;
 }
 
-/* Deletes up to KEPT_MAX faces that are not kept. Returns their number. */
-static int replace_delete_others(struct op *op, int64_t image, const struct kept_face *kept, int count)
+/* A place that the new run did not find: a face with words stays. */
+static int replace_keep_place(struct op *op, int64_t image, const struct known_place *k, bool *said)
 {
-    struct db_statement *s = db_query(op->db, "SELECT id FROM faces WHERE image_id = ? ORDER BY id");
-    int64_t ids[KEPT_MAX];
-    int others = 0, result = DB_DONE;
+    struct face f = {.x = (float)k->box[0],
+                     .y = (float)k->box[1],
+                     .width = (float)k->box[2],
+                     .height = (float)k->box[3],
+                     .model = "",
+                     .person = PERSON_UNKNOWN};
+    int64_t id;
 
-    op->d->bind_int(s, 1, image);
-    while (others < KEPT_MAX && (result = db_step(op->db, s)) == DB_ROW) {
-        int i = 0;
-
-        ids[others] = op->d->column_int(s, 0);
-        while (i < count && kept[i].id != ids[others])
-            i++;
-        others += i == count;
-    }
-    op->d->reset(s);
-    for (int i = 0; i < others && result >= 0; i++)
-        result = replace_delete_face(op, ids[i]);
-    return result < 0 ? result : others;
+    if (k->id && !k->place)
+        return op_run_with_id(op, "DELETE FROM faces WHERE id = ?", k->id);
+    if (!k->id && !k->word && !k->drawn)
+        return 0;
+    *said = true;
+    if (k->id)
+        return 0;
+    if (replace_insert_face(op, image, k->place, &f, &id) < 0)
+        return DB_ERROR;
+    return k->word ? words_decide(op, &(struct place_face){.id = id, .image = image}, k->word, k->person, NULL) : 0;
 }
 
-static double replace_overlap(const struct kept_face *k, const struct face *f)
+int op_replace_faces(struct op *op, const struct store_finish *m, const char *sha256, bool same_bytes, bool *said)
 {
-    double x = (double)f->x, y = (double)f->y, w = (double)f->width, h = (double)f->height;
-    double left = x > k->x ? x : k->x, right = x + w < k->x + k->width ? x + w : k->x + k->width;
-    double top = y > k->y ? y : k->y, bottom = y + h < k->y + k->height ? y + h : k->y + k->height;
-    double shared = right > left && bottom > top ? (right - left) * (bottom - top) : 0;
+    struct known_places places = {.count = 0};
+    int result = 0;
 
-    if (w <= 0 && k->width <= 0) /* the recogniser gives no boxes, and one face an image */
-        return 1;
-    return shared > 0 ? shared / (w * h + k->width * k->height - shared) : 0;
-}
+    *said = false;
+    if (m->attempt > 1) /* the first run has no faces before it */
+        result = same_bytes ? face_places_read_stored(op, m->id, &places)
+                            : op_run_with_id(op, "DELETE FROM faces WHERE image_id = ?", m->id);
+    if (result < 0 || face_places_read_words(op, m->id, sha256, &places) < 0)
+        return DB_ERROR;
+    face_places_match(op, &places, m->faces, m->face_count);
+    for (int i = 0; i < m->face_count && result >= 0; i++)
+        result = replace_store_face(op, m->id, &places, i, &m->faces[i], said);
+    for (int i = 0; i < places.count && result >= 0; i++)
+        if (places.list[i].found < 0)
+            result = replace_keep_place(op, m->id, &places.list[i], said);
+    if (op->once_a_picture && result >= 0 && m->face_count > 1) {
+        int64_t changed = op->reply->changed;
 
-static struct kept_face *replace_find_kept(struct kept_face *kept, int count, const struct face *f)
-{
-    struct kept_face *best = NULL;
-    double most = KEPT_OVERLAP;
-
-    for (int i = 0; i < count; i++) {
-        double shared = kept[i].found ? 0 : replace_overlap(&kept[i], f);
-
-        if (shared >= most) {
-            most = shared;
-            best = &kept[i];
-        }
-    }
-    return best;
-}
-
-int op_replace_faces(struct op *op, const struct store_finish *m, bool same_bytes, bool *named)
-{
-    struct kept_face kept[KEPT_MAX];
-    int count = 0, result = 0;
-
-    *named = false;
-    if (m->attempt > 1) { /* the first run has no faces before it */
-        if (same_bytes && (count = replace_read_kept(op, m->id, kept)) < 0)
-            return count;
-        do
-            result = replace_delete_others(op, m->id, kept, count);
-        while (result == KEPT_MAX);
-    }
-    for (int i = 0; i < m->face_count && result >= 0; i++) {
-        struct kept_face *k = replace_find_kept(kept, count, &m->faces[i]);
-
-        if (k)
-            k->found = true;
-        result = k ? replace_update_face(op, k, &m->faces[i]) : replace_insert_face(op, m->id, &m->faces[i]);
-    }
-    for (int i = 0; i < count && result >= 0; i++) {
-        *named |= kept[i].named;
-        if (!kept[i].named && !kept[i].found)
-            result = replace_delete_face(op, kept[i].id);
+        result = words_once_a_picture(op, m->id);
+        *said |= op->reply->changed != changed;
     }
     return result < 0 ? result : 0;
 }

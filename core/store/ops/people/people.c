@@ -126,6 +126,28 @@ int op_person_rename(struct op *op, const struct msg *msg)
     return op_event(op, EVENT_PERSON, 0, m->id);
 }
 
+/* The faces that had their name through a template of the person get the name of someone else, if they are similar. */
+static int people_decide_again(struct op *op, int64_t person)
+{
+    enum { TEMPLATES_MAX = 500 };
+    int64_t ids[TEMPLATES_MAX], after = 0;
+    int count, result = DB_DONE;
+
+    do {
+        struct db_statement *s =
+            db_query(op->db, "SELECT id FROM templates WHERE person_id = ? AND id > ? ORDER BY id LIMIT 500");
+
+        op->d->bind_int(s, 1, person);
+        op->d->bind_int(s, 2, after);
+        for (count = 0; count < TEMPLATES_MAX && (result = db_step(op->db, s)) == DB_ROW; count++)
+            after = ids[count] = op->d->column_int(s, 0);
+        op->d->reset(s);
+        for (int i = 0; i < count && result >= 0; i++)
+            result = op_decide_again(op, AGAIN_TEMPLATE, ids[i]);
+    } while (count == TEMPLATES_MAX && result >= 0);
+    return result < 0 ? result : 0;
+}
+
 /* Removes the person from one batch of faces and judges their images. The number of faces, or negative. */
 static int people_unname_faces(struct op *op, int64_t person)
 {
@@ -145,8 +167,7 @@ static int people_unname_faces(struct op *op, int64_t person)
     for (int i = 0; i < count; i++)
         if (op_run_with_id(op,
                            "UPDATE faces SET person = -1, distance = NULL, similarity = NULL, decision = NULL, word = "
-                           "0, template_id = 0 "
-                           "WHERE id = ?",
+                           "0 WHERE id = ?", /* template_id stays: its faces are decided again */
                            faces[i]) < 0 ||
             op_judge_image(op, images[i]) < 0)
             return DB_ERROR;
@@ -184,7 +205,9 @@ static int people_delete_photos(struct op *op, int64_t person)
 /* The rows of the known-people folder keep the file, so that it is not enrolled again, and lose the name. */
 static int people_delete_rest(struct op *op, int64_t id)
 {
-    if (op_run_with_id(op, "DELETE FROM templates WHERE person_id = ?", id) < 0)
+    if (op_run_with_id(op, "DELETE FROM gallery_log WHERE person_id = ?", id) < 0 ||
+        op_gallery_log(op, GALLERY_PERSON_REMOVED, id, 0) < 0 || people_decide_again(op, id) < 0 ||
+        op_words_person_deleted(op, id) < 0 || op_run_with_id(op, "DELETE FROM templates WHERE person_id = ?", id) < 0)
         return DB_ERROR;
     op->reply->deleted.templates = op->d->changes(op->db);
     if (op_run_with_id(op,
@@ -193,8 +216,7 @@ static int people_delete_rest(struct op *op, int64_t id)
                        id) < 0 ||
         op_run_with_id(op, "DELETE FROM person WHERE id = ?", id) < 0 ||
         op_run_with_id(op, "DELETE FROM person_names WHERE person_id = ?", id) < 0 || op_forget_merges(op, id) < 0 ||
-        op_run_with_id(op, "DELETE FROM gallery_log WHERE person_id = ?", id) < 0 ||
-        op_gallery_log(op, GALLERY_PERSON_REMOVED, id, 0) < 0 || op_erase(op, NULL, NULL) < 0)
+        op_erase(op, NULL, NULL) < 0)
         return DB_ERROR;
     return op_event(op, EVENT_PERSON_DELETED, 0, id);
 }

@@ -23,17 +23,44 @@ int op_embedded_faces(struct op *op, struct db_statement *s, int limit)
         f->person = op->d->column_int(s, 5);
         f->unknown_person = op->d->column_int(s, 6);
         f->distance = op->d->column_real(s, 7);
+        f->word = (int)op->d->column_int(s, 8);
     }
     op->d->reset(s);
     r->more = r->face_count == limit;
     return result < 0 ? result : 0;
 }
 
-/* Faces without a person, by id: they are decided again after an enrolment. */
+int op_load_face(struct op *op, int64_t id, struct face *face)
+{
+    struct db_statement *s =
+        db_query(op->db, "SELECT " FACE_COLUMNS " FROM faces f LEFT JOIN person p ON p.id = f.person WHERE f.id = ?");
+    int result;
+
+    op->d->bind_int(s, 1, id);
+    result = db_step(op->db, s);
+    if (result == DB_ROW)
+        op_face_row(op, s, face);
+    op->d->reset(s);
+    return result;
+}
+
+int op_face(struct op *op, const struct msg *msg)
+{
+    int result;
+
+    op->reply->faces = arena_alloc(op->arena, sizeof(struct face));
+    result = op_load_face(op, ((const struct store_id *)msg)->id, op->reply->faces);
+    op->reply->face_count = result == DB_ROW;
+    return result == DB_ROW ? 0 : result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no such face");
+}
+
+/* Faces without a person, by id: they are decided again after an enrolment. Ignored ones are among them: an unknown
+ * person who is ignored must be recognised. */
 int op_unknown_faces(struct op *op, const struct msg *msg)
 {
     const struct store_list *m = (const struct store_list *)msg;
-    struct db_statement *s = db_query(op->db, EMBEDDED_FACES "person = -1 AND id > ? ORDER BY id LIMIT ?");
+    struct db_statement *s =
+        db_query(op->db, EMBEDDED_FACES "person = -1 AND word IN (0, 2) AND id > ? ORDER BY id LIMIT ?");
 
     op->d->bind_int(s, 1, m->after);
     op->d->bind_int(s, 2, m->limit);

@@ -119,7 +119,7 @@ int op_photos(struct op *op, const struct msg *msg)
                                                      .created_ms = op->d->column_int(s, 3)};
     op->d->reset(s);
     r->people->photos = r->photo_count;
-    return result < 0 ? result : 0;
+    return result < 0 ? result : op_words_of_person(op, person);
 }
 
 /* Rows of person_images that another program inserted: a file's name and a person, no photo yet. */

@@ -1,0 +1,115 @@
+/* A box that a client drew where the recogniser found no face, or that names one that it found. */
+#include "core/store/ops/words/words_internal.h"
+
+#include <string.h>
+
+/* The face of the image that overlaps most with the box: its id, or 0. */
+static int draw_find_face(const struct image *image, const struct face *drawn, int64_t *id)
+{
+    const double box[4] = {(double)drawn->x, (double)drawn->y, (double)drawn->width, (double)drawn->height};
+    double most = 0;
+
+    *id = 0;
+    for (int i = 0; i < image->face_count; i++) {
+        const struct face *f = &image->faces[i];
+        const double other[4] = {(double)f->x, (double)f->y, (double)f->width, (double)f->height};
+        double shared = place_overlap(box, other);
+
+        if (shared >= PLACE_OVERLAP && shared > most) {
+            most = shared;
+            *id = f->id;
+        }
+    }
+    return 0;
+}
+
+static int draw_insert(struct op *op, const struct image *image, const struct face *f, int64_t *id)
+{
+    struct db_statement *s = db_query(op->db, "INSERT INTO faces(image_id, x, y, width, height, landmarks, quality, "
+                                              "model, embedding) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)");
+
+    op->d->bind_int(s, 1, image->id);
+    op->d->bind_real(s, 2, (double)f->x);
+    op->d->bind_real(s, 3, (double)f->y);
+    op->d->bind_real(s, 4, (double)f->width);
+    op->d->bind_real(s, 5, (double)f->height);
+    op->d->bind_blob(s, 6, f->landmarks, (size_t)f->landmark_count * 2 * sizeof(float), 0);
+    op->d->bind_real(s, 7, (double)f->quality);
+    op_bind_text(op, s, 8, f->model ? f->model : "", MODEL_BYTES);
+    op->d->bind_blob(s, 9, f->embedding, (size_t)f->dimension * sizeof(float), 0);
+    if (db_finish(op->db, s) < 0)
+        return DB_ERROR;
+    *id = op->d->last_id(op->db);
+    return 0;
+}
+
+/* An image in which no face was found has one now. */
+static int draw_judge(struct op *op, const struct image *image)
+{
+    if (image->status == IMAGE_FAILED) {
+        if (op_run_with_id(op,
+                           "UPDATE images SET status = 0, verdict = 2, run_after = 9223372036854775807, reason = NULL "
+                           "WHERE id = ? AND status = 2",
+                           image->id) < 0)
+            return DB_ERROR;
+        op_moved(op, IMAGE_FAILED, image->verdict, IMAGE_PENDING, VERDICT_UNKNOWN);
+    }
+    return op_judge_image(op, image->id);
+}
+
+/* Loads the image. Refuses when its file is not the one in which the box was drawn. */
+static int draw_load(struct op *op, const struct store_draw *m, struct image *image)
+{
+    int result = op_load_image(op, m->image, image);
+
+    if (result != 1)
+        return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no image %lld", (long long)m->image);
+    if (m->sha256 && image->sha256 && strcmp(m->sha256, image->sha256) != 0)
+        return op_refuse(op, STORE_CONFLICT, "the file of image %lld has changed since it was looked at",
+                         (long long)m->image);
+    if (image->status == IMAGE_PROCESSING || (image->status == IMAGE_PENDING && image->verdict == VERDICT_NONE))
+        return op_refuse(op, STORE_CONFLICT, "image %lld has not been looked at yet", (long long)m->image);
+    return 0;
+}
+
+/* Makes the face of the box, or finds it among those of the image. */
+static int draw_make_face(struct op *op, const struct store_draw *m, const struct image *image, struct face *face)
+{
+    int64_t id;
+    bool found;
+
+    draw_find_face(image, m->face, &id);
+    found = id != 0;
+    if (!found && draw_insert(op, image, m->face, &id) < 0)
+        return DB_ERROR;
+    if (op_load_face(op, id, face) != DB_ROW)
+        return DB_ERROR;
+    if (found)
+        return 0;
+    op->reply->changed++;
+    if (place_of(op, face, image) < 0 ||
+        words_add(op, face, image->sha256, &(struct word){.kind = WORD_DRAWN, .said_by = m->said_by}) < 0 ||
+        op_decide_again(op, AGAIN_FACE, id) < 0)
+        return DB_ERROR;
+    return draw_judge(op, image);
+}
+
+int op_draw_face(struct op *op, const struct msg *msg)
+{
+    const struct store_draw *m = (const struct store_draw *)msg;
+    struct image *image = arena_alloc(op->arena, sizeof *image);
+    struct face *face = arena_alloc(op->arena, sizeof *face);
+    int64_t person = 0;
+    int result = draw_load(op, m, image);
+
+    if (result < 0 || (m->named && (result = words_resolve_person(op, m->person, m->person_name, &person)) < 0))
+        return result;
+    if (draw_make_face(op, m, image, face) < 0 ||
+        (m->named && words_name(op, face, image, person, !m->no_template, m->said_by) < 0))
+        return DB_ERROR;
+    *image = (struct image){0};
+    op->reply->id = face->id;
+    op->reply->images = image;
+    op->reply->image_count = 1;
+    return op_load_image(op, m->image, image) < 0 ? DB_ERROR : 0;
+}

@@ -1,0 +1,86 @@
+/* What people said about faces.
+ *
+ *   words.c      rows of the table `words`, and the faces that they decide
+ *   place.c      which faces have which words
+ *   enrol.c      templates and counter-examples of words
+ *   say.c        a face is named, denied, ignored, or no face; takes words back
+ *   unknown.c    the same for all faces of an unknown person
+ *   draw.c       a box that a client drew
+ *   admit.c      which names the gallery may give to a face
+ *   resolve.c    decisions of the gallery
+ *   subject.c    words of a person or an image that is deleted, merged or listed
+ *
+ * A word belongs to a place: a box in a picture of that content (SHA-256). The faces of all images of that content that
+ * overlap with the box have this place (faces.place), and so they have the same words. Functions return 0 or a count,
+ * or a negative db_result. */
+#ifndef KITH_CORE_STORE_OPS_WORDS_INTERNAL_H
+#define KITH_CORE_STORE_OPS_WORDS_INTERNAL_H
+
+#include "core/store/store_internal.h"
+
+/* Intersection over union from which two boxes are the same face. */
+#define PLACE_OVERLAP 0.5
+enum { SAID_BY_BYTES = 255 };
+
+struct place_face { /* a face of a place */
+    int64_t id, image, person, unknown_person;
+    int word;
+};
+
+/* --- words.c --- */
+
+/* All words of a place, oldest first, without the names of people. */
+int words_of_place(struct op *op, int64_t place, struct word **list);
+/* The word that decides the faces of the place, or NULL. */
+struct word *words_deciding(struct word *list, int count);
+struct word *words_find(struct word *list, int count, int kind, int64_t person);
+/* Stores `w` (its kind, person, enrols, said_by) as said of the face. Sets the rest of `w`. */
+int words_add(struct op *op, const struct face *face, const char *sha256, struct word *w);
+/* Deletes the word and its template. */
+int words_remove(struct op *op, const struct word *w);
+int words_faces(struct op *op, int64_t place, struct place_face **list);
+/* The face gets this word (one that decides; WORD_NONE: none, and no name) and, named, this person. Judges its image.
+ * `decision`: NULL when it was not compared. */
+int words_decide(struct op *op, const struct place_face *face, int word, int64_t person, const char *decision);
+/* No word decides the faces of the place any more: the galleries decide those that had one. */
+int words_release(struct op *op, int64_t place);
+/* The gallery decides the face instead of the name that it has. */
+int words_unname(struct op *op, const struct place_face *face, const char *decision);
+
+/* --- place.c --- */
+
+/* How much two boxes overlap, 0 to 1. Boxes of no size are the same: the recogniser gives none. */
+double place_overlap(const double a[static 4], const double b[static 4]);
+/* The place of the face, made when it has none. */
+int place_of(struct op *op, struct face *face, const struct image *image);
+/* Forgets the place when it has no words. */
+int place_tidy(struct op *op, int64_t place);
+
+/* --- enrol.c --- */
+
+/* Makes the template of the word of this embedding, unless there is one; replaces one of another embedding of the same
+ * model. */
+int words_enrol(struct op *op, const struct word *w, const struct face *face);
+/* Removes the templates of the word; what depended on them is decided again. */
+int words_remove_templates(struct op *op, const struct word *w);
+/* Does words_enrol() for each word of the place. */
+int words_enrol_place(struct op *op, int64_t place, const struct face *face);
+
+/* --- say.c --- */
+
+/* Finds the person, or creates it by its name. 0 or negative. */
+int words_resolve_person(struct op *op, int64_t given, const char *name, int64_t *person);
+/* Names a face that was loaded with its image. */
+int words_name(struct op *op, struct face *face, const struct image *image, int64_t person, bool enrols,
+               const char *said_by);
+
+/* --- admit.c --- */
+
+/* The best of the face's candidates that words allow; `f` gets it as its person, or none. */
+int words_admit(struct op *op, int64_t place, struct face *f);
+/* The stored face was decided by a template that has gone since: it is decided again. */
+int words_check_template(struct op *op, const struct face *f);
+/* With KITH_ONCE_A_PICTURE: of several faces of a person the most similar one keeps the name. */
+int words_once_a_picture(struct op *op, int64_t image);
+
+#endif

@@ -1,0 +1,388 @@
+"""What people say about faces holds: each word and its taking back, compared with a model (words_world.Oracle)."""
+import os
+import random
+
+import pytest
+from words_world import Oracle, World, colours, picture
+
+ANN, BEA, CAT, DAN = (40, 40, 40), (140, 40, 40), (40, 140, 40), (140, 140, 40)
+
+
+def like(colour, by=5):
+    return colour[0] + by, colour[1], colour[2]
+
+
+# --- each word, and what it outlives ---
+
+def retried(world, number):
+    world.retry(number)
+    return number
+
+
+def restarted(world, number):
+    world.kith.stop()
+    world.kith.start()
+    return number
+
+
+def posted_under_another_path(world, number):
+    content = (world.kith.images / world.kith.image(number)['path'].rsplit('/', 1)[1]).read_bytes()
+    path = world.kith.images / f'again-{number}.png'
+    path.write_bytes(content)
+    other, = world.kith.submit(path)
+    world.kith.finished(other)
+    world.settle()
+    return other
+
+
+def changed_and_back(world, number):
+    path = world.kith.images / world.kith.image(number)['path'].rsplit('/', 1)[1]
+    content = path.read_bytes()
+    path.write_bytes(picture([DAN], 'other'))
+    world.retry(number)
+    assert world.faces(number)[0].get('word') is None and world.who(number) is None
+    path.write_bytes(content)
+    world.retry(number)
+    return number
+
+
+def with_another_model(world, number):
+    world.kith.stop()
+    world.kith.settings['recognizer'] = str(world.kith.settings['recognizer']).replace('tiles', 'tiles_other')
+    world.kith.start()
+    world.retry(number)
+    return number
+
+
+EVENTS = [retried, restarted, posted_under_another_path, changed_and_back, with_another_model]
+
+
+@pytest.fixture
+def world(make):
+    return World(make)
+
+
+@pytest.mark.parametrize('event', EVENTS, ids=lambda e: e.__name__)
+@pytest.mark.parametrize('template', [True, False])
+def test_a_name_holds(world, event, template):
+    ann, = world.people('Ann')
+    number = world.add(ANN)
+    face = world.face(number)
+    world.name(face, ann, template)
+    after = event(world, number)
+    seen = world.faces(after)[0]
+    assert seen['person'] == {'id': ann, 'name': 'Ann'} and seen['word'] == 'named'
+    assert seen['id'] == face or event in (posted_under_another_path, changed_and_back)
+    assert world.kith.image(after)['person']['name'] == 'Ann'
+    world.say('DELETE', seen['id'], '/person')
+    assert world.who(after) is None and world.who(number) is None
+
+
+@pytest.mark.parametrize('event', EVENTS, ids=lambda e: e.__name__)
+@pytest.mark.parametrize('word,shown', [('ignore', 'ignored'), ('not-a-face', 'not_a_face')])
+def test_a_face_that_is_ignored_or_none_stays_so(world, event, word, shown):
+    ann, = world.people('Ann')
+    world.enrol(ann, ANN)
+    number = world.add(like(ANN), BEA)
+    assert world.who(number) == 'Ann'
+    world.say('POST', world.face(number), '/' + word)
+    after = event(world, number)
+    seen = world.faces(after)[0]
+    assert seen['word'] == shown and seen['person'] is None
+    assert len(world.kith.image(after)['faces']) == (1 if word == 'not-a-face' else 2)
+    assert seen['words'][0]['word'] == shown and seen['words'][0]['at']
+    world.say('DELETE', seen['id'], '/' + word)
+    assert world.who(number) == (None if event is with_another_model else 'Ann')
+
+
+@pytest.mark.parametrize('event', EVENTS[:4], ids=lambda e: e.__name__)
+def test_a_counter_example_holds_until_it_is_taken_back(world, event):
+    ann, = world.people('Ann')
+    world.enrol(ann, ANN)
+    number, alike = world.add(like(ANN)), world.add(like(ANN, 6))
+    for _ in range(3):
+        world.say('POST', world.face(number), f'/not/{ann}')
+    after = event(world, number)
+    assert world.who(after) is None
+    assert world.who(alike) is None  # nearer to the counter-example than to the photo
+    detail = world.kith.get(f'/v1/people/{ann}').json
+    assert [w['word'] for w in detail['not']] == ['not'] and detail['faces'] == []
+    world.say('DELETE', world.face(after), f'/not/{ann}')
+    assert world.who(after) == world.who(number) == world.who(alike) == 'Ann'
+    assert world.kith.get(f'/v1/people/{ann}').json['not'] == []
+
+
+@pytest.mark.parametrize('event', EVENTS[:4], ids=lambda e: e.__name__)
+def test_a_name_that_was_taken_off_does_not_come_back(world, event):
+    ann, = world.people('Ann')
+    world.enrol(ann, ANN)
+    number, alike = world.add(like(ANN)), world.add(like(ANN, 6))
+    world.say('DELETE', world.face(number), '/person')
+    after = event(world, number)
+    assert world.who(after) is None and world.who(alike) == 'Ann'
+    world.enrol(ann, like(ANN, 4))
+    assert world.who(after) is None
+    world.name(world.face(after), ann, template=False)
+    world.say('DELETE', world.face(after), '/person')
+    assert world.who(after) == 'Ann'
+
+
+# --- templates have a reason ---
+
+def test_naming_a_face_as_somebody_else_moves_its_template(world):
+    ann, bea = world.people('Ann', 'Bea')
+    number, other = world.add(ANN), world.add(like(ANN))
+    face = world.face(number)
+    first = world.name(face, ann)
+    assert first['changed'] == 1 and world.who(other) == 'Ann'
+    moved = world.name(face, bea)
+    assert (moved['changed'], moved['deciding']) == (1, 1) and world.who(other) == 'Bea'
+    again = world.name(face, bea)
+    assert (again['changed'], again['deciding']) == (0, 0)
+    assert [p['photos'] for p in world.kith.get('/v1/people').json['people']] == [0, 0]
+    assert world.kith.get(f'/v1/people/{ann}').json['faces'] == []
+    named, = world.kith.get(f'/v1/people/{bea}').json['faces']
+    assert (named['image'], named['face'], named['template']) == (number, face, True)
+    assert world.kith.metric('kith_gallery_templates') == 1
+
+
+def test_twenty_clicks_are_one_template(world):
+    ann, = world.people('Ann')
+    face = world.face(world.add(ANN))
+    assert [world.name(face, ann)['changed'] for _ in range(20)] == [1] + [0] * 19
+    assert world.kith.metric('kith_gallery_templates') == 1
+    assert world.name(face, ann, template=False)['changed'] == 1
+    assert world.kith.metric('kith_gallery_templates') == 0
+
+
+def test_deleting_an_image_takes_the_names_that_it_gave(world):
+    ann, bea = world.people('Ann', 'Bea')
+    world.enrol(bea, like(ANN, 15))
+    number, other = world.add(ANN), world.add(like(ANN, 3))
+    world.name(world.face(number), ann)
+    world.say('DELETE', world.face(other), '/person')  # Bea's: it was named before Ann had a template
+    assert world.who(other) == 'Ann'
+    copy = posted_under_another_path(world, number)
+    assert world.kith.call('DELETE', f'/v1/images/{number}').status == 204
+    world.settle()
+    assert world.who(other) == 'Ann' and world.who(copy) == 'Ann'  # the content is still there
+    assert world.kith.call('DELETE', f'/v1/images/{copy}').status == 204
+    world.settle()
+    assert world.who(other) is None and world.kith.metric('kith_gallery_templates') == 1
+
+
+def test_a_photo_that_goes_takes_its_names(world):
+    ann, bea = world.people('Ann', 'Bea')
+    photo = world.enrol(ann, ANN)
+    number = world.add(like(ANN))
+    world.enrol(bea, like(ANN, 12))
+    assert world.who(number) == 'Ann'
+    assert world.kith.call('DELETE', f'/v1/people/{ann}/photos/{photo}').status == 204
+    world.settle()
+    assert world.who(number) == 'Bea'
+
+
+def test_a_removal_touches_only_what_depended_on_it(world):
+    ann, bea = world.people('Ann', 'Bea')
+    photo = world.enrol(ann, ANN)
+    world.enrol(bea, BEA)
+    for n in range(3):
+        world.add(like(ANN, n), BEA, CAT)
+    before = world.kith.metric('kith_gallery_pass_faces_total')
+    assert world.kith.call('DELETE', f'/v1/people/{ann}/photos/{photo}').status == 204
+    world.settle()
+    assert world.kith.metric('kith_gallery_pass_faces_total') - before == 3
+
+
+# --- boxes ---
+
+def test_a_drawn_face_is_a_face(world):
+    ann, = world.people('Ann')
+    missed = (60, 60, 255)
+    number = world.add(BEA, missed, (60, 66, 255), ANN)
+    assert sorted(world.faces(number)) == [0, 3]
+    box = {'x': 51, 'y': 3, 'width': 26, 'height': 26}
+    drawn = world.kith.post(f'/v1/images/{number}/faces', {'box': box, 'person': ann})
+    assert drawn.status == 201 and drawn.json['changed'] == 2
+    world.settle()
+    again = world.kith.post(f'/v1/images/{number}/faces', {'box': box, 'person': ann})
+    assert again.status == 200 and again.json['changed'] == 0 and again.json['id'] == drawn.json['id']
+    assert world.kith.metric('kith_gallery_templates') == 1  # the part of the picture was embedded
+    number = retried(world, number)
+    assert world.who(number, 1) == 'Ann' and world.face(number, 1) == drawn.json['id']
+    assert [w['word'] for w in world.faces(number)[1]['words']] == ['drawn', 'named']
+    box['x'] += 48
+    other = world.kith.post(f'/v1/images/{number}/faces', {'box': box}).json
+    world.settle()
+    assert world.who(number, 2) == 'Ann'  # it is like the first one
+    world.say('DELETE', other['id'], '')
+    assert sorted(world.faces(number)) == [0, 1, 3]
+    assert world.say('DELETE', world.face(number), '', status=409)
+    for wrong in ({'x': -1}, {'x': 5000}, {'width': 0}, {'height': 'a'}):
+        assert world.kith.post(f'/v1/images/{number}/faces', {'box': {**box, **wrong}}).status in (400, 422)
+
+
+def test_an_unknown_person_can_be_ignored_as_a_whole(world):
+    numbers = [world.add(like(ANN, n)) for n in range(3)]
+    world.add(BEA)
+    unknown = lambda: world.kith.get('/v1/unknown').json['unknown_people']
+    from harness import until
+    until(lambda: [u['faces'] for u in unknown()] == [3, 1], 'two unknown people')
+    who = unknown()[0]['id']
+    ignored = world.kith.post(f'/v1/unknown/{who}/ignore').json
+    assert ignored['faces'] == 3 and len(unknown()) == 1
+    assert world.kith.post(f'/v1/unknown/{who}/ignore').json['faces'] == 0
+    numbers.append(world.add(like(ANN, 4)))
+    until(lambda: world.faces(numbers[3])[0].get('word') == 'ignored', 'a new face of an ignored person')
+    ann, = world.people('Ann')
+    world.enrol(ann, ANN)
+    assert [world.who(n) for n in numbers] == [None] * 4
+    assert world.say('DELETE', world.face(numbers[0]), '/ignore', status=409)
+    back = world.kith.call('DELETE', f'/v1/unknown/{who}/ignore').json
+    assert (back['faces'], back['deciding']) == (4, 4)
+    world.settle()
+    assert [world.who(n) for n in numbers] == ['Ann'] * 4
+    assert world.kith.post('/v1/unknown/999999/ignore').status == 404
+
+
+def test_a_name_once_a_picture(make):
+    world = World(make, once_a_picture='on')
+    ann, bea = world.people('Ann', 'Bea')
+    world.enrol(ann, ANN)
+    world.enrol(bea, like(ANN, 16))
+    number = world.add(like(ANN, 5), like(ANN, 2), like(ANN, 7))
+    assert [world.who(number, n) for n in range(3)] == [None, 'Ann', 'Bea']
+    world.name(world.face(number, 2), ann, template=False)
+    assert [world.who(number, n) for n in range(3)] == ['Bea', None, 'Ann']
+
+
+def test_who_said_it_is_recorded(make):
+    world = World(make)
+    ann, = world.people('Ann')
+    number = world.add(ANN)
+    world.name(world.face(number), ann)
+    word, = world.faces(number)[0]['words']
+    assert word['word'] == 'named' and word['person'] == {'id': ann, 'name': 'Ann'} and 'by' in word
+
+
+# --- a random walk ---
+
+IDENTITIES, CONTENTS, PEOPLE = 4, 10, 4
+
+
+def plan(seed, steps):
+    """Steps of a walk, as indices that any state can use."""
+    random_ = random.Random(seed)
+    kinds = (['name'] * 6 + ['unname'] * 3 + ['deny'] * 3 + ['undeny'] * 2 + ['ignore', 'unignore', 'naf', 'unnaf'] * 2
+             + ['retry'] * 4 + ['submit'] * 4 + ['delete'] * 2 + ['restart'] + ['delete person'])
+    return [(random_.choice(kinds), random_.randrange(1 << 30), random_.randrange(1 << 30), random_.random() < 0.6)
+            for _ in range(steps)]
+
+
+def walk(make, seed, steps):
+    """Runs the steps; the number of the first one after which kith and the oracle differ, with the difference."""
+    random_ = random.Random(seed)
+    of = colours(random_, CONTENTS * 2, IDENTITIES)
+    contents = {c: of[2 * c:2 * c + 2] for c in range(CONTENTS)}
+    oracle, world = Oracle(contents), World(make)
+    people = world.people(*(f'P{n}' for n in range(PEOPLE)))
+
+    def submit(content):
+        oracle.submit(world.add(*contents[content], serial=content), content)
+        oracle.finish()
+
+    for content in range(4):
+        submit(content)
+    for n, (kind, a, b, flag) in enumerate(steps):
+        if not oracle.images:
+            submit(a % CONTENTS)
+        image = sorted(oracle.images)[a % len(oracle.images)]
+        tile, person = b % 2, people[b // 2 % PEOPLE]
+        place, face = (oracle.images[image], tile), world.face(image, tile)
+        if kind == 'name':
+            world.name(face, person, flag)
+            oracle.name(place, person, flag)
+        elif kind == 'unname':
+            world.say('DELETE', face, '/person')
+            oracle.unname(place, image)
+        elif kind == 'deny':
+            world.say('POST', face, f'/not/{person}')
+            oracle.deny(place, person)
+        elif kind == 'undeny':
+            world.say('DELETE', face, f'/not/{person}')
+            oracle.undeny(place, person)
+        elif kind in ('ignore', 'unignore', 'naf', 'unnaf'):
+            word = 'ignored' if 'ignore' in kind else 'not_a_face'
+            world.say('DELETE' if kind.startswith('un') else 'POST', face,
+                      '/ignore' if word == 'ignored' else '/not-a-face')
+            if kind.startswith('un'):
+                oracle.undo(place, word)
+            else:
+                oracle.decide_by(place, (word, None, False))
+        elif kind == 'retry':
+            world.retry(image)
+            oracle.retry(image, oracle.images[image])
+        elif kind == 'submit' and len(oracle.images) < 14:
+            submit(b % CONTENTS)
+        elif kind == 'delete' and len(oracle.images) > 3:
+            assert world.kith.call('DELETE', f'/v1/images/{image}').status == 204
+            world.settle()
+            oracle.delete_image(image)
+        elif kind == 'restart' and flag and n % 7 == 0:
+            restarted(world, image)
+            world.settle()
+        elif kind == 'delete person' and flag:
+            assert world.kith.call('DELETE', f'/v1/people/{person}').status == 204
+            world.settle()
+            oracle.delete_person(person)
+            people[people.index(person)], = world.people(f'N{n}')
+        oracle.finish()
+        for number in oracle.images:
+            seen = {tile: (f.get('word'), f['person'] and f['person']['id']) for tile, f in world.faces(number).items()}
+            if seen != oracle.expected(number):
+                return n, f'image {number}: {seen}, not {oracle.expected(number)}, after {steps[n]}'
+    return None
+
+
+def shrink(make_fresh, seed, steps, differs_at):
+    """Leaves out ever smaller parts while the walk still differs."""
+    steps = steps[:differs_at + 1]
+    size = len(steps) // 2
+    while size:
+        at = 0
+        while at < len(steps):
+            fewer = steps[:at] + steps[at + size:]
+            found = walk(make_fresh(), seed, fewer)
+            if found:
+                steps = fewer[:found[0] + 1]
+            else:
+                at += size
+        size //= 2
+    return steps
+
+
+def test_a_random_walk_agrees_with_the_model(make, tmp_path):
+    """KITH_WORDS_STEPS sets its length, KITH_WORDS_SEED the walk; a failure is shrunk."""
+    from harness import Kith, remove
+    seed = int(os.environ.get('KITH_WORDS_SEED', '1'))
+    steps = plan(seed, int(os.environ.get('KITH_WORDS_STEPS', '300')))
+    found = walk(make, seed, steps)
+    if not found:
+        return
+    made = []
+
+    def make_fresh():
+        for kith in made:
+            kith.stop()
+            remove(kith.folder)
+        made.clear()
+
+        def maker(**settings):
+            made.append(Kith(tmp_path / 'shrunk', **settings))
+            return made[-1]
+        return maker
+
+    fewer = shrink(make_fresh, seed, steps, found[0])
+    difference = walk(make_fresh(), seed, fewer)
+    make_fresh()
+    raise AssertionError(f'seed {seed}: {found[1]}\nshrunk to {fewer}\n{difference and difference[1]}')

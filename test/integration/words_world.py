@@ -1,0 +1,296 @@
+"""A small model of who should be named what, and a kith whose recogniser sees tiles (test/plugins/tiles.c)."""
+import itertools
+import pathlib
+import struct
+import zlib
+
+from harness import BUILD, until
+
+PLUGINS = BUILD / 'test/plugins'
+PITCH, TILE, THRESHOLD = 48, 32, 20
+
+
+def chunk(kind, data):
+    return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+
+
+def picture(tiles, serial=0):
+    """A PNG with a row of tiles; pictures of other serials have other bytes."""
+    width, height = max(PITCH * len(tiles), 2 * PITCH), PITCH
+    rows = []
+    for y in range(height):
+        row = bytearray(3 * width)
+        if y < TILE:
+            for n, colour in enumerate(tiles):
+                row[3 * PITCH * n:3 * (PITCH * n + TILE)] = bytes(colour) * TILE
+        rows.append(b'\0' + bytes(row))
+    return (b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0))
+            + chunk(b'tEXt', b'serial\0' + str(serial).encode()) + chunk(b'IDAT', zlib.compress(b''.join(rows)))
+            + chunk(b'IEND', b''))
+
+
+def distance(a, b):
+    return sum((x - y) ** 2 for x, y in zip(a, b)) ** .5
+
+
+class World:
+    """A kith, pictures, and questions to both."""
+
+    def __init__(self, make, plugin='tiles', **settings):
+        self.settings = dict(threshold=THRESHOLD, workers=1, **settings)
+        self.kith = make(recognizer=PLUGINS / f'{plugin}.so', **self.settings)
+        self.kith.start()
+        self.serial = itertools.count()
+
+    def people(self, *names):
+        return [self.kith.post('/v1/people', {'name': n}).json['id'] for n in names]
+
+    def add(self, *tiles, serial=None, name=None):
+        """A new image; its id when it is looked at."""
+        serial = next(self.serial) if serial is None else serial
+        path = self.kith.images / (name or f'{serial}-{next(self.serial)}.png')
+        path.write_bytes(picture(tiles, serial))
+        number, = self.kith.submit(path)
+        self.kith.finished(number)
+        self.settle()
+        return number
+
+    def enrol(self, person, colour):
+        answer = self.kith.post(f'/v1/people/{person}/photos', picture([colour], f'photo {next(self.serial)}'),
+                                content_type='image/png')
+        assert answer.status == 201, answer
+        self.settle()
+        return answer.json['id']
+
+    def settle(self):
+        """Until nothing is to be decided any more. A change that was answered has begun its pass."""
+        until(lambda: self.kith.metric('kith_gallery_pass_running') == 0, 'the pass to end', pause=0.002)
+
+    def retry(self, number):
+        attempts = self.kith.image(number)['attempts']
+        assert self.kith.post(f'/v1/images/{number}/retry').status in (200, 202)
+        until(lambda: (lambda i: i['attempts'] > attempts and i['finished_at'])(self.kith.image(number)), 'the retry',
+              pause=0.005)
+        self.settle()
+
+    def faces(self, number):
+        """By tile: the face with its words."""
+        answer = self.kith.get(f'/v1/images/{number}?explain=1')
+        assert answer.status == 200, answer
+        return {int(f['box']['x'] // PITCH): f for f in answer.json['faces']}
+
+    def who(self, number, tile=0):
+        person = self.faces(number)[tile]['person']
+        return person and person['name']
+
+    def face(self, number, tile=0):
+        return self.faces(number)[tile]['id']
+
+    def say(self, method, face, what, body=None, status=200):
+        answer = self.kith.call(method, f'/v1/faces/{face}{what}', body)
+        assert answer.status == status, answer
+        self.settle()
+        return answer.json
+
+    def name(self, face, person, template=True):
+        return self.say('PUT', face, '/person', {'person': person, 'template': template})
+
+
+def colours(random, count, identities):
+    """Colours around some identities, no two pairs of which have the same distance."""
+    bases = [(60 + 70 * (i % 3), 60 + 70 * (i // 3), 60) for i in range(identities)]
+    found, seen = [], set()
+    while len(found) < count:
+        base = bases[len(found) % identities]
+        new = tuple(c + random.randint(-9, 9) for c in base)
+        apart = [sum((x - y) ** 2 for x, y in zip(new, other)) for other in found]
+        if 0 not in apart and len(set(apart)) == len(apart) and not seen & set(apart):
+            found.append(new)
+            seen |= set(apart)
+    return found
+
+
+class Oracle:
+    """Who should be named what, by the rules of design and README alone. A place is (content, tile)."""
+
+    def __init__(self, contents):
+        self.contents = contents  # content → colours of its tiles
+        self.images = {}  # image → content
+        self.words = {}  # place → (kind, person, enrols)
+        self.denied = {}  # place → people, with a counter-example
+        self.off = {}  # place → people whose name was taken off
+        self.templates = {}  # place → (person, colour)
+        self.counters = {}  # (place, person) → colour
+        self.machine = {}  # (image, tile) → (person, place of the template) or None
+        self.again, self.all_unknown = set(), False  # what is to be decided when the change is complete
+
+    # --- decisions ---
+
+    def colour(self, place):
+        return self.contents[place[0]][place[1]]
+
+    def nearest(self, colour):
+        """person → (distance, place of the template)"""
+        found = {}
+        for place, (person, of) in self.templates.items():
+            d = distance(colour, of)
+            if person not in found or d < found[person][0]:
+                found[person] = d, place
+        return found
+
+    def refuted(self, colour, person, far):
+        return any(p == person and distance(colour, of) <= far for (_, p), of in self.counters.items())
+
+    def decide(self, place):
+        blocked = self.denied.get(place, set()) | self.off.get(place, set())
+        for person, (far, via) in sorted(self.nearest(self.colour(place)).items(), key=lambda i: i[1][0]):
+            if far <= THRESHOLD and person not in blocked and not self.refuted(self.colour(place), person, far):
+                return person, via
+        return None
+
+    def faces(self):
+        for image, content in self.images.items():
+            for tile in range(len(self.contents[content])):
+                yield (image, tile), (content, tile)
+
+    def redo(self, condition):
+        """The gallery decides these faces, when the change is complete."""
+        self.again |= {face for face, place in self.faces() if condition(face, place)}
+
+    def finish(self):
+        """The change is complete."""
+        for face, place in self.faces():
+            if place not in self.words and (face in self.again or self.all_unknown and not self.machine.get(face)):
+                self.machine[face] = self.decide(place)
+        self.again, self.all_unknown = set(), False
+
+    def drop_template(self, place):
+        if self.templates.pop(place, None):
+            self.redo(lambda face, _: self.machine.get(face) and self.machine[face][1] == place)
+
+    def compare_unknown(self):
+        self.all_unknown = True
+
+    def expected(self, image):
+        content = self.images[image]
+        answer = {}
+        for tile in range(len(self.contents[content])):
+            kind, person, _ = self.words.get((content, tile), (None, None, None))
+            machine = self.machine.get((image, tile))
+            answer[tile] = kind, person if kind == 'named' else machine and machine[0] if kind is None else None
+        return answer
+
+    # --- what happens ---
+
+    def submit(self, image, content):
+        self.images[image] = content
+        self.redo(lambda face, _: face[0] == image)
+
+    retry = submit
+
+    def remove_decision(self, place):
+        """Takes the word that decides the place. Its template goes later, with what depends on it."""
+        word = self.words.pop(place, None)
+        if word:
+            for face, of in self.faces():
+                if of == place:
+                    self.machine[face] = None
+        return word
+
+    def decide_by(self, place, word):
+        if self.words.get(place, (None, None))[:2] != word[:2]:
+            self.remove_decision(place)
+            self.words[place] = word
+            self.drop_template(place)
+        else:
+            self.words[place] = word
+            if not word[2]:
+                self.drop_template(place)
+        if word[0] != 'named':
+            return
+        person = word[1]
+        self.denied.get(place, set()).discard(person)
+        self.off.get(place, set()).discard(person)
+        gone = self.counters.pop((place, person), None)
+        if word[2] and place not in self.templates:
+            self.templates[place] = person, self.colour(place)
+            gone = True
+        if gone:
+            self.compare_unknown()
+
+    def name(self, place, person, template):
+        self.decide_by(place, ('named', person, template))
+
+    def ignore(self, place):
+        self.decide_by(place, ('ignored', None, False))
+
+    def not_a_face(self, place):
+        self.decide_by(place, ('not_a_face', None, False))
+
+    def undo(self, place, kind):
+        if self.words.get(place, (None,))[0] == kind:
+            self.remove_decision(place)
+            self.drop_template(place)
+            self.redo(lambda _, of: of == place)
+
+    def unname(self, place, image):
+        if self.words.get(place, (None,))[0] == 'named':
+            self.undo(place, 'named')
+            return
+        machine = self.machine.get((image, place[1])) if place not in self.words else None
+        if machine:
+            self.off.setdefault(place, set()).add(machine[0])
+            self.redo(lambda face, of: of == place and self.machine.get(face) and self.machine[face][0] == machine[0])
+
+    def deny(self, place, person):
+        if self.words.get(place, (None, None))[:2] == ('named', person):
+            self.undo(place, 'named')
+        new = person not in self.denied.setdefault(place, set())
+        self.denied[place].add(person)
+        if new:
+            self.counters[place, person] = self.colour(place)
+            for face, of in self.faces():
+                machine = self.machine.get(face) if of not in self.words else None
+                if machine and machine[0] == person and self.refuted(self.colour(of), person,
+                                                                     self.nearest(self.colour(of)).get(person, [1e9])[0]):
+                    self.again.add(face)
+        self.redo(lambda face, of: of == place and (not self.machine.get(face) or self.machine[face][0] == person))
+
+    def undeny(self, place, person):
+        had = person in self.denied.get(place, set()) | self.off.get(place, set())
+        self.denied.get(place, set()).discard(person)
+        self.off.get(place, set()).discard(person)
+        if self.counters.pop((place, person), None):
+            self.compare_unknown()
+        if had:
+            self.redo(lambda _, of: of == place)
+
+    def delete_image(self, image):
+        content = self.images.pop(image)
+        for face in [f for f in self.machine if f[0] == image]:
+            del self.machine[face]
+        if content in self.images.values():
+            return
+        gone = False
+        for tile in range(len(self.contents[content])):
+            place = content, tile
+            self.words.pop(place, None)
+            self.off.pop(place, None)
+            for person in self.denied.pop(place, set()):
+                gone |= self.counters.pop((place, person), None) is not None
+        for tile in range(len(self.contents[content])):
+            self.drop_template((content, tile))
+        if gone:
+            self.compare_unknown()
+
+    def delete_person(self, person):
+        for place in [p for p, w in self.words.items() if w[1] == person]:
+            self.remove_decision(place)
+        gone = [p for p, t in self.templates.items() if t[0] == person]
+        for place in gone:
+            del self.templates[place]
+        for sets in (self.denied, self.off):
+            for people in sets.values():
+                people.discard(person)
+        self.counters = {k: c for k, c in self.counters.items() if k[1] != person}
+        self.redo(lambda face, _: not self.machine.get(face) or self.machine[face][0] == person)
