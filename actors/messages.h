@@ -32,22 +32,22 @@ enum actor_message {
     MSG_NUDGE,           /* msg, told to processor: there may be work */
     MSG_WORK_ITEMS,      /* msg_work_items, told to work_queue: these images wait */
     MSG_WORK_ITEM, /* msg_work_item, asked of processor: this image waits; answered once its claim is in or refused */
-    MSG_CAPACITY_LEFT, /* msg_count, told to work_queue: how many more images the processor can take */
-    MSG_CAPACITY,      /* msg_capacity, told to processor and health */
-    MSG_MODEL,         /* msg_model, told to gallery, known-people and embedder */
-    MSG_BREAKER,       /* msg_breaker, told to recognizer, processor, health, events and cluster */
-    MSG_QUARANTINE,    /* msg, told to recognizer: the store has put more bytes there */
-    MSG_STOPPING,      /* msg, told to processor: claim no more; answered when no job runs */
-    MSG_STOPPED,       /* msg */
-    MSG_SEND_STATE,    /* msg, told to recognizer, breaker, processor and cluster by an actor that starts: tell your
-                          capacity, model or state again */
-    MSG_ENROL,         /* msg_enrol, asked of enroller */
-    MSG_ENROLLED,      /* msg_enrolled */
-    MSG_KEYS,          /* msg_keys, told to events: the API keys that may read */
-    MSG_FOLDER_STATE,  /* msg, asked of known-people */
+    MSG_CAPACITY_LEFT,     /* msg_count, told to work_queue: how many more images the processor can take */
+    MSG_CAPACITY,          /* msg_capacity, told to processor and health */
+    MSG_MODEL,             /* msg_model, told to gallery, known-people and embedder */
+    MSG_BREAKER,           /* msg_breaker, told to recognizer, processor, health, events and cluster */
+    MSG_QUARANTINE,        /* msg, told to recognizer: the store has put more bytes there */
+    MSG_STOPPING,          /* msg, told to processor: claim no more; answered when no job runs */
+    MSG_STOPPED,           /* msg */
+    MSG_SEND_STATE,        /* msg, told to recognizer, breaker, processor and cluster by an actor that starts: tell your
+                              capacity, model or state again */
+    MSG_ENROL,             /* msg_enrol, asked of enroller */
+    MSG_ENROLLED,          /* msg_enrolled */
+    MSG_KEYS,              /* msg_keys, told to events: the API keys that may read */
+    MSG_FOLDER_STATE,      /* msg, asked of known-people */
     MSG_FOLDER_STATE_TOLD, /* msg_folder_state */
-    MSG_TEMPLATES,     /* msg_templates, told to health by embedder */
-    MSG_OUTCOME,       /* msg_outcome, told to breaker by recognizer: how a request has ended */
+    MSG_TEMPLATES,         /* msg_templates, told to health by embedder */
+    MSG_OUTCOME,           /* msg_outcome, told to breaker by recognizer: how a request has ended */
     /* Private: from an actor's own jobs and callbacks to itself. No other actor and no node sends them. */
     MSG_KEYS_FILE_READ = 0x2100,
     MSG_EVENTS_STREAM_READY,
@@ -231,10 +231,10 @@ struct msg_enrolled {
 enum folder_stage { FOLDER_IDLE, FOLDER_LISTING, FOLDER_READING, FOLDER_ENROLLING };
 struct folder_state {
     enum folder_stage stage;
-    int done, of;                     /* of this stage: files read, or things done */
-    int64_t scans;                    /* since the start */
-    int64_t started_ms, finished_ms;  /* wall clock; 0: never */
-    int photos, hidden, other;        /* files at the last scan; other: no photos */
+    int done, of;                                                        /* of this stage: files read, or things done */
+    int64_t scans;                                                       /* since the start */
+    int64_t started_ms, finished_ms;                                     /* wall clock; 0: never */
+    int photos, hidden, other;                                           /* files at the last scan; other: no photos */
     int enrolled, refused, duplicates, moved, gone, forgotten, deferred; /* by this scan, or the last one */
     bool swept;
 };

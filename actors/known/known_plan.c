@@ -251,8 +251,8 @@ static void planner_place_known(struct planner *p, int file, const char *content
 
     if (row->state == KNOWN_REFUSED && !other_model && !planner_was_not_read(row)) {
         planner_keep(p, file);
-    } else if ((row->state == KNOWN_ENROLLED || row->state == KNOWN_GONE) &&
-               !planner_came_back(&v->files[file], row) && !planner_find_legacy(p, v->files[file].path)) {
+    } else if ((row->state == KNOWN_ENROLLED || row->state == KNOWN_GONE) && !planner_came_back(&v->files[file], row) &&
+               !planner_find_legacy(p, v->files[file].path)) {
         if (content) /* its photo was deleted by hand: no copy of the file brings it back */
             plan_index_add(&p->contents, content, file);
         planner_keep(p, file);

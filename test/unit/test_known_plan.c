@@ -261,7 +261,8 @@ static void write_action(const struct known_folder_view *v, const struct known_a
         n = snprintf(out, size, "enrol %s", file);
     else if (a->kind == KNOWN_RECORD)
         n = strncmp(a->reason, "the same photo as ", 18) == 0
-                ? snprintf(out, size, "record %s %s: the same photo as %s", file, states[a->state], below(a->reason + 18))
+                ? snprintf(out, size, "record %s %s: the same photo as %s", file, states[a->state],
+                           below(a->reason + 18))
                 : snprintf(out, size, "record %s %s: %s", file, states[a->state], a->reason);
     else if (a->kind == KNOWN_UPDATE)
         n = snprintf(out, size, "update %s %s", row, states[a->state]);

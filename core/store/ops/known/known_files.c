@@ -4,8 +4,10 @@
 #include <string.h>
 
 #define KNOWN_COLUMNS                                                                                                  \
-    "k.path, k.person_name, k.size, k.mtime_ns, k.taken, k.reason, k.sha256, k.model, k.faces, k.ctime_ns, k.born_ns, " \
-    "k.photo_id, k.gone_at, k.state, pi.person_id, p.name, k.path_key FROM known_files k LEFT JOIN person_images pi ON " \
+    "k.path, k.person_name, k.size, k.mtime_ns, k.taken, k.reason, k.sha256, k.model, k.faces, k.ctime_ns, "           \
+    "k.born_ns, "                                                                                                      \
+    "k.photo_id, k.gone_at, k.state, pi.person_id, p.name, k.path_key FROM known_files k LEFT JOIN person_images pi "  \
+    "ON "                                                                                                              \
     "pi.id = k.photo_id LEFT JOIN person p ON p.id = pi.person_id "
 
 static void known_read_row(struct op *op, struct db_statement *s, struct known_file *f)
@@ -91,8 +93,9 @@ static int known_remove_photo(struct op *op, int64_t photo)
 static int known_write_row(struct op *op, const struct known_file *f)
 {
     struct db_statement *s = db_query(
-        op->db, "REPLACE INTO known_files(path_key, path, person_name, size, mtime_ns, taken, reason, sha256, model, "
-                "faces, ctime_ns, born_ns, photo_id, gone_at, state) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        op->db,
+        "REPLACE INTO known_files(path_key, path, person_name, size, mtime_ns, taken, reason, sha256, model, "
+        "faces, ctime_ns, born_ns, photo_id, gone_at, state) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     uint8_t key[PATH_KEY_BYTES];
 
     op_text_key(f->path, key);
@@ -160,8 +163,9 @@ int op_known_forget(struct op *op, const struct msg *msg)
 
 static int known_update_row(struct op *op, const struct known_file *f)
 {
-    struct db_statement *s = db_query(op->db, "UPDATE known_files SET size = ?, mtime_ns = ?, ctime_ns = ?, born_ns = ?, "
-                                              "state = ?, gone_at = ? WHERE path_key = ?");
+    struct db_statement *s =
+        db_query(op->db, "UPDATE known_files SET size = ?, mtime_ns = ?, ctime_ns = ?, born_ns = ?, "
+                         "state = ?, gone_at = ? WHERE path_key = ?");
     uint8_t key[PATH_KEY_BYTES];
 
     op_text_key(f->path, key);
