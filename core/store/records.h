@@ -93,6 +93,8 @@ struct known_file { /* a file of the known-people folder, as of the last scan */
     int64_t photo;             /* row of person_images; 0: none */
     int64_t person;            /* of the photo; 0: there is no such photo (any more) */
     const char *person_now;    /* that person's name */
+    bool blocked;              /* a duplicate: a person has a photo of the same bytes */
+    int64_t newest_photo;      /* a refused group photo: the newest photo of all when it was looked at */
     int64_t gone_ms;           /* since when it is gone; 0: it is there */
     enum known_state state;
     bool taken;
