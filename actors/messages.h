@@ -240,10 +240,10 @@ struct msg_enrolled {
 enum folder_stage { FOLDER_IDLE, FOLDER_LISTING, FOLDER_READING, FOLDER_ENROLLING };
 struct folder_state {
     enum folder_stage stage;
-    int done, of;                     /* of this stage: files read, or things done */
-    int64_t scans;                    /* since the start */
-    int64_t started_ms, finished_ms;  /* wall clock; 0: never */
-    int photos, hidden, other;        /* files at the last scan; other: no photos */
+    int done, of;                                                        /* of this stage: files read, or things done */
+    int64_t scans;                                                       /* since the start */
+    int64_t started_ms, finished_ms;                                     /* wall clock; 0: never */
+    int photos, hidden, other;                                           /* files at the last scan; other: no photos */
     int enrolled, refused, duplicates, moved, gone, forgotten, deferred; /* by this scan, or the last one */
     bool swept;
 };

@@ -4,8 +4,8 @@
  *       ─▶ STORE_TEMPLATE_COUNTS ─▶ again after a pause
  *
  * Templates of other models stay: to change back costs nothing. A photo of which the model gives no template is marked
- * in the store and not tried again; one whose file cannot be read now is tried by the next run. Several nodes may do the
- * same work: a second template of a photo and a model is not stored.
+ * in the store and not tried again; one whose file cannot be read now is tried by the next run. Several nodes may do
+ * the same work: a second template of a photo and a model is not stored.
  */
 #include "actors/known/embedder.h"
 

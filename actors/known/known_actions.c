@@ -159,7 +159,7 @@ static void known_people_on_moved(struct actor *self, void *context, int status,
 
     (void)context;
     if (status == ACTOR_OK && r->status == STORE_CONFLICT) {
-        known_people_record(self, f, KNOWN_REFUSED, r->error, NULL);
+        known_people_record(self, f, KNOWN_DUPLICATE, r->error, NULL);
         return;
     }
     if (status != ACTOR_OK || r->status != STORE_OK) {
@@ -231,7 +231,7 @@ static void known_people_on_enrolled(struct actor *self, void *context, int stat
     } else if (m->status == ENROLLED_OK) {
         known_people_record_enrolled(self, f, m);
     } else {
-        known_people_record(self, f, KNOWN_REFUSED, m->reason, m);
+        known_people_record(self, f, m->status == ENROLLED_TAKEN ? KNOWN_DUPLICATE : KNOWN_REFUSED, m->reason, m);
     }
 }
 

@@ -41,9 +41,9 @@ static char *known_folder_copy(const char *text)
 /* Also formats that kith may not decode: such a photo is refused with the reason, and not left out in silence. */
 static bool known_folder_is_photo(const char *name)
 {
-    static const char *const endings[] = {".jpg",  ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".avif",
-                                          ".tif",  ".tiff", ".gif", ".bmp",  ".jp2", ".jxl",  ".dng",  ".cr2",  ".cr3",
-                                          ".nef",  ".arw",  ".orf", ".raf",  ".rw2", ".hif",  ".pjpg", ".pjpeg"};
+    static const char *const endings[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".avif",
+                                          ".tif", ".tiff", ".gif", ".bmp",  ".jp2", ".jxl",  ".dng",  ".cr2",  ".cr3",
+                                          ".nef", ".arw",  ".orf", ".raf",  ".rw2", ".hif",  ".pjpg", ".pjpeg"};
     const char *dot = strrchr(name, '.');
 
     for (size_t i = 0; dot && i < sizeof endings / sizeof endings[0]; i++)
@@ -208,8 +208,7 @@ static void known_folder_skip_bad_name(struct known_folder_scan *scan, const cha
 
 static void known_folder_note_unreadable(struct known_folder_scan *scan, const char *path)
 {
-    scan->unreadable =
-        realloc(scan->unreadable, ((size_t)scan->unreadable_count + 1) * sizeof *scan->unreadable);
+    scan->unreadable = realloc(scan->unreadable, ((size_t)scan->unreadable_count + 1) * sizeof *scan->unreadable);
     if (!scan->unreadable)
         abort();
     scan->unreadable[scan->unreadable_count++] = known_folder_copy(path);

@@ -1,4 +1,5 @@
-/* Keeps the people of KITH_KNOWN_PEOPLE as that folder says: at the start, after a change of it, and every rescan_ms. */
+/* Keeps the people of KITH_KNOWN_PEOPLE as that folder says: at the start, after a change of it, and every rescan_ms.
+ */
 #ifndef KITH_ACTORS_KNOWN_KNOWN_PEOPLE_H
 #define KITH_ACTORS_KNOWN_KNOWN_PEOPLE_H
 

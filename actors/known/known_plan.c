@@ -19,6 +19,7 @@ struct planner {
     struct plan_index photos;   /* rows by content: photos whose file has moved, or is gone */
     struct plan_index names;    /* rows by the name of their person */
     int *row_of, *moved_to;     /* of each file its row, of each row the file that has its photo now; -1: none */
+    int64_t *newest;            /* of each entry of names the newest photo */
     bool *anchored;             /* of each row: its file is where it was, with the same content */
 };
 
@@ -226,8 +227,12 @@ static void planner_find_anchored(struct planner *p)
         p->anchored[p->row_of[i]] = true;
         if (row->sha256)
             plan_index_add(&p->contents, row->sha256, i);
-        if (row->person_name)
-            plan_index_add(&p->names, row->person_name, p->row_of[i]);
+        if (row->person_name) {
+            int name = plan_index_add(&p->names, row->person_name, p->row_of[i]);
+
+            if (row->photo > p->newest[name])
+                p->newest[name] = row->photo;
+        }
     }
 }
 
@@ -242,6 +247,15 @@ static void planner_index_photos(struct planner *p)
             plan_index_add(&p->photos, v->rows[i].sha256, i);
 }
 
+/* A group photo in which likeness may decide now: its person has a photo more. */
+static bool planner_may_be_told_apart(const struct planner *p, int file)
+{
+    const struct known_file *row = planner_row(p, file);
+    int name = row->faces ? plan_index_find(&p->names, p->view->files[file].person) : -1;
+
+    return name >= 0 && p->newest[name] > row->newest_photo;
+}
+
 /* A file that has a row with the same content, and no photo. */
 static void planner_place_known(struct planner *p, int file, const char *content)
 {
@@ -249,10 +263,12 @@ static void planner_place_known(struct planner *p, int file, const char *content
     const struct known_file *row = planner_row(p, file);
     bool other_model = row->model && v->model[0] && strcmp(row->model, v->model) != 0;
 
-    if (row->state == KNOWN_REFUSED && !other_model && !planner_was_not_read(row)) {
+    if ((row->state == KNOWN_REFUSED && !other_model && !planner_was_not_read(row) &&
+         !planner_may_be_told_apart(p, file)) ||
+        (row->state == KNOWN_DUPLICATE && row->blocked)) {
         planner_keep(p, file);
-    } else if ((row->state == KNOWN_ENROLLED || row->state == KNOWN_GONE) &&
-               !planner_came_back(&v->files[file], row) && !planner_find_legacy(p, v->files[file].path)) {
+    } else if ((row->state == KNOWN_ENROLLED || row->state == KNOWN_GONE) && !planner_came_back(&v->files[file], row) &&
+               !planner_find_legacy(p, v->files[file].path)) {
         if (content) /* its photo was deleted by hand: no copy of the file brings it back */
             plan_index_add(&p->contents, content, file);
         planner_keep(p, file);
@@ -409,7 +425,8 @@ void known_plan_make(const struct known_folder_view *view, struct known_plan *pl
         plan_index_add(&p.files, view->files[i].path, i);
     p.anchored = calloc((size_t)view->row_count + 1, sizeof *p.anchored);
     p.moved_to = calloc((size_t)view->row_count + 1, sizeof *p.moved_to);
-    if (!p.anchored || !p.moved_to)
+    p.newest = calloc((size_t)view->row_count + 1, sizeof *p.newest);
+    if (!p.anchored || !p.moved_to || !p.newest)
         abort();
     for (int i = 0; i < view->row_count; i++)
         p.moved_to[i] = -1;
@@ -429,6 +446,7 @@ void known_plan_make(const struct known_folder_view *view, struct known_plan *pl
     plan_index_free(&p.names);
     free(p.row_of);
     free(p.anchored);
+    free(p.newest);
     free(p.moved_to);
 }
 

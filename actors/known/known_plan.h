@@ -9,17 +9,17 @@
 #include "core/base/hash.h"
 #include "core/store/store.h"
 
-struct known_photo {                /* a file of the folder */
-    char *path, *person, *photo;    /* owned; person: from the folder's or file's name; photo: the file's name */
-    char *opened;                   /* owned; where its links lead; NULL: `path` */
-    char *refused;                  /* owned; why it is not even read, or NULL */
-    bool unread;                    /* `refused` because it could not be read now: an enrolled one stays as it is */
-    char sha256[SHA256_HEX_BYTES];  /* "" until it was read */
+struct known_photo {               /* a file of the folder */
+    char *path, *person, *photo;   /* owned; person: from the folder's or file's name; photo: the file's name */
+    char *opened;                  /* owned; where its links lead; NULL: `path` */
+    char *refused;                 /* owned; why it is not even read, or NULL */
+    bool unread;                   /* `refused` because it could not be read now: an enrolled one stays as it is */
+    char sha256[SHA256_HEX_BYTES]; /* "" until it was read */
     int64_t size, mtime_ns, ctime_ns, born_ns; /* born_ns 0: not known */
 };
 
 struct known_folder_view {
-    const char *folder; /* rows of files elsewhere are of another folder */
+    const char *folder;        /* rows of files elsewhere are of another folder */
     struct known_photo *files; /* sorted by path */
     int file_count;
     const struct known_file *rows;
@@ -47,11 +47,11 @@ struct known_action { /* in the order in which they are done: by kind */
     enum known_action_kind kind;
     int file, row; /* indexes; -1: none */
     enum known_state state;
-    char *reason;          /* owned, or NULL */
-    int64_t person;        /* ENROL, MOVE: 0: by name; PERSON_UNKNOWN: the person stays */
-    int64_t legacy_row;    /* ENROL: the row of person_images that is completed; 0: none */
-    bool whole_folder;     /* MOVE: all photos of that name have moved to the same new name */
-    bool person_changes;   /* MOVE: the name of the person is another one */
+    char *reason;        /* owned, or NULL */
+    int64_t person;      /* ENROL, MOVE: 0: by name; PERSON_UNKNOWN: the person stays */
+    int64_t legacy_row;  /* ENROL: the row of person_images that is completed; 0: none */
+    bool whole_folder;   /* MOVE: all photos of that name have moved to the same new name */
+    bool person_changes; /* MOVE: the name of the person is another one */
 };
 
 struct known_plan {

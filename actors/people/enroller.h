@@ -10,7 +10,7 @@ struct enroller_config {
     const struct spool *spool; /* NULL: of uploaded photos only the template is kept */
     struct offload *files;
     uint64_t call_ms;
-    float quality; /* a face of lower quality is refused (KITH_ENROLL_QUALITY) */
+    float quality;     /* a face of lower quality is refused (KITH_ENROLL_QUALITY) */
     double prominence; /* how many times as high as the others a face among several is (KITH_ENROLL_PROMINENCE) */
 };
 

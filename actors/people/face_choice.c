@@ -90,8 +90,8 @@ void face_choice_json(struct buf *out, const struct face *faces, int count)
     for (int i = 0; i < count; i++) {
         const struct face *f = &faces[i];
 
-        buf_printf(out, "%s{\"face\":%d,\"box\":{\"x\":%.0f,\"y\":%.0f,\"width\":%.0f,\"height\":%.0f}", i ? "," : "", i,
-                   (double)f->x, (double)f->y, (double)f->width, (double)f->height);
+        buf_printf(out, "%s{\"face\":%d,\"box\":{\"x\":%.0f,\"y\":%.0f,\"width\":%.0f,\"height\":%.0f}", i ? "," : "",
+                   i, (double)f->x, (double)f->y, (double)f->width, (double)f->height);
         if (f->person > 0) {
             buf_printf(out, ",\"person\":{\"id\":%lld,\"name\":", (long long)f->person);
             buf_json(out, f->person_name);

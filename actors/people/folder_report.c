@@ -13,10 +13,10 @@
 #include <string.h>
 
 /* By the bits of store_known_report.states. */
-static const char *const folder_states[] = {[KNOWN_UNSEEN] = "unseen",       [KNOWN_ENROLLED] = "enrolled",
-                                            [KNOWN_REFUSED] = "refused",     [KNOWN_DUPLICATE] = "duplicate",
-                                            [KNOWN_GONE] = "gone",           [KNOWN_REPLACED] = "replaced",
-                                            [KNOWN_STATES] = "photo_deleted"};
+static const char *const folder_states[] = {
+    [KNOWN_UNSEEN] = "unseen",       [KNOWN_ENROLLED] = "enrolled", [KNOWN_REFUSED] = "refused",
+    [KNOWN_DUPLICATE] = "duplicate", [KNOWN_GONE] = "gone",         [KNOWN_REPLACED] = "replaced",
+    [KNOWN_STATES] = "photo_deleted"};
 enum { FOLDER_STATES = sizeof folder_states / sizeof folder_states[0], ENROLLED_BIT = 1 << KNOWN_ENROLLED };
 
 static int folder_state_of(const struct known_file *f)

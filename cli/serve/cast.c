@@ -100,19 +100,18 @@ static void cast_configure_recognition(struct service *v)
                                            .call_ms = call_ms,
                                            .quality = (float)s->enroll_quality,
                                            .prominence = s->enroll_prominence};
-    v->known_people =
-        (struct known_people_config){.loop = &v->loop,
-                                     .options = {.folder = v->known_folder,
-                                                 .roots = v->roots,
-                                                 .max_file = s->max_image,
-                                                 .max_files = (int)s->known_people_files,
-                                                 .links_to_roots = s->known_people_links[0] == 'r',
-                                                 .flat = strcmp(s->flat, "on") == 0,
-                                                 .forget = strcmp(s->known_people_forget, "on") == 0},
-                                     .files = v->files,
-                                     .call_ms = call_ms,
-                                     .store_ms = STORE_MS,
-                                     .rescan_ms = (uint64_t)s->known_people_rescan};
+    v->known_people = (struct known_people_config){.loop = &v->loop,
+                                                   .options = {.folder = v->known_folder,
+                                                               .roots = v->roots,
+                                                               .max_file = s->max_image,
+                                                               .max_files = (int)s->known_people_files,
+                                                               .links_to_roots = s->known_people_links[0] == 'r',
+                                                               .flat = strcmp(s->flat, "on") == 0,
+                                                               .forget = strcmp(s->known_people_forget, "on") == 0},
+                                                   .files = v->files,
+                                                   .call_ms = call_ms,
+                                                   .store_ms = STORE_MS,
+                                                   .rescan_ms = (uint64_t)s->known_people_rescan};
     v->embedder = (struct embedder_config){.call_ms = call_ms, .store_ms = STORE_MS, .pause_ms = EMBED_PAUSE_MS};
 }
 

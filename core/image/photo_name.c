@@ -11,16 +11,17 @@
  * that a name begins with, or with its beginning where they have a blank or a dash. Sources: the prefixes that ExifTool
  * and Android's and iOS's cameras, Windows, WhatsApp and scanners use. */
 static const char *const camera_words[] = {
-    "img",     "imag",    "image",   "images",    "imgp",       "dsc",       "dscn",     "dscf",     "dcim",
-    "dji",     "pxl",     "mvimg",   "gopr",      "gp",         "gh",        "gx",       "cimg",     "hpim",
-    "kimg",    "mg",      "p",       "pic",       "pict",       "picture",   "photo",    "photos",   "foto",
-    "fotos",   "bild",    "video",   "vid",       "mov",        "movie",     "scan",     "scanned",  "scans",
-    "scanimage", "screenshot", "screencap", "bildschirmfoto", "capture", "snapshot", "snap", "frame", "burst",
-    "pano",    "unnamed", "untitled", "download", "received",   "attachment", "upload",  "copy",     "edited",
-    "fb",      "signal",  "whatsapp", "telegram", "snapchat",   "inshot",    "lrm",      "wp",       "wa",
-    "screen",  "camera",  "thumbnail", "unbenannt", "kopie",    "file",      "doc",      "page",     NULL};
+    "img",      "imag",      "image",      "images", "imgp",      "dsc",        "dscn",      "dscf",
+    "dcim",     "dji",       "pxl",        "mvimg",  "gopr",      "gp",         "gh",        "gx",
+    "cimg",     "hpim",      "kimg",       "mg",     "p",         "pic",        "pict",      "picture",
+    "photo",    "photos",    "foto",       "fotos",  "bild",      "video",      "vid",       "mov",
+    "movie",    "scan",      "scanned",    "scans",  "scanimage", "screenshot", "screencap", "bildschirmfoto",
+    "capture",  "snapshot",  "snap",       "frame",  "burst",     "pano",       "unnamed",   "untitled",
+    "download", "received",  "attachment", "upload", "copy",      "edited",     "fb",        "signal",
+    "whatsapp", "telegram",  "snapchat",   "inshot", "lrm",       "wp",         "wa",        "screen",
+    "camera",   "thumbnail", "unbenannt",  "kopie",  "file",      "doc",        "page",      NULL};
 static const char *const camera_beginnings[] = {"whatsapp image", "screen shot", "photo on ", "image from ", "signal-",
-                                                "photo ", "picture ", "bild ", NULL};
+                                                "photo ",         "picture ",    "bild ",     NULL};
 
 static size_t photo_name_stem(const char *file)
 {

@@ -225,10 +225,11 @@ struct store_photo { /* a template and the photo it came from */
     const float *embedding;
     int dimension;
     bool spooled;
-    int64_t adopted_photo;  /* the row of person_images that another program inserted for it; 0: none */
-    int64_t embedded_photo; /* a photo that gets a template of this model more, while it has these bytes; 0: a new one */
-    bool chosen;            /* its face was chosen by hand: the photo may be another person's too */
-    bool from_folder;       /* a person that is made for it goes with its last photo */
+    int64_t adopted_photo; /* the row of person_images that another program inserted for it; 0: none */
+    int64_t
+        embedded_photo; /* a photo that gets a template of this model more, while it has these bytes; 0: a new one */
+    bool chosen;        /* its face was chosen by hand: the photo may be another person's too */
+    bool from_folder;   /* a person that is made for it goes with its last photo */
 };
 
 struct store_name_face { /* NAME_FACE; NAME_UNKNOWN_PERSON: all faces of an unknown person, a batch each time */
@@ -286,8 +287,8 @@ struct store_known { /* KNOWN_FILE, KNOWN_MOVE, KNOWN_FORGET */
     struct known_file file;
     /* KNOWN_MOVE: file.photo now is at file.path */
     const char *photo_name, *photo_path; /* photo_path: where it is opened; NULL: file.path */
-    int64_t to_person;  /* its person from now on; 0: file.person_name, PERSON_UNKNOWN: as before */
-    bool whole_folder;  /* all photos of its person have moved there: a person of the old name is renamed */
+    int64_t to_person;                   /* its person from now on; 0: file.person_name, PERSON_UNKNOWN: as before */
+    bool whole_folder; /* all photos of its person have moved there: a person of the old name is renamed */
 };
 
 struct store_known_update { /* size, times, state and gone_ms of these rows */
@@ -299,8 +300,8 @@ struct store_known_update { /* size, times, state and gone_ms of these rows */
 
 struct store_known_report { /* KNOWN_REPORT: the counts of all rows, and a page of them */
     struct store_message_head m;
-    unsigned states;       /* bits of the states that are listed */
-    const uint8_t *after;  /* KNOWN_KEY_BYTES: the key of the last row of the page before; NULL: from the start */
+    unsigned states;      /* bits of the states that are listed */
+    const uint8_t *after; /* KNOWN_KEY_BYTES: the key of the last row of the page before; NULL: from the start */
     int limit;
 };
 enum { KNOWN_KEY_BYTES = 16 };
@@ -433,9 +434,9 @@ struct store_reply {
     int unknown_person_count;
     struct known_file *files;
     int file_count;
-    int64_t known_counts[KNOWN_STATES]; /* rows of the known-people folder by state */
-    int64_t known_forgotten;            /* of these rows, those whose photo was deleted while the file is there */
-    uint8_t next_key[16];               /* KNOWN_REPORT: the cursor of the next page, when `more` */
+    int64_t known_counts[KNOWN_STATES];   /* rows of the known-people folder by state */
+    int64_t known_forgotten;              /* of these rows, those whose photo was deleted while the file is there */
+    uint8_t next_key[16];                 /* KNOWN_REPORT: the cursor of the next page, when `more` */
     int64_t all_people, without_template; /* TEMPLATE_COUNTS */
     bool moved;                         /* KNOWN_MOVE: the photo has another person now */
     struct image_counts counts;     /* of RECOUNT: the differences, with `changed` 0 when there are none */

@@ -118,15 +118,17 @@ enum known_state {
 
 struct known_file { /* a file of the known-people folder, as of the last scan */
     const char *path, *person_name, *reason;
-    const char *sha256;          /* of its content; NULL: not known */
-    const char *model;           /* of the recogniser that looked at it; NULL: not known */
-    const char *faces;           /* of a refused group photo: its faces as a JSON list; or NULL */
-    int64_t size, mtime_ns;      /* of the file */
-    int64_t ctime_ns, born_ns;   /* 0: not known; born_ns is the time of creation, where the file system knows it */
-    int64_t photo;               /* row of person_images; 0: none */
-    int64_t person;              /* of the photo; 0: there is no such photo (any more) */
-    const char *person_now;      /* that person's name */
-    int64_t gone_ms;             /* since when it is gone; 0: it is there */
+    const char *sha256;        /* of its content; NULL: not known */
+    const char *model;         /* of the recogniser that looked at it; NULL: not known */
+    const char *faces;         /* of a refused group photo: its faces as a JSON list; or NULL */
+    int64_t size, mtime_ns;    /* of the file */
+    int64_t ctime_ns, born_ns; /* 0: not known; born_ns is the time of creation, where the file system knows it */
+    int64_t photo;             /* row of person_images; 0: none */
+    int64_t person;            /* of the photo; 0: there is no such photo (any more) */
+    const char *person_now;    /* that person's name */
+    bool blocked;              /* a duplicate: a person has a photo of the same bytes */
+    int64_t newest_photo;      /* a refused group photo: the newest photo of all when it was looked at */
+    int64_t gone_ms;           /* since when it is gone; 0: it is there */
     enum known_state state;
     bool taken;
 };

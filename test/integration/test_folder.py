@@ -168,7 +168,7 @@ def test_a_file_that_has_gone_is_forgotten_by_a_setting(make):
     assert folder.people() == {'Bo': 1}, 'a folder that is empty may be one that is not mounted'
 
 
-def test_a_person_who_was_deleted_stays_away_until_the_file_is_put_back(folder):
+def test_a_person_who_was_deleted_stays_away_until_the_file_comes_back(folder):
     path = folder.put('Ann/1.png', face(1))
     folder.start()
     person = folder.kith.get('/v1/people').json['people'][0]['id']
@@ -183,7 +183,7 @@ def test_a_person_who_was_deleted_stays_away_until_the_file_is_put_back(folder):
     path.unlink()
     folder.put('Ann/1.png', data)
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    until(lambda: folder.people() == {'Ann': 1}, 'the file that was put back')
+    until(lambda: folder.people() == {'Ann': 1}, 'the file that came back at once')
     path.unlink()
     person = folder.kith.get('/v1/people').json['people'][0]['id']
     folder.kith.call('DELETE', f'/v1/people/{person}')
@@ -293,7 +293,36 @@ def test_the_same_photo_of_two_people_is_refused_with_the_first_one_named(folder
     folder.kith.post(f'/v1/people/{bo}/photos', face(2), content_type='image/png')
     folder.put('Cleo/2.png', face(2))
     until(lambda: 'Bo' in (folder.files('').get('Cleo/2.png', {}).get('reason') or ''), 'the refusal')
-    assert 'Cleo' not in folder.people()
+    assert 'Cleo' not in folder.people() and folder.files('')['Cleo/2.png']['state'] == 'duplicate'
+    folder.kith.call('DELETE', f'/v1/people/{bo}')
+    until(lambda: folder.people().get('Cleo') == 1, 'the photo that is nobody else’s now')
+
+
+def test_a_group_is_told_apart_once_the_person_has_another_photo(folder):
+    folder.put('Ann/a_group.png', group(((60, 20, 20), 20, 30), ((20, 180, 20), 20, 31)))
+    folder.start()
+    assert folder.people() == {} and len(folder.files('')['Ann/a_group.png']['faces']) == 2
+    folder.put('Ann/portrait.png', face(1))
+    until(lambda: folder.people() == {'Ann': 2}, 'the face that is like the new photo')
+    assert folder.who(png(20, 180, 20)) is None
+
+
+def test_a_large_folder_goes_on_after_a_kill_without_embedding_again(folder):
+    count = 400
+    for n in range(count):
+        folder.put(f'Ann/{n}.png', png(n % 200, 100 + n // 200 * 20, 20))
+    folder.kith.start()
+    until(lambda: folder.kith.metric('kith_known_people_enrolments_total') >= 100, 'a part to be enrolled')
+    report = folder.report()
+    assert report['state'] == 'enrolling' and 0 < report['progress']['done'] < report['progress']['of'] == count
+    before = folder.kith.metric('kith_known_people_enrolments_total')
+    folder.kith.kill()
+    folder.start()
+    assert folder.people() == {'Ann': count}
+    again = folder.kith.metric('kith_known_people_enrolments_total')
+    assert again <= count - before + 2, (before, again)
+    assert folder.report()['counts'] == {'enrolled': count, 'refused': 0, 'duplicate': 0, 'gone': 0, 'replaced': 0,
+                                         'photo_deleted': 0}
 
 
 def test_of_a_group_the_face_that_stands_out_is_enrolled(folder):

@@ -6,7 +6,8 @@ import pytest
 from harness import png, until
 
 ACTORS = ['serve', 'store', 'cluster', 'gallery', 'recognizer', 'breaker', 'processor', 'keys', 'audit', 'eraser', 'retention', 'enroller',
-          'retry', 'look_again', 'janitor', 'health', 'events', 'frontend', 'pictures', 'people', 'faces', 'identify', 'receiver', 'known-people']
+          'retry', 'look_again', 'janitor', 'health', 'events', 'frontend', 'pictures', 'people', 'faces', 'identify', 'receiver', 'known-people',
+          'embedder']
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ struct row {
     const char *name_now;  /* of the person; NULL: the folder's */
     bool gone;
     const char *model; /* NULL: the one in use */
+    bool blocked;
+    int64_t newest_photo; /* of a group photo */
 };
 
 static const struct plan_case {
@@ -128,7 +130,7 @@ static const struct plan_case {
      .rows = {{"Ann/1", "a", KNOWN_ENROLLED, 1, 0}},
      .files = {{"Ann/1", "a"}, {"Ann/2", "a"}},
      .expected = "record Ann/2 duplicate: the same photo as Ann/1"},
-    {.what = "the file of a deleted person that was put back enrols again",
+    {.what = "the file of a deleted person that came back enrols again",
      .rows = {{"Ann/1", "a", KNOWN_ENROLLED, 1, 0}},
      .files = {{"Ann/1", "a", .born_again = true}},
      .expected = "enrol Ann/1"},
@@ -144,6 +146,22 @@ static const struct plan_case {
      .rows = {{"Ann/1", "a", KNOWN_REFUSED, .model = "old"}},
      .files = {{"Ann/1", "a"}},
      .expected = "enrol Ann/1"},
+    {.what = "a copy of an uploaded photo is not tried again while that is there",
+     .rows = {{"Ann/1", "a", KNOWN_DUPLICATE, .blocked = true}},
+     .files = {{"Ann/1", "a"}},
+     .expected = ""},
+    {.what = "and is enrolled when that is deleted",
+     .rows = {{"Ann/1", "a", KNOWN_DUPLICATE}},
+     .files = {{"Ann/1", "a"}},
+     .expected = "enrol Ann/1"},
+    {.what = "a group photo is tried again when its person has a newer photo",
+     .rows = {{"Ann/1", "a", KNOWN_REFUSED, .newest_photo = 4}, {"Ann/2", "b", KNOWN_ENROLLED, 5, 7}},
+     .files = {{"Ann/1", "a"}, {"Ann/2", "b"}},
+     .expected = "enrol Ann/1 person 7"},
+    {.what = "and not when it had that photo then",
+     .rows = {{"Ann/1", "a", KNOWN_REFUSED, .newest_photo = 5}, {"Ann/2", "b", KNOWN_ENROLLED, 5, 7}},
+     .files = {{"Ann/1", "a"}, {"Ann/2", "b"}},
+     .expected = ""},
     {.what = "a refused file that went leaves no row",
      .rows = {{"Ann/1", "a", KNOWN_REFUSED}},
      .files = {{"Bo/1", "b"}},
@@ -230,6 +248,9 @@ static void fill_row(struct known_file *row, const struct row *r, char *path, si
                                .person = r->person,
                                .person_now = r->name_now ? r->name_now : name,
                                .gone_ms = r->gone,
+                               .blocked = r->blocked,
+                               .newest_photo = r->newest_photo,
+                               .faces = r->newest_photo ? "[]" : NULL,
                                .state = r->state,
                                .taken = r->photo > 0};
 }
@@ -261,7 +282,8 @@ static void write_action(const struct known_folder_view *v, const struct known_a
         n = snprintf(out, size, "enrol %s", file);
     else if (a->kind == KNOWN_RECORD)
         n = strncmp(a->reason, "the same photo as ", 18) == 0
-                ? snprintf(out, size, "record %s %s: the same photo as %s", file, states[a->state], below(a->reason + 18))
+                ? snprintf(out, size, "record %s %s: the same photo as %s", file, states[a->state],
+                           below(a->reason + 18))
                 : snprintf(out, size, "record %s %s: %s", file, states[a->state], a->reason);
     else if (a->kind == KNOWN_UPDATE)
         n = snprintf(out, size, "update %s %s", row, states[a->state]);

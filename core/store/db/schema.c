@@ -198,6 +198,7 @@ static const char *const version_5[] = {
     "ALTER TABLE known_files ADD COLUMN {| IF NOT EXISTS} photo_id BIGINT NOT NULL DEFAULT 0",
     "ALTER TABLE known_files ADD COLUMN {| IF NOT EXISTS} gone_at BIGINT NOT NULL DEFAULT 0",
     "ALTER TABLE known_files ADD COLUMN {| IF NOT EXISTS} state INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE known_files ADD COLUMN {| IF NOT EXISTS} newest_photo BIGINT NOT NULL DEFAULT 0",
     "CREATE INDEX IF NOT EXISTS known_files_photo ON known_files(photo_id)",
     "UPDATE known_files SET photo_id = COALESCE((SELECT MAX(p.id) FROM person_images p WHERE p.path = "
     "known_files.path), 0), sha256 = (SELECT MAX(p.sha256) FROM person_images p WHERE p.path = known_files.path), "

@@ -7,10 +7,11 @@ int op_unembedded_photos(struct op *op, const struct msg *msg)
     const struct store_list *m = (const struct store_list *)msg;
     struct store_reply *r = op->reply;
     struct db_statement *s = db_query(
-        op->db, "SELECT pi.id, pi.person_id, pi.image_name, pi.path, pi.sha256, pi.face_box FROM person_images pi WHERE "
-                "pi.id > ? AND pi.path IS NOT NULL AND pi.person_id > 0 AND (pi.refused_model IS NULL OR "
-                "pi.refused_model <> ?) AND NOT EXISTS(SELECT 1 FROM templates t WHERE t.photo_id = pi.id AND t.model = "
-                "?) ORDER BY pi.id LIMIT ?");
+        op->db,
+        "SELECT pi.id, pi.person_id, pi.image_name, pi.path, pi.sha256, pi.face_box FROM person_images pi WHERE "
+        "pi.id > ? AND pi.path IS NOT NULL AND pi.person_id > 0 AND (pi.refused_model IS NULL OR "
+        "pi.refused_model <> ?) AND NOT EXISTS(SELECT 1 FROM templates t WHERE t.photo_id = pi.id AND t.model = "
+        "?) ORDER BY pi.id LIMIT ?");
     int result = DB_DONE;
 
     op->d->bind_int(s, 1, m->after);

@@ -4,8 +4,12 @@
 #include <string.h>
 
 #define KNOWN_COLUMNS                                                                                                  \
-    "k.path, k.person_name, k.size, k.mtime_ns, k.taken, k.reason, k.sha256, k.model, k.faces, k.ctime_ns, k.born_ns, " \
-    "k.photo_id, k.gone_at, k.state, pi.person_id, p.name, k.path_key FROM known_files k LEFT JOIN person_images pi ON " \
+    "k.path, k.person_name, k.size, k.mtime_ns, k.taken, k.reason, k.sha256, k.model, k.faces, k.ctime_ns, "           \
+    "k.born_ns, "                                                                                                      \
+    "k.photo_id, k.gone_at, k.state, pi.person_id, p.name, k.path_key, k.newest_photo, CASE WHEN k.state = 3 AND "     \
+    "EXISTS(SELECT 1 FROM person_images x WHERE x.sha256 = k.sha256) THEN 1 ELSE 0 END FROM known_files k LEFT JOIN "  \
+    "person_images pi "                                                                                                \
+    "ON "                                                                                                              \
     "pi.id = k.photo_id LEFT JOIN person p ON p.id = pi.person_id "
 
 static void known_read_row(struct op *op, struct db_statement *s, struct known_file *f)
@@ -25,7 +29,9 @@ static void known_read_row(struct op *op, struct db_statement *s, struct known_f
                              .gone_ms = op->d->column_int(s, 12),
                              .state = (enum known_state)op->d->column_int(s, 13),
                              .person = op->d->column_int(s, 14),
-                             .person_now = op_text(op, s, 15)};
+                             .person_now = op_text(op, s, 15),
+                             .newest_photo = op->d->column_int(s, 17),
+                             .blocked = op->d->column_int(s, 18) != 0};
     if (f->state == KNOWN_UNSEEN && f->taken)
         f->state = KNOWN_ENROLLED;
     else if (f->state == KNOWN_UNSEEN || f->state >= KNOWN_STATES)
@@ -92,7 +98,8 @@ static int known_write_row(struct op *op, const struct known_file *f)
 {
     struct db_statement *s = db_query(
         op->db, "REPLACE INTO known_files(path_key, path, person_name, size, mtime_ns, taken, reason, sha256, model, "
-                "faces, ctime_ns, born_ns, photo_id, gone_at, state) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                "faces, ctime_ns, born_ns, photo_id, gone_at, state, newest_photo) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, "
+                "?, ?, ?, ?, ?, ?, (SELECT COALESCE(MAX(id), 0) FROM person_images))");
     uint8_t key[PATH_KEY_BYTES];
 
     op_text_key(f->path, key);
@@ -160,8 +167,9 @@ int op_known_forget(struct op *op, const struct msg *msg)
 
 static int known_update_row(struct op *op, const struct known_file *f)
 {
-    struct db_statement *s = db_query(op->db, "UPDATE known_files SET size = ?, mtime_ns = ?, ctime_ns = ?, born_ns = ?, "
-                                              "state = ?, gone_at = ? WHERE path_key = ?");
+    struct db_statement *s =
+        db_query(op->db, "UPDATE known_files SET size = ?, mtime_ns = ?, ctime_ns = ?, born_ns = ?, "
+                         "state = ?, gone_at = ? WHERE path_key = ?");
     uint8_t key[PATH_KEY_BYTES];
 
     op_text_key(f->path, key);

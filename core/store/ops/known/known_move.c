@@ -16,9 +16,8 @@ static int known_move_read_photo(struct op *op, int64_t photo, struct moved_phot
 
     op->d->bind_int(s, 1, photo);
     if ((result = db_step(op->db, s)) == DB_ROW)
-        *found = (struct moved_photo){.person = op->d->column_int(s, 0),
-                                      .sha256 = op_text(op, s, 1),
-                                      .spooled = op->d->column_int(s, 2) != 0};
+        *found = (struct moved_photo){
+            .person = op->d->column_int(s, 0), .sha256 = op_text(op, s, 1), .spooled = op->d->column_int(s, 2) != 0};
     op->d->reset(s);
     if (result < 0)
         return result;
