@@ -159,8 +159,8 @@ void budget_update(struct conn *conn);
 void budget_refresh(struct conn *conn);
 /* Lets paused connections read on when there is room. */
 void budget_resume(struct http_server *server);
-/* Whether an answer of `len` bytes fits; takes it into account. */
-bool budget_take_answer(struct http_request *request, size_t len);
+bool budget_answer_fits(const struct http_request *request, size_t len);
+void budget_take_answer(struct http_request *request, size_t len);
 /* The request is disposed of. */
 void budget_release_answer(struct http_request *request);
 /* Cuts the connection when a transfer is too slow. */

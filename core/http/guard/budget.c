@@ -147,21 +147,25 @@ void budget_resume(struct http_server *server)
     }
 }
 
-bool budget_take_answer(struct http_request *request, size_t len)
+bool budget_answer_fits(const struct http_request *request, size_t len)
+{
+    const struct conn *conn = request->conn;
+
+    return !conn || len <= SMALL_ANSWER ||
+           (conn->server->held + len <= conn->server->o.memory &&
+            (conn->peer->held + len <= conn->server->o.address_memory || !guard_address_is_limited(conn)));
+}
+
+void budget_take_answer(struct http_request *request, size_t len)
 {
     struct conn *conn = request->conn;
 
     if (!conn)
-        return true;
-    if (len > SMALL_ANSWER &&
-        (conn->server->held + len > conn->server->o.memory ||
-         (conn->peer->held + len > conn->server->o.address_memory && guard_address_is_limited(conn))))
-        return false;
+        return;
     request->answer_bytes = len;
     conn->budget.answers += len;
     conn->server->held += len;
     conn->peer->held += len;
-    return true;
 }
 
 void budget_release_answer(struct http_request *request)

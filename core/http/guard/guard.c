@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { TICK_MS = 1000 };
+enum { TICK_MS = 1000, ROOM_MAX = 64 /* connections that are cut and not closed yet */ };
 
 static void guard_close(struct conn *conn)
 {
@@ -121,6 +121,27 @@ static void guard_remember(struct http_server *server, struct conn *conn)
     server->stats.accepted++;
 }
 
+static bool guard_is_idle(const struct conn *conn)
+{
+    return !conn->requests && !conn->budget.order && !conn->cut && guard_address_is_limited(conn);
+}
+
+/* Makes room when all connections are taken: an idle one of the address with the most is cut, if that address has more
+ * than the new client's. Returns false when there is none. */
+static bool guard_make_room(struct http_server *server, const struct peer *newcomer)
+{
+    struct conn *most = NULL;
+
+    for (struct conn *c = server->head.next; c != &server->head; c = c->next)
+        if (c->peer->connections > newcomer->connections && guard_is_idle(c) &&
+            (!most || c->peer->connections >= most->peer->connections)) /* the oldest stands last */
+            most = c;
+    if (!most)
+        return false;
+    guard_cut_because(most, "room for another address");
+    return true;
+}
+
 void guard_accept(struct listener *listener)
 {
     struct http_server *server = listener->server;
@@ -133,7 +154,9 @@ void guard_accept(struct listener *listener)
     if (uv_accept((uv_stream_t *)&listener->tcp, (uv_stream_t *)&conn->tcp) < 0)
         goto refuse;
     conn->peer = guard_peer_of(server, &conn->tcp);
-    if (server->stopping || server->stats.connections >= server->o.max_connections ||
+    if (server->stopping ||
+        (server->stats.connections >= server->o.max_connections && !guard_make_room(server, conn->peer)) ||
+        server->stats.connections >= server->o.max_connections + ROOM_MAX ||
         (conn->peer->connections > server->o.max_connections_per_address && guard_address_is_limited(conn)) ||
         uv_fileno((uv_handle_t *)&conn->tcp, &conn->fd) < 0)
         goto refuse;
