@@ -155,6 +155,7 @@ void meter_resume(struct conn *conn);
 void budget_on_read(struct conn *conn);
 /* A request has begun or ended. Called by the engine, whose structs may be in the middle of a change. */
 void budget_update(struct conn *conn);
+void budget_measure_now(struct conn *conn);
 /* Measures the connection if it is stale. */
 void budget_refresh(struct conn *conn);
 /* Lets paused connections read on when there is room. */

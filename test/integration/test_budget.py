@@ -209,7 +209,8 @@ def test_an_address_with_many_idle_connections_makes_room_for_another(make):
         except ConnectionError:
             return False
     busy = connect('127.0.0.9')
-    busy.sendall(head(kith, 100))
+    busy.sendall(head(kith, 200))
+    until(lambda: held(kith) > 0, 'the head to be seen')
     idle = [connect('127.0.0.9') for _ in range(17)] + [connect('127.0.0.8') for _ in range(2)]
     until(lambda: kith.log().count('connection cut off') or all(answers(client) for client in idle), 'all to be open')
     others = [connect('127.0.0.7') for _ in range(3)]
@@ -217,7 +218,7 @@ def test_an_address_with_many_idle_connections_makes_room_for_another(make):
     assert closed_within(idle[0], 20), 'the oldest idle one of the address with the most'
     assert 'room for another address' in kith.log()
     assert answers(idle[-1]) and answers(idle[-2]), 'not those of an address with few'
-    busy.sendall(picture_of(100))
+    busy.sendall(picture_of(200))
     assert busy.recv(100).startswith(b'HTTP/1.1 202'), 'nor one that sends a body'
 
 
