@@ -5,7 +5,9 @@
  *   /faces/0/crop     one face     ─┤
  *   /portrait         a person     ─┘ not in the cache ─▶ made by a worker process ─▶ answered and written to the cache
  *
- * The parent process decodes no image. The cache's file names begin with the hash of the image's bytes.
+ * At most READS_MAX reads are under way, so that photos that nobody fetches fill neither the memory nor the file
+ * threads; the others wait in a list. The parent process decodes no image. The cache's file names begin with the hash
+ * of the image's bytes.
  */
 #include "actors/frontend/pictures.h"
 
@@ -20,8 +22,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 enum { SIDE_MIN = 16, SIDE_MAX = 2048, CROP_SIDE = 256 };
+enum { READS_MAX = 8, WAITING_MAX = 4096, PHOTO_ROOM = 1 << 20 };
+
+struct pictures {
+    struct picture_view *waiting; /* for a read */
+    int waiting_count, reading;
+};
 
 static void pictures_free_view(struct picture_view *v)
 {
@@ -33,16 +42,52 @@ static void pictures_free_view(struct picture_view *v)
 
 /* --- answering --- */
 
-static void pictures_start_read(struct actor *self, struct picture_view *v, bool original)
+static void pictures_read(struct actor *self, struct picture_view *v)
 {
     const struct pictures_config *config = actor_config(self);
-    struct picture_read *m = picture_read_new(config, v, original);
+    struct pictures *p = actor_state(self);
+    struct picture_read *m;
 
+    if (cancel_is_set(http_request_cancel(v->call->request)) ||
+        (v->original && !http_answer_fits(v->call->request, PHOTO_ROOM))) {
+        pictures_free_view(v);
+        return;
+    }
+    m = picture_read_new(config, v, v->original);
+    p->reading++;
     if (offload_run(config->files, actor_find(actor_system_of(self), actor_name(self)), &m->head, picture_read_work) <
         0) {
+        p->reading--;
         http_problem(v->call->request, 503, "busy", "Too many files wait to be read.");
         pictures_free_view(v);
     }
+}
+
+static void pictures_read_waiting(struct actor *self)
+{
+    struct pictures *p = actor_state(self);
+    struct picture_view *v;
+
+    while (p->reading < READS_MAX && (v = p->waiting)) {
+        DL_DELETE(p->waiting, v);
+        p->waiting_count--;
+        pictures_read(self, v);
+    }
+}
+
+static void pictures_start_read(struct actor *self, struct picture_view *v, bool original)
+{
+    struct pictures *p = actor_state(self);
+
+    if (p->waiting_count == WAITING_MAX) {
+        http_problem(v->call->request, 503, "busy", "Too many files wait to be read.");
+        pictures_free_view(v);
+        return;
+    }
+    v->original = original;
+    DL_APPEND(p->waiting, v);
+    p->waiting_count++;
+    pictures_read_waiting(self);
 }
 
 static void pictures_send(struct picture_view *v, const char *type, const void *data, size_t len)
@@ -123,8 +168,11 @@ static void pictures_make(struct actor *self, struct picture_view *v)
 
 static void pictures_on_read(struct actor *self, const struct picture_read *m)
 {
+    struct pictures *p = actor_state(self);
     struct picture_view *v = m->view;
 
+    if (p->reading > 0) /* a read that was begun before a restart is not counted */
+        p->reading--;
     if (m->original && m->error.code) {
         http_problem(v->call->request, m->error.code == -ENOENT ? 404 : 422, "bad-image", "%s", m->error.text);
         pictures_free_view(v);
@@ -246,9 +294,26 @@ static void pictures_receive(struct actor *self, const struct msg *m)
         pictures_on_read(self, (const struct picture_read *)m);
     else if (m->type == MSG_PICTURES_WRITTEN)
         pictures_on_written(self, (const struct picture_write *)m);
+    pictures_read_waiting(self);
+}
+
+static void pictures_stop(struct actor *self)
+{
+    struct pictures *p = actor_state(self);
+    struct picture_view *v, *next;
+
+    DL_FOREACH_SAFE(p->waiting, v, next)
+    {
+        DL_DELETE(p->waiting, v);
+        pictures_free_view(v);
+    }
 }
 
 static const uint32_t pictures_accepts[] = {MSG_HTTP, MSG_PICTURES_READ, MSG_PICTURES_WRITTEN, MSG_PICTURES_UNCACHED,
                                             0};
 
-const struct actor_ops pictures_actor = {.name = "pictures", .accepts = pictures_accepts, .receive = pictures_receive};
+const struct actor_ops pictures_actor = {.name = "pictures",
+                                         .state_size = sizeof(struct pictures),
+                                         .accepts = pictures_accepts,
+                                         .receive = pictures_receive,
+                                         .stop = pictures_stop};

@@ -5,7 +5,9 @@
 #include "actors/api/request.h"
 #include "actors/frontend/pictures.h"
 
-struct picture_view { /* one requested picture */
+struct picture_view {
+    struct picture_view *prev, *next;                                /* while it waits for a read */
+    bool original; /* the file itself, not a picture of the cache */ /* one requested picture */
     struct call *call;
     char *path;                 /* owned; of the image's file */
     uint32_t side;              /* pixels of the longer side; 0: the file itself */

@@ -152,6 +152,9 @@ void http_problem(struct http_request *request, int status, const char *slug, co
 /* The same with further members: JSON text as "\"people\":[1,2]". */
 void http_problem_with(struct http_request *request, int status, const char *slug, const char *members,
                        const char *detail, ...) __attribute__((format(printf, 5, 6)));
+/* Whether an answer of `len` bytes would be sent now; if not, a 503 is: clients do not read what they asked for. For
+ * answers that are expensive to make. */
+bool http_answer_fits(struct http_request *request, size_t len);
 /* Compares If-None-Match with `etag` (with its quotes), adds the ETag header and answers 304 when it matches. */
 bool http_not_modified(struct http_request *request, const char *etag);
 

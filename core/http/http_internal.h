@@ -157,12 +157,13 @@ void meter_resume(struct conn *conn);
 void budget_on_read(struct conn *conn);
 /* A request has begun or ended. Called by the engine, whose structs may be in the middle of a change. */
 void budget_update(struct conn *conn);
+void budget_measure_now(struct conn *conn);
 /* Measures the connection if it is stale. */
 void budget_refresh(struct conn *conn);
 /* Lets paused connections read on when there is room. */
 void budget_resume(struct http_server *server);
-/* Whether an answer of `len` bytes fits; takes it into account. */
-bool budget_take_answer(struct http_request *request, size_t len);
+bool budget_answer_fits(const struct http_request *request, size_t len);
+void budget_take_answer(struct http_request *request, size_t len);
 /* The request is disposed of. */
 void budget_release_answer(struct http_request *request);
 /* Cuts the connection when a transfer is too slow. */

@@ -89,6 +89,15 @@ static void reply_begin(struct http_request *request, int status, const char *co
     request->answered = true;
 }
 
+bool http_answer_fits(struct http_request *request, size_t len)
+{
+    if (budget_answer_fits(request, len))
+        return true;
+    http_problem(request, 503, "http-memory",
+                 "Too many bytes of answers wait to be read (KITH_HTTP_MEMORY, KITH_HTTP_ADDRESS_MEMORY).");
+    return false;
+}
+
 void http_reply(struct http_request *request, int status, const char *content_type, const void *body, size_t len)
 {
     size_t content_length = status == 304 || status == 204 ? SIZE_MAX : len;
@@ -96,11 +105,9 @@ void http_reply(struct http_request *request, int status, const char *content_ty
     if (!request->raw)
         return;
     assert(!request->answered);
-    if (!budget_take_answer(request, len)) {
-        http_problem(request, 503, "http-memory",
-                     "Too many bytes of answers wait to be read (KITH_HTTP_MEMORY, KITH_HTTP_ADDRESS_MEMORY).");
+    if (!http_answer_fits(request, len))
         return;
-    }
+    budget_take_answer(request, len);
     reply_begin(request, status, content_type);
     if (status == 504) /* the work may go on: its result is not needed */
         cancel_set(request->cancel);

@@ -229,12 +229,12 @@ def gallery(quick):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('what', nargs='*', help='actor, accept, pages, start, recognition, images, gallery, cluster, renewal, remote, hostile; none: all')
+    parser.add_argument('what', nargs='*', help='actor, accept, pages, start, recognition, images, gallery, cluster, renewal, remote, hostile, attacks; none: all')
     parser.add_argument('--json', metavar='FILE')
     parser.add_argument('--quick', action='store_true', help='a tenth of the work, to see that it runs')
     given = parser.parse_args()
     wanted = set(given.what) or {'actor', 'accept', 'pages', 'start', 'recognition', 'images', 'gallery', 'cluster', 'renewal', 'remote',
-                                       'hostile'}
+                                       'hostile', 'attacks'}
     if 'actor' in wanted:
         actor(given.quick)
     if 'start' in wanted:
@@ -259,6 +259,9 @@ def main():
     if 'hostile' in wanted:
         import hostile
         hostile.run(figure, given.quick)
+    if 'attacks' in wanted:
+        import attacks
+        attacks.run(figure, given.quick)
     if given.json:
         about = {'machine': platform.machine(), 'cores': os.cpu_count(), 'kernel': platform.release()}
         pathlib.Path(given.json).write_text(json.dumps({'about': about, 'figures': rows}, indent=1) + '\n')

@@ -1,6 +1,7 @@
 """The memory that clients can make the server hold: bodies under way, unread answers; and requests of clients that left."""
 import re
 import select
+import socket
 
 import pytest
 from harness import closed_within, png, until
@@ -192,3 +193,55 @@ def test_a_cut_connection_is_not_dispatched(make):
     client.flush()
     assert closed_within(client.socket, 20)
     assert len(kith.get('/v1/people?limit=500').json['people']) <= 12
+
+
+def test_an_address_with_many_idle_connections_makes_room_for_another(make):
+    kith = make(max_connections=20, max_connections_per_address=18, idle_timeout='1h').start()
+    host, port = kith.api.rsplit(':', 1)
+
+    def connect(source):
+        return socket.create_connection((host, int(port)), timeout=20, source_address=(source, 0))
+
+    def answers(client):
+        try:
+            client.sendall(b'GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n')
+            return client.recv(4096).startswith(b'HTTP/1.1 200')
+        except ConnectionError:
+            return False
+    busy = connect('127.0.0.9')
+    busy.sendall(head(kith, 200))
+    until(lambda: held(kith) > 0, 'the head to be seen')
+    idle = [connect('127.0.0.9') for _ in range(17)] + [connect('127.0.0.8') for _ in range(2)]
+    until(lambda: kith.log().count('connection cut off') or all(answers(client) for client in idle), 'all to be open')
+    others = [connect('127.0.0.7') for _ in range(3)]
+    assert all(answers(client) for client in others)
+    assert closed_within(idle[0], 20), 'the oldest idle one of the address with the most'
+    assert 'room for another address' in kith.log()
+    assert answers(idle[-1]) and answers(idle[-2]), 'not those of an address with few'
+    busy.sendall(picture_of(200))
+    assert busy.recv(100).startswith(b'HTTP/1.1 202'), 'nor one that sends a body'
+
+
+def test_photos_that_nobody_fetches_are_not_read(make):
+    kith = make(http_memory='8MB', http_address_memory='4MB').start()
+    big = kith.images / 'big.png'
+    big.write_bytes(picture_of(2 * MB))
+    number, = kith.submit(big)
+    kith.finished(number)
+    clients = []
+    for _ in range(3):
+        client = Http2(kith)
+        client.connection.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 0})
+        for _ in range(90):
+            client.connection.send_headers(client.connection.get_next_available_stream_id(),
+                                           client.headers('GET', f'/v1/images/{number}/photo'), end_stream=True)
+        client.flush()
+        clients.append(client)
+    until(lambda: kith.metric('kith_http_requests_total') >= 270, 'all to be asked')
+    until(lambda: re.search(r'^kith_actor_handled_total{actor="pictures"} ([2-9]\d\d)', kith.get('/metrics').text, re.M),
+          'all to be handled')
+    rss = int(re.search(r'VmHWM:\s+(\d+)', open(f'/proc/{kith.process.pid}/status').read()).group(1)) // 1024
+    assert rss < 100, 'eight reads of 2 MB beside the 4 MB of answers, not 270'
+    for client in clients:
+        client.close()
+    until(lambda: held(kith) == 0, 'the memory to be free')

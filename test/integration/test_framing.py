@@ -112,6 +112,7 @@ def big_upload(*headers):
 def test_an_upload_without_a_key_gets_its_answer(make, files, tls):
     kith = make(auth='keys', keys_poll='50ms', unknown_body='16KB', **(files if tls else {}))
     kith.start(ready=False)
+    until(lambda: ' keys count=0' in kith.log(), 'the keys to be loaded')
     client = (lambda: connect(kith)) if tls else kith.socket
     answer = sent(client(), big_upload())
     assert answer.startswith(b'HTTP/1.1 401 ') and b'KITH_UNKNOWN_BODY' in answer and b'Bearer' in answer

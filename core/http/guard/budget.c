@@ -54,7 +54,7 @@ static bool budget_request_is_open(const struct conn *conn)
     return false;
 }
 
-static void budget_measure(struct conn *conn)
+void budget_measure_now(struct conn *conn)
 {
     struct budget *b = &conn->budget;
     struct engine_held held = conn->server->ops->measure(conn->sock);
@@ -82,7 +82,7 @@ static void budget_refuse_unknown(struct conn *conn)
     while (conn->server->ops->discard_newest(conn->sock, 0))
         discarded = true;
     if (discarded || conn->budget.refused)
-        budget_measure(conn);
+        budget_measure_now(conn);
 }
 
 static void budget_enforce(struct conn *conn)
@@ -100,7 +100,7 @@ static void budget_enforce(struct conn *conn)
     if (!conn->budget.unfinished)
         return;
     while (budget_is_over(conn) && ops->discard_newest(conn->sock, 1))
-        budget_measure(conn);
+        budget_measure_now(conn);
     if (budget_is_over(conn) && !budget_is_oldest(conn))
         meter_pause(conn);
 }
@@ -109,7 +109,7 @@ void budget_on_read(struct conn *conn)
 {
     if (conn->cut || conn->budget.refused || conn->meter.bytes - conn->budget.measured < MEASURE_BYTES)
         return;
-    budget_measure(conn);
+    budget_measure_now(conn);
     budget_enforce(conn);
 }
 
@@ -125,7 +125,7 @@ void budget_refresh(struct conn *conn)
         return;
     conn->budget.stale = false;
     if (!conn->cut && conn->sock && !uv_is_closing((uv_handle_t *)&conn->tcp))
-        budget_measure(conn);
+        budget_measure_now(conn);
 }
 
 void budget_resume(struct http_server *server)
@@ -147,21 +147,25 @@ void budget_resume(struct http_server *server)
     }
 }
 
-bool budget_take_answer(struct http_request *request, size_t len)
+bool budget_answer_fits(const struct http_request *request, size_t len)
+{
+    const struct conn *conn = request->conn;
+
+    return !conn || len <= SMALL_ANSWER ||
+           (conn->server->held + len <= conn->server->o.memory &&
+            (conn->peer->held + len <= conn->server->o.address_memory || !guard_address_is_limited(conn)));
+}
+
+void budget_take_answer(struct http_request *request, size_t len)
 {
     struct conn *conn = request->conn;
 
     if (!conn)
-        return true;
-    if (len > SMALL_ANSWER &&
-        (conn->server->held + len > conn->server->o.memory ||
-         (conn->peer->held + len > conn->server->o.address_memory && guard_address_is_limited(conn))))
-        return false;
+        return;
     request->answer_bytes = len;
     conn->budget.answers += len;
     conn->server->held += len;
     conn->peer->held += len;
-    return true;
 }
 
 void budget_release_answer(struct http_request *request)
@@ -208,7 +212,7 @@ void budget_check_rates(struct conn *conn, uint64_t now_ms)
         return;
     }
     if (conn->meter.bytes != b->measured) {
-        budget_measure(conn);
+        budget_measure_now(conn);
         budget_enforce(conn);
     }
     if (b->order && !conn->meter.paused && budget_is_slow(&b->upload, conn->meter.bytes, now_ms, o)) {

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { TICK_MS = 1000 };
+enum { TICK_MS = 1000, ROOM_MAX = 256 /* connections that are cut and not closed yet */ };
 
 static void guard_close(struct conn *conn)
 {
@@ -122,6 +122,39 @@ static void guard_remember(struct http_server *server, struct conn *conn)
     server->stats.accepted++;
 }
 
+/* Of the address with the most connections: the oldest without a request, or whose request has not arrived. */
+static struct conn *guard_find_spare(struct http_server *server, uint32_t connections_min, bool idle)
+{
+    struct conn *spare = NULL;
+
+    for (struct conn *c = server->head.next; c != &server->head; c = c->next)
+        if (c->peer->connections >= connections_min && !c->requests && !c->cut && !(idle && c->budget.order) &&
+            guard_address_is_limited(c) && (!spare || c->peer->connections >= spare->peer->connections))
+            spare = c; /* the oldest stands last */
+    return spare;
+}
+
+/* Makes room when all connections are taken: cuts one of an address that has at least twice as many as the new
+ * client's. One that sends a request is cut only when there is no idle one, and its address has more than an eighth of
+ * all. Returns false when there is none. */
+static bool guard_make_room(struct http_server *server, const struct peer *newcomer)
+{
+    uint32_t least = newcomer->connections * 2, eighth = server->o.max_connections / 8 + 1;
+    struct conn *spare;
+
+    do { /* a measure tells whether a part of a request has arrived */
+        spare = guard_find_spare(server, least, true);
+        if (spare)
+            budget_measure_now(spare);
+    } while (spare && spare->budget.order);
+    if (!spare)
+        spare = guard_find_spare(server, least > eighth ? least : eighth, false);
+    if (!spare)
+        return false;
+    guard_cut_because(spare, "room for another address");
+    return true;
+}
+
 void guard_accept(struct listener *listener)
 {
     struct http_server *server = listener->server;
@@ -134,7 +167,9 @@ void guard_accept(struct listener *listener)
     if (uv_accept((uv_stream_t *)&listener->tcp, (uv_stream_t *)&conn->tcp) < 0)
         goto refuse;
     conn->peer = guard_peer_of(server, &conn->tcp);
-    if (server->stopping || server->stats.connections >= server->o.max_connections ||
+    if (server->stopping ||
+        (server->stats.connections >= server->o.max_connections && !guard_make_room(server, conn->peer)) ||
+        server->stats.connections >= server->o.max_connections + ROOM_MAX ||
         (conn->peer->connections > server->o.max_connections_per_address && guard_address_is_limited(conn)) ||
         uv_fileno((uv_handle_t *)&conn->tcp, &conn->fd) < 0)
         goto refuse;
