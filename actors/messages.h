@@ -41,6 +41,7 @@ enum actor_message {
                           capacity, model or state again */
     MSG_ENROL,         /* msg_enrol, asked of enroller (actors/people/enroller.h) */
     MSG_ENROLLED,      /* msg_enrolled */
+    MSG_COPIES,        /* msg_count, told to health: peers that work on another database with the id of ours */
     MSG_KEYS,          /* msg_keys, told to events: the API keys that may read */
     MSG_OUTCOME,       /* msg_outcome, told to breaker by recognizer: how a request has ended */
     /* Private: from an actor's own jobs and callbacks to itself. No other actor and no node sends them. */

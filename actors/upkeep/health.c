@@ -12,7 +12,8 @@ struct health {
     struct msg_capacity capacity; /* as last reported */
     struct msg_breaker breaker;
     struct disk_space disk;
-    bool silent; /* the database did not answer in ANSWER_MS; a probe is under way */
+    uint32_t copies; /* peers on another database with the id of ours */
+    bool silent;     /* the database did not answer in ANSWER_MS; a probe is under way */
 };
 
 enum { TIMER_DISK = 1, DISK_MS = 2000 };
@@ -84,6 +85,12 @@ static void health_write_not_ready(struct actor *self, struct buf *out, int stat
     if (health_disk_low(self)) {
         buf_str(out, separator);
         buf_json(out, "the disk of KITH_DATA has less than KITH_DISK_RESERVE bytes free");
+        separator = ",";
+    }
+    if (h->copies) {
+        buf_str(out, separator);
+        buf_json(out,
+                 "another node works on a copy of the database (KITH_DATABASE) with the same cluster id; see the log");
     }
     buf_str(out, "]}");
 }
@@ -202,8 +209,8 @@ static void health_answer(struct actor *self, struct call *call, int status, con
     struct buf out = {0};
     const struct health_config *config = actor_config(self);
     bool succeeded = status == ACTOR_OK && r->status == STORE_OK;
-    bool blocked =
-        (config->recognizes && h->capacity.ready == 0) || health_breaker_blocks(self) || health_disk_low(self);
+    bool blocked = (config->recognizes && h->capacity.ready == 0) || health_breaker_blocks(self) ||
+                   health_disk_low(self) || h->copies;
 
     if (call->op == OP_METRICS) { /* also without the database: its failure must be visible */
         health_write_metrics(self, &out, succeeded ? r : NULL);
@@ -315,13 +322,16 @@ static void health_receive(struct actor *self, const struct msg *m)
     case MSG_CAPACITY:
         h->capacity = *(const struct msg_capacity *)m;
         break;
+    case MSG_COPIES:
+        h->copies = (uint32_t)((const struct msg_count *)m)->count;
+        break;
     case MSG_BREAKER:
         h->breaker = *(const struct msg_breaker *)m;
         break;
     }
 }
 
-static const uint32_t health_accepts[] = {MSG_HTTP, MSG_HEALTH_DISK, MSG_CAPACITY, MSG_BREAKER, 0};
+static const uint32_t health_accepts[] = {MSG_HTTP, MSG_HEALTH_DISK, MSG_CAPACITY, MSG_BREAKER, MSG_COPIES, 0};
 
 const struct actor_ops health_actor = {.name = "health",
                                        .state_size = sizeof(struct health),

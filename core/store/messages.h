@@ -42,6 +42,7 @@ enum store_message {
     STORE_KEY_ADD,
     STORE_KEY_REVOKE,
     STORE_CORRECT_COUNTS,
+    STORE_REGISTER_NODE, /* store_node: writes its row; the reply lists all nodes */
     STORE_FIRST_READ,
     /* reads */
     STORE_IMAGE = STORE_FIRST_READ,
@@ -227,6 +228,17 @@ struct store_counts { /* CORRECT_COUNTS: the differences that RECOUNT found; not
     int64_t corrections; /* `next` of the recount's reply */
 };
 
+struct store_node { /* REGISTER_NODE */
+    struct store_message_head m;
+    const char *node;
+    int64_t boot; /* random number of this run of the node */
+};
+
+struct node_row {
+    const char *node;
+    int64_t boot;
+};
+
 struct store_prune {
     struct store_message_head m;
     int64_t events_keep, idempotency_before_ms;
@@ -274,6 +286,8 @@ struct store_reply {
     int key_count;
     const char *const *texts;
     int text_count;
+    struct node_row *nodes;
+    int node_count;
 };
 
 /* A message of the store with its arena; the caller owns it. */

@@ -192,6 +192,16 @@ static void *make_prune(void)
     return m;
 }
 
+static void *make_register_node(void)
+{
+    struct store_node *m = STORE_MESSAGE(STORE_REGISTER_NODE, store_node);
+    static int64_t boot;
+
+    m->node = "one";
+    m->boot = boot += 1;
+    return m;
+}
+
 static void *make_key_add(void)
 {
     struct store_key *m = STORE_MESSAGE(STORE_KEY_ADD, store_key);
@@ -305,6 +315,7 @@ static const struct {
     {"key add", make_key_add, false},
     {"key revoke", make_key_revoke, false},
     {"correct counts", make_correct_counts, false},
+    {"register node", make_register_node, false},
     {"image", make_image, true},
     {"face", make_face, true},
     {"photos", make_photos, true},

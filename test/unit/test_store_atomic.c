@@ -27,6 +27,7 @@ static const struct {
     {"SELECT created_at FROM idempotency ORDER BY idem_key", 1},
     {"SELECT until_ms FROM quarantine ORDER BY sha256", 1},
     {"SELECT size, taken FROM known_files ORDER BY path_key", 2},
+    {"SELECT boot FROM nodes ORDER BY node", 1},
 };
 
 /* FNV-1a over all integers of all tables. */

@@ -144,6 +144,7 @@ static const char *const version_4[] = {
  *   faces.template_id  the template that gave the face its name; 0: none, or a word did
  *   templates.word_id  the word that the template was made of; 0: an enrolled photo (photo_id)
  *   words              one row a word: it belongs to a place in a picture of that content
+ *   nodes              a row a node that runs on this database: a peer without one works on a copy (identity.c)
  *   decide_again       work for the galleries: a row goes when its faces were decided (ops/people/again.c) */
 static const char *const version_5[] = {
     "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} word INTEGER NOT NULL DEFAULT 0",
@@ -161,6 +162,8 @@ static const char *const version_5[] = {
     "CREATE INDEX IF NOT EXISTS words_person ON words(person_id, id)",
     "CREATE INDEX IF NOT EXISTS words_sha256 ON words(sha256, id)",
     "CREATE TABLE IF NOT EXISTS decide_again(id " ID ", kind INTEGER NOT NULL, subject BIGINT NOT NULL) " END,
+    "CREATE TABLE IF NOT EXISTS nodes(node VARCHAR(64) PRIMARY KEY, boot BIGINT NOT NULL, seen_at BIGINT NOT "
+    "NULL)" BYKEY,
     NULL};
 
 static const char *const *const versions[] = {version_1, version_2, version_3, version_4, version_5};

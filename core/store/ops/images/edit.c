@@ -141,7 +141,7 @@ int op_prune(struct op *op, const struct msg *msg)
         return DB_ERROR;
     s = db_query(op->db, "DELETE FROM quarantine WHERE until_ms < ?");
     op->d->bind_int(s, 1, op->now_ms);
-    if (db_finish(op->db, s) < 0)
+    if (db_finish(op->db, s) < 0 || op_forget_nodes(op) < 0)
         return DB_ERROR;
     return op_gallery_log_compact(op, m->gallery_log_before_ms);
 }
