@@ -134,7 +134,7 @@ struct msg_matched { /* faces with person, distance, similarity, candidates; nam
     struct face *faces;
     int face_count;
     uint64_t generation;       /* of the gallery that was asked */
-    char unmatched_label[256]; /* the last label that names neither a photo nor a person; "": none */
+    char unmatched_label[256]; /* the last label that names neither a photo nor a person; "": none. For older nodes */
     double threshold;
 };
 

@@ -69,6 +69,7 @@ struct face {
     const struct candidate *candidates; /* nearest first */
     int candidate_count;
     int64_t template;       /* id of the template that gave the face its name; 0: none, or a person said it */
+    const char *label;      /* what a recogniser without embeddings said; NULL: nothing */
     int word;               /* enum face_word: what a person said that decides the face */
     int64_t unknown_person; /* of an unknown face; 0: none, or not assigned yet */
     struct decision decision;

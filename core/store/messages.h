@@ -42,7 +42,9 @@ enum store_message {
     STORE_KEY_ADD,
     STORE_KEY_REVOKE,
     STORE_CORRECT_COUNTS,
-    STORE_REGISTER_NODE, /* store_node: writes its row; the reply lists all nodes */
+    STORE_RESOLVE_LABELS, /* store_text, the label after which to go on; the reply's text is the next one, none at the
+                             end */
+    STORE_REGISTER_NODE,  /* store_node: writes its row; the reply lists all nodes */
     STORE_FIRST_READ,
     /* reads */
     STORE_IMAGE = STORE_FIRST_READ,

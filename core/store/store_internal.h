@@ -108,7 +108,7 @@ void op_moved(struct op *op, int from_status, int from_verdict, int to_status, i
     "i.finished_at, i.spooled, NULL, i.trace"
 #define FACE_COLUMNS                                                                                                   \
     "f.id, f.image_id, f.x, f.y, f.width, f.height, f.landmarks, f.quality, f.model, f.embedding, f.person, "          \
-    "f.distance, f.similarity, f.candidates, p.name, f.unknown_person, f.decision, f.template_id, f.word"
+    "f.distance, f.similarity, f.candidates, p.name, f.unknown_person, f.decision, f.template_id, f.word, f.label"
 #define EMBEDDED_FACES                                                                                                 \
     "SELECT id, image_id, model, embedding, quality, person, unknown_person, distance FROM faces WHERE "
 
@@ -150,6 +150,7 @@ int op_key_add(struct op *op, const struct msg *m);
 int op_key_revoke(struct op *op, const struct msg *m);
 int op_keys(struct op *op, const struct msg *m);
 int op_cluster(struct op *op, const struct msg *m);
+int op_resolve_labels(struct op *op, const struct msg *m);
 int op_register_node(struct op *op, const struct msg *m);
 /* Deletes the rows of nodes that have not written them for a day. */
 int op_forget_nodes(struct op *op);

@@ -12,7 +12,7 @@ static const struct {
     {"SELECT id, status, verdict, person, attempt, tries, crashes, cycle, finished_at, run_after FROM images "
      "ORDER BY id",
      10},
-    {"SELECT id, image_id, person, unknown_person FROM faces ORDER BY id", 4},
+    {"SELECT id, image_id, person, unknown_person, LENGTH(label) FROM faces ORDER BY id", 5},
     {"SELECT id, LENGTH(name) FROM person ORDER BY id", 2},
     {"SELECT id, person_id FROM person_images ORDER BY id", 2},
     {"SELECT id, person_id, photo_id, counter FROM templates ORDER BY id", 4},

@@ -142,6 +142,7 @@ static const char *const version_4[] = {
  *
  *   faces.word         enum face_word, 0 when no one said anything that decides the face
  *   faces.template_id  the template that gave the face its name; 0: none, or a word did
+ *   faces.label        what a recogniser without embeddings said (ops/people/labels.c)
  *   templates.word_id  the word that the template was made of; 0: an enrolled photo (photo_id)
  *   words              one row a word: it belongs to a place in a picture of that content
  *   nodes              a row a node that runs on this database: a peer without one works on a copy (identity.c)
@@ -162,6 +163,8 @@ static const char *const version_5[] = {
     "CREATE INDEX IF NOT EXISTS words_person ON words(person_id, id)",
     "CREATE INDEX IF NOT EXISTS words_sha256 ON words(sha256, id)",
     "CREATE TABLE IF NOT EXISTS decide_again(id " ID ", kind INTEGER NOT NULL, subject BIGINT NOT NULL) " END,
+    "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} label VARCHAR(255)",
+    "CREATE INDEX IF NOT EXISTS faces_label ON faces(person, label){ WHERE label IS NOT NULL|}",
     "CREATE TABLE IF NOT EXISTS nodes(node VARCHAR(64) PRIMARY KEY, boot BIGINT NOT NULL, seen_at BIGINT NOT "
     "NULL)" BYKEY,
     NULL};

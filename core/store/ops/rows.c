@@ -116,6 +116,7 @@ void op_face_row(struct op *op, struct db_statement *s, struct face *face)
     face->decision = decision_read(op_text(op, s, 16));
     face->template = d->column_int(s, 17);
     face->word = (int)d->column_int(s, 18);
+    face->label = op_text(op, s, 19);
     if (candidates)
         rows_parse_candidates(op, face, candidates);
 }

@@ -24,6 +24,7 @@ const op_fn store_ops[] = {
     [STORE_KEY_ADD - STORE_SUBMIT] = op_key_add,
     [STORE_KEY_REVOKE - STORE_SUBMIT] = op_key_revoke,
     [STORE_CORRECT_COUNTS - STORE_SUBMIT] = op_correct_counts,
+    [STORE_RESOLVE_LABELS - STORE_SUBMIT] = op_resolve_labels,
     [STORE_REGISTER_NODE - STORE_SUBMIT] = op_register_node,
     [STORE_IMAGE - STORE_SUBMIT] = op_image,
     [STORE_IMAGES - STORE_SUBMIT] = op_images,

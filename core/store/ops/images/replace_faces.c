@@ -27,6 +27,7 @@ static void replace_bind_face(struct op *op, struct db_statement *s, const struc
     op_bind_text(op, s, 7, f->model, MODEL_BYTES);
     op->d->bind_blob(s, 8, f->embedding, (size_t)f->dimension * sizeof(float), 0);
     db_bind_text(op->db, s, 9, op_candidates_text(op, f->candidates, f->candidate_count));
+    op_bind_text(op, s, 10, f->label, PHOTO_NAME_BYTES);
 }
 
 static void replace_bind_decision(struct op *op, struct db_statement *s, const struct face *f)
@@ -34,24 +35,24 @@ static void replace_bind_decision(struct op *op, struct db_statement *s, const s
     char decision[DECISION_BYTES];
 
     decision_write(&f->decision, decision);
-    op->d->bind_int(s, 10, f->person);
-    op->d->bind_real(s, 11, f->distance);
-    op->d->bind_real(s, 12, f->similarity);
+    op->d->bind_int(s, 11, f->person);
+    op->d->bind_real(s, 12, f->distance);
+    op->d->bind_real(s, 13, f->similarity);
     /* The text is read when the statement runs. */
-    db_bind_text(op->db, s, 13, f->decision.rule ? arena_text(op->arena, decision) : NULL);
-    op->d->bind_int(s, 14, f->template);
+    db_bind_text(op->db, s, 14, f->decision.rule ? arena_text(op->arena, decision) : NULL);
+    op->d->bind_int(s, 15, f->template);
 }
 
 static int replace_insert_face(struct op *op, int64_t image, const struct face *f)
 {
     struct db_statement *s =
         db_query(op->db, "INSERT INTO faces(x, y, width, height, landmarks, quality, model, embedding, candidates, "
-                         "person, distance, similarity, decision, template_id, image_id) VALUES(?, ?, ?, ?, ?, ?, ?, "
-                         "?, ?, ?, ?, ?, ?, ?, ?)");
+                         "label, person, distance, similarity, decision, template_id, image_id) VALUES(?, ?, ?, ?, ?, "
+                         "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
     replace_bind_face(op, s, f);
     replace_bind_decision(op, s, f);
-    op->d->bind_int(s, 15, image);
+    op->d->bind_int(s, 16, image);
     return db_finish(op->db, s);
 }
 
@@ -61,16 +62,16 @@ static int replace_update_face(struct op *op, const struct kept_face *k, const s
 
     if (k->named) {
         s = db_query(op->db, "UPDATE faces SET x = ?, y = ?, width = ?, height = ?, landmarks = ?, quality = ?, model "
-                             "= ?, embedding = ?, candidates = ? WHERE id = ?");
+                             "= ?, embedding = ?, candidates = ?, label = ? WHERE id = ?");
         replace_bind_face(op, s, f);
-        op->d->bind_int(s, 10, k->id);
+        op->d->bind_int(s, 11, k->id);
     } else {
         s = db_query(op->db, "UPDATE faces SET x = ?, y = ?, width = ?, height = ?, landmarks = ?, quality = ?, model "
-                             "= ?, embedding = ?, candidates = ?, person = ?, distance = ?, similarity = ?, decision = "
-                             "?, template_id = ? WHERE id = ?");
+                             "= ?, embedding = ?, candidates = ?, label = ?, person = ?, distance = ?, similarity = ?, "
+                             "decision = ?, template_id = ? WHERE id = ?");
         replace_bind_face(op, s, f);
         replace_bind_decision(op, s, f);
-        op->d->bind_int(s, 15, k->id);
+        op->d->bind_int(s, 16, k->id);
     }
     return db_finish(op->db, s);
 }
