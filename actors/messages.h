@@ -43,6 +43,7 @@ enum actor_message {
                           capacity, model or state again */
     MSG_ENROL,         /* msg_enrol, asked of enroller */
     MSG_ENROLLED,      /* msg_enrolled */
+    MSG_COPIES,        /* msg_count, told to health: peers that work on another database with the id of ours */
     MSG_KEYS,          /* msg_keys, told to events: the API keys that may read */
     MSG_FOLDER_STATE,  /* msg, asked of known-people */
     MSG_FOLDER_STATE_TOLD, /* msg_folder_state */
@@ -147,7 +148,7 @@ struct msg_matched { /* faces with person, distance, similarity, candidates; nam
     struct face *faces;
     int face_count;
     uint64_t generation;       /* of the gallery that was asked */
-    char unmatched_label[256]; /* the last label that names neither a photo nor a person; "": none */
+    char unmatched_label[256]; /* the last label that names neither a photo nor a person; "": none. For older nodes */
     double threshold;
 };
 

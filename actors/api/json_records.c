@@ -91,6 +91,10 @@ static void json_face(struct buf *out, const struct face *f, bool explain)
         buf_str(out, ",\"distance\":null,\"similarity\":null");
     }
     json_candidates(out, f);
+    if (f->label) {
+        buf_str(out, ",\"label\":");
+        buf_json(out, f->label);
+    }
     if (f->person <= 0 && f->unknown_person) /* negative: ignored */
         buf_printf(out, ",\"unknown_person\":%lld",
                    (long long)(f->unknown_person < 0 ? -f->unknown_person : f->unknown_person));

@@ -23,6 +23,10 @@
 #include <string.h>
 
 enum { TIMER_HEARTBEAT = 1, IDENTITY_INTERVAL_MS = 5000, IDENTITY_ASK_MS = 30000 };
+enum {
+    REGISTER_BEATS = 5, /* heartbeats from one writing of this node's row to the next */
+    MISSING_MAX = 3     /* reads without the row of a peer: one or two are missing after a restore */
+};
 
 static struct metric queued_bytes = {
     .name = "kith_bus_queued_bytes", .help = "Bytes buffered for the bus.", .kind = METRIC_GAUGE};
@@ -69,6 +73,81 @@ static void cluster_ask_identity(struct actor *self)
     c->asking_identity = true;
     actor_ask(self, "store", &STORE_MESSAGE(STORE_CLUSTER, store_id)->m.head, IDENTITY_ASK_MS, cluster_on_identity,
               NULL);
+}
+
+/* --- copies of the database --- */
+
+static void cluster_tell_copies(struct actor *self)
+{
+    struct cluster *c = actor_state(self);
+    struct msg_count *m;
+    uint32_t elsewhere = 0;
+
+    for (const struct peer_node *p = c->peers.first; p; p = p->hh.next)
+        elsewhere += p->elsewhere;
+    if (elsewhere == c->elsewhere)
+        return;
+    c->elsewhere = elsewhere;
+    m = (struct msg_count *)msg_new(MSG_COPIES, sizeof *m);
+    m->count = elsewhere;
+    actor_tell_control(self, "health", &m->head);
+    presence_tell_capacity(self);
+}
+
+static bool cluster_has_row(const struct store_reply *r, const struct peer_node *p)
+{
+    for (int i = 0; i < r->node_count; i++)
+        if (r->nodes[i].boot == (int64_t)p->boot && strcmp(r->nodes[i].node, p->name) == 0)
+            return true;
+    return false;
+}
+
+static void cluster_check_row(struct peer_node *p, bool has_row)
+{
+    p->row_missing = has_row ? 0 : p->row_missing + 1;
+    if (p->elsewhere && has_row) {
+        p->elsewhere = false;
+        log_event(LOG_INFO, "node on our database again", LOG_STR("node", p->name));
+    } else if (!p->elsewhere && p->row_missing >= MISSING_MAX) {
+        p->elsewhere = true;
+        log_event(LOG_ERROR, "a copy of our database is in use", LOG_STR("node", p->name),
+                  LOG_STR("api", p->presence->api),
+                  LOG_STR("reason", "the node has the id of our cluster and works on another database (KITH_DATABASE): "
+                                    "stop it, or give the copy an id of its own in the table cluster_identity"),
+                  LOG_STR("consequence", "it is not asked, and both nodes are not ready"));
+    }
+}
+
+/* A peer that has said before the read that its row is in its database must be in ours. */
+static void cluster_on_registered(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct store_reply *r = (const struct store_reply *)reply;
+    struct cluster *c = actor_state(self);
+
+    (void)context;
+    c->registering = false;
+    c->registered = status == ACTOR_OK && r->status == STORE_OK;
+    for (struct peer_node *p = c->peers.first; c->registered && p; p = p->hh.next)
+        if (p->presence && p->registered_ms && p->registered_ms <= c->register_ms)
+            cluster_check_row(p, cluster_has_row(r, p));
+    cluster_tell_copies(self);
+}
+
+static void cluster_register(struct actor *self)
+{
+    const struct cluster_config *config = actor_config(self);
+    struct cluster *c = actor_state(self);
+    struct store_node *m;
+
+    if (!c->connected || c->registering ||
+        (c->register_ms && actor_now_ms(self) - c->register_ms < REGISTER_BEATS * config->beat_ms))
+        return;
+    c->registering = true;
+    c->register_ms = actor_now_ms(self) + 1;
+    m = STORE_MESSAGE(STORE_REGISTER_NODE, store_node);
+    m->node = config->node;
+    m->boot = (int64_t)config->boot;
+    actor_ask(self, "store", &m->m.head, IDENTITY_ASK_MS, cluster_on_registered, NULL);
 }
 
 /* --- messages --- */
@@ -159,6 +238,8 @@ static void cluster_receive(struct actor *self, const struct msg *m)
         break;
     case MSG_SEND_STATE:
         c->told_ready = -1;
+        c->elsewhere = UINT32_MAX; /* told again, also when there is none */
+        cluster_tell_copies(self);
         presence_tell_capacity(self);
         break;
     case MSG_STOPPING:
@@ -175,6 +256,7 @@ static void cluster_timer(struct actor *self, uint32_t timer)
     (void)timer;
     actor_after(self, config->beat_ms, TIMER_HEARTBEAT);
     cluster_ask_identity(self);
+    cluster_register(self);
     if (config->link) {
         struct bus_stats stats = bus_stats(config->link->bus);
 
@@ -183,6 +265,7 @@ static void cluster_timer(struct actor *self, uint32_t timer)
     }
     presence_send(self);
     presence_remove_silent(self);
+    cluster_tell_copies(self);
     remote_calls_end_lost(self);
 }
 

@@ -26,6 +26,10 @@ struct cluster {
     uint64_t foreign_logged_ms;
     bool asking_identity; /* the store is asked for the id of the cluster */
     uint64_t identity_ms; /* when it last answered; 0: never */
+    bool registering;     /* the store is asked to write this node's row */
+    bool registered;      /* and has written it the last time */
+    uint64_t register_ms; /* when it was asked last; 0: never */
+    uint32_t elsewhere;   /* peers on another database with the same id, as health was told */
     bool bus_known;       /* the bus has reported its state */
     bool connected, leaving;
     int told_ready, told_workers; /* what the processor was last told of the peers' recognisers; -1: nothing */

@@ -38,7 +38,9 @@ struct peer_node *peers_add(struct peers *peers, const char *name, uint64_t boot
     }
     if (p->boot != boot) {
         p->boot = boot;
-        p->last_id = p->last_beat = 0;
+        p->last_id = p->last_beat = p->registered_ms = 0;
+        p->row_missing = 0;
+        p->elsewhere = false;
     }
     return p;
 }
@@ -73,5 +75,5 @@ bool peer_has_actor(const struct peer_node *peer, const char *actor)
 
 bool peer_accepts_asks(const struct peer_node *peer, const char *actor)
 {
-    return peer_has_actor(peer, actor) && !peer->presence->leaving;
+    return peer_has_actor(peer, actor) && !peer->presence->leaving && !peer->elsewhere;
 }

@@ -21,6 +21,9 @@ struct peer_node {
     uint64_t boot, seen_ms;
     uint64_t last_id, last_beat;  /* last message ids, of its own subject and of presence: no order between the two */
     Kith__V1__Presence *presence; /* the last one; NULL: none yet. Owned */
+    uint64_t registered_ms;       /* since when this run says that its row is in its database; 0: it does not */
+    uint32_t row_missing;         /* reads of our database without that row, one after the other */
+    bool elsewhere;               /* it works on another database with the id of ours */
     struct part_list parts;
     UT_hash_handle hh;
 };
@@ -42,7 +45,7 @@ size_t peers_count(const struct peers *peers);
 
 /* Whether its last presence lists that actor. */
 bool peer_has_actor(const struct peer_node *peer, const char *actor);
-/* Whether it may be asked something new: it has the actor and does not stop. */
+/* Whether it may be asked something new: it has the actor, does not stop and works on our database. */
 bool peer_accepts_asks(const struct peer_node *peer, const char *actor);
 
 #endif

@@ -69,6 +69,7 @@ static void presence_fill(struct actor *self, Kith__V1__Presence *p, struct acto
     p->breaker = (uint32_t)c->breaker.state;
     p->started_ms = c->started_ms;
     p->leaving = c->leaving;
+    p->registered = c->registered;
     p->actors = l->pointers;
     p->n_actors = l->count;
 }
@@ -152,6 +153,10 @@ static void presence_update_peer(struct actor *self, struct peer_node *peer, Kit
     if (peer->presence)
         kith__v1__presence__free_unpacked(peer->presence, NULL);
     peer->presence = p;
+    if (!p->registered)
+        peer->registered_ms = 0;
+    else if (!peer->registered_ms)
+        peer->registered_ms = actor_now_ms(self) + 1;
     if (fresh && !p->leaving && !c->leaving) {
         log_event(LOG_INFO, "node here", LOG_STR("node", peer->name), LOG_STR("roles", p->roles),
                   LOG_STR("version", p->version), LOG_STR("api", p->api));

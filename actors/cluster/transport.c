@@ -166,6 +166,10 @@ static bool transport_accept(struct actor *self, struct received *r)
         metric_add(&undecodable, 1);
         return false;
     }
+    if (r->peer->elsewhere && !envelope_is_presence(e)) {
+        metric_add(&foreign, 1);
+        return false;
+    }
     last = envelope_is_presence(e) ? &r->peer->last_beat : &r->peer->last_id;
     if (e->id <= *last) {
         metric_add(&duplicates, 1);

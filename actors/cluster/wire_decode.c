@@ -79,6 +79,7 @@ static bool wire_read_face(struct arena *a, const Kith__V1__Face *from, const ch
     f->similarity = from->similarity;
     f->person = from->person;
     f->template = from->template_id;
+    f->label = from->label[0] ? arena_text(a, from->label) : NULL;
     f->decision = decision_read(from->decision);
     f->person_name = from->person_name[0] ? arena_text(a, from->person_name) : NULL;
     return wire_read_candidates(a, from, f);

@@ -63,6 +63,7 @@ static Kith__V1__Face *wire_write_face(struct arena *a, const struct face *f, bo
         to->person = f->person;
         to->template_id = f->template;
         to->person_name = wire_text(f->person_name);
+        to->label = wire_text(f->label);
         to->n_candidates = (size_t)f->candidate_count;
         to->candidates = wire_write_candidates(a, f);
         if (f->decision.rule) {

@@ -30,6 +30,7 @@ static void match_answer_on_label(struct actor *self, void *context, int status,
         msg_unref(&job->head);
         return;
     }
+    f->label = arena_text(&m->arena, label);
     f->person = r->id ? r->id : gallery_names_find(a->names, label);
     f->person_name = arena_text(&m->arena, r->id ? r->texts[0] : gallery_names_get(a->names, f->person));
     if (f->person == PERSON_UNKNOWN)

@@ -94,6 +94,7 @@ static void finish_copy_face(struct arena *arena, struct face *to, const struct 
 {
     *to = *from;
     to->model = arena_text(arena, from->model);
+    to->label = arena_text(arena, from->label);
     to->landmarks = (const float *)(const void *)arena_copy(arena, from->landmarks,
                                                             (size_t)from->landmark_count * 2 * sizeof(float));
     if (from->embedding)
@@ -107,16 +108,8 @@ struct store_finish *finish_of_matched(const struct processor_config *config, co
                                        const struct msg_matched *matched)
 {
     const char *sha256 = matched->event->done.sha256;
-    struct store_finish *m;
-    char reason[400];
+    struct store_finish *m = finish_new(config, job, OUTCOME_FACES, NULL, sha256);
 
-    if (matched->unmatched_label[0] && matched->face_count == 1) {
-        snprintf(reason, sizeof reason,
-                 "the recogniser says “%s”, and neither a photo (person_images) nor a person has that name",
-                 matched->unmatched_label);
-        return finish_new(config, job, OUTCOME_FAILED, reason, sha256);
-    }
-    m = finish_new(config, job, OUTCOME_FACES, NULL, sha256);
     m->faces = arena_alloc(&m->m.arena, (size_t)matched->face_count * sizeof *m->faces + 1);
     m->face_count = matched->face_count;
     for (int i = 0; i < m->face_count; i++)

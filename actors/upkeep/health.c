@@ -16,6 +16,7 @@ struct health {
     struct disk_space disk;
     bool silent; /* the database did not answer in ANSWER_MS; a probe is under way */
     struct msg_templates templates; /* as last told; people 0: not told yet */
+    uint32_t copies; /* peers on another database with the id of ours */
 };
 
 enum { TIMER_DISK = 1, DISK_MS = 2000 };
@@ -87,6 +88,12 @@ static void health_write_not_ready(struct actor *self, struct buf *out, int stat
     if (health_disk_low(self)) {
         buf_str(out, separator);
         buf_json(out, "the disk of KITH_DATA has less than KITH_DISK_RESERVE bytes free");
+        separator = ",";
+    }
+    if (h->copies) {
+        buf_str(out, separator);
+        buf_json(out,
+                 "another node works on a copy of the database (KITH_DATABASE) with the same cluster id; see the log");
     }
     buf_str(out, "]}");
 }
@@ -228,8 +235,8 @@ static void health_answer(struct actor *self, struct call *call, int status, con
     struct buf out = {0};
     const struct health_config *config = actor_config(self);
     bool succeeded = status == ACTOR_OK && r->status == STORE_OK;
-    bool blocked =
-        (config->recognizes && h->capacity.ready == 0) || health_breaker_blocks(self) || health_disk_low(self);
+    bool blocked = (config->recognizes && h->capacity.ready == 0) || health_breaker_blocks(self) ||
+                   health_disk_low(self) || h->copies;
 
     if (call->op == OP_METRICS) { /* also without the database: its failure must be visible */
         health_write_metrics(self, &out, succeeded ? r : NULL);
@@ -342,13 +349,16 @@ static void health_receive(struct actor *self, const struct msg *m)
     case MSG_TEMPLATES:
         h->templates = *(const struct msg_templates *)m;
         break;
+    case MSG_COPIES:
+        h->copies = (uint32_t)((const struct msg_count *)m)->count;
+        break;
     case MSG_BREAKER:
         h->breaker = *(const struct msg_breaker *)m;
         break;
     }
 }
 
-static const uint32_t health_accepts[] = {MSG_HTTP, MSG_HEALTH_DISK, MSG_CAPACITY, MSG_BREAKER, MSG_TEMPLATES, 0};
+static const uint32_t health_accepts[] = {MSG_HTTP, MSG_HEALTH_DISK, MSG_CAPACITY, MSG_BREAKER, MSG_TEMPLATES, MSG_COPIES, 0};
 
 const struct actor_ops health_actor = {.name = "health",
                                        .state_size = sizeof(struct health),

@@ -8,13 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TIMER_REAP = 1, TIMER_SWEEP, TIMER_PRUNE, TIMER_RETRY };
-enum { REAP_MORE_MS = 1, PRUNE_MORE_MS = 50, SWEEP_MORE_MS = 1000 };
+enum { TIMER_REAP = 1, TIMER_SWEEP, TIMER_PRUNE, TIMER_RETRY, TIMER_LABELS };
+enum { REAP_MORE_MS = 1, LABELS_MORE_MS = 1, PRUNE_MORE_MS = 50, SWEEP_MORE_MS = 1000 };
 
 struct janitor {
     int folder;               /* of the spool: the next to sweep */
     char after[NAME_MAX + 1]; /* the name behind which that sweep begins; "": at the first */
     int64_t retried;          /* images of the retry batches under way */
+    char label[1024];         /* the last label that was resolved or left; "": begin with the first */
     int64_t reaped;           /* the last image of the batch of leases before; 0: begin with the first */
 };
 
@@ -131,6 +132,30 @@ static void janitor_reap(struct actor *self)
     actor_ask(self, "store", &m->m.head, config->store_ms, janitor_on_reaped, NULL);
 }
 
+static void janitor_on_labels(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct janitor_config *config = actor_config(self);
+    const struct store_reply *r = (const struct store_reply *)reply;
+    struct janitor *j = actor_state(self);
+    bool succeeded = janitor_succeeded(status, reply), more = succeeded && r->text_count;
+
+    (void)context;
+    snprintf(j->label, sizeof j->label, "%s", more ? r->texts[0] : "");
+    if (succeeded && r->changed)
+        log_event(LOG_INFO, "labels resolved", LOG_INT("faces", r->changed));
+    actor_after(self, more ? LABELS_MORE_MS : config->reap_ms, TIMER_LABELS);
+}
+
+static void janitor_resolve_labels(struct actor *self)
+{
+    const struct janitor_config *config = actor_config(self);
+    const struct janitor *j = actor_state(self);
+    struct store_text *m = STORE_MESSAGE(STORE_RESOLVE_LABELS, store_text);
+
+    m->text = arena_text(&m->m.arena, j->label);
+    actor_ask(self, "store", &m->m.head, config->store_ms, janitor_on_labels, NULL);
+}
+
 static void janitor_on_pruned(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct janitor_config *config = actor_config(self);
@@ -201,6 +226,7 @@ static int janitor_start(struct actor *self)
     actor_after(self, config->reap_ms, TIMER_REAP);
     actor_after(self, config->sweep_ms, TIMER_SWEEP);
     actor_after(self, config->prune_ms, TIMER_PRUNE);
+    actor_after(self, config->reap_ms, TIMER_LABELS);
     if (config->retry_ms)
         actor_after(self, config->retry_ms, TIMER_RETRY);
     return 0;
@@ -220,6 +246,8 @@ static void janitor_timer(struct actor *self, uint32_t timer)
         janitor_sweep(self);
     else if (timer == TIMER_PRUNE)
         janitor_prune(self);
+    else if (timer == TIMER_LABELS)
+        janitor_resolve_labels(self);
     else
         janitor_retry(self, (struct retry_cursor){0});
 }

@@ -56,6 +56,9 @@ enum store_message {
     STORE_ERASED,
     STORE_AUDIT_ADD,
     STORE_LOOK_AGAIN,
+    STORE_RESOLVE_LABELS, /* store_text, the label after which to go on; the reply's text is the next one, none at the
+                             end */
+    STORE_REGISTER_NODE,  /* store_node: writes its row; the reply lists all nodes */
     STORE_FIRST_READ,
     /* reads */
     STORE_IMAGE = STORE_FIRST_READ,
@@ -346,6 +349,17 @@ struct store_look_again {
     int64_t step_ms; /* of STEP: time to the next step, of whichever node */
 };
 
+struct store_node { /* REGISTER_NODE */
+    struct store_message_head m;
+    const char *node;
+    int64_t boot; /* random number of this run of the node */
+};
+
+struct node_row {
+    const char *node;
+    int64_t boot;
+};
+
 struct store_prune {
     struct store_message_head m;
     int64_t events_keep, idempotency_before_ms;
@@ -455,6 +469,8 @@ struct store_reply {
     int audit_count;
     const char *const *texts;
     int text_count;
+    struct node_row *nodes;
+    int node_count;
 };
 
 /* A message of the store with its arena; the caller owns it. */

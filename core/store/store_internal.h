@@ -184,7 +184,8 @@ void op_bind_counts(const struct db_driver *d, struct db_statement *s, const str
     "i.finished_at, i.spooled, NULL, i.trace, i.retryable"
 #define FACE_COLUMNS                                                                                                   \
     "f.id, f.image_id, f.x, f.y, f.width, f.height, f.landmarks, f.quality, f.model, f.embedding, f.person, "          \
-    "f.distance, f.similarity, f.candidates, p.name, f.unknown_person, f.decision, f.template_id, f.word, f.place"
+    "f.distance, f.similarity, f.candidates, p.name, f.unknown_person, f.decision, f.template_id, f.word, f.place, "    \
+    "f.label"
 #define EMBEDDED_FACES                                                                                                 \
     "SELECT id, image_id, model, embedding, quality, person, ABS(unknown_person), distance, word FROM faces WHERE "
 
@@ -245,6 +246,10 @@ int op_key_add(struct op *op, const struct msg *m);
 int op_key_revoke(struct op *op, const struct msg *m);
 int op_keys(struct op *op, const struct msg *m);
 int op_cluster(struct op *op, const struct msg *m);
+int op_resolve_labels(struct op *op, const struct msg *m);
+int op_register_node(struct op *op, const struct msg *m);
+/* Deletes the rows of nodes that have not written them for a day. */
+int op_forget_nodes(struct op *op);
 int op_photo_person(struct op *op, const struct msg *m);
 int op_adopted_photos(struct op *op, const struct msg *m);
 int op_unknown_faces(struct op *op, const struct msg *m);

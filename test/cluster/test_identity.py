@@ -124,3 +124,32 @@ def test_a_node_whose_database_becomes_that_of_another_cluster_stops(world):
     assert a.process.wait(60) == 1
     assert 'KITH_DATABASE: it now holds another cluster: 0123456789abcdef' in a.log()
     del world.nodes['a']
+
+
+def test_a_copy_of_the_database_beside_its_original_is_noticed(world, other):
+    """Both have one id; the heartbeats of one node name a row that the database of the other does not have."""
+    a = world.start('a')
+    a2 = world.start('a2')
+    world.together()
+    enrol(a, 'Ann', RED)
+    world.mariadb.stop()
+    other.mariadb.stop()
+    shutil.rmtree(other.mariadb.folder / 'data')
+    shutil.copytree(world.mariadb.folder / 'data', other.mariadb.folder / 'data')
+    world.mariadb.start()
+    other.mariadb.start()
+    b = other.node('b').start(ready=False)
+    for node, peer in (a, 'b'), (a2, 'b'), (b, 'a'):
+        until(lambda: 'a copy of our database is in use' in node.log(), 'it to be noticed')
+        ready = until(lambda: (lambda r: r if r.status == 503 else None)(node.get('/readyz')), 'it to be not ready')
+        assert 'copy of the database' in ready.text
+        assert f'node={peer}' in next(line for line in node.log().splitlines() if 'a copy of our database' in line)
+    assert 'node=a2' not in ''.join(line for line in a.log().splitlines() if 'a copy of our database' in line)
+    b.stop()
+    for node in a, a2:
+        until(lambda: node.get('/readyz').status == 200, 'the nodes of one database to be ready again')
+    other.mariadb.sql("UPDATE cluster_identity SET cluster = LEFT(SHA2(UUID(), 256), 16)", 'kube')
+    b.start()
+    for node in a, a2, b:
+        assert identify(node, RED) == 'Ann'
+        assert node.get('/readyz').status == 200

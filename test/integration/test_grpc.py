@@ -8,7 +8,7 @@ import threading
 
 import pytest
 from fixtures import needs_plugin
-from harness import PATIENCE_S, ROOT, free_port, png, until
+from harness import Events, PATIENCE_S, ROOT, free_port, png, until
 
 pytestmark = needs_plugin('grpc')
 
@@ -145,18 +145,53 @@ def test_a_link_that_leads_out_is_not_sent(kith_of, server, tmp_path):
     assert kith.finished(number)['status'] == 'failed' and server.paths() == []
 
 
-def test_an_unmatched_label_fails_with_a_reason_and_can_be_retried(kith_of, server):
+def test_an_image_keeps_its_label_until_the_photo_comes(kith_of, server):
     server.start()
-    kith = kith_of()
+    kith = kith_of(lease='300ms')
     server.order(answer='murdock_7.jpg')
-    number, = kith.submit(kith.picture('x.png', 1, 1, 1))
-    image = kith.finished(number)
-    assert image['status'] == 'failed' and 'murdock_7.jpg' in image['reason'] and 'person_images' in image['reason']
-    person = kith.post('/v1/people', {'name': 'Murdock'}).json['id']
-    kith.picture('murdock_7.jpg', 5, 5, 5)
-    assert kith.post(f'/v1/people/{person}/photos', {'path': str(kith.images / 'murdock_7.jpg')}).status == 201
-    assert kith.run('retry', str(number)).returncode == 0
-    assert until(lambda: kith.image(number)['person'], 'the name') == {'id': person, 'name': 'Murdock'}
+    numbers = kith.submit(*[kith.picture(f'{n}.png', n, 1, 1) for n in range(3)])
+    for number in numbers:
+        image = kith.finished(number)
+        assert (image['status'], image['verdict'], image['person']) == ('pending', 'unknown', None)
+        assert image['faces'][0]['label'] == 'murdock_7.jpg'
+    calls = len(server.paths())
+    events = Events(kith)
+    events.until('breaker')
+    person = teach(kith, 'Murdock', kith.picture('murdock_7.jpg', 5, 5, 5))
+    missing = set(numbers)
+
+    def last(image):
+        if image['person'] == {'id': person, 'name': 'Murdock'}:
+            missing.discard(image['id'])
+        return not missing
+    events.until('image', last)
+    events.close()
+    for number in numbers:
+        image = kith.image(number)
+        assert (image['status'], image['verdict']) == ('processed', 'known')
+        assert image['faces'][0]['similarity'] > 0.5 and image['faces'][0]['label'] == 'murdock_7.jpg'
+    assert len(server.paths()) == calls, 'nothing is recognised again'
+
+
+def test_a_label_is_resolved_by_a_row_of_another_program_or_the_name_of_a_person(kith_of, server):
+    import sqlite3
+    server.start()
+    kith = kith_of(lease='300ms')
+    server.order(answer='ba_2.jpg')
+    first, = kith.submit(kith.picture('a.png', 1, 1, 1))
+    kith.finished(first)
+    server.order(answer='Face')
+    second, = kith.submit(kith.picture('b.png', 2, 1, 1))
+    kith.finished(second)
+    records = sqlite3.connect(kith.folder / 'data/kith.db', timeout=30)
+    with records:
+        records.execute("INSERT INTO person(id, name) VALUES(41, 'B.A.')")
+        records.execute("INSERT INTO person_images(image_name, person_id) VALUES('ba_2.jpg', 41)")
+    records.close()
+    until(lambda: kith.image(first)['person'] == {'id': 41, 'name': 'B.A.'}, 'the row of another program')
+    assert kith.image(second)['verdict'] == 'unknown'
+    person = kith.post('/v1/people', {'name': 'Face'}).json['id']
+    until(lambda: kith.image(second)['person'] == {'id': person, 'name': 'Face'}, 'the person of that name')
 
 
 def test_bytes_are_queued_as_a_file_and_refused_by_identify(kith_of, server):

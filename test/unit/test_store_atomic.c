@@ -12,7 +12,7 @@ static const struct {
     {"SELECT id, status, verdict, person, attempt, tries, crashes, cycle, finished_at, run_after, retryable, "
      "retry_pause, state FROM images ORDER BY id",
      13},
-    {"SELECT id, image_id, person, unknown_person, word, place, template_id FROM faces ORDER BY id", 7},
+    {"SELECT id, image_id, person, unknown_person, word, place, template_id, LENGTH(label) FROM faces ORDER BY id", 8},
     {"SELECT id, kind, image_id, face_id, person_id, enrols FROM words ORDER BY id", 6},
     {"SELECT id, kind, subject, n FROM decide_again ORDER BY id", 4},
     {"SELECT id, LENGTH(name), from_folder FROM person ORDER BY id", 3},
@@ -38,6 +38,7 @@ static const struct {
     {"SELECT id, made_at FROM erasures ORDER BY id", 2},
     {"SELECT id, at, person_id FROM audit ORDER BY id", 3},
     {"SELECT id, state, done, after_image, finished_at FROM operations ORDER BY id", 5},
+    {"SELECT boot FROM nodes ORDER BY node", 1},
 };
 
 /* FNV-1a over all integers of all tables. */

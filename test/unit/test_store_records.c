@@ -185,6 +185,33 @@ static void test_an_event_whose_number_was_given_out_again_resets_its_reader(voi
     close_observer();
 }
 
+static struct store_reply *register_node(const char *node, int64_t boot)
+{
+    struct store_node *m = STORE_MESSAGE(STORE_REGISTER_NODE, store_node);
+
+    m->node = node;
+    m->boot = boot;
+    assert_int_equal(ask(m)->status, STORE_OK);
+    return last;
+}
+
+static void test_each_node_has_a_row_with_its_run(void **state)
+{
+    struct store_prune *p = STORE_MESSAGE(STORE_PRUNE, store_prune);
+
+    (void)state;
+    assert_int_equal(register_node("a", 1)->node_count, 1);
+    register_node("b", 2);
+    assert_int_equal(register_node("a", 3)->node_count, 2); /* it was started again */
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(last->nodes[i].boot, strcmp(last->nodes[i].node, "a") == 0 ? 3 : 2);
+    open_observer();
+    observer_run("UPDATE nodes SET seen_at = seen_at - 90000000 WHERE node = 'b'");
+    close_observer();
+    ask(p);
+    assert_int_equal(register_node("a", 3)->node_count, 1);
+}
+
 static void test_everything_is_there_after_a_restart(void **state)
 {
     int64_t id = submit("/a");
@@ -296,6 +323,7 @@ int main(void)
         TEST(test_a_refused_operation_leaves_nothing_behind),
         TEST(test_the_queue_has_a_limit),
         TEST(test_events_are_numbered_and_pruned),
+        TEST(test_each_node_has_a_row_with_its_run),
         TEST(test_an_event_whose_number_was_given_out_again_resets_its_reader),
         TEST(test_everything_is_there_after_a_restart),
         TEST(test_a_second_process_is_refused),

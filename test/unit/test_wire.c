@@ -135,6 +135,7 @@ static void test_who_it_is(void **state)
     m->faces[0] = e->faces[0];
     m->faces[0].person = 7;
     m->faces[0].person_name = "Ann";
+    m->faces[0].label = "ann_1.jpg";
     m->faces[0].candidates = c;
     m->faces[0].candidate_count = 2;
     m->face_count = 1;
@@ -146,6 +147,7 @@ static void test_who_it_is(void **state)
     assert_string_equal(back->unmatched_label, "Cleo");
     assert_int_equal(back->faces[0].person, 7);
     assert_string_equal(back->faces[0].person_name, "Ann");
+    assert_string_equal(back->faces[0].label, "ann_1.jpg");
     assert_int_equal(back->faces[0].candidate_count, 2);
     assert_string_equal(back->faces[0].candidates[1].name, "Bo");
     msg_unref(&e->head);

@@ -145,9 +145,11 @@ static const char *const version_4[] = {
  *   faces.place        the place of its words: the id of the face on which the first one was said; 0: it has none. The
  *                      faces of all images of the same content that overlap have the same place
  *   faces.unknown_person   negative when the face is ignored, or is none
+ *   faces.label        what a recogniser without embeddings said (ops/people/labels.c)
  *   templates.word_id  the word that the template was made of; 0: an enrolled photo (photo_id)
  *   words              one row a word (enum face_word): it belongs to a place in a picture of that content; face_id is
  *                      the place. person_id -N, of no face: the unknown person N is ignored
+ *   nodes              a row a node that runs on this database: a peer without one works on a copy (identity.c)
  *   decide_again       work for the galleries: a row goes when its faces were decided (ops/people/again.c); n is the
  *                      change of the gallery that a gallery must have read before
  *   known_files        the content of each file, enum known_state, and the photo that was made of it (ops/known/)
@@ -188,7 +190,12 @@ static const char *const version_5[] = {
     "CREATE INDEX IF NOT EXISTS words_image ON words(image_id, id)",
     "CREATE INDEX IF NOT EXISTS words_person ON words(person_id, id)",
     "CREATE INDEX IF NOT EXISTS words_sha256 ON words(sha256, id)",
-    "CREATE TABLE IF NOT EXISTS decide_again(id " ID ", kind INTEGER NOT NULL, subject BIGINT NOT NULL) " END,
+    "CREATE TABLE IF NOT EXISTS decide_again(id " ID ", kind INTEGER NOT NULL, subject BIGINT NOT NULL, n BIGINT NOT "
+    "NULL) " END,
+    "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} label VARCHAR(255)",
+    "CREATE INDEX IF NOT EXISTS faces_label ON faces(person, label){ WHERE label IS NOT NULL|}",
+    "CREATE TABLE IF NOT EXISTS nodes(node VARCHAR(64) PRIMARY KEY, boot BIGINT NOT NULL, seen_at BIGINT NOT "
+    "NULL)" BYKEY,
     "ALTER TABLE api_keys ADD COLUMN {| IF NOT EXISTS} expires_at BIGINT NOT NULL DEFAULT 0",
     "ALTER TABLE known_files ADD COLUMN {| IF NOT EXISTS} sha256 VARCHAR(64)",
     "ALTER TABLE known_files ADD COLUMN {| IF NOT EXISTS} model VARCHAR(191)",
@@ -264,8 +271,6 @@ static const char *const version_5[] = {
     "NOT NULL DEFAULT 0, last_image BIGINT NOT NULL, run_after BIGINT NOT NULL DEFAULT 0, created_at BIGINT NOT NULL, "
     "finished_at BIGINT NOT NULL DEFAULT 0) " END,
     "CREATE INDEX IF NOT EXISTS operations_state ON operations(state, id)",
-    "CREATE TABLE IF NOT EXISTS decide_again(id " ID ", kind INTEGER NOT NULL, subject BIGINT NOT NULL, n BIGINT NOT "
-    "NULL) " END,
     /* names by hand and counter-examples of version 4; the templates of those names are photos */
     "INSERT INTO words(kind, sha256, image_id, face_id, person_id, x, y, width, height, said_at, enrols) SELECT 1, "
     "i.sha256, f.image_id, f.id, f.person, f.x, f.y, f.width, f.height, i.finished_at, 0 FROM faces f JOIN images i ON "

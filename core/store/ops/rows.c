@@ -121,6 +121,7 @@ void op_face_row(struct op *op, struct db_statement *s, struct face *face)
     face->template = d->column_int(s, 17);
     face->word = (int)d->column_int(s, 18);
     face->place = d->column_int(s, 19);
+    face->label = op_text(op, s, 20);
     if (candidates)
         rows_parse_candidates(op, face, candidates);
 }

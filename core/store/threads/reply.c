@@ -39,6 +39,7 @@ void reply_fail(struct store_reply *r, int result, bool outcome_unknown)
     r->permanent = result == DB_INVALID;
     snprintf(r->error, sizeof r->error, "%s", reply_text(result, outcome_unknown));
     r->image_count = r->face_count = r->person_count = r->photo_count = r->template_count = r->merge_count = 0;
+    r->node_count = 0;
     r->changed = 0;
 }
 
@@ -46,6 +47,7 @@ void reply_fail(struct store_reply *r, int result, bool outcome_unknown)
 void reply_clear_refused(struct store_reply *r)
 {
     r->image_count = r->face_count = r->person_count = r->photo_count = r->template_count = r->merge_count = 0;
+    r->node_count = 0;
     r->id = r->changed = 0;
     r->more = false;
 }

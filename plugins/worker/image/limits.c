@@ -88,10 +88,10 @@ static uint64_t limits_count_pixels(const uint8_t *data, size_t len, const struc
     } else if (header->type == IMAGE_WEBP) {
         *kind = " in a WebP";
         counted = pixels / 2 * 3;
-        bytes_counted = limits_is_lossless_webp(data, len) ? 0 : pixels / 2 + (uint64_t)len * 4;
+        bytes_counted = limits_is_lossless_webp(data, len) ? 0 : pixels / 2 + (uint64_t)len * 5;
     } else if (header->type == IMAGE_JPEG && scans > 1) {
         *kind = " in a JPEG of several scans";
-        bytes_counted = pixels / 16 * scans + (uint64_t)len / 2 * 5;
+        bytes_counted = pixels / 16 * scans + (uint64_t)len * 3;
     }
     return counted > bytes_counted ? counted : bytes_counted;
 }

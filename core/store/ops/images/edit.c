@@ -148,7 +148,7 @@ int op_prune(struct op *op, const struct msg *msg)
         return DB_ERROR;
     s = db_query(op->db, "DELETE FROM quarantine WHERE until_ms < ?");
     op->d->bind_int(s, 1, op->now_ms);
-    if (db_finish(op->db, s) < 0)
+    if (db_finish(op->db, s) < 0 || op_forget_nodes(op) < 0)
         return DB_ERROR;
     if (op_adopt_people(op) < 0 || op_prune_merges(op, m->merges_before_ms) < 0)
         return DB_ERROR;

@@ -17,6 +17,7 @@ static void replace_bind_face(struct op *op, struct db_statement *s, const struc
     op_bind_text(op, s, 7, f->model, MODEL_BYTES);
     op->d->bind_blob(s, 8, f->embedding, (size_t)f->dimension * sizeof(float), 0);
     db_bind_text(op->db, s, 9, op_candidates_text(op, f->candidates, f->candidate_count));
+    op_bind_text(op, s, 10, f->label, PHOTO_NAME_BYTES);
 }
 
 static void replace_bind_decision(struct op *op, struct db_statement *s, const struct face *f)
@@ -24,25 +25,25 @@ static void replace_bind_decision(struct op *op, struct db_statement *s, const s
     char decision[DECISION_BYTES];
 
     decision_write(&f->decision, decision);
-    op->d->bind_int(s, 10, f->person);
-    op->d->bind_real(s, 11, f->distance);
-    op->d->bind_real(s, 12, f->similarity);
+    op->d->bind_int(s, 11, f->person);
+    op->d->bind_real(s, 12, f->distance);
+    op->d->bind_real(s, 13, f->similarity);
     /* The text is read when the statement runs. */
-    db_bind_text(op->db, s, 13, f->decision.rule ? arena_text(op->arena, decision) : NULL);
-    op->d->bind_int(s, 14, f->template);
+    db_bind_text(op->db, s, 14, f->decision.rule ? arena_text(op->arena, decision) : NULL);
+    op->d->bind_int(s, 15, f->template);
 }
 
 static int replace_insert_face(struct op *op, int64_t image, int64_t place, const struct face *f, int64_t *id)
 {
     struct db_statement *s =
         db_query(op->db, "INSERT INTO faces(x, y, width, height, landmarks, quality, model, embedding, candidates, "
-                         "person, distance, similarity, decision, template_id, image_id, place) VALUES(?, ?, ?, ?, ?, "
+                         "label, person, distance, similarity, decision, template_id, image_id, place) VALUES(?, ?, ?, ?, ?, ?, "
                          "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
     replace_bind_face(op, s, f);
     replace_bind_decision(op, s, f);
-    op->d->bind_int(s, 15, image);
-    op->d->bind_int(s, 16, place);
+    op->d->bind_int(s, 16, image);
+    op->d->bind_int(s, 17, place);
     if (db_finish(op->db, s) < 0)
         return DB_ERROR;
     *id = op->d->last_id(op->db);
@@ -56,18 +57,18 @@ static int replace_update_face(struct op *op, const struct known_place *k, int64
 
     if (k->word) {
         s = db_query(op->db, "UPDATE faces SET x = ?, y = ?, width = ?, height = ?, landmarks = ?, quality = ?, model "
-                             "= ?, embedding = ?, candidates = ?, place = ? WHERE id = ?");
+                             "= ?, embedding = ?, candidates = ?, label = ?, place = ? WHERE id = ?");
         replace_bind_face(op, s, f);
-        op->d->bind_int(s, 10, place);
-        op->d->bind_int(s, 11, k->id);
+        op->d->bind_int(s, 11, place);
+        op->d->bind_int(s, 12, k->id);
     } else {
         s = db_query(op->db, "UPDATE faces SET x = ?, y = ?, width = ?, height = ?, landmarks = ?, quality = ?, model "
-                             "= ?, embedding = ?, candidates = ?, person = ?, distance = ?, similarity = ?, decision = "
-                             "?, template_id = ?, place = ? WHERE id = ?");
+                             "= ?, embedding = ?, candidates = ?, label = ?, person = ?, distance = ?, similarity = ?, "
+                             "decision = ?, template_id = ?, place = ? WHERE id = ?");
         replace_bind_face(op, s, f);
         replace_bind_decision(op, s, f);
-        op->d->bind_int(s, 15, place);
-        op->d->bind_int(s, 16, k->id);
+        op->d->bind_int(s, 16, place);
+        op->d->bind_int(s, 17, k->id);
     }
     return db_finish(op->db, s);
 }
