@@ -35,7 +35,7 @@ class Promises:
         if answer and answer.status >= 400:
             assert answer.status in (500, 503, 507) and answer.json['detail'], answer
             assert records(self.kith) == before, answer
-            until(lambda: not half_files(self.kith), f'half files to be removed: {half_files(self.kith)}')
+            assert not half_files(self.kith), answer
         return answer
 
     def post(self, path, body, **headers):
