@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -374,6 +376,74 @@ static void test_clock_and_hash_agree_with_references(void **state)
     assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+/* --- names that change while they are used --- */
+
+enum { SWAPS = 20000 };
+
+static _Atomic bool swapping;
+
+/* Makes "photo" a file below the root, and a link that leads out, in turn. */
+static void *swap_names(void *root)
+{
+    int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    while (swapping) {
+        linkat(fd, "good", fd, "next", 0);
+        renameat(fd, "next", fd, "photo");
+        symlinkat("../secret", fd, "next");
+        renameat(fd, "next", fd, "photo");
+    }
+    close(fd);
+    return NULL;
+}
+
+static void write_byte(const char *parent, const char *name, char byte)
+{
+    char path[128];
+    int fd;
+
+    snprintf(path, sizeof path, "%s/%s", parent, name);
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, &byte, 1), 1);
+    close(fd);
+}
+
+static void test_a_name_that_is_swapped_never_opens_a_file_outside(void **state)
+{
+    char base[] = "/tmp/kith-test-XXXXXX", root[64], name[80], byte;
+    struct path_roots *roots;
+    int opened = 0;
+    pthread_t thread;
+
+    (void)state;
+    assert_non_null(mkdtemp(base));
+    snprintf(root, sizeof root, "%s/root", base);
+    snprintf(name, sizeof name, "%s/photo", root);
+    assert_int_equal(mkdir(root, 0700), 0);
+    write_byte(base, "secret", 's');
+    write_byte(root, "good", 'g');
+    write_byte(root, "photo", 'g');
+    roots = path_roots_open(root, 0, NULL);
+    assert_non_null(roots);
+    swapping = true;
+    assert_int_equal(pthread_create(&thread, NULL, swap_names, root), 0);
+    for (int i = 0; i < SWAPS; i++) {
+        struct error error = {0};
+        int fd = path_open(roots, name, &error);
+
+        if (fd < 0)
+            continue;
+        assert_int_equal(read(fd, &byte, 1), 1);
+        assert_int_equal(byte, 'g');
+        opened++;
+        close(fd);
+    }
+    swapping = false;
+    pthread_join(thread, NULL);
+    assert_true(opened > 0);
+    path_roots_free(roots);
+}
+
 /* --- the reserve of the disk --- */
 
 static void test_the_reserve_is_at_most_a_sixteenth_of_the_disk(void **state)
@@ -422,6 +492,7 @@ int main(void)
         cmocka_unit_test(test_text_is_resolved_without_the_disk),
         cmocka_unit_test(test_a_long_path_names_limit_and_setting),
         cmocka_unit_test(test_json_text_is_always_valid),
+        cmocka_unit_test(test_a_name_that_is_swapped_never_opens_a_file_outside),
         cmocka_unit_test(test_the_reserve_is_at_most_a_sixteenth_of_the_disk),
         cmocka_unit_test(test_a_disk_is_low_when_a_file_would_not_leave_the_reserve),
         cmocka_unit_test(test_the_parent_of_a_path_is_synced),
