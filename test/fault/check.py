@@ -37,7 +37,7 @@ def records(kith):
 
 
 def half_files(kith):
-    return list(pathlib.Path(kith.folder, 'data/spool/tmp').iterdir())
+    return set(pathlib.Path(kith.folder, 'data/spool/tmp').iterdir())
 
 
 def spooled(kith):

@@ -192,36 +192,39 @@ ssize_t pread64(int fd, void *data, size_t len, off64_t at)
 ssize_t write(int fd, const void *data, size_t len)
 {
     ssize_t n;
+    bool begun;
 
     if (shim_write_fails(fd))
         return -1;
-    power_write_begins(fd, data, len, -1);
+    begun = power_write_begins(fd, data, len, -1);
     n = REAL(write)(fd, data, len);
-    power_ends();
+    power_ends(begun);
     return n;
 }
 
 ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
 {
     ssize_t n;
+    bool begun;
 
     if (shim_write_fails(fd))
         return -1;
-    power_write_begins(fd, data, len, at);
+    begun = power_write_begins(fd, data, len, at);
     n = REAL(pwrite)(fd, data, len, at);
-    power_ends();
+    power_ends(begun);
     return n;
 }
 
 ssize_t pwrite64(int fd, const void *data, size_t len, off64_t at)
 {
     ssize_t n;
+    bool begun;
 
     if (shim_write_fails(fd))
         return -1;
-    power_write_begins(fd, data, len, at);
+    begun = power_write_begins(fd, data, len, at);
     n = REAL(pwrite64)(fd, data, len, at);
-    power_ends();
+    power_ends(begun);
     return n;
 }
 
@@ -280,33 +283,34 @@ int fdatasync(int fd)
 int rename(const char *from, const char *to)
 {
     int result;
+    bool begun;
 
     shim_trace('r');
     if (shim_fail_with(RENAME, EIO))
         return -1;
-    power_name_begins(from, to);
+    begun = power_name_begins(from, to);
     result = REAL(rename)(from, to);
-    power_ends();
+    power_ends(begun);
     return result;
 }
 
 int mkdir(const char *path, mode_t mode)
 {
+    bool begun = power_name_begins(NULL, path);
     int result;
 
-    power_name_begins(NULL, path);
     result = REAL(mkdir)(path, mode);
-    power_ends();
+    power_ends(begun);
     return result;
 }
 
 int ftruncate64(int fd, off64_t size)
 {
+    bool begun = power_cut_begins(fd, size);
     int result;
 
-    power_cut_begins(fd, size);
     result = REAL(ftruncate64)(fd, size);
-    power_ends();
+    power_ends(begun);
     return result;
 }
 

@@ -88,16 +88,15 @@ static uint64_t power_overlap(const struct stat *st, int64_t at, uint64_t len)
     return rest < len ? rest : len;
 }
 
-void power_write_begins(int fd, const void *data, size_t len, off_t at)
+bool power_write_begins(int fd, const void *data, size_t len, off_t at)
 {
     struct power_entry e = {.kind = POWER_WRITE, .new_len = (uint32_t)len};
     struct stat st;
 
-    if (journal < 0)
-        return;
+    if (journal < 0 || !power_is_data(fd, &st))
+        return false;
     pthread_mutex_lock(&lock);
-    if (!power_is_data(fd, &st))
-        return;
+    fstat(fd, &st);
     e.inode = st.st_ino;
     e.at = at >= 0 ? at : lseek(fd, 0, SEEK_CUR);
     e.size = st.st_size;
@@ -105,49 +104,49 @@ void power_write_begins(int fd, const void *data, size_t len, off_t at)
     power_append(&e, sizeof e);
     power_append_old(fd, e.at, e.old_len);
     power_append(data, len);
+    return true;
 }
 
-void power_cut_begins(int fd, off_t size)
+bool power_cut_begins(int fd, off_t size)
 {
     struct power_entry e = {.kind = POWER_CUT, .at = size};
     struct stat st;
 
-    if (journal < 0)
-        return;
+    if (journal < 0 || !power_is_data(fd, &st))
+        return false;
     pthread_mutex_lock(&lock);
-    if (!power_is_data(fd, &st))
-        return;
+    fstat(fd, &st);
     e.inode = st.st_ino;
     e.size = st.st_size;
     e.old_len = power_overlap(&st, size, UINT64_MAX);
     power_append(&e, sizeof e);
     power_append_old(fd, size, e.old_len);
+    return true;
 }
 
-void power_name_begins(const char *from, const char *to)
+bool power_name_begins(const char *from, const char *to)
 {
     struct power_entry e = {.kind = POWER_NAME, .old_len = from ? strlen(from) : 0, .new_len = (uint32_t)strlen(to)};
     char folder[4096];
     struct stat st;
 
-    if (journal < 0)
-        return;
-    pthread_mutex_lock(&lock);
+    if (journal < 0 || !strstr(to, "/data/"))
+        return false;
     snprintf(folder, sizeof folder, "%s", to);
-    if (!strstr(to, "/data/") || !strrchr(folder, '/'))
-        return;
     *strrchr(folder, '/') = 0;
     if (stat(folder, &st) < 0)
-        return;
+        return false;
+    pthread_mutex_lock(&lock);
     e.inode = st.st_ino;
     power_append(&e, sizeof e);
     power_append(from ? from : "", e.old_len);
     power_append(to, e.new_len);
+    return true;
 }
 
-void power_ends(void)
+void power_ends(bool begun)
 {
-    if (journal >= 0)
+    if (begun)
         pthread_mutex_unlock(&lock);
 }
 

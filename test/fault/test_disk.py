@@ -62,6 +62,8 @@ def test_a_reserve_is_kept_for_finishing_and_deleting(small_disk, make):
         assert refused.status == 507 and 'KITH_DISK_RESERVE' in refused.json['detail'], refused
     refused = kith.post(f'/v1/people/{person}/photos', png(255, 0, 0), content_type='image/png')
     assert refused.status in (503, 507) and 'KITH_DISK_RESERVE' in refused.json['detail'], refused
+    refused = kith.post(f'/v1/people/{person}/photos', {'path': str(kith.picture('c.png', 255, 0, 0))})
+    assert refused.status in (503, 507) and 'KITH_DISK_RESERVE' in refused.json['detail'], refused
     until(lambda: kith.get('/readyz').status == 503, 'it not to be ready')
     assert 'KITH_DISK_RESERVE' in kith.get('/readyz').text
     assert 0 <= kith.metric('kith_disk_free_bytes') < kith.metric('kith_disk_reserve_bytes') == reserve

@@ -198,6 +198,9 @@ def http():
     yield 'headers', (b'GET /v1/session HTTP/1.1\r\n' + host + b'x-request-id: a-b_c.1:2\r\norigin: http://localhost\r\n'
                       b'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n'
                       b'authorization: Bearer x\r\ncookie: a=b; kith_key=x; c=d\r\n\r\n')
+    yield 'forwarded', (b'GET /v1/session HTTP/1.1\r\n' + host + b'x-forwarded-for: 2001:db8::7, "192.0.2.7:80", unknown\r\n'
+                        b'x-forwarded-proto: https\r\nx-forwarded-host: kith.example\r\norigin: https://app.example.org\r\n'
+                        b'forwarded: for="[2001:db8::7]:80";proto=https;host="a\\"b", for=_hidden\r\n\r\n')
     yield 'two', (b'GET /healthz HTTP/1.1\r\n' + host + b'\r\n') * 2
     yield 'expect', b'POST /v1/people HTTP/1.1\r\n' + host + b'expect: 100-continue\r\ncontent-length: 2\r\n\r\n{}'
     settings_frame = b'\0\0\0\x04\0\0\0\0\0'

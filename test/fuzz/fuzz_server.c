@@ -37,6 +37,7 @@ void fuzz_server_start(uv_loop_t *loop, const struct http_route *routes,
                                    .max_requests = 64,
                                    .max_resets = 1000,
                                    .max_streams = 8,
+                                   .trust = http_trust_new("127.0.0.0/9", "", "https://app.example.org", NULL),
                                    .idle_timeout_ms = 5000,
                                    .response_timeout_ms = 5000,
                                    .shutdown_grace_ms = 1000};

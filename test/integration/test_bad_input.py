@@ -1,6 +1,7 @@
 """Bad input gets an error that names the fault, the limit and the setting; no image is lost or stuck."""
 import os
 import socket
+import threading
 
 import pytest
 from harness import png, png_header, until
@@ -97,6 +98,39 @@ def test_a_file_larger_than_allowed(make):
     kith = make(max_image='1KB').start()
     (kith.images / 'big.png').write_bytes(png(1, 2, 3) + b'\0' * 2000)
     assert 'KITH_MAX_IMAGE' in finish(kith, 'big.png')['reason']
+
+
+def test_a_file_of_a_terabyte_without_bytes_costs_nothing(kith):
+    with open(kith.images / 'sparse.png', 'wb') as file:
+        file.write(png(1, 2, 3))
+        file.truncate(1 << 40)
+    assert 'KITH_MAX_IMAGE' in finish(kith, 'sparse.png')['reason']
+
+
+def test_a_file_that_grows_while_it_is_read_is_read_up_to_the_limit(make):
+    kith = make(max_image='1MB').start()
+    data = png(1, 2, 3)
+    path = kith.images / 'growing.png'
+    path.write_bytes(data)
+    stop = threading.Event()
+
+    def grow():
+        with open(path, 'ab') as file:
+            while not stop.is_set():
+                file.write(bytes(1 << 20))
+                file.flush()
+                file.truncate(len(data))
+    writer = threading.Thread(target=grow)
+    writer.start()
+    numbers = [kith.post('/v1/images', {'path': 'growing.png'}).json['images'][0]['id']]
+    for _ in range(20):
+        image = kith.finished(numbers[0])
+        assert image['verdict'] == 'unknown' or image['reason'], image
+        assert kith.call('POST', f'/v1/images/{numbers[0]}/retry').status // 100 == 2
+    kith.finished(numbers[0])
+    stop.set()
+    writer.join()
+    assert kith.metric('kith_worker_restarts_total') == 0
 
 
 def test_identify_and_photos_refuse_a_path_outside_the_roots(kith):

@@ -9,13 +9,22 @@ import os
 
 import pytest
 from fixtures import BUILD
-from harness import PATIENCE_S
+from harness import PATIENCE_S, until
 
 COUNT = int(os.environ.get('KITH_MUTATED', '300'))
 CLIENTS = 3
 
 pytest.importorskip('PIL', reason='python3-pil writes the pictures')
 from mutated_pictures import mutated, seeds  # noqa: E402
+
+
+def descriptors_of(kith):
+    return len(os.listdir(f'/proc/{kith.process.pid}/fd'))
+
+
+def memory_of(kith):
+    with open(f'/proc/{kith.process.pid}/statm') as file:
+        return int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
 
 
 class Client:
@@ -51,6 +60,7 @@ def test_each_mutated_picture_gets_an_answer_and_no_worker_is_lost(make):
     recognizer = 'dlib' if (BUILD / 'plugins/dlib.so').exists() else 'example'
     kith = make(recognizer=recognizer, worker_images=1000000, retry_backoff='1ms').start()
     files = seeds()
+    descriptors, memory = descriptors_of(kith), memory_of(kith)
     with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
         clients = list(pool.map(Client.run, [Client(kith, files, first) for first in range(CLIENTS)]))
     answers = sum((client.answers for client in clients), collections.Counter())
@@ -62,5 +72,8 @@ def test_each_mutated_picture_gets_an_answer_and_no_worker_is_lost(make):
         ends[image['verdict']] += 1
     assert len(ends) > 1, ends
     assert kith.metric('kith_worker_restarts_total') == 0
+    until(lambda: descriptors_of(kith) <= descriptors + 2, 'descriptors to be closed')
+    if not os.environ.get('KITH_SANITIZED'):
+        assert memory_of(kith) - memory < 64 << 20
     assert len(kith.worker_pids()) == kith.settings['workers'], kith.log()[-2000:]
     print(f'{COUNT} pictures: {dict(answers)}, {dict(ends)}')

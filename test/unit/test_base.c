@@ -1,7 +1,6 @@
 /* core/base: settings, safe paths, JSON text, clock, hash. */
 #include "core/base/buf.h"
 #include "core/base/clock.h"
-#include "core/base/disk.h"
 #include "core/base/hash.h"
 #include "core/base/must.h"
 #include "core/base/path.h"
@@ -17,7 +16,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 static struct settings_book *load(const char *const *environment, struct error *error)
@@ -403,42 +401,6 @@ static void test_the_end_without_memory_is_one_line(void **state)
     close(ends[0]);
 }
 
-/* --- the reserve of the disk --- */
-
-static void test_the_reserve_is_at_most_a_sixteenth_of_the_disk(void **state)
-{
-    struct statvfs fs;
-
-    (void)state;
-    assert_int_equal(statvfs("/tmp", &fs), 0);
-    assert_int_equal(disk_read_space("/tmp", 1).reserve, 1);
-    assert_int_equal(disk_read_space("/tmp", UINT64_MAX).reserve, fs.f_blocks * fs.f_frsize / 16);
-}
-
-/* What other programs write meanwhile is less than the margin. */
-static void test_a_disk_is_low_when_a_file_would_not_leave_the_reserve(void **state)
-{
-    uint64_t free_bytes = disk_read_space("/tmp", 0).free, margin = free_bytes / 4;
-
-    (void)state;
-    assert_true(free_bytes > 0 && free_bytes < UINT64_MAX);
-    assert_false(disk_is_low("/tmp", 1, 0));
-    assert_false(disk_is_low("/tmp", 1, free_bytes - margin));
-    assert_true(disk_is_low("/tmp", 1, free_bytes + margin));
-    assert_false(disk_is_low("/tmp", 0, free_bytes + margin)); /* no reserve: the disk refuses by itself */
-    assert_false(disk_is_low("/no/such/folder", 1, 0));
-}
-
-static void test_the_parent_of_a_path_is_synced(void **state)
-{
-    (void)state;
-    assert_int_equal(disk_sync_parent("/tmp/x"), 0);
-    assert_int_equal(disk_sync_parent("/tmp//"), 0);
-    assert_int_equal(disk_sync_parent("/tmp"), 0);
-    assert_int_equal(disk_sync_parent("relative"), 0);
-    assert_int_equal(disk_sync_parent("/no/such/folder"), -ENOENT);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -452,9 +414,6 @@ int main(void)
         cmocka_unit_test(test_text_is_resolved_without_the_disk),
         cmocka_unit_test(test_a_long_path_names_limit_and_setting),
         cmocka_unit_test(test_json_text_is_always_valid),
-        cmocka_unit_test(test_the_reserve_is_at_most_a_sixteenth_of_the_disk),
-        cmocka_unit_test(test_a_disk_is_low_when_a_file_would_not_leave_the_reserve),
-        cmocka_unit_test(test_the_parent_of_a_path_is_synced),
         cmocka_unit_test(test_clock_and_hash_agree_with_references),
     };
 

@@ -4,6 +4,7 @@
 
 #include "actors/gallery/change_log.h"
 #include "core/actor/actor.h"
+#include "core/base/clock.h"
 
 enum { PAGE = 4, IDS_MAX = 64, NODES = 2 };
 
@@ -198,6 +199,18 @@ static void test_the_log_is_as_long_as_the_gallery_once_it_is_compacted(void **s
     assert_int_equal(nodes[0]->restarts, 0);
 }
 
+static void test_a_young_removal_stays_in_the_log(void **state)
+{
+    int64_t now_ms = clock_wall_ms();
+
+    (void)state;
+    drop(STORE_PHOTO_DELETE, enrol("Ann"));
+    compact(now_ms - 1800000);
+    assert_int_equal(log_rows(), 2);
+    compact(now_ms + 1800000);
+    assert_int_equal(log_rows(), 1);
+}
+
 static void test_a_node_that_has_passed_the_removals_reads_on(void **state)
 {
     int64_t photo = enrol("Ann");
@@ -287,6 +300,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_the_log_is_as_long_as_the_gallery_once_it_is_compacted),
+        TEST(test_a_young_removal_stays_in_the_log),
         TEST(test_a_node_that_has_passed_the_removals_reads_on),
         TEST(test_a_node_behind_a_deleted_removal_loads_the_gallery_anew),
         TEST(test_a_node_whose_first_reading_is_overtaken_begins_again),

@@ -416,6 +416,79 @@ static void test_a_photo_is_deleted_for_its_own_person_only(void **state)
     }
 }
 
+static int rename_person(int64_t id, const char *name)
+{
+    struct store_person *m = STORE_MESSAGE(STORE_PERSON_RENAME, store_person);
+
+    m->id = id;
+    m->name = name;
+    return (int)ask(m)->status;
+}
+
+static void test_a_name_belongs_to_one_person(void **state)
+{
+    int64_t ann = person("Ann"), bo = person("Bo");
+
+    (void)state;
+    assert_int_equal(rename_person(ann, "Bo"), STORE_CONFLICT);
+    assert_int_equal(rename_person(ann, "Anna"), STORE_OK);
+    assert_int_equal(person("Anna"), ann);
+    assert_int_not_equal(person("Ann"), ann); /* the old name is free */
+    assert_int_equal(person("Bo"), bo);
+    assert_int_equal(rename_person(ann, "Bo"), STORE_CONFLICT);
+}
+
+static int64_t enrol_template(const char *name, int64_t *template)
+{
+    static const float embedding[2] = {1, 0};
+    struct store_photo *add = STORE_MESSAGE(STORE_PHOTO_ADD, store_photo);
+    int64_t photo;
+
+    add->person_name = name;
+    add->photo_name = "a.jpg";
+    add->path = "/a.jpg";
+    add->model = "m";
+    add->embedding = embedding;
+    add->dimension = 2;
+    photo = ask(add)->photos[0].id;
+    open_observer();
+    *template = observer_number("SELECT MAX(id) FROM templates");
+    close_observer();
+    return photo;
+}
+
+static void test_the_faces_of_a_removed_template_are_decided_again(void **state)
+{
+    struct store_id *drop = STORE_MESSAGE(STORE_PHOTO_DELETE, store_id);
+    struct store_finish *m = STORE_MESSAGE(STORE_FINISH, store_finish);
+    struct store_list *list = STORE_MESSAGE(STORE_AGAIN_FACES, store_list);
+    float *embedding = arena_alloc(&m->m.arena, 2 * sizeof *embedding);
+    int64_t template, id = submit("/a");
+
+    (void)state;
+    drop->id = enrol_template("Ann", &template);
+    claim(1);
+    embedding[0] = 1;
+    m->id = id;
+    m->attempt = 1;
+    m->outcome = OUTCOME_FACES;
+    m->face_count = 1;
+    m->faces = arena_alloc(&m->m.arena, sizeof *m->faces);
+    m->faces[0] = (struct face){.width = 10,
+                                .model = "m",
+                                .embedding = embedding,
+                                .dimension = 2,
+                                .person = person("Ann"),
+                                .distance = 0.1,
+                                .template = template};
+    assert_int_equal(ask(m)->status, STORE_OK);
+    assert_int_equal(ask(drop)->status, STORE_OK);
+    assert_int_equal(last->deciding, 1);
+    list->limit = 10;
+    assert_int_not_equal(ask(list)->id, 0);
+    assert_int_equal(last->face_count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -425,6 +498,8 @@ int main(void)
         TEST(test_the_gallery_log_tells_every_change_in_order),
         TEST(test_a_person_may_be_renamed_to_the_same_name),
         TEST(test_the_cluster_keeps_its_id),
+        TEST(test_a_name_belongs_to_one_person),
+        TEST(test_the_faces_of_a_removed_template_are_decided_again),
         TEST(test_a_change_that_was_read_is_known_by_its_mark),
         TEST(test_a_removed_template_leaves_one_change),
         TEST(test_a_person_with_more_faces_than_a_batch_is_forgotten),
