@@ -1,42 +1,79 @@
 /* Merging people, undoing it, and the list of merges. Part of the actor people.
  *
  * A merge is done in batches of the store, one after the other; a request that is repeated after a crash continues it.
- * The answer counts what all batches moved. */
+ * The answer counts what all batches moved. One that takes longer than half of KITH_REQUEST_TIMEOUT is answered with
+ * 202 before its end and goes on. */
 #include "actors/api/json_records.h"
 #include "actors/api/ops.h"
 #include "actors/api/page.h"
 #include "actors/api/problem.h"
 #include "actors/people/people.h"
 #include "actors/people/people_internal.h"
+#include "core/base/log/log.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static void merges_ask(struct actor *self, struct call *call);
 
+static void merges_write(struct actor *self, struct call *call, const struct person_merge *m)
+{
+    const struct people_config *config = actor_config(self);
+
+    json_merge(&call->body, m, config->merge_undo_ms);
+    buf_printf(&call->body, ",\"deciding\":%lld}", (long long)call->changed);
+}
+
+/* begun_ms 0: it is answered already. */
+static void merges_answer_early(struct actor *self, struct call *call, const struct person_merge *m)
+{
+    const struct people_config *config = actor_config(self);
+
+    if (call->begun_ms == 0 || actor_now_ms(self) - call->begun_ms < config->call_ms / 2)
+        return;
+    merges_write(self, call, m);
+    reply_json(call->request, 202, &call->body);
+    call->begun_ms = 0;
+}
+
+static void merges_on_read(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    struct call *call = context;
+
+    if (call->begun_ms)
+        people_on_change_read(self, call, status, reply);
+    else
+        call_free(call);
+}
+
 /* call->changed: faces that are decided again. */
 static void merges_on_batch(struct actor *self, void *context, int status, const struct msg *reply)
 {
-    const struct people_config *config = actor_config(self);
     const struct store_reply *r = (const struct store_reply *)reply;
     struct call *call = context;
     const struct person_merge *m;
 
-    if (reply_failed(call->request, status, reply)) {
+    if (call->begun_ms == 0 && (status != ACTOR_OK || r->status != STORE_OK)) {
+        log_event(LOG_WARN, "merge cut short", LOG_INT("person", call->id),
+                  LOG_STR("reason", status == ACTOR_OK ? r->error : actor_status_name(status)));
+        call_free(call);
+        return;
+    }
+    if (call->begun_ms && reply_failed(call->request, status, reply)) {
         call_free(call);
         return;
     }
     call->changed += r->deciding;
+    m = &r->merges[0];
     if (r->more) {
+        merges_answer_early(self, call, m);
         merges_ask(self, call);
         return;
     }
-    m = &r->merges[0];
-    json_merge(&call->body, m, config->merge_undo_ms);
-    buf_printf(&call->body, ",\"deciding\":%lld}", (long long)call->changed);
+    merges_write(self, call, m);
     if (r->changed)
         audit(call->request, call->op == OP_MERGE ? "people merged" : "merge undone", m->into, "merge", m->id, m->name);
-    people_ask_gallery(self, call, people_on_change_read);
+    people_ask_gallery(self, call, merges_on_read);
 }
 
 /* call->id: the person or the merge; call->photo: the person into whom. */

@@ -203,6 +203,22 @@ def test_events_of_a_merge(kith):
     assert rows == [(4, ann), (3, bo), (3, bo), (3, ann)]
 
 
+def test_a_long_merge_is_answered_before_its_end_and_goes_on(make):
+    kith = make(request_timeout='1s').start()
+    ann, bo = add(kith, 'Ann'), add(kith, 'Bo')
+    kith.stop()
+    database = sqlite3.connect(kith.folder / 'data/kith.db')
+    faces = 100000
+    database.executemany('INSERT INTO faces(image_id, x, y, width, height, quality, model, person, similarity) VALUES'
+                         "(?, 0, 0, 9, 9, 1, 'x', ?, 1)", [(n + 1000, ann) for n in range(faces)])
+    database.commit()
+    kith.start()
+    answer = merge(kith, ann, bo)
+    assert answer.status == 202 and answer.json['state'] == 'running', answer
+    merges = until(lambda: [m for m in kith.get('/v1/merges').json['merges'] if m['state'] == 'merged'], 'its end')
+    assert merges[0]['faces'] == faces
+
+
 def test_a_merge_that_is_too_old_is_not_undone(make):
     kith = make(merge_undo='0s').start()
     ann, bo = add(kith, 'Ann'), add(kith, 'Bo')

@@ -171,7 +171,7 @@ static void test_a_large_merge_that_is_cut_short_continues_and_counts_truly(void
 
     (void)state;
     for (int i = 0; i < 230; i++) {
-        char sha256[8];
+        char sha256[16];
 
         snprintf(sha256, sizeof sha256, "%d", i);
         enrol(ann, sha256);
