@@ -1,5 +1,6 @@
 """What becomes of an image, as clients are shown it; retries of what can be cured; images that are looked at again."""
 import re
+import sqlite3
 
 import pytest
 from fixtures import needs_plugin
@@ -255,3 +256,32 @@ def test_another_model_is_looked_at_again(make):
     until(lambda: attempts(kith, old) == [2] * 3, 'the old ones to be looked at again')
     assert kith.image(new)['attempts'] == 1
     until(lambda: kith.post('/v1/images/look-again?not_model=current&dry_run=1').json['images'] == 0, 'none to be left')
+
+
+# --- databases of the version before ---
+
+def test_records_of_the_version_before_are_shown_as_what_they_are(make):
+    """Schema 4 knew no verdict for a picture without a face, and not which failures another try may cure."""
+    kith = make()
+    kith.folder.joinpath('data').mkdir()
+    statements = kith.run('schema', 'sqlite').stdout.splitlines()
+    newer = next(i for i, sql in enumerate(statements) if re.search(r'ALTER TABLE faces ADD COLUMN +word', sql))
+    database = sqlite3.connect(kith.folder / 'data/kith.db')
+    for sql in statements[:newer]:
+        database.execute(sql)
+    database.execute('INSERT INTO schema_version VALUES(4)')
+    rows = [('faceless', 2, 0, 'no face found'), ('stranger', 0, 2, None), ('outage', 2, 0, 'the recogniser crashed'),
+            ('poison', 2, 0, 'poison'), ('known', 1, 1, None)]
+    for name, status, verdict, reason in rows:
+        database.execute('INSERT INTO images(path, path_key, status, verdict, reason, run_after, finished_at) '
+                         'VALUES(?, ?, ?, ?, ?, ?, 1)',
+                         (str(kith.images / name), name.encode().ljust(16), status, verdict, reason, 2 ** 63 - 1))
+    database.execute('UPDATE status_counts SET pending = 1, processed = 1, failed = 3, unknown = 1')
+    database.commit()
+    database.close()
+    kith.start()
+    assert [shown(kith.image(n))[:2] for n in range(1, 6)] == [
+        ('processed', 'no_face'), ('processed', 'unknown'), ('failed', None), ('failed', None), ('processed', 'known')]
+    assert listed(kith, 'retryable=1') == [3] and listed(kith, 'verdict=no_face') == [1]
+    stats = kith.get('/v1/stats').json
+    assert [stats[key] for key in ('pending', 'processed', 'failed', 'unknown', 'no_face')] == [0, 3, 2, 1, 1], stats
