@@ -97,7 +97,7 @@ static void test_a_filter_takes_its_images_and_counts_the_same(void **state)
 /* New images come first: nothing is requeued while as many wait as a step may requeue. */
 static void test_a_step_is_bounded_and_waits_for_the_queue(void **state)
 {
-    char path[16];
+    char path[32];
 
     (void)state;
     for (int i = 0; i < 10; i++) {

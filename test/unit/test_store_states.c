@@ -161,7 +161,7 @@ static void test_poison_is_not_retryable(void **state)
 
 static void test_the_limit_of_the_queue_counts_only_what_waits(void **state)
 {
-    char path[16];
+    char path[32];
 
     (void)state;
     if (strcmp(database(), "sqlite") != 0)
@@ -282,7 +282,7 @@ static void walk_name(int64_t id, int64_t ann, bool deny)
 static void walk_step(int64_t ann)
 {
     struct store_id *m;
-    char path[16];
+    char path[32];
     int64_t id = 1 + pick(40);
 
     snprintf(path, sizeof path, "/%u", pick(30));
