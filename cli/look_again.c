@@ -12,7 +12,8 @@ static void look_again_print(const json_t *json)
     const json_t *o = json_object_get(json, "operation");
 
     if (json_is_true(json_object_get(json, "dry_run")))
-        printf("%lld images would be looked at again\n", (long long)json_integer_value(json_object_get(json, "images")));
+        printf("%lld images would be looked at again\n",
+               (long long)json_integer_value(json_object_get(json, "images")));
     else if (!json_is_object(o))
         puts("no images have been looked at again");
     else
@@ -26,8 +27,11 @@ static int look_again_add_filter(const struct invocation *in, struct client *c, 
 {
     static const struct {
         const char *flag, *parameter;
-    } texts[] = {{"verdict", "verdict"}, {"person", "person"}, {"not-model", "not_model"},
-                 {"from-ms", "from_ms"}, {"to-ms", "to_ms"}};
+    } texts[] = {{"verdict", "verdict"},
+                 {"person", "person"},
+                 {"not-model", "not_model"},
+                 {"from-ms", "from_ms"},
+                 {"to-ms", "to_ms"}};
     char separator = '?';
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {

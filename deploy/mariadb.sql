@@ -168,7 +168,7 @@ UPDATE images SET verdict = 3 WHERE status = 2 AND verdict = 0 AND reason = 'no 
 UPDATE images SET retryable = 1 WHERE status = 2 AND verdict = 0 AND COALESCE(reason, '') NOT LIKE 'poison%';
 ALTER TABLE images ADD COLUMN  IF NOT EXISTS state INTEGER AS (CASE WHEN status = 0 AND verdict = 2 THEN 1 WHEN status = 2 AND verdict = 3 THEN 1 WHEN status = 2 AND retryable = 1 THEN 4 ELSE status END) STORED;
 CREATE INDEX IF NOT EXISTS images_state ON images(state, id);
-CREATE INDEX IF NOT EXISTS images_failed ON images(state, retryable, finished_at, id);
+CREATE INDEX IF NOT EXISTS images_failed ON images(retryable, state, finished_at, id);
 DROP INDEX IF EXISTS images_status ON images;
 ALTER TABLE status_counts ADD COLUMN  IF NOT EXISTS no_face BIGINT NOT NULL DEFAULT 0;
 UPDATE status_counts SET no_face = (SELECT COUNT(*) FROM images WHERE verdict = 3 AND path_key IS NOT NULL) WHERE id = 0;

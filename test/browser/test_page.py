@@ -51,14 +51,14 @@ def test_a_picture_without_a_face_is_no_failure(make, tmp_path):
     kith = make(recognizer=BUILD / 'test/plugins/moody.so').start()
     page = Page(kith.dashboard, tmp_path)
     try:
-        hills, stranger = kith.submit(kith.picture('hills.png', 250, 1, 1), kith.picture('stranger.png', 9, 9, 9))
+        hills, nameless = kith.submit(kith.picture('hills.png', 250, 1, 1), kith.picture('nameless.png', 9, 9, 9))
         row = page.until_row(hills, lambda r: r['person'] == 'no face')
         assert (row['status'], row['reason']) == ('processed', '')
-        row = page.until_row(stranger, lambda r: r['person'] == 'unknown')
+        row = page.until_row(nameless, lambda r: r['person'] == 'unknown')
         assert (row['status'], row['reason']) == ('processed', '')
         until(lambda: page.ask('pictures') == 2, 'both thumbnails')
         until(lambda: page.ask('text', '#counts').startswith('0 known · 1 unknown · 1 without a face · 0 pending'), 'the counts')
-        for choice, name in (('no_face', 'hills.png'), ('unknown', 'stranger.png')):
+        for choice, name in (('no_face', 'hills.png'), ('unknown', 'nameless.png')):
             page.ask('select', '#filter', choice)
             until(lambda: [r['path'].rsplit('/')[-1] for r in page.rows()] == [name], f'only {name}')
         page.ask('select', '#filter', 'failed')

@@ -1,5 +1,6 @@
 """What becomes of an image, as clients are shown it; retries of what can be cured; images that are looked at again."""
 import re
+import sqlite3
 
 import pytest
 from fixtures import needs_plugin
@@ -54,7 +55,7 @@ def landscape(path):
 @pytest.mark.skipif(not (SAMPLES / 'obama.jpg').exists(), reason='no photos: deploy/setup.sh fetches them')
 @pytest.mark.skipif(not (ROOT / 'models/dlib_face_recognition_resnet_model_v1.dat').exists(),
                     reason='no models: deploy/setup.sh fetches them')
-def test_a_landscape_and_a_stranger_are_results_and_no_failures(make, tmp_path):
+def test_a_landscape_and_an_unknown_person_are_results_and_no_failures(make, tmp_path):
     """With real recognition; design §4."""
     pytest.importorskip('PIL')
     landscape(tmp_path / 'hills.png')
@@ -67,12 +68,12 @@ def test_a_landscape_and_a_stranger_are_results_and_no_failures(make, tmp_path):
                      content_type='image/jpeg').status == 201
     events = Events(kith)
     events.until('breaker')
-    hills, stranger, known, letter, gone = kith.submit(*[tmp_path / n for n in (
+    hills, nameless, known, letter, gone = kith.submit(*[tmp_path / n for n in (
         'hills.png', 'biden.jpg', 'obama.jpg', 'letter.jpg', 'gone.jpg')])
-    for number in (hills, stranger, known, letter, gone):
+    for number in (hills, nameless, known, letter, gone):
         kith.finished(number)
     assert shown(kith.image(hills)) == ('processed', 'no_face', None, None)
-    assert shown(kith.image(stranger)) == ('processed', 'unknown', None, None)
+    assert shown(kith.image(nameless)) == ('processed', 'unknown', None, None)
     assert shown(kith.image(known)) == ('processed', 'known', None, None)
     assert kith.image(letter)['status'] == 'failed' and kith.image(letter)['retryable'] is False
     assert events.until('image', lambda i: i['id'] == hills and i['finished_at'])['verdict'] == 'no_face'
@@ -82,13 +83,13 @@ def test_a_landscape_and_a_stranger_are_results_and_no_failures(make, tmp_path):
     counts = finished_total(kith)
     assert (counts['known'], counts['unknown'], counts['no_face']) == (1, 1, 1) and counts['failed'] >= 2, counts
     assert kith.metric('kith_images{status="pending"}') == 0 and kith.metric('kith_images_no_face') == 1
-    assert listed(kith, 'status=processed') == sorted([hills, stranger, known])
-    assert listed(kith, 'status=processed&verdict=unknown') == listed(kith, 'verdict=unknown') == [stranger]
+    assert listed(kith, 'status=processed') == sorted([hills, nameless, known])
+    assert listed(kith, 'status=processed&verdict=unknown') == listed(kith, 'verdict=unknown') == [nameless]
     assert listed(kith, 'verdict=no_face') == [hills] and listed(kith, f'person={person}') == [known]
     assert listed(kith, 'status=pending') == listed(kith, 'status=pending&verdict=unknown') == []
     # The policy has run many times: it lets results be.
     until(lambda: kith.image(gone)['attempts'] >= 2, 'the policy to try the missing file again')
-    assert [kith.image(n)['attempts'] for n in (hills, stranger, known, letter)] == [1, 1, 1, 1]
+    assert [kith.image(n)['attempts'] for n in (hills, nameless, known, letter)] == [1, 1, 1, 1]
 
 
 @pytest.mark.parametrize('query,words', [('verdict=odd', 'verdict'), ('retryable=maybe', 'retryable'),
@@ -255,3 +256,32 @@ def test_another_model_is_looked_at_again(make):
     until(lambda: attempts(kith, old) == [2] * 3, 'the old ones to be looked at again')
     assert kith.image(new)['attempts'] == 1
     until(lambda: kith.post('/v1/images/look-again?not_model=current&dry_run=1').json['images'] == 0, 'none to be left')
+
+
+# --- databases of the version before ---
+
+def test_records_of_the_version_before_are_shown_as_what_they_are(make):
+    """Schema 4 knew no verdict for a picture without a face, and not which failures another try may cure."""
+    kith = make()
+    kith.folder.joinpath('data').mkdir()
+    statements = kith.run('schema', 'sqlite').stdout.splitlines()
+    newer = next(i for i, sql in enumerate(statements) if re.search(r'ALTER TABLE faces ADD COLUMN +word', sql))
+    database = sqlite3.connect(kith.folder / 'data/kith.db')
+    for sql in statements[:newer]:
+        database.execute(sql)
+    database.execute('INSERT INTO schema_version VALUES(4)')
+    rows = [('faceless', 2, 0, 'no face found'), ('nameless', 0, 2, None), ('outage', 2, 0, 'the recogniser crashed'),
+            ('poison', 2, 0, 'poison'), ('known', 1, 1, None)]
+    for name, status, verdict, reason in rows:
+        database.execute('INSERT INTO images(path, path_key, status, verdict, reason, run_after, finished_at) '
+                         'VALUES(?, ?, ?, ?, ?, ?, 1)',
+                         (str(kith.images / name), name.encode().ljust(16), status, verdict, reason, 2 ** 63 - 1))
+    database.execute('UPDATE status_counts SET pending = 1, processed = 1, failed = 3, unknown = 1')
+    database.commit()
+    database.close()
+    kith.start()
+    assert [shown(kith.image(n))[:2] for n in range(1, 6)] == [
+        ('processed', 'no_face'), ('processed', 'unknown'), ('failed', None), ('failed', None), ('processed', 'known')]
+    assert listed(kith, 'retryable=1') == [3] and listed(kith, 'verdict=no_face') == [1]
+    stats = kith.get('/v1/stats').json
+    assert [stats[key] for key in ('pending', 'processed', 'failed', 'unknown', 'no_face')] == [0, 3, 2, 1, 1], stats

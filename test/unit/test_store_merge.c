@@ -3,8 +3,9 @@
 
 static void deny(int64_t face, int64_t who)
 {
-    struct store_name_face *m = STORE_MESSAGE(STORE_DENY_FACE, store_name_face);
+    struct store_word *m = STORE_MESSAGE(STORE_WORD, store_word);
 
+    m->kind = WORD_NOT;
     m->face = face;
     m->person = who;
     assert_int_equal(ask(m)->status, STORE_OK);

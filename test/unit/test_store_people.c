@@ -104,6 +104,7 @@ static void test_a_label_does_not_override_what_a_client_said(void **state)
 {
     int64_t denied = labelled("/a", "Ann"), named = labelled("/b", "Ann"), ann, bo;
     struct store_name_face *m = STORE_MESSAGE(STORE_NAME_FACE, store_name_face);
+    struct store_word *w;
 
     (void)state;
     bo = person("Bo");
@@ -115,10 +116,11 @@ static void test_a_label_does_not_override_what_a_client_said(void **state)
     assert_int_equal(resolve_labels(), 1);
     expect_person(named, bo);
     expect_person(denied, ann);
-    m = STORE_MESSAGE(STORE_DENY_FACE, store_name_face);
-    m->face = image(denied)->faces[0].id;
-    m->person = ann;
-    assert_int_equal(ask(m)->status, STORE_OK);
+    w = STORE_MESSAGE(STORE_WORD, store_word);
+    w->kind = WORD_NOT;
+    w->face = image(denied)->faces[0].id;
+    w->person = ann;
+    assert_int_equal(ask(w)->status, STORE_OK);
     expect_person(denied, PERSON_UNKNOWN);
     assert_int_equal(resolve_labels(), 0);
     expect_person(denied, PERSON_UNKNOWN);

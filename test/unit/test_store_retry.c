@@ -96,7 +96,7 @@ static void submit_crowd(const char *name)
 static void test_failures_for_good_keep_no_others_from_their_retry(void **state)
 {
     int64_t cured[3];
-    char path[16];
+    char path[32];
 
     (void)state;
     submit_crowd("broken");
@@ -131,7 +131,7 @@ static struct store_reply *finish_gone(int64_t id, int64_t attempt)
 static void test_images_whose_files_were_missing_are_retried_after_the_others(void **state)
 {
     int64_t missing[4], crashed;
-    char path[16];
+    char path[32];
 
     (void)state;
     for (int i = 0; i < 4; i++) {

@@ -161,7 +161,7 @@ static void test_poison_is_not_retryable(void **state)
 
 static void test_the_limit_of_the_queue_counts_only_what_waits(void **state)
 {
-    char path[16];
+    char path[32];
 
     (void)state;
     if (strcmp(database(), "sqlite") != 0)
@@ -263,26 +263,38 @@ static void walk_finish(int64_t ann)
     }
 }
 
-static void walk_name(int64_t id, int64_t ann, bool deny)
+static void walk_name(int64_t face, int64_t ann)
 {
-    struct store_name_face *m =
-        store_message_new(deny ? STORE_DENY_FACE : STORE_NAME_FACE, sizeof(struct store_name_face));
-    const struct image *i = image(id);
+    struct store_name_face *m = STORE_MESSAGE(STORE_NAME_FACE, store_name_face);
 
-    if (last->status == STORE_OK && i->face_count) {
-        m->face = i->faces[0].id;
-        m->person = ann;
-        m->no_template = true;
-        ask(m);
-    } else {
-        msg_unref(&m->m.head);
+    m->face = face;
+    m->person = ann;
+    m->no_template = true;
+    ask(m);
+}
+
+static void walk_say(int64_t id, int64_t ann, bool deny)
+{
+    const struct image *i = image(id);
+    struct store_word *m;
+
+    if (last->status != STORE_OK || !i->face_count)
+        return;
+    if (!deny) {
+        walk_name(i->faces[0].id, ann);
+        return;
     }
+    m = STORE_MESSAGE(STORE_WORD, store_word);
+    m->kind = WORD_NOT;
+    m->face = i->faces[0].id;
+    m->person = ann;
+    ask(m);
 }
 
 static void walk_step(int64_t ann)
 {
     struct store_id *m;
-    char path[16];
+    char path[32];
     int64_t id = 1 + pick(40);
 
     snprintf(path, sizeof path, "/%u", pick(30));
@@ -303,7 +315,7 @@ static void walk_step(int64_t ann)
         retry_batch((struct batch){.limit = pick(3)});
         break;
     case 7:
-        walk_name(id, ann, pick(2));
+        walk_say(id, ann, pick(2));
         break;
     default:
         m = STORE_MESSAGE(STORE_DELETE, store_id);

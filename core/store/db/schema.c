@@ -259,7 +259,7 @@ static const char *const version_5[] = {
     "WHEN status = 2 AND verdict = 3 THEN 1 WHEN status = 2 AND retryable = 1 THEN 4 ELSE status END) "
     "{VIRTUAL|STORED}",
     "CREATE INDEX IF NOT EXISTS images_state ON images(state, id)",
-    "CREATE INDEX IF NOT EXISTS images_failed ON images({|state, }retryable, finished_at, id){ WHERE status = 2 AND "
+    "CREATE INDEX IF NOT EXISTS images_failed ON images(retryable, {|state, }finished_at, id){ WHERE status = 2 AND "
     "verdict <> 3|}",
     "DROP INDEX IF EXISTS images_status{| ON images}",
     "ALTER TABLE status_counts ADD COLUMN {| IF NOT EXISTS} no_face BIGINT NOT NULL DEFAULT 0",
