@@ -6,6 +6,7 @@ import select
 import socket
 import struct
 import threading
+import time
 
 import pytest
 from harness import png, until
@@ -15,6 +16,7 @@ DATA, HEADERS, RESET, SETTINGS, PING, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 
 END_HEADERS = 4
 MB = 1 << 20
 MEMORY_MB = 64  # that a flood may cost
+LATENCY_S = 5  # of another request meanwhile; milliseconds on a machine that does nothing else
 
 
 def frame(kind, flags, stream, body=b''):
@@ -114,11 +116,12 @@ def test_a_flood_of_frames_costs_the_others_nothing(kith, parts, must_close):
     floods = [Flood(kith, parts(), 32) for _ in range(2)]
     for flood in floods:
         flood.start()
-    answers = 0
+    longest_s = 0
     while any(flood.is_alive() for flood in floods):
+        begin_s = time.monotonic()
         assert kith.get('/healthz').status == 200
-        answers += 1
-    assert answers > 2
+        longest_s = max(longest_s, time.monotonic() - begin_s)
+    assert longest_s < LATENCY_S
     for flood in floods:
         assert flood.closed or not must_close
         flood.socket.close()
