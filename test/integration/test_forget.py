@@ -131,10 +131,15 @@ def test_what_was_left_to_do_is_done_after_a_kill(make):
     number = upload(kith, picture)
     needles = [picture, hashlib.sha256(picture).hexdigest(), *embeddings(kith, 'faces', 'image_id = ?', number),
                *show(kith, number)]
+    photo = noise(6)
+    person = kith.post('/v1/people', {'name': NAME}).json['id']
+    assert kith.post(f'/v1/people/{person}/photos', photo, content_type='image/png').status == 201
+    needles += [NAME, photo, *embeddings(kith, 'templates', 'person_id = ?', person)]
     delete(kith, f'/v1/images/{number}')
+    delete(kith, f'/v1/people/{person}')
     kith.kill()
-    assert traces(kith.folder / 'data/spool', picture), 'killed before the file went'
-    assert rows(kith, 'SELECT COUNT(*) FROM erasures') == [(1,)]
+    assert traces(kith.folder / 'data/spool', picture) and traces(kith.folder / 'data/spool', photo), 'files still there'
+    assert rows(kith, 'SELECT COUNT(*) FROM erasures WHERE path IS NOT NULL') == [(2,)]
     kith.start()
     gone(kith, *needles)
 
