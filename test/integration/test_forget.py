@@ -266,12 +266,16 @@ def test_changes_are_listed_with_who_and_when_and_without_names_of_the_deleted(k
 
 def test_only_an_admin_reads_the_audit_trail(make):
     kith = make(auth='keys')
-    keys = {role: kith.run('key', 'create', '--role', role).stdout.strip() for role in ('admin', 'read')}
+    keys = {role: kith.run('key', 'create', '--role', role, '--name', f'{role} key').stdout.strip()
+            for role in ('admin', 'read')}
     kith.start(ready=False)
     until(lambda: kith.get('/v1/audit', authorization=f'Bearer {keys["admin"]}').status == 200, 'the key to be loaded')
     assert kith.get('/v1/audit', authorization=f'Bearer {keys["read"]}').status == 403
     trail = kith.get('/v1/audit', authorization=f'Bearer {keys["admin"]}').json['audit']
     assert [(e['action'], e['who'], e['detail']) for e in trail] == [
         ('key added', 'kith key', 'key 2, roles read'), ('key added', 'kith key', 'key 1, roles admin')]
+    bearer = {'authorization': f'Bearer {keys["admin"]}'}
+    assert kith.post('/v1/people', {'name': NAME}, **bearer).status == 201
+    until(lambda: kith.get('/v1/audit?who=admin+key', **bearer).json['audit'], 'the change to be stored with its key')
 
 
