@@ -24,6 +24,7 @@ enum http_op {
     OP_RETRY,
     OP_RETRY_ALL,
     OP_DELETE,
+    OP_UNKNOWN_DELETE,
     /* people */
     OP_PEOPLE,
     OP_PERSON_ADD,

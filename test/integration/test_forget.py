@@ -92,6 +92,18 @@ def test_the_gallery_forgets_the_unknown_face_of_a_deleted_image(kith):
     until(lambda: kith.metric('kith_gallery_unknown_people') == 0, 'the other to be forgotten')
 
 
+def test_an_unknown_person_leaves_no_face_behind(kith):
+    number = upload(kith, noise(12))
+    until(lambda: kith.get('/v1/unknown').json['unknown_people'], 'the unknown person')
+    unknown = kith.get('/v1/unknown').json['unknown_people'][0]['id']
+    needles = [*embeddings(kith, 'faces', 'image_id = ?', number), *show(kith, number)]
+    assert delete(kith, f'/v1/unknown/{unknown}')['deleted']['faces'] == 1
+    gone(kith, *needles)
+    assert kith.image(number)['faces'] == [] and kith.get('/v1/unknown').json['unknown_people'] == []
+    until(lambda: kith.metric('kith_gallery_unknown_people') == 0, 'the gallery to forget')
+    assert kith.call('DELETE', f'/v1/unknown/{unknown}').status == 404
+
+
 def test_a_person_leaves_nothing_behind(kith):
     photos = [noise(n) for n in (1, 2, 3)]
     person = kith.post('/v1/people', {'name': NAME}).json['id']

@@ -25,6 +25,7 @@ const op_fn store_ops[] = {
     [STORE_KEY_REVOKE - STORE_SUBMIT] = op_key_revoke,
     [STORE_CORRECT_COUNTS - STORE_SUBMIT] = op_correct_counts,
     [STORE_EXPIRE - STORE_SUBMIT] = op_expire,
+    [STORE_FORGET_UNKNOWN - STORE_SUBMIT] = op_forget_unknown,
     [STORE_ERASER_JOIN - STORE_SUBMIT] = op_eraser_join,
     [STORE_ERASED - STORE_SUBMIT] = op_erased,
     [STORE_AUDIT_ADD - STORE_SUBMIT] = op_audit_add,
