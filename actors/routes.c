@@ -52,6 +52,7 @@ const struct http_route routes[] = {
     {"POST", "/v1/unknown/{id}/person", "faces", OP_NAME_UNKNOWN_PERSON, ACCESS_ADMIN, ""},
     {"POST", "/v1/unknown/{id}/ignore", "faces", OP_IGNORE_UNKNOWN_PERSON, ACCESS_ADMIN, ""},
     {"DELETE", "/v1/unknown/{id}/ignore", "faces", OP_UNIGNORE_UNKNOWN_PERSON, ACCESS_ADMIN, ""},
+    {"DELETE", "/v1/unknown/{id}", "retry", OP_UNKNOWN_DELETE, ACCESS_ADMIN, ""},
     {"GET", "/v1/events", "events", OP_EVENTS, ACCESS_READ, "after"},
     {"GET", "/v1/audit", "audit", OP_AUDIT, ACCESS_ADMIN, "after limit person image who action since_ms until_ms"},
     {"GET", "/v1/nodes", "cluster", OP_NODES, ACCESS_READ, ""},

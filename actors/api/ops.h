@@ -25,6 +25,7 @@ enum http_op {
     OP_RETRY,
     OP_RETRY_ALL,
     OP_DELETE,
+    OP_UNKNOWN_DELETE,
     /* look_again */
     OP_LOOK_AGAIN,
     OP_LOOK_AGAIN_SHOW,

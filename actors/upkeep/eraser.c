@@ -11,6 +11,7 @@
 
 enum { TIMER_POLL = 1, TIMER_SEEN };
 enum { BATCH = 200, WARN_MS = 60000 };
+enum { AGAIN_MS = 200 }; /* many deletions in a row are one batch: each empties the log of the database */
 
 static struct metric erased_total = {.name = "kith_erased_total", .help = "Deletions whose files this node removed."};
 static struct metric waiting = {.name = "kith_erasures_waiting",
@@ -70,7 +71,7 @@ static void eraser_end(struct actor *self, bool at_once)
     const struct eraser_config *config = actor_config(self);
     struct eraser *e = actor_state(self);
 
-    actor_after(self, at_once || e->again ? 0 : config->poll_ms, TIMER_POLL);
+    actor_after(self, at_once ? 0 : e->again ? AGAIN_MS : config->poll_ms, TIMER_POLL);
     e->busy = e->again = false;
 }
 

@@ -159,6 +159,39 @@ static void retry_delete(struct actor *self, struct http_request *request, int64
     actor_ask(self, "store", &m->m.head, config->store_ms, retry_on_deleted, call);
 }
 
+static void retry_on_unknown_deleted(struct actor *self, void *context, int status, const struct msg *reply);
+
+static void retry_delete_unknown(struct actor *self, struct call *call, bool first)
+{
+    const struct retry_config *config = actor_config(self);
+    struct store_id *m = STORE_MESSAGE(STORE_FORGET_UNKNOWN, store_id);
+
+    m->id = call->id;
+    m->person = !first;
+    actor_ask(self, "store", &m->m.head, config->store_ms, retry_on_unknown_deleted, call);
+}
+
+static void retry_on_unknown_deleted(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct store_reply *r = (const struct store_reply *)reply;
+    struct call *call = context;
+
+    if (reply_failed(call->request, status, reply)) {
+        call_free(call);
+        return;
+    }
+    deleted_add(&call->deleted, &r->deleted);
+    if (r->more) {
+        retry_delete_unknown(self, call, false);
+        return;
+    }
+    audit(call->request, "unknown person deleted", 0, "unknown_person", call->id, NULL);
+    msg_tell(self, "eraser", MSG_ERASE);
+    msg_tell_gallery(self);
+    reply_deleted(call->request, &call->deleted);
+    call_free(call);
+}
+
 static void retry_on_http(struct actor *self, struct http_request *request)
 {
     int op = (int)http_request_route(request)->op;
@@ -170,10 +203,16 @@ static void retry_on_http(struct actor *self, struct http_request *request)
     }
     if (!part_number(request, 0, &id))
         return;
-    if (op == OP_RETRY)
+    if (op == OP_RETRY) {
         retry_begin_one(self, request, id);
-    else
+    } else if (op == OP_DELETE) {
         retry_delete(self, request, id);
+    } else {
+        struct call *call = call_new(self, request, op);
+
+        call->id = id;
+        retry_delete_unknown(self, call, true);
+    }
 }
 
 /* --- the actor --- */

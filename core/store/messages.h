@@ -52,6 +52,7 @@ enum store_message {
     STORE_MERGE,
     STORE_MERGE_UNDO,
     STORE_EXPIRE,
+    STORE_FORGET_UNKNOWN,
     STORE_ERASER_JOIN,
     STORE_ERASED,
     STORE_AUDIT_ADD,
@@ -178,7 +179,7 @@ struct store_retry {
     bool dry; /* count them, change nothing */
 };
 
-struct store_id { /* KEY_REVOKE, IMAGE, DELETE, FACE, PHOTO_DELETE, PERSON_DELETE, PHOTOS */
+struct store_id { /* FORGET_UNKNOWN, KEY_REVOKE, IMAGE, DELETE, FACE, PHOTO_DELETE, PERSON_DELETE, PHOTOS */
     struct store_message_head m;
     int64_t id;
     int64_t person; /* PHOTO_DELETE: refused unless the photo is this person's; 0: any person's */

@@ -261,6 +261,7 @@ int op_known_files(struct op *op, const struct msg *m);
 int op_path_in_use(struct op *op, const struct msg *m);
 int op_quarantined(struct op *op, const struct msg *m);
 int op_expire(struct op *op, const struct msg *m);
+int op_forget_unknown(struct op *op, const struct msg *m);
 int op_eraser_join(struct op *op, const struct msg *m);
 int op_erased(struct op *op, const struct msg *m);
 int op_erasures(struct op *op, const struct msg *m);

@@ -43,7 +43,7 @@ def test_a_deletion_is_done_on_each_node_and_by_one_that_was_down_when_it_is_bac
         assert node.get(f'/v1/images/{number}/photo?width=32').status == 200
         until(lambda: cached(node, sha), 'the cache of each node to be written')
     assert faces[0] in dump(world.mariadb) and templates[0] in dump(world.mariadb)
-    b.stop()
+    b.kill()
     assert a.call('DELETE', f'/v1/images/{number}').status == 200
     assert a.call('DELETE', f'/v1/people/{person}').status == 200
     until(lambda: not cached(a, sha) and not traces(world.folder / 'spool', picture, photo), 'a to forget')

@@ -92,6 +92,18 @@ def test_the_gallery_forgets_the_unknown_face_of_a_deleted_image(kith):
     until(lambda: kith.metric('kith_gallery_unknown_people') == 0, 'the other to be forgotten')
 
 
+def test_an_unknown_person_leaves_no_face_behind(kith):
+    number = upload(kith, noise(12))
+    until(lambda: kith.get('/v1/unknown').json['unknown_people'], 'the unknown person')
+    unknown = kith.get('/v1/unknown').json['unknown_people'][0]['id']
+    needles = [*embeddings(kith, 'faces', 'image_id = ?', number), *show(kith, number)]
+    assert delete(kith, f'/v1/unknown/{unknown}')['deleted']['faces'] == 1
+    gone(kith, *needles)
+    assert kith.image(number)['faces'] == [] and kith.get('/v1/unknown').json['unknown_people'] == []
+    until(lambda: kith.metric('kith_gallery_unknown_people') == 0, 'the gallery to forget')
+    assert kith.call('DELETE', f'/v1/unknown/{unknown}').status == 404
+
+
 def test_a_person_leaves_nothing_behind(kith):
     photos = [noise(n) for n in (1, 2, 3)]
     person = kith.post('/v1/people', {'name': NAME}).json['id']
@@ -131,10 +143,15 @@ def test_what_was_left_to_do_is_done_after_a_kill(make):
     number = upload(kith, picture)
     needles = [picture, hashlib.sha256(picture).hexdigest(), *embeddings(kith, 'faces', 'image_id = ?', number),
                *show(kith, number)]
+    photo = noise(6)
+    person = kith.post('/v1/people', {'name': NAME}).json['id']
+    assert kith.post(f'/v1/people/{person}/photos', photo, content_type='image/png').status == 201
+    needles += [NAME, photo, *embeddings(kith, 'templates', 'person_id = ?', person)]
     delete(kith, f'/v1/images/{number}')
+    delete(kith, f'/v1/people/{person}')
     kith.kill()
-    assert traces(kith.folder / 'data/spool', picture), 'killed before the file went'
-    assert rows(kith, 'SELECT COUNT(*) FROM erasures') == [(1,)]
+    assert traces(kith.folder / 'data/spool', picture) and traces(kith.folder / 'data/spool', photo), 'files still there'
+    assert rows(kith, 'SELECT COUNT(*) FROM erasures WHERE path IS NOT NULL') == [(2,)]
     kith.start()
     gone(kith, *needles)
 
@@ -261,12 +278,16 @@ def test_changes_are_listed_with_who_and_when_and_without_names_of_the_deleted(k
 
 def test_only_an_admin_reads_the_audit_trail(make):
     kith = make(auth='keys')
-    keys = {role: kith.run('key', 'create', '--role', role).stdout.strip() for role in ('admin', 'read')}
+    keys = {role: kith.run('key', 'create', '--role', role, '--name', f'{role} key').stdout.strip()
+            for role in ('admin', 'read')}
     kith.start(ready=False)
     until(lambda: kith.get('/v1/audit', authorization=f'Bearer {keys["admin"]}').status == 200, 'the key to be loaded')
     assert kith.get('/v1/audit', authorization=f'Bearer {keys["read"]}').status == 403
     trail = kith.get('/v1/audit', authorization=f'Bearer {keys["admin"]}').json['audit']
     assert [(e['action'], e['who'], e['detail']) for e in trail] == [
         ('key added', 'kith key', 'key 2, roles read'), ('key added', 'kith key', 'key 1, roles admin')]
+    bearer = {'authorization': f'Bearer {keys["admin"]}'}
+    assert kith.post('/v1/people', {'name': NAME}, **bearer).status == 201
+    until(lambda: kith.get('/v1/audit?who=admin+key', **bearer).json['audit'], 'the change to be stored with its key')
 
 

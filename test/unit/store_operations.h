@@ -357,6 +357,11 @@ static void *make_eraser(uint32_t type, const char *node)
     return m;
 }
 
+static void *make_forget_unknown(void)
+{
+    return make_id(STORE_FORGET_UNKNOWN, unknown_face);
+}
+
 static void *make_eraser_join(void)
 {
     return make_eraser(STORE_ERASER_JOIN, "another");
@@ -599,6 +604,7 @@ static const struct {
     {"merge undo", make_merge_undo},
     {"ignore unknown person", make_ignore_unknown},
     {"person delete", make_person_delete},
+    {"forget unknown", make_forget_unknown},
     {"expire", make_expire},
     {"prune", make_prune},
 };

@@ -101,6 +101,55 @@ static void test_a_deletion_is_listed_for_each_node_until_it_is_done(void **stat
     assert_int_equal(erasures("c")->changed, 0);
 }
 
+static void finish_with_hash(int64_t id, const char *sha256)
+{
+    struct store_finish *m = STORE_MESSAGE(STORE_FINISH, store_finish);
+
+    assert_int_equal(claim(10), 1);
+    m->id = id;
+    m->attempt = last->images[0].attempt;
+    m->outcome = OUTCOME_FAILED;
+    m->reason = "because";
+    m->sha256 = sha256;
+    assert_int_equal(ask(m)->changed, 1);
+}
+
+static void test_thumbnails_of_a_former_content_are_left_to_the_nodes(void **state)
+{
+    struct store_retry *m = STORE_MESSAGE(STORE_RETRY, store_retry);
+    int64_t id = submit("/a.jpg");
+
+    (void)state;
+    as_eraser(STORE_ERASER_JOIN, "a", NULL, 0);
+    finish_with_hash(id, "aa");
+    m->id = id;
+    ask(m);
+    finish_with_hash(id, "bb");
+    assert_int_equal(erasures("a")->erasure_count, 1);
+    assert_string_equal(last->erasures[0].sha256, "aa");
+    assert_null(last->erasures[0].path);
+}
+
+static void test_the_faces_of_an_unknown_person_go_and_the_images_stay(void **state)
+{
+    int64_t id = submit("/a.jpg"), face;
+
+    (void)state;
+    as_eraser(STORE_ERASER_JOIN, "a", NULL, 0);
+    claim(10);
+    finish_with_face(id, 1, PERSON_UNKNOWN, 0);
+    face = image(id)->faces[0].id;
+    assert_int_equal(with_id(STORE_FORGET_UNKNOWN, face)->status, STORE_NOT_FOUND);
+    open_observer();
+    observer_run("UPDATE faces SET unknown_person = id");
+    assert_int_equal(with_id(STORE_FORGET_UNKNOWN, face)->deleted.faces, 1);
+    assert_int_equal(image(id)->face_count, 0);
+    assert_int_equal(observer_number("SELECT COUNT(*) FROM faces"), 0);
+    assert_int_equal(observer_number("SELECT COUNT(*) FROM gallery_log WHERE kind = 6"), 1);
+    assert_int_equal(erasures("a")->erasure_count, 1);
+    close_observer();
+}
+
 static void test_a_file_that_something_else_has_is_in_use(void **state)
 {
     int64_t id = upload("/s/a.jpg", "aa"), ann = person("Ann"), photo = enrol(ann, "/s/a.jpg", "aa");
@@ -389,7 +438,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_deletion_is_listed_for_each_node_until_it_is_done),
+        TEST(test_the_faces_of_an_unknown_person_go_and_the_images_stay),
         TEST(test_a_file_that_something_else_has_is_in_use),
+        TEST(test_thumbnails_of_a_former_content_are_left_to_the_nodes),
         TEST(test_a_person_with_more_photos_than_a_batch_leaves_them_all_to_the_nodes),
         TEST(test_the_second_of_two_deletions_counts_nothing),
         TEST(test_the_idempotency_record_of_an_image_goes_with_it),

@@ -33,6 +33,7 @@ const op_fn store_ops[] = {
     [STORE_MERGE - STORE_SUBMIT] = op_merge,
     [STORE_MERGE_UNDO - STORE_SUBMIT] = op_merge_undo,
     [STORE_EXPIRE - STORE_SUBMIT] = op_expire,
+    [STORE_FORGET_UNKNOWN - STORE_SUBMIT] = op_forget_unknown,
     [STORE_ERASER_JOIN - STORE_SUBMIT] = op_eraser_join,
     [STORE_ERASED - STORE_SUBMIT] = op_erased,
     [STORE_AUDIT_ADD - STORE_SUBMIT] = op_audit_add,

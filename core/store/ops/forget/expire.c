@@ -10,8 +10,9 @@ enum { BATCH = 200, SCAN = 2000 };
 static int expire_read(struct op *op, const struct store_expire *m, int64_t ids[static BATCH])
 {
     struct db_statement *s = db_query(
-        op->db, "SELECT i.id, i.finished_at, i.status, i.verdict, i.created_at, EXISTS (SELECT 1 FROM faces f WHERE "
-                "f.image_id = i.id AND f.word <> 0) FROM images i WHERE i.id > ? ORDER BY i.id LIMIT 2000");
+        op->db, "SELECT i.id, i.finished_at, i.status, i.verdict, i.created_at, (EXISTS (SELECT 1 FROM faces f WHERE "
+                "f.image_id = i.id AND f.word <> 0) OR EXISTS (SELECT 1 FROM words w WHERE w.image_id = i.id)) FROM "
+                "images i WHERE i.id > ? ORDER BY i.id LIMIT 2000");
     int count = 0, seen = 0, result = DB_DONE;
     bool young = false;
 

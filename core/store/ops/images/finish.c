@@ -163,6 +163,8 @@ int op_finish(struct op *op, const struct msg *msg)
     ending = finish_compute(op, m, before);
     if ((result = finish_write(op, before, &ending, m->sha256)) < 0 || op->reply->changed == 0)
         return result;
+    if (!same_bytes && (result = op_erase(op, before->sha256, NULL)) < 0) /* thumbnails of the former content */
+        return result;
     if (m->outcome == OUTCOME_FACES || m->outcome == OUTCOME_FAILED)
         if ((result = op_replace_faces(op, m, m->sha256 ? m->sha256 : before->sha256, same_bytes, &said)) < 0)
             return result;
