@@ -92,7 +92,7 @@ int op_judge_image(struct op *op, int64_t image);
 /* replace_faces.c: stores the faces of a finished run instead of those before, except what a person said about them.
  * `same_bytes`: the image file is the one of the run before. `named`: a face has a name that was given by hand. */
 int op_replace_faces(struct op *op, const struct store_finish *m, bool same_bytes, bool *named);
-int op_person_exists(struct op *op, int64_t id); /* DB_ROW, DB_DONE or negative */
+int op_person_exists(struct op *op, int64_t id); /* of writes: DB_ROW, DB_DONE or negative */
 int op_read_person(struct op *op, int64_t id);   /* the same; the person is then in the reply */
 /* ops/merge: forgets what merges into or of a person that is deleted have kept. */
 int op_forget_merges(struct op *op, int64_t person);
