@@ -111,7 +111,7 @@ void op_status_of_verdict(int verdict, int *status, int64_t *run_after, const ch
 /* retry.c: makes an image with this status and verdict wait again, unless it has changed since; counts it in `changed`
  * of the reply. `pause_ms`: its pause before a further retry of a batch. */
 int op_requeue(struct op *op, int64_t id, int status, int verdict, int64_t pause_ms);
-int op_person_exists(struct op *op, int64_t id); /* DB_ROW, DB_DONE or negative */
+int op_person_exists(struct op *op, int64_t id); /* of writes: DB_ROW, DB_DONE or negative */
 int op_read_person(struct op *op, int64_t id);   /* the same; the person is then in the reply */
 /* ops/merge: forgets what merges into or of a person that is deleted have kept. */
 int op_forget_merges(struct op *op, int64_t person);

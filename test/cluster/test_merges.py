@@ -56,6 +56,25 @@ def test_merges_on_two_nodes_at_once_lose_nobody(world):
         assert len(nodes[1].get(f'/v1/people/{left}').json['photos']) == 2
 
 
+def test_faces_that_are_named_during_a_merge_are_the_other_persons(world):
+    """One node names faces as a person while the other one merges it: no face is left with a person who is gone."""
+    a, b = world.start('a'), world.start('b')
+    world.together()
+    faces = [b.finished(n)['faces'][0]['id']
+             for n in world.submit(b, *[b.picture(f'{n}.png', n * 9, 255 - n * 9, 7) for n in range(24)])]
+    for n in range(4):
+        ann, bo = add(a, f'Ann{n}'), add(a, f'Bo{n}')
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            names = [pool.submit(b.post, f'/v1/faces/{face}/person', {'person': ann, 'template': False})
+                     for face in faces[n * 6:n * 6 + 6]]
+            merged = pool.submit(a.post, f'/v1/people/{ann}/merge', {'into': bo}).result()
+            assert merged.status == 200, merged
+            assert {name.result().status for name in names} <= {200, 404}
+        assert merged.json['faces'] == sum(name.result().status == 200 for name in names)
+    gone = world.mariadb.rows('SELECT COUNT(*) FROM faces WHERE person > 0 AND person NOT IN (SELECT id FROM person)')
+    assert gone[0][0] == '0'
+
+
 def test_two_nodes_that_make_alike_names_at_once_make_one_person(world):
     nodes = world.start('a'), world.start('b')
     names = ['José', 'Jose\u0301', ' josé', 'JOSÉ'] * 5

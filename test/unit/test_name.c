@@ -101,7 +101,9 @@ static void test_the_search_form_has_no_accents(void **state)
                  {"Anne-Marie", "anne marie"},
                  {"Ann ", "ann"},
                  {"\uff21nn", "ann"},
-                 {"-Ann", "ann"}, {"-", ""}, {"\u200b", ""},
+                 {"-Ann", "ann"},
+                 {"-", ""},
+                 {"\u200b", ""},
                  {"\xff", ""}};
     char word[NAME_WORD_BYTES], many[256];
 

@@ -5,7 +5,8 @@
 
 int op_person_exists(struct op *op, int64_t id)
 {
-    struct db_statement *s = db_query(op->db, "SELECT 1 FROM person WHERE id = ?");
+    /* With the lock no other node deletes or merges the person before this transaction has given it a face. */
+    struct db_statement *s = db_query(op->db, "SELECT 1 FROM person WHERE id = ?{| LOCK IN SHARE MODE}");
     int result;
 
     op->d->bind_int(s, 1, id);

@@ -51,7 +51,7 @@ static void portrait_read(struct op *op, struct db_statement *s, int kind)
 int op_portrait(struct op *op, const struct msg *msg)
 {
     int64_t person = ((const struct store_id *)msg)->id;
-    int result = op_person_exists(op, person);
+    int result = op_read_person(op, person);
 
     if (result != DB_ROW)
         return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)person);
