@@ -122,6 +122,35 @@ static void test_each_outcome_is_shown_as_what_it_is(void **state)
     expect_shown(id, IMAGE_PROCESSED, VERDICT_KNOWN, false);
 }
 
+/* Failed images have two states in the table; one list holds both, page by page. */
+static void test_the_list_of_failed_images_has_no_gap_between_pages(void **state)
+{
+    int64_t ids[9], after = 0;
+    char path[32];
+    int seen = 0;
+
+    (void)state;
+    for (int i = 0; i < 9; i++) {
+        snprintf(path, sizeof path, "/%d", i);
+        ids[i] = submit(path);
+        claim(1);
+        finish_as(ids[i], 1, i % 3 ? OUTCOME_FAILED : OUTCOME_RETRY, 1);
+    }
+    do {
+        struct store_list *m = STORE_MESSAGE(STORE_IMAGES, store_list);
+
+        m->status = IMAGE_FAILED;
+        m->verdict = -1;
+        m->after = after;
+        m->limit = 2;
+        ask(m);
+        for (int i = 0; i < last->image_count; i++, seen++)
+            assert_int_equal(last->images[i].id, ids[8 - seen]);
+        after = last->next;
+    } while (after);
+    assert_int_equal(seen, 9);
+}
+
 /* Programs of the original table read its numbers. */
 static void test_the_numbers_of_the_original_table_stay(void **state)
 {
@@ -359,6 +388,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_each_outcome_is_shown_as_what_it_is),
+        TEST(test_the_list_of_failed_images_has_no_gap_between_pages),
         TEST(test_the_numbers_of_the_original_table_stay),
         TEST(test_poison_is_not_retryable),
         TEST(test_the_limit_of_the_queue_counts_only_what_waits),
