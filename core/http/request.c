@@ -199,8 +199,10 @@ static void request_received(void *context, struct engine_request *raw, const st
     request_read_trace(request);
     if (head->version == 2 && head->target.len == 0) /* RFC 9113, 8.3.1; libh2o lets it pass */
         guard_cut_because(conn, "empty path");
-    if (!conn->cut) /* the engine parses on what it has read; nobody will get an answer */
+    if (!conn->cut)
         request_dispatch(listener, request);
+    else if (head->version == 1) /* the engine parses what it has read, but sees the end only behind an answer */
+        http_problem(request, 503, "closed", "The connection was closed.");
 }
 
 static void request_malformed(void *context, int fd, int status, const char *why)

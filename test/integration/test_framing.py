@@ -1,6 +1,7 @@
 """HTTP/1 that two programs may read differently is refused; early answers reach the client; clients that left are noticed."""
 import os
 import re
+import signal
 import socket
 import struct
 
@@ -199,3 +200,23 @@ def connections_of(kith):
     port = f':{int(kith.api.rsplit(":", 1)[1]):04X}'
     rows = [line.split() for line in open('/proc/net/tcp').readlines()[1:]]
     return [r for r in rows if r[9] in inodes and r[1].endswith(port) and r[3] != '0A']
+
+
+def test_a_request_that_comes_while_its_connection_is_cut_does_not_keep_it(make):
+    kith = make(max_connections=12, max_connections_per_address=11, idle_timeout='1h').start()
+    host, port = kith.api.rsplit(':', 1)
+    idle = []
+    for _ in range(10):
+        idle.append(kith.socket())
+        idle[-1].sendall(HEALTH)
+        assert idle[-1].recv(4096).startswith(b'HTTP/1.1 200')
+    kith.process.send_signal(signal.SIGSTOP)  # both come at once: first the newcomers, by whom the oldest is cut, then the request
+    others = [socket.create_connection((host, int(port)), source_address=('127.0.0.7', 0)) for _ in range(3)]
+    for client in idle:
+        client.sendall(HEALTH)
+    kith.process.send_signal(signal.SIGCONT)
+    for client in others:
+        client.sendall(HEALTH)
+        assert client.recv(4096).startswith(b'HTTP/1.1 200')
+    assert 'room for another address' in kith.log()
+    until(lambda: all(row[3] == '01' for row in connections_of(kith)), 'what was cut to be closed')
