@@ -65,6 +65,7 @@ enum store_message {
     STORE_PATH_IN_USE,
     STORE_QUARANTINED,
     STORE_PHOTO_PERSON,
+    STORE_KNOWN_PHOTO, /* store_id, `id` not used: the path of a photo of a person, in texts[0]; none: no text */
     STORE_KEYS,
     STORE_CLUSTER, /* store_id, `id` not used: the id of the cluster, in texts[0] */
     /* sent by the store */
