@@ -8,6 +8,7 @@
  * It stands beside the path of requests: the recogniser refuses requests unless the breaker is closed, and tells it
  * each outcome (MSG_OUTCOME). Only failures of the recogniser count (crash, timeout, cannot start), never a bad image.
  * An outcome carries the generation in which its request was let through; one of an earlier generation is not counted.
+ * The check of a recogniser that gets paths is about a photo of a known person, where there is one.
  * The check is a real image on the real path, with a deadline of its own: a check that does not return has failed.
  */
 #include "actors/pipeline/circuit_breaker.h"
@@ -23,7 +24,9 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { TIMER_PROBE = 1 };
+#define HEALTH_CHECK "health check" /* instead of a path */
+
+enum { TIMER_PROBE = 1, STORE_MS = 5000 };
 
 struct breaker {
     enum breaker_state state;
@@ -130,16 +133,38 @@ static void breaker_on_probed(struct actor *self, void *context, int status, con
     }
 }
 
+static void breaker_ask_health(struct actor *self, const char *path)
+{
+    const struct breaker_config *config = actor_config(self);
+    struct breaker *b = actor_state(self);
+    struct msg_recognize *m = msg_recognize_new(JOB_HEALTH, path, probe_image, sizeof probe_image);
+
+    m->urgent = true;
+    actor_ask(self, config->recognizer, &m->head, config->probe_ms, breaker_on_probed,
+              (void *)(uintptr_t)b->generation);
+}
+
+/* Without the store, or without a photo, the check asks the service for its health only. */
+static void breaker_on_known_photo(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct store_reply *r = (const struct store_reply *)reply;
+    const struct breaker *b = actor_state(self);
+
+    if ((uint32_t)(uintptr_t)context == b->generation)
+        breaker_ask_health(self, status == ACTOR_OK && r->text_count ? r->texts[0] : HEALTH_CHECK);
+}
+
 static void breaker_probe(struct actor *self)
 {
     const struct breaker_config *config = actor_config(self);
     struct breaker *b = actor_state(self);
-    struct msg_recognize *m = msg_recognize_new(JOB_HEALTH, "health check", probe_image, sizeof probe_image);
 
-    m->urgent = true;
     breaker_enter(self, BREAKER_PROBING);
-    actor_ask(self, config->recognizer, &m->head, config->probe_ms, breaker_on_probed,
-              (void *)(uintptr_t)b->generation);
+    if (config->known_photo)
+        actor_ask(self, "store", &STORE_MESSAGE(STORE_KNOWN_PHOTO, store_id)->m.head, STORE_MS, breaker_on_known_photo,
+                  (void *)(uintptr_t)b->generation);
+    else
+        breaker_ask_health(self, HEALTH_CHECK);
 }
 
 static int breaker_start(struct actor *self)

@@ -130,6 +130,9 @@ static void worker_slots_give(struct actor *self, uint32_t i, struct request *re
     struct recognizer *r = actor_state(self);
     struct slot *slot = worker_slots_at(self, i);
     const struct msg_recognize *ask = request->ask;
+    /* Bytes have no path, but a health check may name a known photo for a recogniser that gets paths. */
+    const bool has_path = !ask->bytes || (ask->kind == JOB_HEALTH && ask->path[0] == '/');
+    const char *path = has_path ? ask->path : "";
     struct packet_job packet = {.kind = (uint32_t)ask->kind,
                                 .side = ask->side,
                                 .x = ask->x,
@@ -143,7 +146,7 @@ static void worker_slots_give(struct actor *self, uint32_t i, struct request *re
     slot->state = SLOT_BUSY;
     slot->begun_ms = actor_now_ms(self);
     actor_after(self, config->recognize_ms, i);
-    if (worker_send(slot->worker, ++r->slots.next_serial, &packet, ask->bytes ? "" : ask->path, request->fd) < 0)
+    if (worker_send(slot->worker, ++r->slots.next_serial, &packet, path, request->fd) < 0)
         worker_kill(slot->worker); /* WORKER_GONE follows and ends the request */
     if (request->fd >= 0)
         close(request->fd);

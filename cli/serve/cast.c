@@ -61,6 +61,7 @@ static void cast_configure_recognition(struct service *v)
                                          .open_ms = (uint64_t)s->breaker_timeout,
                                          .open_max_ms = (uint64_t)s->breaker_timeout_max,
                                          .probe_ms = (uint64_t)s->recognize_timeout,
+                                         .known_photo = loader_has_network(s->recognizer, s->plugin_allow_net),
                                          .jitter_percent = 20,
                                          .subscribers = breaker_subscribers};
     v->recognizer =

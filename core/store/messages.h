@@ -85,6 +85,7 @@ enum store_message {
     STORE_PATH_IN_USE,
     STORE_QUARANTINED,
     STORE_PHOTO_PERSON,
+    STORE_KNOWN_PHOTO, /* store_id, `id` not used: the path of a photo of a person, in texts[0]; none: no text */
     STORE_KEYS,
     STORE_MERGES,
     STORE_PORTRAIT, /* store_id: the image to show of a person; with one face, only its box */

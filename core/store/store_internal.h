@@ -251,6 +251,7 @@ int op_register_node(struct op *op, const struct msg *m);
 /* Deletes the rows of nodes that have not written them for a day. */
 int op_forget_nodes(struct op *op);
 int op_photo_person(struct op *op, const struct msg *m);
+int op_known_photo(struct op *op, const struct msg *m);
 int op_adopted_photos(struct op *op, const struct msg *m);
 int op_unknown_faces(struct op *op, const struct msg *m);
 int op_person_faces(struct op *op, const struct msg *m);

@@ -11,7 +11,8 @@
  * sent to it when they are enrolled: the service has its own.
  *
  * health() asks the service whether it is ready, and about the image that it answered last once more: some services
- * report that they are ready before they can identify.
+ * report that they are ready before they can identify. kith's own health check then asks about a photo of a known
+ * person, if there is one.
  *
  * gRPC connects at the first call and reconnects when the connection breaks; open() succeeds without a connection, so
  * that kith may start before the service. A gRPC error is a failure of the recogniser, which the circuit breaker

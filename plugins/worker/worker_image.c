@@ -204,7 +204,8 @@ void job_run(struct child *c, struct child_job *job, int fd)
                           reason[0] ? reason : "the recogniser's health check failed without a reason");
     } else if (job->request->enrol && c->plugin->dimension == 0) {
         /* The recogniser has no embeddings, so there is no template to make: it is not called. */
-    } else if (job->request->kind != JOB_HEALTH || !by_path) { /* a remote service does not have the check's image */
+    } else if (job->request->kind != JOB_HEALTH || !by_path || job->path[0] == '/') {
+        /* A remote service does not have the check's image: it is asked about the photo that the check names. */
         image_recognize(c, job);
     }
 }

@@ -261,6 +261,21 @@ def test_a_service_that_is_ready_but_cannot_identify_keeps_the_breaker_open(kith
     assert server.paths().count(str(known)) >= 3  # once as an image, then by each check
 
 
+def test_a_health_check_asks_about_a_known_photo(kith_of, server):
+    """It is closed only when the service answers for a photo that it must know."""
+    kith = kith_of(tries=20, workers=1)
+    known = kith.picture('hannibal_1.png', 1, 2, 3)
+    person = teach(kith, 'Hannibal', known)
+    number, = kith.submit(kith.picture('a.png', 1, 1, 1))
+    until(lambda: 'breaker state=open' in kith.log(), 'the breaker to open')
+    server.start()
+    server.order(error='UNAVAILABLE', answer='hannibal_1.png')
+    until(lambda: str(known) in server.paths(), 'the question about the known photo')
+    assert 'breaker state=closed' not in kith.log()[kith.log().index('breaker state=open'):]
+    server.order(error=None)
+    assert kith.finished(number)['person'] == {'id': person, 'name': 'Hannibal'}
+
+
 def test_one_call_at_a_time_is_the_default(kith_of, server):
     server.start()
     assert ' workers=1 ' in kith_of(workers=0).log()

@@ -507,6 +507,7 @@ static void *make_path_in_use(void)
     {                                                                                                                  \
         return make_list(type);                                                                                        \
     }
+LIST(make_known_photo, STORE_KNOWN_PHOTO)
 LIST(make_images, STORE_IMAGES)
 LIST(make_events, STORE_EVENTS)
 LIST(make_status_counts, STORE_STATUS_COUNTS)
@@ -584,6 +585,7 @@ static const struct {
     {"faces to decide again", make_again_faces, true},
     {"adopted photos", make_adopted_photos, true},
     {"photo person", make_photo_person, true},
+    {"known photo", make_known_photo, true},
     {"keys", make_keys, true},
     {"cluster", make_cluster, true},
     {"merges", make_merges, true},

@@ -63,6 +63,7 @@ const op_fn store_ops[] = {
     [STORE_PATH_IN_USE - STORE_SUBMIT] = op_path_in_use,
     [STORE_QUARANTINED - STORE_SUBMIT] = op_quarantined,
     [STORE_PHOTO_PERSON - STORE_SUBMIT] = op_photo_person,
+    [STORE_KNOWN_PHOTO - STORE_SUBMIT] = op_known_photo,
     [STORE_KEYS - STORE_SUBMIT] = op_keys,
     [STORE_MERGES - STORE_SUBMIT] = op_merges,
     [STORE_PORTRAIT - STORE_SUBMIT] = op_portrait,

@@ -161,6 +161,24 @@ int op_photo_person(struct op *op, const struct msg *msg)
     return result < 0 ? result : 0;
 }
 
+/* The photo that was enrolled last: its file is the most likely to be there. */
+int op_known_photo(struct op *op, const struct msg *msg)
+{
+    struct db_statement *s = db_query(
+        op->db, "SELECT path FROM person_images WHERE path IS NOT NULL AND path <> '' ORDER BY id DESC LIMIT 1");
+    const char **texts = arena_alloc(op->arena, sizeof *texts);
+    int result = db_step(op->db, s);
+
+    (void)msg;
+    if (result == DB_ROW) {
+        texts[0] = op_text(op, s, 0);
+        op->reply->texts = texts;
+        op->reply->text_count = 1;
+    }
+    op->d->reset(s);
+    return result < 0 ? result : 0;
+}
+
 /* Changes of the gallery after a number. An added template that was deleted since has no embedding here. */
 int op_gallery_changes(struct op *op, const struct msg *msg)
 {
