@@ -23,6 +23,7 @@ struct known_level {
     const char *person; /* NULL: the top folder */
     dev_t device;
     ino_t inode;
+    bool linked; /* it or a parent of it is a symbolic link */
 };
 
 static void known_folder_walk(struct known_folder_scan *scan, const struct known_level *level);
@@ -154,13 +155,14 @@ static void known_folder_refuse_link(struct known_folder_scan *scan, const struc
 /* --- the walk --- */
 
 static void known_folder_enter(struct known_folder_scan *scan, const struct known_level *level, const char *path,
-                               const char *name, const struct stat *st)
+                               const char *name, const struct stat *st, bool linked)
 {
     struct known_level next = {.parent = level,
                                .path = path,
                                .person = level->person ? level->person : name,
                                .device = st->st_dev,
-                               .inode = st->st_ino};
+                               .inode = st->st_ino,
+                               .linked = linked};
 
     if (known_folder_is_walked(level, st))
         return; /* a link to a folder that holds it: all that is there is seen already */
@@ -175,10 +177,12 @@ static void known_folder_visit(struct known_folder_scan *scan, const struct know
     const char *reason;
     struct known_photo *f;
     struct stat st, link;
+    bool linked;
 
     if (lstat(path, &link) < 0)
         return; /* it went while the folder was read */
     st = link;
+    linked = level->linked || S_ISLNK(link.st_mode);
     if (S_ISLNK(link.st_mode)) {
         reason = known_folder_follow(scan, path, real);
         if (!reason && stat(path, &st) < 0)
@@ -189,13 +193,13 @@ static void known_folder_visit(struct known_folder_scan *scan, const struct know
         }
     }
     if (S_ISDIR(st.st_mode)) {
-        known_folder_enter(scan, level, path, name, &st);
+        known_folder_enter(scan, level, path, name, &st, linked);
     } else if (!S_ISREG(st.st_mode) || !known_folder_is_photo(name)) {
         scan->other++;
     } else {
         f = known_folder_add_photo(scan, level, path, name, &st);
         /* The worker opens no path with a symbolic link in it. */
-        if (realpath(path, real) && strcmp(real, path) != 0)
+        if (linked && realpath(path, real) && strcmp(real, path) != 0)
             f->opened = known_folder_copy(real);
     }
 }

@@ -279,3 +279,36 @@ def test_what_people_say_on_one_node_holds_on_the_other(world):
     world.accepted.discard(numbers[0])
     until(lambda: all(b.image(i)['person'] is None for i in numbers[1:]), 'the names to go with their template')
     world.check()
+
+
+def test_two_nodes_that_watch_one_folder_make_one_person_of_each(world):
+    folder = world.folder / 'known'
+    (folder / 'Barak').mkdir(parents=True)
+    (folder / 'Ann').mkdir()
+    colours = [(r, g, b) for r in (30, 100, 170) for g in (30, 100, 170) for b in (30, 100)]
+    for n, colour in enumerate(colours[:12]):
+        (folder / ('Barak' if n % 2 else 'Ann') / f'{n}.png').write_bytes(png(*colour))
+    nodes = [world.start(name, known_people=folder, known_people_rescan='200ms', known_people_forget='on')
+             for name in 'ab']
+
+    def people(kith):
+        return {p['name']: p['photos'] for p in kith.get('/v1/people').json['people']}
+
+    def settled(expected):
+        for kith in nodes:
+            until(lambda: people(kith) == expected, f'{expected}, not {people(kith)}')
+            number = kith.get('/v1/people/folder').json['scan']['number']
+            until(lambda: kith.get('/v1/people/folder').json['scan']['number'] > number + 1, 'two more scans')
+            assert people(kith) == expected
+    settled({'Ann': 6, 'Barak': 6})
+    (folder / 'Barak').rename(folder / 'Barack')
+    settled({'Ann': 6, 'Barack': 6})
+    (folder / 'Barack/1.png').rename(folder / 'Ann/1.png')
+    (folder / 'Barack/3.png').write_bytes(png(*colours[13]))
+    settled({'Ann': 7, 'Barack': 5})
+    (folder / 'Barack/5.png').unlink()
+    settled({'Ann': 7, 'Barack': 4})
+    for kith in nodes:
+        until(lambda: kith.metric('kith_gallery_templates') == 11, 'no template too many')
+        counts = kith.get('/v1/people/folder').json['counts']
+        assert counts['enrolled'] == 11 and sum(counts.values()) == 11, counts

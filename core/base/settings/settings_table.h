@@ -121,7 +121,7 @@ SETTING(once_a_picture, choice, "off", "off,on", 0,
 SETTING(naming_quality, number, "0", 0, 1,
         "least quality (0 to 1: size, sharpness, contrast, pose) at which a face is assigned a name")
 SETTING(enroll_quality, number, "0.1", 0, 1, "least quality (0 to 1) at which a face is enrolled")
-SETTING(enroll_prominence, number, "1.5", 1, 100,
+SETTING(enroll_prominence, number, "1.4", 1, 100,
         "how many times as high as each other face the largest one must be to be enrolled from a photo with bystanders")
 SETTING(enroll_jitters, count, "0", 0, 100,
         "dlib recogniser: a template is the mean of this many jittered copies of its photo; 0: no copies")
