@@ -32,25 +32,25 @@ enum actor_message {
     MSG_NUDGE,           /* msg, told to processor: there may be work */
     MSG_WORK_ITEMS,      /* msg_work_items, told to work_queue: these images wait */
     MSG_WORK_ITEM, /* msg_work_item, asked of processor: this image waits; answered once its claim is in or refused */
-    MSG_CAPACITY_LEFT, /* msg_count, told to work_queue: how many more images the processor can take */
-    MSG_CAPACITY,      /* msg_capacity, told to processor, health, cluster and look_again */
-    MSG_MODEL,         /* msg_model, told to gallery, known-people and embedder */
-    MSG_BREAKER,       /* msg_breaker, told to recognizer, processor, health, events and cluster */
-    MSG_QUARANTINE,    /* msg, told to recognizer: the store has put more bytes there */
-    MSG_STOPPING,      /* msg, told to processor: claim no more; answered when no job runs */
-    MSG_STOPPED,       /* msg */
-    MSG_SEND_STATE,    /* msg, told to recognizer, breaker, processor and cluster by an actor that starts: tell your
-                          capacity, model or state again */
-    MSG_ENROL,         /* msg_enrol, asked of enroller */
-    MSG_ENROLLED,      /* msg_enrolled */
-    MSG_COPIES,        /* msg_count, told to health: peers that work on another database with the id of ours */
-    MSG_KEYS,          /* msg_keys, told to events: the API keys that may read */
-    MSG_FOLDER_STATE,  /* msg, asked of known-people */
+    MSG_CAPACITY_LEFT,     /* msg_count, told to work_queue: how many more images the processor can take */
+    MSG_CAPACITY,          /* msg_capacity, told to processor, health, cluster and look_again */
+    MSG_MODEL,             /* msg_model, told to gallery, known-people and embedder */
+    MSG_BREAKER,           /* msg_breaker, told to recognizer, processor, health, events and cluster */
+    MSG_QUARANTINE,        /* msg, told to recognizer: the store has put more bytes there */
+    MSG_STOPPING,          /* msg, told to processor: claim no more; answered when no job runs */
+    MSG_STOPPED,           /* msg */
+    MSG_SEND_STATE,        /* msg, told to recognizer, breaker, processor and cluster by an actor that starts: tell your
+                              capacity, model or state again */
+    MSG_ENROL,             /* msg_enrol, asked of enroller */
+    MSG_ENROLLED,          /* msg_enrolled */
+    MSG_COPIES,            /* msg_count, told to health: peers that work on another database with the id of ours */
+    MSG_KEYS,              /* msg_keys, told to events: the API keys that may read */
+    MSG_FOLDER_STATE,      /* msg, asked of known-people */
     MSG_FOLDER_STATE_TOLD, /* msg_folder_state */
-    MSG_TEMPLATES,     /* msg_templates, told to health by embedder */
-    MSG_OUTCOME,       /* msg_outcome, told to breaker by recognizer: how a request has ended */
-    MSG_AUDIT,         /* msg_audit, told to audit */
-    MSG_ERASE,         /* msg, told to eraser: a deletion has left files */
+    MSG_TEMPLATES,         /* msg_templates, told to health by embedder */
+    MSG_OUTCOME,           /* msg_outcome, told to breaker by recognizer: how a request has ended */
+    MSG_AUDIT,             /* msg_audit, told to audit */
+    MSG_ERASE,             /* msg, told to eraser: a deletion has left files */
     /* Private: from an actor's own jobs and callbacks to itself. No other actor and no node sends them. */
     MSG_KEYS_FILE_READ = 0x2100,
     MSG_EVENTS_STREAM_READY,

@@ -7,6 +7,7 @@
  */
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "core/base/must.h"
 #include "core/image/photo_name.h"
 #include "core/image/sniff.h"
 
@@ -172,7 +173,7 @@ static void enroll_read_folder(struct enrolment *e, const char *folder, const ch
     names = calloc((size_t)count + 1, sizeof *names);
     people = calloc((size_t)count + 1, sizeof *people);
     if (!names || !people)
-        abort();
+        out_of_memory();
     for (int i = 0; i < count; i++)
         if (!enroll_is_hidden(entries[i]->d_name))
             names[files++] = entries[i]->d_name;

@@ -6,6 +6,7 @@
 #include "actors/api/request.h"
 #include "core/base/log/log.h"
 #include "core/base/metrics.h"
+#include "core/base/must.h"
 
 #include <stdlib.h>
 #include <utlist.h>
@@ -81,7 +82,7 @@ static void audit_on_told(struct actor *self, const struct msg_audit *m)
     }
     row = calloc(1, sizeof *row);
     if (!row)
-        abort();
+        out_of_memory();
     msg_ref(&m->head);
     row->m = m;
     a->count++;

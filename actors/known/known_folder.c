@@ -1,5 +1,6 @@
 #include "actors/known/known_folder.h"
 
+#include "core/base/must.h"
 #include "core/base/text.h"
 #include "core/image/photo_name.h"
 
@@ -33,7 +34,7 @@ static char *known_folder_copy(const char *text)
     char *copy = strdup(text);
 
     if (!copy)
-        abort();
+        out_of_memory();
     return copy;
 }
 
@@ -69,7 +70,7 @@ static struct known_photo *known_folder_append(struct known_folder_scan *scan)
         scan->capacity = scan->capacity ? scan->capacity * 2 : 64;
         scan->photos = realloc(scan->photos, (size_t)scan->capacity * sizeof *scan->photos);
         if (!scan->photos)
-            abort();
+            out_of_memory();
     }
     scan->photos[scan->count] = (struct known_photo){0};
     return &scan->photos[scan->count++];
@@ -214,7 +215,7 @@ static void known_folder_note_unreadable(struct known_folder_scan *scan, const c
 {
     scan->unreadable = realloc(scan->unreadable, ((size_t)scan->unreadable_count + 1) * sizeof *scan->unreadable);
     if (!scan->unreadable)
-        abort();
+        out_of_memory();
     scan->unreadable[scan->unreadable_count++] = known_folder_copy(path);
 }
 
@@ -262,7 +263,7 @@ static void known_folder_name_flat(struct known_folder_scan *scan)
     int *of = calloc((size_t)scan->count + 1, sizeof *of), count = 0;
 
     if (!names || !people || !of)
-        abort();
+        out_of_memory();
     for (int i = 0; i < scan->count; i++)
         if (!scan->photos[i].person) {
             of[count] = i;
@@ -327,7 +328,7 @@ static void known_folder_list(struct known_folder_scan *scan)
     known_folder_name_flat(scan);
     scan->wanted = calloc((size_t)scan->count + 1, sizeof *scan->wanted);
     if (!scan->wanted)
-        abort();
+        out_of_memory();
     view = known_folder_view(scan);
     scan->unread = known_plan_unread(&view, scan->wanted);
     scan->stage = scan->status < 0 ? KNOWN_SCAN_DONE : scan->unread ? KNOWN_SCAN_READ : KNOWN_SCAN_PLAN;

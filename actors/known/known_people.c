@@ -16,6 +16,7 @@
 #include "core/base/clock.h"
 #include "core/base/log/log.h"
 #include "core/base/metrics.h"
+#include "core/base/must.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -241,7 +242,7 @@ static void known_people_watch(struct actor *self)
 
     k->watch = calloc(1, sizeof *k->watch);
     if (!k->watch)
-        abort();
+        out_of_memory();
     uv_fs_event_init(config->loop, k->watch);
     uv_unref((uv_handle_t *)k->watch);
     k->watch->data = self;

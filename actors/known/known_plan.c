@@ -1,6 +1,7 @@
 #include "actors/known/known_plan.h"
 
 #include "actors/known/plan_index.h"
+#include "core/base/must.h"
 #include "core/match/face.h"
 
 #include <stdio.h>
@@ -79,7 +80,7 @@ static void planner_index_rows(struct planner *p)
             plan_index_add(&p->rows, v->rows[i].path, i);
     p->row_of = calloc((size_t)v->file_count + 1, sizeof *p->row_of);
     if (!p->row_of)
-        abort();
+        out_of_memory();
     for (int i = 0; i < v->file_count; i++)
         p->row_of[i] = plan_index_find(&p->rows, v->files[i].path);
 }
@@ -112,7 +113,7 @@ static struct known_action *planner_add(struct planner *p, enum known_action_kin
         plan->capacity = plan->capacity ? plan->capacity * 2 : 64;
         plan->actions = realloc(plan->actions, (size_t)plan->capacity * sizeof *plan->actions);
         if (!plan->actions)
-            abort();
+            out_of_memory();
     }
     plan->actions[plan->count] = (struct known_action){.kind = kind, .file = file, .row = row};
     return &plan->actions[plan->count++];
@@ -285,7 +286,7 @@ static char *planner_text(const char *before, const char *text, const char *afte
     char *reason = malloc(size);
 
     if (!reason)
-        abort();
+        out_of_memory();
     snprintf(reason, size, "%s%s%s", before, text, after);
     return reason;
 }
@@ -368,7 +369,7 @@ static void planner_find_renamed(struct planner *p)
     int *new_name = calloc((size_t)v->row_count + 1, sizeof *new_name); /* of each old name the file; -1: several */
 
     if (!new_name)
-        abort();
+        out_of_memory();
     plan_index_init(&old, v->row_count, v->comparisons);
     for (int i = 0; i < v->row_count; i++) {
         const struct known_file *row = &v->rows[i];
@@ -427,7 +428,7 @@ void known_plan_make(const struct known_folder_view *view, struct known_plan *pl
     p.moved_to = calloc((size_t)view->row_count + 1, sizeof *p.moved_to);
     p.newest = calloc((size_t)view->row_count + 1, sizeof *p.newest);
     if (!p.anchored || !p.moved_to || !p.newest)
-        abort();
+        out_of_memory();
     for (int i = 0; i < view->row_count; i++)
         p.moved_to[i] = -1;
     planner_find_anchored(&p);

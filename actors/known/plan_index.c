@@ -1,4 +1,5 @@
 #include "actors/known/plan_index.h"
+#include "core/base/must.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,7 @@ void plan_index_init(struct plan_index *index, int count, uint64_t *comparisons)
     index->slots = calloc(size, sizeof *index->slots);
     index->keys = calloc((size_t)count + 1, sizeof *index->keys);
     if (!index->slots || !index->keys)
-        abort();
+        out_of_memory();
 }
 
 int plan_index_add(struct plan_index *index, const char *key, int number)

@@ -6,6 +6,7 @@
 #include "actors/api/ops.h"
 #include "actors/api/problem.h"
 #include "actors/people/faces_internal.h"
+#include "core/base/must.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -163,7 +164,7 @@ void drawn_faces_add(struct actor *self, struct http_request *request)
         return;
     d = calloc(1, sizeof *d);
     if (!d)
-        abort();
+        out_of_memory();
     d->call = call_new(self, request, OP_DRAW_FACE);
     d->m = STORE_MESSAGE(STORE_DRAW_FACE, store_draw);
     d->m->face = d->face = arena_alloc(&d->m->m.arena, sizeof *d->face);

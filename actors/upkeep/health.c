@@ -14,9 +14,9 @@ struct health {
     struct msg_capacity capacity; /* as last reported */
     struct msg_breaker breaker;
     struct disk_space disk;
-    bool silent; /* the database did not answer in ANSWER_MS; a probe is under way */
+    bool silent;                    /* the database did not answer in ANSWER_MS; a probe is under way */
     struct msg_templates templates; /* as last told; people 0: not told yet */
-    uint32_t copies; /* peers on another database with the id of ours */
+    uint32_t copies;                /* peers on another database with the id of ours */
 };
 
 enum { TIMER_DISK = 1, DISK_MS = 2000 };
@@ -358,7 +358,8 @@ static void health_receive(struct actor *self, const struct msg *m)
     }
 }
 
-static const uint32_t health_accepts[] = {MSG_HTTP, MSG_HEALTH_DISK, MSG_CAPACITY, MSG_BREAKER, MSG_TEMPLATES, MSG_COPIES, 0};
+static const uint32_t health_accepts[] = {
+    MSG_HTTP, MSG_HEALTH_DISK, MSG_CAPACITY, MSG_BREAKER, MSG_TEMPLATES, MSG_COPIES, 0};
 
 const struct actor_ops health_actor = {.name = "health",
                                        .state_size = sizeof(struct health),

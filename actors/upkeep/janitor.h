@@ -16,7 +16,7 @@ struct janitor_config {
     uint64_t retry_ms;              /* 0: failed images are retried by request only */
     int64_t pause_ms, pause_max_ms; /* before an image that failed again is retried again */
     int64_t tries, crashes, events_keep, orphan_age_ms, thumb_age_ms, idempotency_ms;
-    int64_t merge_undo_ms;  /* for how long a merge of people can be undone */
+    int64_t merge_undo_ms;                 /* for how long a merge of people can be undone */
     int64_t keep_events_ms, keep_audit_ms; /* 0: not by age */
     int64_t erase_age_ms;   /* a node that was not seen for so long is forgotten with its pending removals */
     int64_t gallery_log_ms; /* age of the removals that the gallery's log need not keep */

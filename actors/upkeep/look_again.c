@@ -5,6 +5,7 @@
 #include "actors/api/problem.h"
 #include "actors/api/request.h"
 #include "core/base/log/log.h"
+#include "core/base/must.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,7 +210,7 @@ static void look_again_begin(struct actor *self, struct http_request *request)
     struct look_again_filter *f;
 
     if (!q)
-        abort();
+        out_of_memory();
     f = &q->filter;
     q->call = call_new(self, request, OP_LOOK_AGAIN);
     if (look_again_query_verdict(request, &f->verdict) && query_number(request, "person", 1, INT64_MAX, &f->person) &&

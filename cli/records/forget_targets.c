@@ -1,4 +1,5 @@
 #include "cli/records/forget_targets.h"
+#include "core/base/must.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +9,7 @@ static void *targets_grow(void *list, int count, size_t size)
 {
     list = realloc(list, (size_t)(count + 1) * size);
     if (!list)
-        abort();
+        out_of_memory();
     return list;
 }
 
@@ -44,7 +45,7 @@ static void targets_add_embedding(struct targets *t, const float *embedding, int
     e = &t->embeddings[t->embedding_count++];
     *e = (struct embedding){malloc(len), len};
     if (!e->bytes)
-        abort();
+        out_of_memory();
     memcpy(e->bytes, embedding, len);
 }
 

@@ -1,4 +1,5 @@
 #include "cli/records/raw_search.h"
+#include "core/base/must.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -34,7 +35,7 @@ struct raw_search *raw_search_new(void)
     struct raw_search *s = calloc(1, sizeof *s);
 
     if (!s)
-        abort();
+        out_of_memory();
     for (int i = 0; i < HEADS; i++)
         s->heads[i] = -1;
     return s;
@@ -61,11 +62,11 @@ static void raw_add(struct raw_search *s, const char *what, const void *bytes, s
 
     s->needles = realloc(s->needles, (size_t)(s->count + 1) * sizeof *s->needles);
     if (!s->needles)
-        abort();
+        out_of_memory();
     n = &s->needles[s->count];
     *n = (struct needle){.what = strdup(what), .bytes = malloc(len), .len = len, .text = text};
     if (!n->bytes)
-        abort();
+        out_of_memory();
     memcpy(n->bytes, bytes, len);
     n->next = s->heads[raw_head(n->bytes)];
     s->heads[raw_head(n->bytes)] = s->count++;
@@ -141,7 +142,7 @@ static void raw_search_contents(struct raw_search *s, int fd)
     ssize_t n;
 
     if (!data)
-        abort();
+        out_of_memory();
     while ((n = read(fd, data + have, CHUNK)) > 0) {
         have += (size_t)n;
         raw_search_data(s, data, 0, have, false);

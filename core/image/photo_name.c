@@ -149,7 +149,7 @@ void photo_names_read(const char *const *files, int count, bool all, char **peop
     int bases = 0;
 
     if (!sorted || !alone)
-        abort();
+        out_of_memory();
     for (int i = 0; i < count; i++) {
         people[i] = all || photo_name_kind(files[i]) != PHOTO_NAME_CAMERA ? photo_name_person(files[i]) : NULL;
         if (people[i])

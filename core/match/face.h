@@ -78,7 +78,7 @@ struct face {
     int64_t place;            /* to which its words belong (core/store/ops/words/words_internal.h); 0: it has none */
     const struct word *words; /* core/store/records.h; oldest first */
     int word_count;
-    const char *label;        /* what a recogniser without embeddings said; NULL: nothing */
+    const char *label;      /* what a recogniser without embeddings said; NULL: nothing */
     int64_t unknown_person; /* of an unknown face; 0: none, or not assigned yet */
     struct decision decision;
 };

@@ -454,10 +454,10 @@ struct store_reply {
     int64_t known_forgotten;              /* of these rows, those whose photo was deleted while the file is there */
     uint8_t next_key[16];                 /* KNOWN_REPORT: the cursor of the next page, when `more` */
     int64_t all_people, without_template; /* TEMPLATE_COUNTS */
-    bool moved;                         /* KNOWN_MOVE: the photo has another person now */
-    struct image_counts counts;     /* of RECOUNT: the differences, with `changed` 0 when there are none */
-    struct operation *operation;    /* or NULL: there is none */
-    struct retry_cursor retry_next; /* RETRY: with `more`, where the next batch begins */
+    bool moved;                           /* KNOWN_MOVE: the photo has another person now */
+    struct image_counts counts;           /* of RECOUNT: the differences, with `changed` 0 when there are none */
+    struct operation *operation;          /* or NULL: there is none */
+    struct retry_cursor retry_next;       /* RETRY: with `more`, where the next batch begins */
     int64_t first_event, last_event, settled_event; /* settled: no event up to it can still come */
     bool waits;                                     /* an event is missing that may still come: read on soon */
     struct api_key *keys;

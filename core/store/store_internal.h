@@ -184,7 +184,7 @@ void op_bind_counts(const struct db_driver *d, struct db_statement *s, const str
     "i.finished_at, i.spooled, NULL, i.trace, i.retryable"
 #define FACE_COLUMNS                                                                                                   \
     "f.id, f.image_id, f.x, f.y, f.width, f.height, f.landmarks, f.quality, f.model, f.embedding, f.person, "          \
-    "f.distance, f.similarity, f.candidates, p.name, f.unknown_person, f.decision, f.template_id, f.word, f.place, "    \
+    "f.distance, f.similarity, f.candidates, p.name, f.unknown_person, f.decision, f.template_id, f.word, f.place, "   \
     "f.label"
 #define EMBEDDED_FACES                                                                                                 \
     "SELECT id, image_id, model, embedding, quality, person, ABS(unknown_person), distance, word FROM faces WHERE "

@@ -1,4 +1,5 @@
 #include "core/base/name/name.h"
+#include "core/base/must.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -42,7 +43,7 @@ static char *name_strip(const char *text, bool keep_shapers)
     size_t n = 0;
 
     if (!copy)
-        abort();
+        out_of_memory();
     while (*at) {
         utf8proc_int32_t c;
         utf8proc_ssize_t bytes = utf8proc_iterate(at, -1, &c);
@@ -143,7 +144,7 @@ static char *name_search_form(const char *text)
         return NULL;
     form = to = malloc(strlen(folded) * 2 + 1);
     if (!form)
-        abort();
+        out_of_memory();
     for (const char *at = folded; *at;) {
         size_t len;
         const char *plain = name_search_char(at, &len);

@@ -9,6 +9,7 @@
  */
 #include "core/http/engine/engine_h2o.h"
 
+#include "core/base/must.h"
 #include "core/http/engine/request_head.h"
 
 #include <stdlib.h>
@@ -38,7 +39,7 @@ void h2o_input_add(h2o_context_t *context, h2o_socket_t *sock, void *listener, c
     struct h2o_memo *memo = calloc(1, sizeof *memo);
 
     if (!memo)
-        abort();
+        out_of_memory();
     memo->context = context;
     memo->sock = sock;
     memo->listener = listener;
@@ -178,7 +179,7 @@ bool h2o_engine_answer_early(struct engine_socket *socket, const char *text, siz
         return false;
     memo->answer = malloc(len);
     if (!memo->answer)
-        abort();
+        out_of_memory();
     memcpy(memo->answer, text, len);
     memo->answered = true;
     h2o_input_discard(sock);

@@ -1,4 +1,5 @@
-/* Deletes the faces of an unknown person: boxes, embeddings, words. Their images stay and are judged by what is left. */
+/* Deletes the faces of an unknown person: boxes, embeddings, words. Their images stay and are judged by what is left.
+ */
 #include "core/store/store_internal.h"
 
 struct unknown_face {

@@ -1,5 +1,6 @@
 #include "core/store/ops/images/face_places.h"
 
+#include "core/base/must.h"
 #include "core/store/ops/words/words_internal.h"
 
 #include <stdlib.h>
@@ -113,7 +114,7 @@ static void face_places_assign(struct known_places *p, int first, int last, cons
             if (overlap < PLACE_OVERLAP)
                 continue;
             if (n == capacity && !(pairs = realloc(pairs, (capacity = capacity * 2 + 16) * sizeof *pairs)))
-                abort();
+                out_of_memory();
             pairs[n++] = (struct pair){.overlap = overlap, .place = i, .face = f};
         }
     if (n)

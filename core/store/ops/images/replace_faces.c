@@ -35,10 +35,10 @@ static void replace_bind_decision(struct op *op, struct db_statement *s, const s
 
 static int replace_insert_face(struct op *op, int64_t image, int64_t place, const struct face *f, int64_t *id)
 {
-    struct db_statement *s =
-        db_query(op->db, "INSERT INTO faces(x, y, width, height, landmarks, quality, model, embedding, candidates, "
-                         "label, person, distance, similarity, decision, template_id, image_id, place) VALUES(?, ?, ?, ?, ?, ?, "
-                         "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    struct db_statement *s = db_query(
+        op->db, "INSERT INTO faces(x, y, width, height, landmarks, quality, model, embedding, candidates, "
+                "label, person, distance, similarity, decision, template_id, image_id, place) VALUES(?, ?, ?, ?, ?, ?, "
+                "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
     replace_bind_face(op, s, f);
     replace_bind_decision(op, s, f);
