@@ -89,7 +89,7 @@ def complete(root, *words):
 
 
 def test_completion(root):
-    assert complete(root, 'kith', 're') == ['retry']
+    assert complete(root, 'kith', 're') == ['retry'] and complete(root, 'kith', 'look') == ['look-again']
     assert complete(root, 'kith', 'serve', '--api-l') == ['--api-listen=']
     assert len(complete(root, 'kith', "''")) > 8
 
