@@ -109,7 +109,7 @@ class Cluster:
         for name in ROLES:
             if f' finished image={number} ' in (self.folder / f'{name}.log').read_text(errors='replace'):
                 return name
-        return '?'
+        return None  # its line is not written yet
 
     def show(self):
         """Posts the sample photos to the node without a recogniser. Returns the wrong results."""
