@@ -71,11 +71,15 @@ static char *name_map(const char *text, bool keep_shapers, int options)
 {
     char *stripped = name_strip(text, keep_shapers);
     utf8proc_uint8_t *mapped = NULL;
+    utf8proc_ssize_t length;
 
     if (!stripped)
         return NULL;
-    if (utf8proc_map((const utf8proc_uint8_t *)stripped, 0, &mapped,
-                     (utf8proc_option_t)(options | UTF8PROC_STABLE | UTF8PROC_NULLTERM)) < 0)
+    length = utf8proc_map((const utf8proc_uint8_t *)stripped, 0, &mapped,
+                          (utf8proc_option_t)(options | UTF8PROC_STABLE | UTF8PROC_NULLTERM));
+    if (length == UTF8PROC_ERROR_NOMEM)
+        out_of_memory();
+    if (length < 0)
         mapped = NULL;
     free(stripped);
     return (char *)mapped;
