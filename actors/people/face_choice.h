@@ -7,9 +7,9 @@
 
 #include <stddef.h>
 
-/* The default of `prominence` (KITH_ENROLL_PROMINENCE, 1.4) comes from half of the photos of LFW's development people that
- * show several faces (94 of 1,950; detector hog, whose boxes come in steps of 1.2; an empty gallery). The labelled face is
- * the one in the middle:
+/* The default of `prominence` (KITH_ENROLL_PROMINENCE, 1.4) comes from half of the photos of LFW's development people
+ * that show several faces (94 of 1,950; detector hog, whose boxes come in steps of 1.2; an empty gallery). The labelled
+ * face is the one in the middle:
  *
  *   prominence   1.0   1.1   1.2   1.3   1.4   1.5
  *   enrolled      94    75    56    36    35     7
