@@ -127,7 +127,7 @@ int op_finish(struct op *op, const struct msg *msg)
     if (m->outcome == OUTCOME_FACES || m->outcome == OUTCOME_FAILED)
         if ((result = op_replace_faces(op, m, m->sha256 ? m->sha256 : before->sha256, same_bytes, &said)) < 0)
             return result;
-    op->reply->changed = 1; /* the image: words have counted faces */
+    op->reply->changed = 1;                               /* the image: words have counted faces */
     ending.reason = arena_text(op->arena, ending.reason); /* the message may be freed before the reply */
     finish_apply(before, &ending);
     if (said && m->outcome == OUTCOME_FACES) /* words decide the image, too */
