@@ -2,8 +2,11 @@
 #include "cli/cli.h"
 
 #include "core/base/cpu.h"
+#include "core/base/must.h"
 
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 extern char **environ;
@@ -156,6 +159,12 @@ static int main_read_flags(const struct command *c, struct invocation *in)
     return 0;
 }
 
+/* Jansson takes a failed allocation for a text that is not JSON: a good request would be refused. */
+static void *main_allocate_json(size_t size)
+{
+    return must(malloc(size));
+}
+
 int main(int argc, char **argv)
 {
     struct invocation in = {0};
@@ -176,6 +185,7 @@ int main(int argc, char **argv)
     if (!in.book)
         return cli_refuse("%s", error.text);
     in.settings = settings_of(in.book);
+    json_set_alloc_funcs(main_allocate_json, free);
     cpu_limit((enum cpu_level)cpu_level_of(in.settings->instructions));
     in.count = rest;
     in.arguments = argv + 1;

@@ -109,7 +109,7 @@ class Cluster:
         for name in ROLES:
             if f' finished image={number} ' in (self.folder / f'{name}.log').read_text(errors='replace'):
                 return name
-        return '?'
+        return None  # its line is not written yet
 
     def show(self):
         """Posts the sample photos to the node without a recogniser. Returns the wrong results."""
@@ -123,7 +123,7 @@ class Cluster:
         for one in posted:
             image = self.until(one['path'], lambda: (lambda i: i if i['finished_at'] else None)(
                 self.call('GET', f'/v1/images/{one["id"]}')))
-            who = image['person']['name'] if image['person'] else image['verdict'] or image['reason']
+            who = image['person']['name'] if image['person'] else (image['verdict'] or image['reason']).replace('_', ' ')
             name = os.path.basename(image['path'])
             print(f'{name:<26}{who:<18}{self.until("its log line", lambda: self.who_finished(image["id"])):<14}')
             if who != ('unknown' if name == UNKNOWN_PHOTO else KNOWN):

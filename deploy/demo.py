@@ -69,7 +69,7 @@ def milliseconds(image):
 def who(image):
     if image['status'] == 'failed':
         return f'failed: {image["reason"]}'
-    return image['person']['name'] if image['person'] else 'unknown'
+    return image['person']['name'] if image['person'] else image['verdict'].replace('_', ' ')
 
 
 def similarity(image):

@@ -15,8 +15,17 @@ static void schema_print_statement(void *context, const char *sql)
     printf("%.*s;\n", (int)n, sql);
 }
 
+/* Of deploy/mariadb.sql, which is this output. */
+static const char schema_mariadb_head[] = "-- The records of a kith cluster, for those who make their tables "
+                                          "themselves; kith does so at its first start. Made by\n"
+                                          "-- `kith schema mariadb`; an existing database of the original (images, "
+                                          "person, person_images) is adopted, no row is "
+                                          "lost.\n";
+
 int cli_schema(const struct invocation *in)
 {
+    if (in->count == 1 && strcmp(in->arguments[0], "mariadb") == 0)
+        puts(schema_mariadb_head);
     if (in->count != 1 || !store_schema(in->arguments[0], schema_print_statement, NULL))
         return cli_refuse("schema needs the kind of database: kith schema mariadb, or kith schema sqlite");
     return 0;

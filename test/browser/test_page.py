@@ -68,6 +68,22 @@ def test_a_picture_without_a_face_is_no_failure(make, tmp_path):
         page.close()
 
 
+def test_what_people_say_is_shown_at_once(kith, page):
+    number, = kith.submit(kith.picture('red.png', 255, 0, 0))
+    page.until_row(number, lambda r: r['person'] == 'unknown')
+    face = kith.image(number)['faces'][0]['id']
+    for method, path, body, shown, counts in (
+            ('PUT', 'person', {'name': 'Ann'}, 'Ann', '1 known · 0 unknown · 0 without a face · 0 pending'),
+            ('DELETE', 'person', None, 'unknown', '0 known · 1 unknown · 0 without a face · 0 pending'),
+            ('POST', 'not-a-face', None, 'no face', '0 known · 0 unknown · 1 without a face · 0 pending'),
+            ('DELETE', 'not-a-face', None, 'unknown', '0 known · 1 unknown · 0 without a face · 0 pending')):
+        assert kith.call(method, f'/v1/faces/{face}/{path}', body).status == 200
+        row = page.until_row(number, lambda r: r['person'] == shown)
+        assert (row['status'], row['reason']) == ('processed', '')
+        until(lambda: page.ask('text', '#counts').startswith(counts), counts)
+        until(lambda: page.ask('pictures') == 1, 'the thumbnail')
+
+
 def test_pages_and_filters(kith, page):
     kith.submit(*[kith.picture(f'{n}.png', n, 0, 0) for n in range(120)], 'gone.jpg')
     until(lambda: kith.get('/v1/stats').json['unknown'] == 120, 'all to be done')

@@ -63,9 +63,10 @@ class World:
                    'GROUP BY i.id HAVING COUNT(f.id) <> (i.verdict IN (1, 2))')
         assert odd == [], f'incomplete results: {odd[:5]}'
         assert rows('SELECT COUNT(*) FROM faces WHERE image_id NOT IN (SELECT id FROM images)') == [['0']]
-        counts = rows('SELECT SUM(pending), SUM(processed), SUM(failed), SUM(processing), SUM(unknown) FROM status_counts')[0]
+        counts = rows('SELECT SUM(pending), SUM(processed), SUM(failed), SUM(processing), SUM(unknown), SUM(no_face) '
+                      'FROM status_counts')[0]
         counted = [rows(f'SELECT COUNT(*) FROM images WHERE status = {s}')[0][0] for s in range(4)]
-        counted.append(rows('SELECT COUNT(*) FROM images WHERE verdict = 2')[0][0])
+        counted += [rows(f'SELECT COUNT(*) FROM images WHERE verdict = {v}')[0][0] for v in (2, 3)]
         assert counts == counted, (counts, counted)
 
     def finishes(self):

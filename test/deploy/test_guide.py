@@ -71,7 +71,7 @@ def test_the_commands_of_the_guide(checkout):
 
 def test_the_messages_in_the_guide_exist_in_the_program():
     source = ' '.join(p.read_text(errors='replace') for folder in ('actors', 'cli', 'core', 'plugins')
-                      for p in (ROOT / folder).rglob('*.c*'))
+                      for p in (ROOT / folder).rglob('*.[ch]*'))
     source = re.sub(r'"\s*\n\s*"', '', source)  # texts that go on in the next line
     table = GUIDE[GUIDE.index('## When something is wrong'):]
     said = re.findall(r'^\| `([^`]+)` \|', table, re.M)

@@ -38,7 +38,8 @@ def test_names_follow_the_conventions(numbers):
 @needs_promtool
 def test_the_configuration_and_the_rules_are_understood():
     assert 'SUCCESS' in promtool('check', 'config', 'prometheus.yaml')
-    assert '10 rules found' in promtool('check', 'rules', 'alerts.yaml')
+    rules = (FOLDER / 'alerts.yaml').read_text().count('- alert: ')
+    assert rules > 8 and f'{rules} rules found' in promtool('check', 'rules', 'alerts.yaml')
 
 
 @needs_promtool

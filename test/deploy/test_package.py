@@ -42,7 +42,7 @@ def test_every_dependency_is_installable(packages):
                          capture_output=True, text=True)
     assert ran.returncode == 0 and 'Inst kith ' in ran.stdout, ran.stderr
     depends = subprocess.run(['dpkg-deb', '-f', packages['kith'], 'Depends'], capture_output=True, text=True).stdout
-    for library in ('libh2o', 'libuv1', 'libnats', 'libmariadb3', 'libdlib', 'libgrpc', 'openblas'):
+    for library in ('libh2o', 'libuv1', 'libnats', 'libmariadb3', 'libdlib', 'libgrpc', 'libutf8proc', 'openblas'):
         assert library in depends, library
     assert 'opencv' not in depends, 'OpenCV and all it brings comes with kith-lbph only'
 
@@ -89,7 +89,7 @@ def complete(root, *words):
 
 
 def test_completion(root):
-    assert complete(root, 'kith', 're') == ['retry']
+    assert complete(root, 'kith', 're') == ['retry'] and complete(root, 'kith', 'look') == ['look-again']
     assert complete(root, 'kith', 'serve', '--api-l') == ['--api-listen=']
     assert len(complete(root, 'kith', "''")) > 8
 

@@ -2,6 +2,7 @@
 import fnmatch
 import re
 
+import yaml
 from house.tree import C_FILES, lines_with, without_comments
 
 TABLE = 'core/base/settings/settings_table.h'
@@ -85,6 +86,34 @@ def check_routes(tree):
         for number, match in lines_with(text, r'(?<![\w.])/v1/(?:[\w$/-]|\{\w+\})*(?<!/)'):
             if not any(re.fullmatch(pattern, match.group(0)) for pattern in patterns):
                 tree.problem(f'{file}:{number}', f'there is no route {match.group(0)}')
+
+
+def parts(node):
+    """All mappings of a YAML document, with their keys and values as nodes."""
+    if isinstance(node, yaml.MappingNode):
+        yield node
+    for child in getattr(node, 'value', ()) if isinstance(node, yaml.CollectionNode) else ():
+        for part in child if isinstance(child, tuple) else (child,):
+            yield from parts(part)
+
+
+def check_openapi(tree):
+    """It is YAML, without doubled keys; what it refers to exists, and each component is referred to."""
+    where, text = 'proto/openapi.yaml', tree.text('proto/openapi.yaml')
+    try:
+        document = yaml.compose(text)
+    except yaml.YAMLError as e:
+        tree.problem(where, f'is no YAML: {e}')
+        return
+    for part in parts(document):
+        keys = [key.value for key, _ in part.value]
+        for key in sorted({key for key in keys if keys.count(key) > 1}):
+            tree.problem(f'{where}:{part.start_mark.line + 1}', f'has {key} twice')
+    components = (yaml.safe_load(text) or {}).get('components', {})
+    there = {f'{kind}/{name}' for kind, of in components.items() if kind != 'securitySchemes' for name in of}
+    named = set(re.findall(r"'#/components/([\w/]+)'", text))
+    for name in sorted(named ^ there):
+        tree.problem(where, f'the component {name} is ' + ('missing' if name in named else 'not used'))
 
 
 def check_alerts(tree):
@@ -185,6 +214,7 @@ def check(tree):
     check_settings(tree)
     check_metrics(tree)
     check_routes(tree)
+    check_openapi(tree)
     check_alerts(tree)
     check_paths(tree)
     check_commands(tree)
