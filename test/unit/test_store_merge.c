@@ -161,7 +161,7 @@ static void test_a_run_that_ends_after_the_merge_names_the_other_person(void **s
     ask(delete);
     assert_int_equal(finish_with_face(other, 1, cleo, 0.2)->changed, 1);
     assert_int_equal(image(other)->person, PERSON_UNKNOWN);
-    expect_status_counts(2, 0, 0, 0, 2);
+    expect_status_counts(0, 2, 0, 0, 2);
 }
 
 /* --- batches --- */
