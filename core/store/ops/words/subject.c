@@ -125,6 +125,42 @@ int op_words_image_deleted(struct op *op, int64_t image)
     return count < 0 ? count : 0;
 }
 
+/* The place of the face when no other face has it; else 0. */
+static int subject_own_place(struct op *op, int64_t face, int64_t *place)
+{
+    struct db_statement *s =
+        db_query(op->db, "SELECT f.place FROM faces f WHERE f.id = ? AND f.place > 0 AND NOT EXISTS(SELECT 1 FROM "
+                         "faces o WHERE o.place = f.place AND o.place > 0 AND o.id <> f.id)");
+    int result;
+
+    *place = 0;
+    op->d->bind_int(s, 1, face);
+    if ((result = db_step(op->db, s)) == DB_ROW)
+        *place = op->d->column_int(s, 0);
+    op->d->reset(s);
+    return result < 0 ? result : 0;
+}
+
+int op_words_face_deleted(struct op *op, int64_t face)
+{
+    struct word *words = arena_alloc(op->arena, SUBJECT_BATCH * sizeof *words);
+    int64_t place;
+    int count;
+
+    if (subject_own_place(op, face, &place) < 0)
+        return DB_ERROR;
+    if (!place)
+        return 0;
+    count = subject_read(op,
+                         "SELECT id, kind, face_id, image_id, person_id FROM words WHERE face_id = ? AND face_id > 0 "
+                         "AND id > ? ORDER BY id LIMIT 500",
+                         place, 0, words);
+    for (int i = 0; i < count; i++)
+        if (words_remove(op, &words[i]) < 0)
+            return DB_ERROR;
+    return count < 0 ? count : 0;
+}
+
 /* The faces that were named get the name of someone else, if they are similar. */
 int op_words_person_deleted(struct op *op, int64_t person)
 {
