@@ -58,7 +58,10 @@ static int main_print_help(const struct invocation *in)
 
 static const struct command commands[] = {
     {"serve", "", "accept images over HTTP, recognise the people in them, show the results", "", cli_serve},
-    {"enroll", "DIR", "enrol the people in DIR with a running kith: NAME/*.jpg, or name_1.jpg", "", cli_enroll},
+    {"enroll", "DIR",
+     "enrol the people in DIR with a running kith: NAME/*.jpg, or name_1.jpg\n"
+     "--flat: each file name is a person's name, also IMG_2563.jpg",
+     "", cli_enroll},
     {"retry", "[ID …]",
      "requeue these images, or all failed ones that another try may cure, the oldest try first\n"
      "--older 10m, --limit N, --reason TEXT: only those; --now: without their pause; --dry-run; --direct: in the "

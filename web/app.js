@@ -34,13 +34,13 @@ function pictureCell(image) {
   if (image.status === 'failed' && image.faces.length === 0) return cell;
   const link = document.createElement('a');
   const picture = document.createElement('img');
-  link.href = `/v1/images/${image.id}/photo`;
+  link.href = `v1/images/${image.id}/photo`;
   picture.alt = '';
   picture.loading = 'lazy';
   // The face with the best match: faces are too small in a thumbnail of the whole photo.
   const face = image.faces.indexOf(bestFace(image) || image.faces[0]);
-  if (face >= 0) picture.src = `/v1/images/${image.id}/faces/${face}/crop?width=128`;
-  else if (image.verdict === 'no_face') picture.src = `/v1/images/${image.id}/photo?width=128`;
+  if (face >= 0) picture.src = `v1/images/${image.id}/faces/${face}/crop?width=128`;
+  else if (image.verdict === 'no_face') picture.src = `v1/images/${image.id}/photo?width=128`;
   picture.onerror = () => picture.remove();
   link.append(picture);
   cell.append(link);
@@ -57,7 +57,7 @@ function statusCell(image) {
   button.ariaLabel = `Retry image ${image.id}`;
   button.title = image.retryable ? 'Retry; another try may cure it' : 'Retry';
   button.onclick = async () => {
-    const answer = await fetch(`/v1/images/${image.id}/retry`, {method: 'POST'});
+    const answer = await fetch(`v1/images/${image.id}/retry`, {method: 'POST'});
     if (!answer.ok) document.getElementById('note').textContent = (await answer.json()).detail;
   };
   cell.append(button);
@@ -123,7 +123,7 @@ async function loadPage(after) {
   if (filter.value) query.set(VERDICTS.includes(filter.value) ? 'verdict' : 'status', filter.value);
   if (after) query.set('after', after);
   loading++;
-  const page = await fetch(`/v1/images?${query}`).then((answer) => (answer.ok ? answer.json() : null), () => null);
+  const page = await fetch(`v1/images?${query}`).then((answer) => (answer.ok ? answer.json() : null), () => null);
   loading--;
   if (!page || mine !== requested) return;
   rows.replaceChildren(...page.images.map(rowOf));
@@ -138,7 +138,7 @@ async function loadPage(after) {
 }
 
 async function updateCounts() {
-  const answer = await fetch('/v1/stats');
+  const answer = await fetch('v1/stats');
   if (!answer.ok) return;
   const s = await answer.json();
   document.getElementById('counts').textContent =
@@ -159,7 +159,7 @@ function nodeRow(node) {
 }
 
 async function showNodes() {
-  const seen = await fetch('/v1/nodes').then((answer) => (answer.ok ? answer.json() : null), () => null);
+  const seen = await fetch('v1/nodes').then((answer) => (answer.ok ? answer.json() : null), () => null);
   const cluster = document.getElementById('cluster');
   if (seen) {
     cluster.hidden = seen.nodes.length < 2 && seen.bus === 'none';
@@ -187,12 +187,12 @@ function updateCountsSoon() {
 // The browser reconnects with Last-Event-ID. When it gives up, a new EventSource is opened.
 function subscribe() {
   const live = document.getElementById('live');
-  const source = new EventSource('/v1/events');
+  const source = new EventSource('v1/events');
   source.onopen = () => { live.textContent = 'live'; };
   source.onerror = () => {
     live.textContent = 'reconnecting';
     if (source.readyState !== EventSource.CLOSED) return;
-    fetch('/v1/session').then((answer) => answer.json()).then((session) => {
+    fetch('v1/session').then((answer) => answer.json()).then((session) => {
       if (!session.roles.includes('read')) location.reload(); // the key was revoked
     }, () => null);
     loadPage(null); // without events, at least the current state
@@ -211,7 +211,7 @@ filter.onchange = () => loadPage(null);
 older.onclick = () => loadPage(next);
 newest.onclick = () => loadPage(null);
 document.getElementById('retry').onclick = async () => {
-  const answer = await fetch('/v1/images/retry?status=failed&now=true', {method: 'POST'});
+  const answer = await fetch('v1/images/retry?status=failed&now=true', {method: 'POST'});
   const body = await answer.json();
   document.getElementById('note').textContent =
     answer.ok ? `${body.retried} queued again` : body.detail;
@@ -219,7 +219,7 @@ document.getElementById('retry').onclick = async () => {
 
 // Shows the login form when an API key is needed. The key is kept in an HttpOnly cookie.
 async function openSession() {
-  const session = await fetch('/v1/session').then((answer) => (answer.ok ? answer.json() : null), () => null);
+  const session = await fetch('v1/session').then((answer) => (answer.ok ? answer.json() : null), () => null);
   if (!session) {
     setTimeout(openSession, 2000);
     return;
@@ -242,7 +242,7 @@ async function openSession() {
 
 document.getElementById('login').onsubmit = async (event) => {
   event.preventDefault();
-  const answer = await fetch('/v1/session', {
+  const answer = await fetch('v1/session', {
     method: 'POST',
     headers: {'Content-Type': 'application/json'},
     body: JSON.stringify({key: document.getElementById('key').value.trim()}),
@@ -252,7 +252,7 @@ document.getElementById('login').onsubmit = async (event) => {
   else document.getElementById('login-error').textContent = (await answer.json()).detail;
 };
 document.getElementById('logout').onclick = async () => {
-  await fetch('/v1/session', {method: 'DELETE'});
+  await fetch('v1/session', {method: 'DELETE'});
   location.reload();
 };
 

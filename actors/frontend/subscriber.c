@@ -49,7 +49,7 @@ struct subscriber *subscriber_new(struct actor *self, struct http_request *reque
     s->key = http_request_key(request);
     if (http_request_address_is_limited(request))
         http_request_address(request, s->address, sizeof s->address);
-    http_add_header(request, "cache-control", "no-store");
+    http_add_header(request, "x-accel-buffering", "no"); /* nginx would hold the events back */
     if (http_stream_start(request, "text/event-stream", &subscriber_stream_ops, s))
         return s;
     free(s);

@@ -19,7 +19,8 @@ void pass_register_metrics(void)
 
 static void pass_set_state(struct pass *p, enum pass_state state)
 {
-    bool polls = state <= PASS_REVIEWS && p->scope <= PASS_IF_CHANGED; /* most find no change */
+    /* Most polls find no change. */
+    bool polls = state <= PASS_REVIEWS && p->scope == PASS_IF_CHANGED && p->requested <= PASS_IF_CHANGED;
 
     p->state = state;
     metric_set(&running, state != PASS_IDLE && !polls);
@@ -153,10 +154,12 @@ void pass_on_job(struct pass *p, struct msg_job *job)
 
 void pass_request(struct pass *p, enum pass_scope scope)
 {
-    if (p->state == PASS_IDLE)
+    if (p->state == PASS_IDLE) {
         pass_begin(p, scope);
-    else if (scope > p->requested && scope > PASS_IF_CHANGED)
+    } else if (scope > p->requested && scope > PASS_IF_CHANGED) {
         p->requested = scope;
+        metric_set(&running, 1);
+    }
 }
 
 void pass_request_new_faces(struct pass *p)

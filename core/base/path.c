@@ -2,6 +2,7 @@
 
 #include "core/base/must.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -153,6 +154,16 @@ static int path_clean(const char *path, char *out, size_t size)
     return n ? 0 : -ENOENT;
 }
 
+/* Whether `path` begins as a URL does: a scheme (RFC 3986 §3.1), then "://". */
+static bool path_is_url(const char *path, size_t len)
+{
+    size_t n = 0;
+
+    while (n < len && (isalnum((unsigned char)path[n]) || strchr("+-.", path[n])))
+        n++;
+    return n && isalpha((unsigned char)path[0]) && len - n >= 3 && memcmp(path + n, "://", 3) == 0;
+}
+
 /* The part of `name` below `folder`, without a leading slash; NULL when there is none. */
 static const char *path_below_folder(const char *folder, const char *name)
 {
@@ -179,6 +190,8 @@ static int path_check_length(const char *path, size_t len, size_t max_bytes, str
     if (len > max_bytes || len >= PATH_MAX)
         return error_set(error, -ENAMETOOLONG, "the path has %zu bytes; the limit is %zu (KITH_MAX_PATH)", len,
                          max_bytes < PATH_MAX ? max_bytes : (size_t)PATH_MAX - 1);
+    if (path_is_url(path, len))
+        return error_set(error, -EINVAL, "the path is a URL; give the path of a file, or upload its bytes");
     return 0;
 }
 

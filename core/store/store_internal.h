@@ -128,10 +128,10 @@ int op_words_load(struct op *op, struct image *image);
 int op_words_of_person(struct op *op, int64_t person);
 /* The image is being deleted: its words go, or move to another image of the same content. */
 int op_words_image_deleted(struct op *op, int64_t image);
+/* The face is being deleted: the words of its place go, unless another face has them. */
+int op_words_face_deleted(struct op *op, int64_t face);
 /* The person is being deleted, its faces have lost the name: its words and templates go. */
 int op_words_person_deleted(struct op *op, int64_t person);
-/* Gives all words and templates of `from` to `to`. The faces keep their person. */
-int op_words_move(struct op *op, int64_t from, int64_t to);
 /* Whether a client ignored an unknown person as a whole: 1, 0 or negative. */
 int op_unknown_is_ignored(struct op *op, int64_t unknown_person);
 /* Sets an image's person, status and verdict from its faces, as finishing does. */

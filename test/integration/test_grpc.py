@@ -152,7 +152,7 @@ def test_an_image_keeps_its_label_until_the_photo_comes(kith_of, server):
     numbers = kith.submit(*[kith.picture(f'{n}.png', n, 1, 1) for n in range(3)])
     for number in numbers:
         image = kith.finished(number)
-        assert (image['status'], image['verdict'], image['person']) == ('pending', 'unknown', None)
+        assert (image['status'], image['verdict'], image['person']) == ('processed', 'unknown', None)
         assert image['faces'][0]['label'] == 'murdock_7.jpg'
     calls = len(server.paths())
     events = Events(kith)

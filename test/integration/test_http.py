@@ -213,5 +213,6 @@ def test_head_of_the_events_opens_no_stream(make):
             answer += data
         assert answer.startswith(b'HTTP/1.1 200 OK\r\n') and answer.endswith(b'\r\n\r\n'), answer
         assert b'text/event-stream' in answer
+        assert b'x-accel-buffering: no\r\n' in answer and answer.count(b'cache-control: no-store\r\n') == 1, answer
         client.close()
     Events(kith).close()

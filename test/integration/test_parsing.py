@@ -13,6 +13,7 @@ VALUES = ['1.9', '0x10', '%201', '', '-1', str(2 ** 64), 'true', 'TRUE', '1%00',
 BROKEN = {'1%00', '1%2', '1%zz', '%ff', '1' * 1100}  # refused for any parameter
 # What each kind accepts of VALUES, beside its own good values, which come first.
 NUMBER, BOOL, STATUS, TEXT, VERDICT = 'number', 'bool', 'status', 'text', 'verdict'
+FACE, FILE_STATE, FILE_CURSOR = 'face', 'state of a file', 'key of a file'
 PARAMETERS = {
     ('GET', '/v1/images', 'status'): STATUS,
     ('GET', '/v1/images', 'verdict'): VERDICT,
@@ -44,18 +45,31 @@ PARAMETERS = {
     ('GET', '/v1/merges', 'after'): NUMBER,
     ('GET', '/v1/merges', 'limit'): NUMBER,
     ('POST', '/v1/people/{id}/photos', 'name'): TEXT,
+    ('POST', '/v1/people/{id}/photos', 'face'): FACE,
+    ('GET', '/v1/people/folder', 'state'): FILE_STATE,
+    ('GET', '/v1/people/folder', 'after'): FILE_CURSOR,
+    ('GET', '/v1/people/folder', 'limit'): NUMBER,
     ('GET', '/v1/unknown', 'after'): NUMBER,
     ('GET', '/v1/unknown', 'limit'): NUMBER,
     ('GET', '/v1/events', 'after'): NUMBER,
+    ('GET', '/v1/audit', 'after'): NUMBER,
+    ('GET', '/v1/audit', 'limit'): NUMBER,
+    ('GET', '/v1/audit', 'person'): NUMBER,
+    ('GET', '/v1/audit', 'image'): NUMBER,
+    ('GET', '/v1/audit', 'who'): TEXT,
+    ('GET', '/v1/audit', 'action'): TEXT,
+    ('GET', '/v1/audit', 'since_ms'): NUMBER,
+    ('GET', '/v1/audit', 'until_ms'): NUMBER,
 }
 GOOD = {NUMBER: ['100'], BOOL: ['true', 'false', '1', '0'], STATUS: ['failed'], TEXT: ['Jos%C3%A9+1'],
-        VERDICT: ['known', 'unknown', 'no_face']}
+        VERDICT: ['known', 'unknown', 'no_face'], FACE: ['0'], FILE_CURSOR: ['0' * 32, '9f' * 16],
+        FILE_STATE: ['enrolled', 'refused', 'duplicate', 'gone', 'replaced', 'photo_deleted', 'all']}
 
 
 def accepts(kind, value):
     if value in BROKEN or value == '':
         return False
-    return {NUMBER: False, BOOL: value == 'true', STATUS: False, TEXT: True, VERDICT: False}[kind]
+    return kind == TEXT or (kind == BOOL and value == 'true')
 
 
 def test_the_table_has_every_parameter_of_every_route():

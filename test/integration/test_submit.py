@@ -323,7 +323,8 @@ def test_the_first_wrong_path_is_named(kith):
     cases = [(['a.png', '../b', 5], 400, 'bad-path', 'Path number 2: '),
              (['a.png', 5, '../b'], 400, 'wrong-type', 'Path number 2: '),
              (['a.png', '/etc/passwd', 5], 403, 'outside', 'Path number 2: '),
-             (['../b'], 400, 'bad-path', 'the path')]
+             (['../b'], 400, 'bad-path', 'the path'),
+             (['http://camera/x.jpg'], 400, 'bad-path', 'the path is a URL')]
     for paths, status, slug, words in cases:
         answer = kith.post('/v1/images', {'paths': paths})
         assert answer.status == status and answer.json['type'].endswith(slug), (paths, answer)

@@ -1,10 +1,11 @@
 """What people say about faces holds: each word and its taking back, compared with a model (words_world.Oracle)."""
 import os
+import sqlite3
 
 import pytest
 from harness import Kith, remove, until
 from words_walk import plan, shrink, walk
-from words_world import World, picture
+from words_world import PLUGINS, World, picture
 
 ANN, BEA, CAT, DAN = (40, 40, 40), (140, 40, 40), (40, 140, 40), (140, 140, 40)
 
@@ -263,6 +264,32 @@ def test_who_said_it_is_recorded(make):
     world.name(world.face(number), ann)
     word, = world.faces(number)[0]['words']
     assert word['word'] == 'named' and word['person'] == {'id': ann, 'name': 'Ann'} and 'by' in word
+
+
+def test_names_and_counter_examples_of_version_4_become_words(make, tmp_path):
+    kith = make(recognizer=PLUGINS / 'tiles.so')
+    schema = kith.run('schema', 'sqlite').stdout
+    version_4 = schema[:schema.index('ALTER TABLE faces ADD COLUMN  word')]
+    (tmp_path / 'data').mkdir()
+    records = sqlite3.connect(tmp_path / 'data/kith.db')
+    records.executescript(version_4 + """
+        REPLACE INTO schema_version VALUES(4);
+        INSERT INTO person(id, name, name_key) VALUES(1, 'Ann', x'01'), (2, 'Bea', x'02');
+        INSERT INTO images(id, path, person, status, verdict, sha256, attempt) VALUES(1, '/x.png', 1, 1, 1, 'abc', 1);
+        INSERT INTO faces(id, image_id, x, y, width, height, quality, model, embedding, person, distance, similarity, decision)
+            VALUES(1, 1, 0, 0, 9, 9, 1, 'tiles', zeroblob(12), 1, 0, 1, NULL),
+                  (2, 1, 50, 0, 9, 9, 1, 'tiles', zeroblob(12), -1, 3, 0, 'x');
+        INSERT INTO templates(person_id, photo_id, model, embedding, counter) VALUES(2, -2, 'tiles', zeroblob(12), 1);
+    """)
+    records.commit()
+    records.close()
+    kith.start()
+    faces = kith.get('/v1/images/1?explain=1').json['faces']
+    assert [[(w['word'], w['person']['name'], w['template']) for w in f['words']] for f in faces] == [
+        [('named', 'Ann', False)], [('not', 'Bea', True)]]
+    assert kith.call('DELETE', '/v1/faces/2/not/2').json == {'id': 2, 'changed': 1, 'deciding': 1}
+    assert kith.call('DELETE', '/v1/faces/1/person').json['changed'] == 1
+    assert kith.get('/v1/people/1').json['faces'] == kith.get('/v1/people/2').json['not'] == []
 
 
 # --- a random walk ---

@@ -46,6 +46,7 @@ static int64_t enrol(int64_t who, const char *sha256)
     static const float embedding[2] = {1, 0};
 
     m->person = who;
+    m->chosen = true; /* a photo of two people is meant */
     m->photo_name = "p.jpg";
     m->path = arena_printf(&m->m.arena, "/people/%lld/%s.jpg", (long long)who, sha256);
     m->sha256 = sha256;
@@ -118,7 +119,7 @@ static void read_change(struct reader *r, const struct gallery_change *c)
     if ((c->kind == GALLERY_TEMPLATE_ADDED || c->kind == GALLERY_COUNTER_ADDED) && c->template.embedding &&
         r->owner[c->template.id] == 0) /* as the index: there is one of that id already */
         r->owner[c->template.id] = c->person;
-    else if (c->kind == GALLERY_TEMPLATE_REMOVED)
+    else if (c->kind == GALLERY_TEMPLATE_REMOVED || c->kind == GALLERY_COUNTER_REMOVED)
         r->owner[c->template.id] = 0;
     else if (c->kind == GALLERY_PERSON_REMOVED)
         for (int i = 0; i < TEMPLATES_MAX; i++)

@@ -252,6 +252,13 @@ static void test_a_clients_path_is_checked(void **state)
         {"@/root", "inside", 0, 0, "@/root/inside", -ELOOP},
         {"@/root", "pipe", 0, 0, "@/root/pipe", -EINVAL},
         {"@/root", "..jpg", 0, 0, "@/root/..jpg", -ENOENT},
+        /* a URL is no path; a colon may stand in a name */
+        {"@/root", "http://camera/x.jpg", 0, -EINVAL, "is a URL", 0},
+        {"@/root:@/second", "s3+v1.x-y://", 0, -EINVAL, "is a URL", 0},
+        {"@/root", "http:/camera/x.jpg", 0, 0, "@/root/http:/camera/x.jpg", -ENOENT},
+        {"@/root", "1st://x.jpg", 0, 0, "@/root/1st:/x.jpg", -ENOENT},
+        {"@/root", "./a://x.jpg", 0, 0, "@/root/a:/x.jpg", -ENOENT},
+        {"@/root", "://x.jpg", 0, 0, "@/root/:/x.jpg", -ENOENT},
         /* no file is named */
         {"@/root", "/", 0, -EINVAL, "names no file", 0},
         {"@/root", ".", 0, -EINVAL, "names no file", 0},

@@ -8,17 +8,18 @@ struct truth { /* what must be so */
     int64_t person[PEOPLE];
     bool there[PEOPLE];
     int64_t face[FACES];
-    int face_of[FACES]; /* index of a person */
-    bool by_hand[FACES];
+    int face_of[FACES];     /* index of a person */
+    int said[FACES];        /* which of the names by hand the face has; 0: a gallery's */
     bool has[PEOPLE][SHAS]; /* the photos of a person */
     struct {
         int64_t id;
         int from, into;
-        bool open;                         /* it may be undone */
-        bool faces[FACES], by_hand[FACES]; /* that moved */
-        bool photos[SHAS], doubles[SHAS];  /* that moved; that both had */
+        bool open;         /* it may be undone */
+        bool faces[FACES]; /* that moved */
+        int said[FACES];
+        bool photos[SHAS], doubles[SHAS]; /* that moved; that both had */
     } merges[MERGES];
-    int merge_count, face_count;
+    int merge_count, face_count, said_count;
 };
 
 static struct truth truth;
@@ -37,7 +38,7 @@ static void walk_merge(int from, int into)
     for (int i = 0; i < t->face_count; i++)
         if (t->face_of[i] == from) {
             t->merges[n].faces[i] = true;
-            t->merges[n].by_hand[i] = t->by_hand[i];
+            t->merges[n].said[i] = t->said[i];
             t->face_of[i] = into;
         }
     for (int i = 0; i < SHAS; i++) {
@@ -63,7 +64,7 @@ static void walk_undo(int n)
     t->merges[n].open = false;
     t->there[from] = true;
     for (int i = 0; i < t->face_count; i++)
-        if (t->merges[n].faces[i] && t->face_of[i] == into && t->by_hand[i] == t->merges[n].by_hand[i])
+        if (t->merges[n].faces[i] && t->face_of[i] == into && t->said[i] == t->merges[n].said[i])
             t->face_of[i] = from;
     for (int i = 0; i < SHAS; i++) {
         t->has[from][i] = t->merges[n].photos[i] || t->merges[n].doubles[i];
@@ -103,7 +104,7 @@ static void walk_step(int step)
     case 0:
         if (t->there[a] && t->face_count < FACES) {
             t->face_of[t->face_count] = a;
-            t->by_hand[t->face_count] = false;
+            t->said[t->face_count] = 0;
             t->face[t->face_count++] = face_of(t->person[a]);
         }
         break;
@@ -112,8 +113,9 @@ static void walk_step(int step)
             int f = (int)(random() % t->face_count);
 
             name_face(t->face[f], t->person[a]);
+            if (t->said[f] == 0 || t->face_of[f] != a) /* else it was said before */
+                t->said[f] = ++t->said_count;
             t->face_of[f] = a;
-            t->by_hand[f] = true;
         }
         break;
     case 2:

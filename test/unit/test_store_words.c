@@ -259,6 +259,33 @@ static void test_deleting_removes_words_and_templates(void **state)
     assert_int_equal(number("SELECT COUNT(*) FROM decide_again WHERE kind = 2"), 1);
 }
 
+static void test_a_drawn_face_is_in_every_image_of_the_content(void **state)
+{
+    static const int face[] = {0};
+    int64_t a = new_image("/a", "s", face, 1), b = new_image("/b", "s", face, 1);
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct store_draw *m = STORE_MESSAGE(STORE_DRAW_FACE, store_draw);
+        struct face *drawn = arena_alloc(&m->m.arena, sizeof *drawn);
+
+        *drawn = (struct face){.x = 300, .y = 10, .width = 40, .height = 40, .model = "m"};
+        m->image = i ? b : a;
+        m->face = drawn;
+        m->named = true;
+        m->person_name = "Ann";
+        assert_int_equal(ask(m)->status, STORE_OK);
+        assert_int_equal(last->changed, i ? 0 : 4); /* two faces, two names */
+        assert_int_equal(image(b)->face_count, 2);
+        assert_string_equal(last->images[0].faces[1].person_name, "Ann");
+        assert_int_equal(last->images[0].status, IMAGE_PROCESSED);
+    }
+    again(b, "s", "m", face, 1);
+    assert_int_equal(image(b)->face_count, 2);
+    assert_string_equal(last->images[0].faces[1].person_name, "Ann");
+    expect_status_counts(0, 2, 0, 0, 0);
+}
+
 static void test_an_ignored_unknown_person_stays_ignored(void **state)
 {
     static const int face[] = {0};
@@ -307,6 +334,7 @@ int main(void)
         TEST(test_a_name_by_a_template_that_has_gone_is_decided_again),
         TEST(test_another_model_makes_another_template_of_the_word),
         TEST(test_deleting_removes_words_and_templates),
+        TEST(test_a_drawn_face_is_in_every_image_of_the_content),
         TEST(test_an_ignored_unknown_person_stays_ignored),
     };
 

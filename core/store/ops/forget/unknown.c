@@ -15,8 +15,7 @@ static int unknown_delete_face(struct op *op, const struct unknown_face *face)
         return result;
     if (op_gallery_log(op, GALLERY_FACE_REMOVED, 0, face->id) < 0 ||
         op_run_with_id(op, "DELETE FROM decide_again WHERE kind = 2 AND subject = ?", face->id) < 0 ||
-        op_run_with_id(op, "DELETE FROM words WHERE face_id = ?", face->id) < 0 ||
-        op_run_with_id(op, "DELETE FROM faces WHERE id = ?", face->id) < 0)
+        op_words_face_deleted(op, face->id) < 0 || op_run_with_id(op, "DELETE FROM faces WHERE id = ?", face->id) < 0)
         return DB_ERROR;
     op->reply->deleted.faces++;
     if (result == 0)

@@ -49,6 +49,22 @@ static struct known_place *face_places_find(struct known_places *p, int64_t plac
     return NULL;
 }
 
+/* The people of the words may have been merged or deleted by another node since this transaction began. */
+static int face_places_follow_people(struct op *op, struct known_places *p)
+{
+    for (int i = 0; i < p->count; i++) {
+        struct known_place *k = &p->list[i];
+
+        if (k->word != WORD_NAMED)
+            continue;
+        if (op_person_now(op, &k->person) < 0)
+            return DB_ERROR;
+        if (!k->person)
+            k->word = WORD_NONE;
+    }
+    return 0;
+}
+
 /* A recogniser that takes paths alone gives no hash: words then belong to the image. */
 int face_places_read_words(struct op *op, int64_t image, const char *sha256, struct known_places *p)
 {
@@ -75,13 +91,13 @@ int face_places_read_words(struct op *op, int64_t image, const char *sha256, str
                 k->box[i] = op->d->column_real(s, 3 + i);
         }
         k->drawn |= kind == WORD_DRAWN;
-        if (kind <= WORD_NOT_A_FACE) {
+        if (kind > 0 && kind <= WORD_NOT_A_FACE) { /* negative: a merge keeps it for its undoing */
             k->word = kind;
             k->person = op->d->column_int(s, 2);
         }
     }
     op->d->reset(s);
-    return result < 0 ? result : 0;
+    return result < 0 ? result : face_places_follow_people(op, p);
 }
 
 struct pair {

@@ -176,7 +176,10 @@ int op_known_move(struct op *op, const struct msg *msg)
     "from_folder = 1 AND NOT EXISTS(SELECT 1 FROM person_images i WHERE i.person_id = person.id) AND NOT "             \
     "EXISTS(SELECT 1 FROM templates t WHERE t.person_id = person.id) AND NOT EXISTS(SELECT 1 FROM faces f WHERE "      \
     "f.person = person.id) AND NOT EXISTS(SELECT 1 FROM words w WHERE w.person_id = person.id) AND NOT "               \
-    "EXISTS(SELECT 1 FROM images m WHERE m.person = person.id)"
+    "EXISTS(SELECT 1 FROM images m WHERE m.person = person.id) AND notes IS NULL AND NOT EXISTS(SELECT 1 FROM merges " \
+    "g WHERE "                                                                                                         \
+    "g.into_id = person.id AND g.state NOT IN (4, 5)) AND NOT EXISTS(SELECT 1 FROM merges h WHERE h.person_id = "      \
+    "person.id AND h.state IN (1, 3))" /* 1: RUNNING, 3: UNDOING, 4: UNDONE, 5: KEPT */
 
 int op_person_sweep(struct op *op)
 {
@@ -192,6 +195,8 @@ int op_person_sweep(struct op *op)
         return result;
     for (int i = 0; i < count; i++)
         if (op_run_with_id(op, "DELETE FROM person WHERE id = ?", ids[i]) < 0 ||
+            op_run_with_id(op, "DELETE FROM person_names WHERE person_id = ?", ids[i]) < 0 ||
+            op_forget_merges(op, ids[i]) < 0 ||
             op_run_with_id(op, "DELETE FROM gallery_log WHERE person_id = ?", ids[i]) < 0 ||
             op_gallery_log(op, GALLERY_PERSON_REMOVED, ids[i], 0) < 0 ||
             op_event(op, EVENT_PERSON_DELETED, 0, ids[i]) < 0)

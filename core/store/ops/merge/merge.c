@@ -1,10 +1,10 @@
 /* Merging two people: one batch a request; the caller repeats it while `more`. */
 #include "core/store/ops/merge/merge_internal.h"
+#include "core/store/ops/words/words_internal.h"
 
 #include <assert.h>
 
-static_assert(MERGE_PHOTO == 4 && MERGE_WORD == 5 && MERGE_PARKED_PHOTO == 7 && MERGE_PARKED_WORD == 9 &&
-                  MERGE_RUNNING == 1 && WORD_NAMED == 1,
+static_assert(MERGE_PHOTO == 4 && MERGE_PARKED_PHOTO == 7 && MERGE_RUNNING == 1 && WORD_NOT == 4 && WORD_NAME_OFF == 5,
               "numbers in the statements below");
 
 /* --- templates --- */
@@ -40,7 +40,7 @@ static int merge_template(struct op *op, const struct merge *m, int64_t template
         return merge_record(op, m->id, MERGE_TEMPLATE, template, 0);
     }
     ++*parked;
-    if (merge_park_template(op, template, m->person) < 0 ||
+    if (merge_park_template(op, template, m->person, false) < 0 ||
         MERGE_RUN(op, "UPDATE faces SET template_id = ? WHERE template_id = ? AND template_id > 0", same, template) < 0)
         return DB_ERROR;
     return merge_record(op, m->id, MERGE_PARKED_TEMPLATE, template, same);
@@ -77,80 +77,39 @@ static int merge_templates(struct op *op, const struct merge *m)
 /* --- faces --- */
 
 struct merge_face {
-    int64_t id, image, word;
+    struct place_face face;
     bool denied; /* it has a word that it is not the person into whom is merged */
 };
 
-/* A name by hand and a merge together outweigh the older word that the face is not that person. */
-static int merge_drop_denial(struct op *op, const struct merge *m, int64_t face)
-{
-    struct db_statement *s = db_query(
-        op->db, "SELECT id, photo_id FROM templates WHERE photo_id = ? AND counter = 1 AND person_id = ? ORDER BY id");
-    int64_t ids[8], photos[8];
-    int count;
-
-    op->d->bind_int(s, 1, -face);
-    op->d->bind_int(s, 2, m->into);
-    if ((count = merge_read_ids(op, s, ids, photos, 8)) < 0)
-        return count;
-    for (int i = 0; i < count; i++)
-        if (merge_park_template(op, ids[i], m->into) < 0 ||
-            merge_record(op, m->id, MERGE_PARKED_COUNTER, ids[i], m->into) < 0)
-            return DB_ERROR;
-    if (MERGE_RUN(op,
-                  "INSERT INTO merge_rows(merge_id, kind, row_id, other) SELECT ?, 9, id, person_id FROM words WHERE "
-                  "face_id = ? AND kind = " MERGE_WORD_NOT " AND person_id = ?",
-                  m->id, face, m->into) < 0)
-        return DB_ERROR;
-    return MERGE_RUN(op,
-                     "UPDATE words SET kind = -kind WHERE face_id = ? AND kind = " MERGE_WORD_NOT " AND person_id = ?",
-                     face, m->into);
-}
-
-static int merge_take_name(struct op *op, const struct merge *m, const struct merge_face *f)
-{
-    const struct decision denied = {.rule = DECIDED_BY_DENIAL, .denied = m->into};
-    struct db_statement *s = db_query(op->db, "UPDATE faces SET person = -1, similarity = 0, decision = ?, template_id "
-                                              "= 0 WHERE id = ?");
-    char text[DECISION_BYTES];
-
-    decision_write(&denied, text);
-    db_bind_text(op->db, s, 1, text);
-    op->d->bind_int(s, 2, f->id);
-    if (db_finish(op->db, s) < 0 || op_judge_image(op, f->image) < 0 || op_decide_again(op, AGAIN_FACE, f->id) < 0)
-        return DB_ERROR;
-    return merge_record(op, m->id, MERGE_DENIED_FACE, f->id, 0);
-}
-
+/* A face that was named by hand follows its word (merge_words.c). */
 static int merge_face(struct op *op, const struct merge *m, const struct merge_face *f)
 {
-    if (f->denied && f->word != WORD_NAMED)
-        return merge_take_name(op, m, f);
-    if (f->denied && merge_drop_denial(op, m, f->id) < 0)
+    if (f->denied && f->face.word != WORD_NAMED)
+        return merge_deny_face(op, m, &f->face, m->into);
+    if (merge_move_face(op, f->face.id, f->face.image, m->into) < 0)
         return DB_ERROR;
-    if (merge_move_face(op, f->id, f->image, m->into) < 0)
-        return DB_ERROR;
-    return merge_record(op, m->id, MERGE_FACE, f->id, f->word);
+    return merge_record(op, m->id, MERGE_FACE, f->face.id, f->face.word);
 }
 
 static int merge_faces(struct op *op, const struct merge *m)
 {
-    struct db_statement *s = db_query(op->db, "SELECT f.id, f.image_id, f.word, " MERGE_IS_DENIED
+    struct db_statement *s = db_query(op->db, "SELECT f.id, f.image_id, f.word, f.unknown_person, " MERGE_IS_DENIED
                                               " FROM faces f WHERE f.person = ? ORDER BY f.id LIMIT 500");
     struct merge_face faces[MERGE_FACES];
     int count = 0, moved = 0, result = DB_DONE;
 
-    for (int at = 1; at <= 2; at++)
-        op->d->bind_int(s, at, m->into);
-    op->d->bind_int(s, 3, m->person);
+    op->d->bind_int(s, 1, m->into);
+    op->d->bind_int(s, 2, m->person);
     for (; count < MERGE_FACES && (result = db_step(op->db, s)) == DB_ROW; count++)
-        faces[count] = (struct merge_face){.id = op->d->column_int(s, 0),
-                                           .image = op->d->column_int(s, 1),
-                                           .word = op->d->column_int(s, 2),
-                                           .denied = op->d->column_int(s, 3) != 0};
+        faces[count] = (struct merge_face){.face = {.id = op->d->column_int(s, 0),
+                                                    .image = op->d->column_int(s, 1),
+                                                    .person = m->person,
+                                                    .word = (int)op->d->column_int(s, 2),
+                                                    .unknown_person = op->d->column_int(s, 3)},
+                                           .denied = op->d->column_int(s, 4) != 0};
     op->d->reset(s);
     for (int i = 0; i < count && result >= 0; i++) {
-        moved += !faces[i].denied || faces[i].word == WORD_NAMED;
+        moved += !faces[i].denied || faces[i].face.word == WORD_NAMED;
         result = merge_face(op, m, &faces[i]);
     }
     return result < 0 || merge_count(op, m->id, moved, 0, 0) < 0 ? DB_ERROR : count;
@@ -158,50 +117,21 @@ static int merge_faces(struct op *op, const struct merge *m)
 
 /* --- the rest --- */
 
-/* A counter-example of a face that was named by hand as the other person is parked, as merge_drop_denial() does. */
+/* Counter-examples without a word: an older version kept them when their image was deleted. */
 static int merge_counters(struct op *op, const struct merge *m)
 {
-    struct db_statement *s =
-        db_query(op->db, "SELECT t.id, COALESCE(f.person = ? AND f.word = 1, 0) FROM templates t LEFT JOIN faces f ON "
-                         "f.id = -t.photo_id WHERE t.person_id = ? AND t.counter = 1 ORDER BY t.id LIMIT 100");
-    int64_t ids[MERGE_TEMPLATES], named[MERGE_TEMPLATES];
-    int count, result;
+    struct db_statement *s = db_query(
+        op->db, "SELECT id, photo_id FROM templates WHERE person_id = ? AND counter = 1 ORDER BY id LIMIT 100");
+    int64_t ids[MERGE_TEMPLATES], photos[MERGE_TEMPLATES];
+    int count;
 
-    op->d->bind_int(s, 1, m->into);
-    op->d->bind_int(s, 2, m->person);
-    count = merge_read_ids(op, s, ids, named, MERGE_TEMPLATES);
-    for (int i = 0; i < count; i++) {
-        result = named[i] ? merge_park_template(op, ids[i], m->person)
-                          : merge_move_template(op, ids[i], m->person, m->into, true);
-        if (result < 0 || merge_record(op, m->id, named[i] ? MERGE_PARKED_COUNTER : MERGE_COUNTER, ids[i],
-                                       named[i] ? m->person : 0) < 0)
+    op->d->bind_int(s, 1, m->person);
+    count = merge_read_ids(op, s, ids, photos, MERGE_TEMPLATES);
+    for (int i = 0; i < count; i++)
+        if (merge_move_template(op, ids[i], m->person, m->into, true) < 0 ||
+            merge_record(op, m->id, MERGE_COUNTER, ids[i], 0) < 0)
             return DB_ERROR;
-    }
     return count;
-}
-
-static int merge_words(struct op *op, const struct merge *m)
-{
-    if (MERGE_RUN(op,
-                  "INSERT INTO merge_rows(merge_id, kind, row_id, other) SELECT ?, 9, w.id, w.person_id FROM words w "
-                  "JOIN faces f ON f.id = w.face_id WHERE w.person_id = ? AND w.kind = " MERGE_WORD_NOT
-                  " AND f.person = ? AND f.word = 1",
-                  m->id, m->person, m->into) < 0 ||
-        MERGE_RUN(
-            op,
-            "UPDATE words SET kind = -kind WHERE kind > 0 AND id IN (SELECT row_id FROM merge_rows WHERE merge_id "
-            "= ? AND kind = 9)",
-            m->id) < 0 ||
-        MERGE_RUN(op,
-                  "INSERT INTO merge_rows(merge_id, kind, row_id, other) SELECT ?, 5, id, 0 FROM words WHERE person_id "
-                  "= ? AND kind > 0",
-                  m->id, m->person) < 0 ||
-        MERGE_RUN(op, "UPDATE words SET person_id = ? WHERE person_id = ? AND kind > 0", m->into, m->person) < 0)
-        return DB_ERROR;
-    return MERGE_RUN(op,
-                     "UPDATE merges SET words = (SELECT COUNT(*) FROM merge_rows WHERE merge_id = ? AND kind = 5) "
-                     "WHERE id = ?",
-                     m->id, m->id);
 }
 
 /* A photo that both have is parked, unless a template of another model needs it. */
@@ -247,7 +177,7 @@ static int merge_describe(struct op *op, const struct merge *m)
 /* The removals of the templates stay in the log: a gallery that has them still must read those first. */
 static int merge_end(struct op *op, const struct merge *m)
 {
-    if (merge_words(op, m) < 0 || merge_photos(op, m) < 0 || merge_describe(op, m) < 0 ||
+    if (merge_photos(op, m) < 0 || merge_describe(op, m) < 0 ||
         op_run_with_id(op, "DELETE FROM person WHERE id = ?", m->person) < 0 ||
         op_run_with_id(op, "DELETE FROM person_names WHERE person_id = ?", m->person) < 0 ||
         op_run_with_id(op, "DELETE FROM gallery_log WHERE person_id = ? AND kind = 3", m->person) < 0 ||
@@ -327,10 +257,10 @@ int op_merge(struct op *op, const struct msg *message)
         return op_refuse(op, STORE_CONFLICT, "a person cannot be merged into itself");
     if ((result = merge_begin(op, msg, &m)) < 0 || m.id == 0)
         return result;
-    op->reply->changed = 1;
     if ((count = merge_templates(op, &m)) < 0 || (count < MERGE_TEMPLATES && (count = merge_faces(op, &m)) < 0) ||
-        (count == 0 && (count = merge_counters(op, &m)) < 0))
+        (count == 0 && (count = merge_words(op, &m)) < 0) || (count == 0 && (count = merge_counters(op, &m)) < 0))
         return DB_ERROR;
+    op->reply->changed = 1;
     op->reply->more = count > 0;
     if (!op->reply->more && merge_end(op, &m) < 0)
         return DB_ERROR;

@@ -33,7 +33,7 @@ enum merge_kind {
     MERGE_DENIED_FACE     /* of A, and it has a word that it is not B: it has lost its name */
 };
 
-enum { MERGE_FACES = 500, MERGE_TEMPLATES = 100 }; /* a batch */
+enum { MERGE_FACES = 500, MERGE_TEMPLATES = 100, MERGE_WORDS = 200 }; /* a batch */
 
 struct merge {
     int64_t id, person, into, state, said_ms;
@@ -46,12 +46,11 @@ struct merge {
     "m.id, m.person_id, m.into_id, m.state, m.name, m.notes, m.portrait_photo, m.portrait_face, m.faces, m.photos, "   \
     "m.templates, m.words, m.duplicates, m.said_by, m.said_at FROM merges m "
 
-/* A word that the face is not this person: a counter-example that was made of it, or the word itself (kind 4,
- * WORD_NOT). Parameters: the person, twice. */
+/* A word that the face is not this person (4: WORD_NOT, 5: WORD_NAME_OFF). Parameter: the person. */
 #define MERGE_IS_DENIED                                                                                                \
-    "(EXISTS(SELECT 1 FROM templates t WHERE t.photo_id = -f.id AND t.counter = 1 AND t.person_id = ?) OR "            \
-    "EXISTS(SELECT 1 FROM words w WHERE w.face_id = f.id AND w.kind = 4 AND w.person_id = ?))"
-#define MERGE_WORD_NOT "4"
+    "EXISTS(SELECT 1 FROM words w WHERE w.face_id = f.place AND f.place > 0 AND w.kind IN (4, 5) AND w.person_id = ?)"
+
+struct place_face;
 
 void merge_read_row(struct op *op, struct db_statement *s, struct merge *m);
 /* DB_ROW, DB_DONE or negative. */
@@ -76,7 +75,15 @@ int merge_move_face(struct op *op, int64_t face, int64_t image, int64_t person);
 /* Gives a template to a person, for the galleries too. `from` 0: it was parked. */
 int merge_move_template(struct op *op, int64_t template, int64_t from, int64_t to, bool counter);
 /* Takes a template away from its person without deleting it. */
-int merge_park_template(struct op *op, int64_t template, int64_t person);
+int merge_park_template(struct op *op, int64_t template, int64_t person, bool counter);
+/* undo.c: gives a batch of the faces that have the name through the template back. Returns their number. */
+int merge_return_faces(struct op *op, const struct merge *m, int64_t template);
+/* merge_words.c: moves a batch of the words of the person. Returns their number; 0: none is left. */
+int merge_words(struct op *op, const struct merge *m);
+/* The same for the words that go back. */
+int merge_undo_words(struct op *op, const struct merge *m);
+/* A face that a gallery named is denied the person: it loses the name, and is decided again. */
+int merge_deny_face(struct op *op, const struct merge *m, const struct place_face *face, int64_t person);
 /* Has the galleries review the faces of a person that has counter-examples. */
 int merge_review(struct op *op, int64_t person);
 void merge_fill(const struct merge *m, struct person_merge *to);

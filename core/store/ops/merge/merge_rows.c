@@ -1,5 +1,6 @@
 /* Rows of merges, and the steps that merging and undoing share. */
 #include "core/store/ops/merge/merge_internal.h"
+#include "core/store/ops/words/words_internal.h"
 
 void merge_read_row(struct op *op, struct db_statement *s, struct merge *m)
 {
@@ -91,22 +92,29 @@ int merge_move_face(struct op *op, int64_t face, int64_t image, int64_t person)
 {
     int result = MERGE_RUN(op, "UPDATE faces SET person = ? WHERE id = ?", person, face);
 
-    return result < 0 ? result : op_judge_image(op, image);
+    if (result < 0 || op_judge_image(op, image) < 0)
+        return DB_ERROR;
+    return words_once_a_picture(op, image);
+}
+
+static enum gallery_change_kind merge_removal(bool counter)
+{
+    return counter ? GALLERY_COUNTER_REMOVED : GALLERY_TEMPLATE_REMOVED;
 }
 
 int merge_move_template(struct op *op, int64_t template, int64_t from, int64_t to, bool counter)
 {
     if (MERGE_RUN(op, "UPDATE templates SET person_id = ? WHERE id = ?", to, template) < 0 ||
-        (from && op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, from, template) < 0))
+        (from && op_gallery_log(op, merge_removal(counter), from, template) < 0))
         return DB_ERROR;
     return op_gallery_log(op, counter ? GALLERY_COUNTER_ADDED : GALLERY_TEMPLATE_ADDED, to, template);
 }
 
-int merge_park_template(struct op *op, int64_t template, int64_t person)
+int merge_park_template(struct op *op, int64_t template, int64_t person, bool counter)
 {
     int result = MERGE_RUN(op, "UPDATE templates SET person_id = 0 WHERE id = ?", template);
 
-    return result < 0 ? result : op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, person, template);
+    return result < 0 ? result : op_gallery_log(op, merge_removal(counter), person, template);
 }
 
 int merge_review(struct op *op, int64_t person)

@@ -11,34 +11,37 @@ static_assert(MERGE_FACE == 1 && MERGE_TEMPLATE == 2 && MERGE_COUNTER == 3 && ME
 /* --- faces --- */
 
 struct undo_face {
-    int64_t row, image; /* image 0: it is another person's now, or gone */
+    int64_t row, image, person; /* image 0: it is another person's now, or gone */
 };
 
-/* Faces that moved and of which nobody said anything else since. Returns the number of rows. */
+/* Faces that a gallery named, that moved, and of which nobody said anything else since. One that has lost the name to
+ * another face of the picture is decided again. Faces that were named by hand follow their words. Returns the number of
+ * rows. */
 static int undo_faces(struct op *op, const struct merge *m)
 {
     struct db_statement *s = db_query(
-        op->db, "SELECT r.row_id, COALESCE(f.image_id, 0) FROM merge_rows r LEFT JOIN faces f ON f.id = r.row_id AND "
-                "f.person = ? AND f.word = r.other WHERE r.merge_id = ? AND r.kind = 1 ORDER BY r.row_id LIMIT 500");
+        op->db, "SELECT r.row_id, COALESCE(f.image_id, 0), COALESCE(f.person, 0) FROM merge_rows r LEFT JOIN faces f "
+                "ON f.id = r.row_id AND f.person IN (?, -1) AND f.word = 0 AND r.other = 0 WHERE r.merge_id = ? AND "
+                "r.kind = 1 ORDER BY r.row_id LIMIT 500");
     struct undo_face faces[MERGE_FACES];
     int count = 0, result = DB_DONE;
 
     op->d->bind_int(s, 1, m->into);
     op->d->bind_int(s, 2, m->id);
     for (; count < MERGE_FACES && (result = db_step(op->db, s)) == DB_ROW; count++)
-        faces[count] = (struct undo_face){op->d->column_int(s, 0), op->d->column_int(s, 1)};
+        faces[count] = (struct undo_face){op->d->column_int(s, 0), op->d->column_int(s, 1), op->d->column_int(s, 2)};
     op->d->reset(s);
     for (int i = 0; i < count && result >= 0; i++) {
         if (faces[i].image)
-            result = merge_move_face(op, faces[i].row, faces[i].image, m->person);
+            result = faces[i].person > 0 ? merge_move_face(op, faces[i].row, faces[i].image, m->person)
+                                         : op_decide_again(op, AGAIN_FACE, faces[i].row);
         if (result >= 0)
             result = merge_forget_record(op, m->id, MERGE_FACE, faces[i].row);
     }
     return result < 0 ? result : count;
 }
 
-/* Faces that got their name through the template after the merge. Returns their number. */
-static int undo_faces_of_template(struct op *op, const struct merge *m, int64_t template)
+int merge_return_faces(struct op *op, const struct merge *m, int64_t template)
 {
     struct db_statement *s =
         db_query(op->db, "SELECT id, image_id FROM faces WHERE template_id = ? AND template_id > 0 AND person = ? AND "
@@ -49,7 +52,7 @@ static int undo_faces_of_template(struct op *op, const struct merge *m, int64_t 
     op->d->bind_int(s, 1, template);
     op->d->bind_int(s, 2, m->into);
     for (; count < MERGE_FACES && (result = db_step(op->db, s)) == DB_ROW; count++)
-        faces[count] = (struct undo_face){op->d->column_int(s, 0), op->d->column_int(s, 1)};
+        faces[count] = (struct undo_face){op->d->column_int(s, 0), op->d->column_int(s, 1), 0};
     op->d->reset(s);
     for (int i = 0; i < count && result >= 0; i++)
         result = merge_move_face(op, faces[i].row, faces[i].image, m->person);
@@ -93,7 +96,7 @@ static int undo_templates(struct op *op, const struct merge *m)
     op->d->reset(s);
     for (int i = 0; i < count && result >= 0; i++) {
         if (rows[i].kind == MERGE_TEMPLATE && rows[i].owner == m->into) {
-            if ((result = undo_faces_of_template(op, m, rows[i].id)) < 0)
+            if ((result = merge_return_faces(op, m, rows[i].id)) < 0)
                 return result;
             if (result == MERGE_FACES || (faces += result) >= MERGE_FACES)
                 return 1;
@@ -103,6 +106,29 @@ static int undo_templates(struct op *op, const struct merge *m)
             return DB_ERROR;
     }
     return result < 0 ? result : count == MERGE_TEMPLATES;
+}
+
+/* Templates that photos of the merge have got since, of another model. Returns the number of rows. */
+static int undo_new_templates(struct op *op, const struct merge *m)
+{
+    struct db_statement *s =
+        db_query(op->db, "SELECT t.id FROM merge_rows r JOIN templates t ON t.photo_id = r.row_id AND t.person_id = ? "
+                         "AND t.counter = 0 WHERE r.merge_id = ? AND r.kind = 4 ORDER BY t.id LIMIT 100");
+    int64_t ids[MERGE_TEMPLATES];
+    int count = 0, faces = 0, result = DB_DONE;
+
+    op->d->bind_int(s, 1, m->into);
+    op->d->bind_int(s, 2, m->id);
+    while (count < MERGE_TEMPLATES && (result = db_step(op->db, s)) == DB_ROW)
+        ids[count++] = op->d->column_int(s, 0);
+    op->d->reset(s);
+    for (int i = 0; i < count && result >= 0 && faces < MERGE_FACES; i++) {
+        if ((result = merge_return_faces(op, m, ids[i])) < 0)
+            return result;
+        if ((faces += result) < MERGE_FACES)
+            result = merge_move_template(op, ids[i], m->into, m->person, false);
+    }
+    return result < 0 ? result : count;
 }
 
 /* Faces that lost their name because a word denied the other person: they are decided with the templates that are back.
@@ -118,7 +144,7 @@ static int undo_denied(struct op *op, const struct merge *m)
 
     op->d->bind_int(s, 1, m->id);
     for (; count < MERGE_FACES && (result = db_step(op->db, s)) == DB_ROW; count++)
-        faces[count] = (struct undo_face){op->d->column_int(s, 0), op->d->column_int(s, 1)};
+        faces[count] = (struct undo_face){op->d->column_int(s, 0), op->d->column_int(s, 1), 0};
     op->d->reset(s);
     for (int i = 0; i < count && result >= 0; i++) {
         if (faces[i].image)
@@ -141,14 +167,6 @@ static int undo_rest(struct op *op, const struct merge *m)
                   "UPDATE person_images SET person_id = ? WHERE person_id IS NULL AND id IN (SELECT row_id FROM "
                   "merge_rows WHERE merge_id = ? AND kind = 7)",
                   m->person, m->id) < 0 ||
-        MERGE_RUN(op,
-                  "UPDATE words SET person_id = ? WHERE person_id = ? AND id IN (SELECT row_id FROM merge_rows WHERE "
-                  "merge_id = ? AND kind = 5)",
-                  m->person, m->into, m->id) < 0 ||
-        MERGE_RUN(op,
-                  "UPDATE words SET kind = -kind WHERE kind < 0 AND id IN (SELECT row_id FROM merge_rows WHERE "
-                  "merge_id = ? AND kind = 9)",
-                  m->id) < 0 ||
         MERGE_RUN(op, "DELETE FROM merge_rows WHERE merge_id = ?", m->id) < 0 ||
         merge_set_state(op, m->id, MERGE_UNDONE) < 0 || op_event(op, EVENT_PERSON, 0, m->into) < 0)
         return DB_ERROR;
@@ -218,10 +236,11 @@ int op_merge_undo(struct op *op, const struct msg *message)
     }
     if ((result = undo_begin(op, &m)) < 0)
         return result;
-    op->reply->changed = 1;
     if ((count = undo_faces(op, &m)) < 0 || (count < MERGE_FACES && (count = undo_templates(op, &m)) < 0) ||
-        (count == 0 && (count = undo_denied(op, &m)) < 0))
+        (count == 0 && (count = undo_new_templates(op, &m)) < 0) ||
+        (count == 0 && (count = merge_undo_words(op, &m)) < 0) || (count == 0 && (count = undo_denied(op, &m)) < 0))
         return DB_ERROR;
+    op->reply->changed = 1;
     op->reply->more = count > 0;
     if (!op->reply->more && undo_rest(op, &m) < 0)
         return DB_ERROR;

@@ -3,31 +3,29 @@
  * another program, the face gets its person: the janitor asks for it again and again, label after label. */
 #include "core/store/store_internal.h"
 
+#include <assert.h>
 #include <string.h>
 
+static_assert(WORD_NOT == 4 && WORD_NAME_OFF == 5, "numbers in a statement below");
 enum { LABELS_BATCH = 64, FACES_BATCH = 500 };
 
-/* The person of the first photo with that name, else the person of that name. 1: found, 0: not, or negative. */
+/* The person of the first photo with that name, else the only person of that name. 1: found, 0: not, or negative. */
 static int label_find_person(struct op *op, const char *label, int64_t *person)
 {
     struct db_statement *s = db_query(op->db, "SELECT p.id FROM person_images pi JOIN person p ON p.id = pi.person_id "
                                               "WHERE pi.image_name = ? ORDER BY pi.id LIMIT 1");
-    uint8_t key[PATH_KEY_BYTES];
     int result;
 
-    op_text_key(label, key);
     op_bind_text(op, s, 1, label, PHOTO_NAME_BYTES);
     if ((result = db_step(op->db, s)) == DB_ROW)
         *person = op->d->column_int(s, 0);
     op->d->reset(s);
     if (result != DB_DONE)
         return result;
-    s = db_query(op->db, "SELECT id FROM person WHERE name_key = ?");
-    op->d->bind_blob(s, 1, key, sizeof key, 0);
-    if ((result = db_step(op->db, s)) == DB_ROW)
-        *person = op->d->column_int(s, 0);
-    op->d->reset(s);
-    return result;
+    if ((result = op_find_alike(op, label, 0)) == 1)
+        *person = op->reply->alike[0].id;
+    op->reply->alike_count = 0;
+    return result < 0 ? result : result == 1;
 }
 
 /* The next label of an unknown face, in the arena; NULL: none. A negative db_result, or 0. */
@@ -58,27 +56,24 @@ static int label_name_face(struct op *op, const struct face *f, int64_t person)
     return op_judge_image(op, f->image);
 }
 
-/* Names a batch of the faces with that label, but those of which a client said that it is not this person. */
+/* Names a batch of the faces with that label, but those that words (4: WORD_NOT, 5: WORD_NAME_OFF) deny the person. */
 static int label_name_faces(struct op *op, const char *label, int64_t person)
 {
     struct db_statement *s =
-        db_query(op->db, "SELECT id, image_id, decision FROM faces WHERE person = -1 AND label = ? "
-                         "AND word = 0 LIMIT 500");
+        db_query(op->db, "SELECT id, image_id FROM faces WHERE person = -1 AND label = ? AND word = 0 AND NOT "
+                         "EXISTS(SELECT 1 FROM words w WHERE w.face_id = faces.place AND faces.place > 0 AND w.kind IN "
+                         "(4, 5) AND w.person_id = ?) LIMIT 500");
     struct face *faces = arena_alloc(op->arena, FACES_BATCH * sizeof *faces);
-    int count = 0, read = 0, result = DB_DONE;
+    int count = 0, result = DB_DONE;
 
     db_bind_text(op->db, s, 1, label);
-    for (; read < FACES_BATCH && (result = db_step(op->db, s)) == DB_ROW; read++) {
-        struct face *f = &faces[count];
-
-        *f = (struct face){.id = op->d->column_int(s, 0), .image = op->d->column_int(s, 1)};
-        f->decision = decision_read(op_text(op, s, 2));
-        count += f->decision.rule != DECIDED_BY_DENIAL || f->decision.denied != person;
-    }
+    op->d->bind_int(s, 2, person);
+    for (; count < FACES_BATCH && (result = db_step(op->db, s)) == DB_ROW; count++)
+        faces[count] = (struct face){.id = op->d->column_int(s, 0), .image = op->d->column_int(s, 1)};
     op->d->reset(s);
     for (int i = 0; i < count && result >= 0; i++)
         result = label_name_face(op, &faces[i], person);
-    op->reply->more = count > 0 && read == FACES_BATCH;
+    op->reply->more = count == FACES_BATCH;
     return result < 0 ? result : 0;
 }
 

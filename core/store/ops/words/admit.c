@@ -38,21 +38,20 @@ static int admit_read_blocked(struct op *op, int64_t place, struct blocked *b)
 /* The face keeps its person, gets that of the next candidate, or none. Similarity 0.5 is the threshold. */
 static int admit_choose(struct op *op, const struct blocked *b, struct face *f)
 {
-    int exists;
-
     if (f->person <= 0 || !blocked_has(b, f->person))
         return 0;
     f->decision.denied = f->person;
     for (int i = 0; i < f->candidate_count; i++) {
         const struct candidate *c = &f->candidates[i];
+        int64_t person = c->person;
 
-        if (c->similarity < 0.5 || blocked_has(b, c->person))
+        if (c->similarity < 0.5)
             continue;
-        if ((exists = op_person_exists(op, c->person)) < 0)
-            return exists;
-        if (exists != DB_ROW)
+        if (op_person_now(op, &person) < 0) /* who may have been merged or deleted since */
+            return DB_ERROR;
+        if (!person || blocked_has(b, person))
             continue;
-        f->person = c->person;
+        f->person = person;
         f->distance = c->distance;
         f->similarity = c->similarity;
         f->template = c->template;
@@ -131,19 +130,26 @@ static struct face *admit_next(struct face *faces, const bool *done, int count)
 }
 
 /* A face that had to give up its name may get it back now. */
-static void admit_reconsider(struct image *i)
+static int admit_reconsider(struct op *op, struct image *i)
 {
     for (int n = 0; n < i->face_count; n++) {
         struct face *f = &i->faces[n];
+        int64_t person;
 
         if (f->word || f->person > 0 || f->decision.rule != DECIDED_BY_DENIAL || !f->candidate_count ||
             f->candidates[0].similarity < 0.5)
             continue;
-        f->person = f->candidates[0].person;
+        person = f->candidates[0].person;
+        if (op_person_now(op, &person) < 0)
+            return DB_ERROR;
+        if (!person)
+            continue;
+        f->person = person;
         f->distance = f->candidates[0].distance;
         f->similarity = f->candidates[0].similarity;
         f->template = f->candidates[0].template;
     }
+    return 0;
 }
 
 /* A face whose person is taken gets its next candidate, with which it is compared with the others again. */
@@ -156,7 +162,8 @@ static int admit_share_out(struct op *op, struct image *i, bool *moved)
 
     for (int n = 0; n < i->face_count; n++)
         before[n] = i->faces[n].person;
-    admit_reconsider(i);
+    if (admit_reconsider(op, i) < 0)
+        return DB_ERROR;
     while ((f = admit_next(i->faces, done, i->face_count))) {
         struct blocked blocked = taken;
         int64_t person = f->person;

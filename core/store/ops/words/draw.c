@@ -23,12 +23,12 @@ static int draw_find_face(const struct image *image, const struct face *drawn, i
     return 0;
 }
 
-static int draw_insert(struct op *op, const struct image *image, const struct face *f, int64_t *id)
+static int draw_insert(struct op *op, int64_t image, const struct face *f, int64_t *id)
 {
     struct db_statement *s = db_query(op->db, "INSERT INTO faces(image_id, x, y, width, height, landmarks, quality, "
-                                              "model, embedding) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                                              "model, embedding, place) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
-    op->d->bind_int(s, 1, image->id);
+    op->d->bind_int(s, 1, image);
     op->d->bind_real(s, 2, (double)f->x);
     op->d->bind_real(s, 3, (double)f->y);
     op->d->bind_real(s, 4, (double)f->width);
@@ -37,6 +37,7 @@ static int draw_insert(struct op *op, const struct image *image, const struct fa
     op->d->bind_real(s, 7, (double)f->quality);
     op_bind_text(op, s, 8, f->model ? f->model : "", MODEL_BYTES);
     op->d->bind_blob(s, 9, f->embedding, (size_t)f->dimension * sizeof(float), 0);
+    op->d->bind_int(s, 10, f->place);
     if (db_finish(op->db, s) < 0)
         return DB_ERROR;
     *id = op->d->last_id(op->db);
@@ -55,6 +56,34 @@ static int draw_judge(struct op *op, const struct image *image)
         op_moved(op, IMAGE_FAILED, image->verdict, IMAGE_PENDING, VERDICT_UNKNOWN);
     }
     return op_judge_image(op, image->id);
+}
+
+/* The other images of the content, where no face is in that place, get the face too. */
+static int draw_spread(struct op *op, const struct face *face, const char *sha256)
+{
+    enum { BATCH = 1000 }; /* others get it when they are looked at again */
+    struct db_statement *s = db_query(
+        op->db,
+        "SELECT i.id FROM images i WHERE i.sha256 = ? AND (i.status = 1 OR i.verdict > 0) AND NOT EXISTS(SELECT "
+        "1 FROM faces f WHERE f.image_id = i.id AND f.place = ?) ORDER BY i.id LIMIT 1000");
+    int64_t images[BATCH], id;
+    int count = 0, result = DB_DONE;
+
+    db_bind_text(op->db, s, 1, sha256);
+    op->d->bind_int(s, 2, face->place);
+    while (count < BATCH && (result = db_step(op->db, s)) == DB_ROW)
+        images[count++] = op->d->column_int(s, 0);
+    op->d->reset(s);
+    for (int i = 0; i < count && result >= 0; i++) {
+        struct image other = {0};
+
+        if (draw_insert(op, images[i], face, &id) < 0 || op_decide_again(op, AGAIN_FACE, id) < 0 ||
+            op_load_image(op, images[i], &other) < 0)
+            return DB_ERROR;
+        op->reply->changed++;
+        result = draw_judge(op, &other);
+    }
+    return result < 0 ? result : 0;
 }
 
 /* Loads the image. Refuses when its file is not the one in which the box was drawn. */
@@ -80,7 +109,7 @@ static int draw_make_face(struct op *op, const struct store_draw *m, const struc
 
     draw_find_face(image, m->face, &id);
     found = id != 0;
-    if (!found && draw_insert(op, image, m->face, &id) < 0)
+    if (!found && draw_insert(op, image->id, m->face, &id) < 0)
         return DB_ERROR;
     if (op_load_face(op, id, face) != DB_ROW)
         return DB_ERROR;
@@ -89,9 +118,9 @@ static int draw_make_face(struct op *op, const struct store_draw *m, const struc
     op->reply->changed++;
     if (place_of(op, face, image) < 0 ||
         words_add(op, face, image->sha256, &(struct word){.kind = WORD_DRAWN, .said_by = m->said_by}) < 0 ||
-        op_decide_again(op, AGAIN_FACE, id) < 0)
+        op_decide_again(op, AGAIN_FACE, id) < 0 || draw_judge(op, image) < 0)
         return DB_ERROR;
-    return draw_judge(op, image);
+    return image->sha256 ? draw_spread(op, face, image->sha256) : 0;
 }
 
 int op_draw_face(struct op *op, const struct msg *msg)

@@ -5,7 +5,9 @@
 
 static int enrol_remove_template(struct op *op, const struct word *w, int64_t template)
 {
-    if (w->kind == WORD_NOT) { /* what it refuted is compared again by the galleries' next pass */
+    if (w->kind < 0) { /* parked by a merge: no gallery has it */
+        return op_run_with_id(op, "DELETE FROM templates WHERE id = ?", template);
+    } else if (w->kind == WORD_NOT) { /* what it refuted is compared again by the galleries' next pass */
         if (op_gallery_log(op, GALLERY_COUNTER_REMOVED, w->person, template) < 0)
             return DB_ERROR;
     } else if (op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, w->person, template) < 0 ||

@@ -1,4 +1,4 @@
-/* Words of a person or an image: to list them, and when it is deleted or merged. */
+/* Words of a person or an image: to list them, and when it is deleted. */
 #include "core/store/ops/words/words_internal.h"
 
 enum { SUBJECT_BATCH = 500, SUBJECT_LIST = 1000 };
@@ -125,6 +125,42 @@ int op_words_image_deleted(struct op *op, int64_t image)
     return count < 0 ? count : 0;
 }
 
+/* The place of the face when no other face has it; else 0. */
+static int subject_own_place(struct op *op, int64_t face, int64_t *place)
+{
+    struct db_statement *s =
+        db_query(op->db, "SELECT f.place FROM faces f WHERE f.id = ? AND f.place > 0 AND NOT EXISTS(SELECT 1 FROM "
+                         "faces o WHERE o.place = f.place AND o.place > 0 AND o.id <> f.id)");
+    int result;
+
+    *place = 0;
+    op->d->bind_int(s, 1, face);
+    if ((result = db_step(op->db, s)) == DB_ROW)
+        *place = op->d->column_int(s, 0);
+    op->d->reset(s);
+    return result < 0 ? result : 0;
+}
+
+int op_words_face_deleted(struct op *op, int64_t face)
+{
+    struct word *words = arena_alloc(op->arena, SUBJECT_BATCH * sizeof *words);
+    int64_t place;
+    int count;
+
+    if (subject_own_place(op, face, &place) < 0)
+        return DB_ERROR;
+    if (!place)
+        return 0;
+    count = subject_read(op,
+                         "SELECT id, kind, face_id, image_id, person_id FROM words WHERE face_id = ? AND face_id > 0 "
+                         "AND id > ? ORDER BY id LIMIT 500",
+                         place, 0, words);
+    for (int i = 0; i < count; i++)
+        if (words_remove(op, &words[i]) < 0)
+            return DB_ERROR;
+    return count < 0 ? count : 0;
+}
+
 /* The faces that were named get the name of someone else, if they are similar. */
 int op_words_person_deleted(struct op *op, int64_t person)
 {
@@ -152,40 +188,4 @@ int op_words_person_deleted(struct op *op, int64_t person)
         }
     } while (count == SUBJECT_BATCH);
     return count < 0 ? count : 0;
-}
-
-static int subject_move_templates(struct op *op, int64_t from, int64_t to)
-{
-    int64_t ids[SUBJECT_BATCH], counters[SUBJECT_BATCH];
-    int count, result = DB_DONE;
-
-    do {
-        struct db_statement *s =
-            db_query(op->db, "SELECT id, counter FROM templates WHERE person_id = ? ORDER BY id LIMIT 500");
-
-        op->d->bind_int(s, 1, from);
-        for (count = 0; count < SUBJECT_BATCH && (result = db_step(op->db, s)) == DB_ROW; count++) {
-            ids[count] = op->d->column_int(s, 0);
-            counters[count] = op->d->column_int(s, 1);
-        }
-        op->d->reset(s);
-        for (int i = 0; i < count; i++) {
-            s = db_query(op->db, "UPDATE templates SET person_id = ? WHERE id = ?");
-            op->d->bind_int(s, 1, to);
-            op->d->bind_int(s, 2, ids[i]);
-            if (db_finish(op->db, s) < 0 || op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, from, ids[i]) < 0 ||
-                op_gallery_log(op, counters[i] ? GALLERY_COUNTER_ADDED : GALLERY_TEMPLATE_ADDED, to, ids[i]) < 0)
-                return DB_ERROR;
-        }
-    } while (count == SUBJECT_BATCH && result >= 0);
-    return result < 0 ? result : 0;
-}
-
-int op_words_move(struct op *op, int64_t from, int64_t to)
-{
-    struct db_statement *s = db_query(op->db, "UPDATE words SET person_id = ? WHERE person_id = ? AND person_id > 0");
-
-    op->d->bind_int(s, 1, to);
-    op->d->bind_int(s, 2, from);
-    return db_finish(op->db, s) < 0 ? DB_ERROR : subject_move_templates(op, from, to);
 }

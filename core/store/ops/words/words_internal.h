@@ -8,7 +8,7 @@
  *   draw.c       a box that a client drew
  *   admit.c      which names the gallery may give to a face
  *   resolve.c    decisions of the gallery
- *   subject.c    words of a person or an image that is deleted, merged or listed
+ *   subject.c    words of a person or an image that is deleted or listed
  *
  * A word belongs to a place: a box in a picture of that content (SHA-256). The faces of all images of that content that
  * overlap with the box have this place (faces.place), and so they have the same words. Functions return 0 or a count,
@@ -29,7 +29,8 @@ struct place_face { /* a face of a place */
 
 /* --- words.c --- */
 
-/* All words of a place, oldest first, without the names of people. */
+/* All words of a place, oldest first, without the names of people. Not those that a merge keeps for its undoing (kind
+ * negative). */
 int words_of_place(struct op *op, int64_t place, struct word **list);
 /* The word that decides the faces of the place, or NULL. */
 struct word *words_deciding(struct word *list, int count);
