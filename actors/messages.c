@@ -111,7 +111,7 @@ void msg_tell_waiting(struct actor *self, const char *to, const struct image *im
     m->head.destroy = msg_work_items_destroy;
     m->ids = ids;
     for (int i = 0; i < count; i++)
-        if (images[i].status == IMAGE_PENDING && !images[i].existing)
+        if (images[i].status == IMAGE_PENDING && (!images[i].existing || images[i].again))
             ids[m->count++] = images[i].id;
     m->head.size_bytes += m->arena.total;
     actor_tell(self, to, &m->head);

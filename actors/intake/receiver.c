@@ -52,20 +52,27 @@ static void receiver_write_json(struct buf *out, const struct store_reply *r)
     buf_str(out, "]}");
 }
 
-/* Counts and logs the images of a reply, and announces the new ones. */
+/* Counts and logs the images of a reply, and announces those that wait now. */
 static void receiver_announce(struct actor *self, const struct call *call, const struct store_reply *r)
 {
     const struct receiver_config *config = actor_config(self);
-    int fresh = 0;
+    int fresh = 0, again = 0;
 
     for (int i = 0; i < r->image_count; i++) {
-        fresh += !r->images[i].existing;
-        log_event(LOG_INFO, r->images[i].existing ? "already submitted" : "accepted", LOG_INT("image", r->images[i].id),
-                  LOG_STR("path", r->images[i].path), LOG_STR("request", http_request_id(call->request)));
+        const struct image *image = &r->images[i];
+
+        fresh += !image->existing;
+        again += image->again;
+        log_event(LOG_INFO,
+                  image->again      ? "submitted again"
+                  : image->existing ? "already submitted"
+                                    : "accepted",
+                  LOG_INT("image", image->id), LOG_STR("path", image->path),
+                  LOG_STR("request", http_request_id(call->request)));
     }
     metric_add(&accepted, fresh);
     metric_add(&repeated, r->image_count - fresh);
-    if (fresh)
+    if (fresh || again)
         msg_tell_waiting(self, config->waiting, r->images, r->image_count);
 }
 

@@ -42,6 +42,7 @@ struct image {
     int cure;                        /* enum image_cure of a failed one */
     bool spooled;                    /* its file is in the spool and is deleted with it */
     bool existing;                   /* in the reply of a submission: the row existed */
+    bool again; /* in the reply of a submission: it had failed for a missing file, and waits again */
     struct face *faces;
     int face_count;
 };

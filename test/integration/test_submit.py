@@ -202,6 +202,21 @@ def test_identify_answers_at_once_and_stores_nothing(kith):
     assert kith.get('/v1/images').json['images'] == []
 
 
+@pytest.mark.parametrize('path', ['/v1/images', '/images/post'])
+def test_a_path_posted_again_when_its_file_has_come_is_looked_at(kith, path):
+    number, = kith.submit('late.png')
+    assert kith.finished(number)['reason'] == 'no such file'
+    kith.picture('late.png', 1, 1, 1)
+    answer = kith.post(path, {'paths': [{'path': 'late.png'}]})
+    assert answer.status in (200, 202) and kith.image(number)['attempts'] <= 2
+    if path == '/v1/images':
+        assert answer.json['images'] == [{'id': number, 'path': str(kith.images / 'late.png'), 'status': 'pending',
+                                          'existing': True}]
+    until(lambda: kith.image(number)['verdict'] == 'unknown', 'another look')
+    assert kith.image(number)['attempts'] == 2
+    assert kith.post('/v1/images', {'path': 'late.png'}).json['images'][0]['status'] == 'processed'
+
+
 def test_a_failed_image_is_retried(kith):
     number, = kith.submit('late.png')
     assert kith.finished(number)['reason'] == 'no such file'

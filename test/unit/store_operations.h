@@ -19,6 +19,11 @@ static void *make_submit(void)
     return m;
 }
 
+static void *make_submit_again(void) /* its file was missing */
+{
+    return submission("/gone");
+}
+
 static void *make_claim(void)
 {
     struct store_claim *m = STORE_MESSAGE(STORE_CLAIM, store_claim);
@@ -531,6 +536,7 @@ static const struct {
     bool reads;
 } operations[] = {
     {"submit", make_submit, false},
+    {"submit again", make_submit_again, false},
     {"renew", make_renew, false},
     {"finish", make_finish, false},
     {"claim", make_claim, false},
@@ -652,7 +658,7 @@ static void label_again(void)
 
 static void fill_records(void)
 {
-    int64_t known = submit("/ann");
+    int64_t known = submit("/ann"), gone;
     struct store_photo *p = make_photo_add();
 
     assert_int_equal(ask(make_eraser(STORE_ERASER_JOIN, "test"))->status, STORE_OK);
@@ -660,7 +666,9 @@ static void fill_records(void)
     key = ask(make_key_add())->id;
     ann = person("Ann");
     failed = submit("/failed");
+    gone = submit("/gone");
     claim(10);
+    finish_gone(gone, 1);
     finish_with_face(known, 1, ann, 0.3);
     face_of_ann = image(known)->faces[0].id;
     finish(failed, 1, OUTCOME_FAILED, false);

@@ -265,6 +265,19 @@ __attribute__((unused)) static struct store_reply *finish(int64_t id, int64_t at
     return ask(m);
 }
 
+/* As one whose file was missing. */
+__attribute__((unused)) static struct store_reply *finish_gone(int64_t id, int64_t attempt)
+{
+    struct store_finish *m = STORE_MESSAGE(STORE_FINISH, store_finish);
+
+    m->id = id;
+    m->attempt = attempt;
+    m->outcome = OUTCOME_FAILED;
+    m->reason = "no such file";
+    m->gone = true;
+    return ask(m);
+}
+
 __attribute__((unused)) static struct store_reply *finish_with_face(int64_t id, int64_t attempt, int64_t person,
                                                                     double distance)
 {

@@ -115,18 +115,6 @@ static void test_failures_for_good_keep_no_others_from_their_retry(void **state)
     assert_int_equal(retry_batch((struct batch){0}), 3);
 }
 
-static struct store_reply *finish_gone(int64_t id, int64_t attempt)
-{
-    struct store_finish *m = STORE_MESSAGE(STORE_FINISH, store_finish);
-
-    m->id = id;
-    m->attempt = attempt;
-    m->outcome = OUTCOME_FAILED;
-    m->reason = "no such file";
-    m->gone = true;
-    return ask(m);
-}
-
 /* Their files may have come; those that another try may cure go first. */
 static void test_images_whose_files_were_missing_are_retried_after_the_others(void **state)
 {
@@ -150,6 +138,36 @@ static void test_images_whose_files_were_missing_are_retried_after_the_others(vo
     claim(2);
     finish_gone(missing[0], 2);
     assert_int_equal(retry_batch((struct batch){.pause_ms = 90000, .pause_max_ms = 90000}), 3);
+}
+
+/* The submission of a path is no retry of an image that failed for another cause, or of one that was looked at. */
+static void test_a_missing_file_that_is_submitted_again_is_looked_at(void **state)
+{
+    int64_t missing = submit("/missing"), broken, done;
+
+    (void)state;
+    claim(1);
+    finish_gone(missing, 1);
+    broken = submit("/broken");
+    claim(1);
+    finish_as(broken, 1, OUTCOME_FAILED, 1);
+    done = submit("/done");
+    claim(1);
+    finish_as(done, 1, OUTCOME_FACES, 1);
+    assert_int_equal(submit("/broken"), broken);
+    assert_false(last->images[0].again);
+    assert_int_equal(image_shown_status(&last->images[0]), IMAGE_FAILED);
+    assert_int_equal(submit("/done"), done);
+    assert_false(last->images[0].again);
+    assert_int_equal(submit("/missing"), missing);
+    assert_true(last->images[0].again);
+    assert_true(last->images[0].existing);
+    assert_int_equal(last->images[0].status, IMAGE_PENDING);
+    assert_int_equal(submit("/missing"), missing);
+    assert_false(last->images[0].again); /* it waits already */
+    assert_int_equal(claim(9), 1);
+    assert_int_equal(last->images[0].id, missing);
+    assert_int_equal(last->images[0].attempt, 2);
 }
 
 /* With a reason the caller knows that the cause is gone: also failures for good are taken, the oldest try first. */
@@ -230,6 +248,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_failures_for_good_keep_no_others_from_their_retry),
         TEST(test_images_whose_files_were_missing_are_retried_after_the_others),
+        TEST(test_a_missing_file_that_is_submitted_again_is_looked_at),
         TEST(test_a_retry_by_reason_takes_also_failures_for_good),
         TEST(test_the_pause_of_an_image_doubles_up_to_its_limit_and_ends_with_success),
         TEST(test_one_image_is_retried_on_request_whatever_its_pause),

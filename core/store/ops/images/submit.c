@@ -1,4 +1,5 @@
-/* Submissions: all that wait are one INSERT of many rows; a path that exists keeps its row. */
+/* Submissions: all that wait are one INSERT of many rows; a path that exists keeps its row. An image that failed
+ * because its file was missing waits again: the file may have come. */
 #include "core/store/store_internal.h"
 
 #include "core/base/must.h"
@@ -27,7 +28,7 @@ struct entry { /* one path of one submission */
 
 static int submit_find_path(struct op *op, const uint8_t *key, struct image *image)
 {
-    struct db_statement *s = db_query(op->db, "SELECT id, status, verdict FROM images WHERE " WHERE_PATH);
+    struct db_statement *s = db_query(op->db, "SELECT id, status, verdict, retryable FROM images WHERE " WHERE_PATH);
     int result;
 
     op_bind_path(op, s, 1, image->path, key);
@@ -36,10 +37,28 @@ static int submit_find_path(struct op *op, const uint8_t *key, struct image *ima
         image->id = op->d->column_int(s, 0);
         image->status = (int)op->d->column_int(s, 1);
         image->verdict = (int)op->d->column_int(s, 2);
+        image->cure = (int)op->d->column_int(s, 3);
         image->existing = true;
     }
     op->d->reset(s);
     return result;
+}
+
+/* The row of a path that exists already. 0, or negative. */
+static int submit_existing(struct op *op, const uint8_t *key, struct image *image)
+{
+    int result = submit_find_path(op, key, image);
+
+    if (result != DB_ROW)
+        return result < 0 ? result : DB_ERROR;
+    if (image->status != IMAGE_FAILED || image->cure != CURE_FILE)
+        return 0;
+    if (op_requeue(op, image->id, image->status, image->verdict, 0) < 0)
+        return DB_ERROR;
+    image->status = IMAGE_PENDING;
+    image->verdict = VERDICT_NONE;
+    image->again = true;
+    return 0;
 }
 
 /* Marks the entries whose rows the statement returns as inserted. They come in the order of `e`, with few exceptions.
@@ -95,8 +114,8 @@ static int submit_insert_rows(struct op *op, struct entry *e, int count)
             if (e[i].from->trace && submit_write_trace(op, &e[i]) < 0)
                 return DB_ERROR;
             op_moved(op, -1, 0, IMAGE_PENDING, VERDICT_NONE);
-        } else if ((result = submit_find_path(op, e[i].key, e[i].image)) != DB_ROW) {
-            return result < 0 ? result : DB_ERROR;
+        } else if ((result = submit_existing(op, e[i].key, e[i].image)) < 0) {
+            return result;
         }
     }
     return op_events(op, EVENT_IMAGE, fresh, n);
