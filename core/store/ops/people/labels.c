@@ -15,7 +15,7 @@ static int label_find_person(struct op *op, const char *label, int64_t *person)
     uint8_t key[PATH_KEY_BYTES];
     int result;
 
-    op_text_key(label, key);
+    op_text_key(op_alike_name(op, label), key);
     op_bind_text(op, s, 1, label, PHOTO_NAME_BYTES);
     if ((result = db_step(op->db, s)) == DB_ROW)
         *person = op->d->column_int(s, 0);

@@ -25,7 +25,8 @@ static void words_read_row(struct op *op, struct db_statement *s, struct word *w
 
 int words_of_place(struct op *op, int64_t place, struct word **list)
 {
-    struct db_statement *s = db_query(op->db, "SELECT " WORD_COLUMNS " FROM words WHERE face_id = ? ORDER BY id");
+    struct db_statement *s =
+        db_query(op->db, "SELECT " WORD_COLUMNS " FROM words WHERE face_id = ? AND kind > 0 ORDER BY id");
     int count = 0, capacity = 4, result;
 
     *list = arena_alloc(op->arena, (size_t)capacity * sizeof **list);
