@@ -1,3 +1,6 @@
+-- The records of a kith cluster, for those who make their tables themselves; kith does so at its first start. Made by
+-- `kith schema mariadb`; an existing database of the original (images, person, person_images) is adopted, no row is lost.
+
 CREATE TABLE IF NOT EXISTS schema_version(version INTEGER PRIMARY KEY)  ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS person(id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, name VARCHAR(255) NOT NULL)  ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS images(id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, path VARCHAR(4096) NOT NULL, person BIGINT NOT NULL DEFAULT -1, status INTEGER NOT NULL DEFAULT 0)  ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

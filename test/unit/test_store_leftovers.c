@@ -13,20 +13,27 @@
     "|SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name "  \
     "NOT IN (" NOT_SEARCHED ") AND " ids "}"
 
-static char columns[256][2][64];
+static struct {
+    char table[64], name[64];
+} columns[256];
+
+static void read_text(struct db_statement *s, int at, char text[static 64])
+{
+    size_t len = 0;
+    const char *from = observer->driver->column_blob(s, at, &len);
+
+    snprintf(text, 64, "%.*s", (int)len, from);
+}
 
 static int read_columns(const char *sql)
 {
     struct db_statement *s = db_query(observer, sql);
     int count = 0, result;
-    size_t len;
 
     while ((result = observer->driver->step(s)) == DB_ROW) {
         assert_true(count < 256);
-        for (int i = 0; i < 2; i++)
-            snprintf(columns[count][i], sizeof columns[count][i], "%.*s",
-                     (int)(observer->driver->column_blob(s, i, &len) ? len : 0),
-                     (const char *)observer->driver->column_blob(s, i, &len));
+        read_text(s, 0, columns[count].table);
+        read_text(s, 1, columns[count].name);
         count++;
     }
     observer->driver->reset(s);
@@ -60,11 +67,11 @@ static int rows_with_bytes(const void *bytes, size_t len, bool expected)
     for (int i = 0; i < count; i++) {
         int64_t rows;
 
-        snprintf(sql, sizeof sql, "SELECT COUNT(*) FROM %s WHERE INSTR(HEX(%s), '%s') > 0", columns[i][0],
-                 columns[i][1], hex);
+        snprintf(sql, sizeof sql, "SELECT COUNT(*) FROM %.63s WHERE INSTR(HEX(%.63s), '%s') > 0", columns[i].table,
+                 columns[i].name, hex);
         rows = count_rows(sql);
         if (rows && !expected)
-            fail_msg("%s.%s holds %s", columns[i][0], columns[i][1], hex);
+            fail_msg("%s.%s holds %s", columns[i].table, columns[i].name, hex);
         found += rows > 0;
     }
     return found;
@@ -90,10 +97,10 @@ static void expect_no_id(const char *sql, int64_t id)
 
     assert_true(count > 0);
     for (int i = 0; i < count; i++) {
-        snprintf(text, sizeof text, "SELECT COUNT(*) FROM %s WHERE %s = %lld", columns[i][0], columns[i][1],
+        snprintf(text, sizeof text, "SELECT COUNT(*) FROM %.63s WHERE %.63s = %lld", columns[i].table, columns[i].name,
                  (long long)id);
         if (count_rows(text))
-            fail_msg("%s.%s has %lld", columns[i][0], columns[i][1], (long long)id);
+            fail_msg("%s.%s has %lld", columns[i].table, columns[i].name, (long long)id);
     }
 }
 
