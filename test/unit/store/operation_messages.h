@@ -1,5 +1,5 @@
 /* One message of each operation that writes, each as it writes most, on the records that fill_records makes
- * (store_operations.h). */
+ * (operations.h). */
 #ifndef KITH_TEST_UNIT_STORE_OPERATION_MESSAGES_H
 #define KITH_TEST_UNIT_STORE_OPERATION_MESSAGES_H
 
@@ -292,9 +292,6 @@ static void *make_prune(void)
     m->gallery_log_before_ms = INT64_MAX;
     return m;
 }
-
-/* A face of that label is unknown until Ann's photo of that name is there. */
-static void label_again(void);
 
 static void *make_resolve_labels(void)
 {

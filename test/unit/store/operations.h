@@ -3,7 +3,7 @@
 #ifndef KITH_TEST_UNIT_STORE_OPERATIONS_H
 #define KITH_TEST_UNIT_STORE_OPERATIONS_H
 
-#include "test/unit/store_operation_messages.h"
+#include "test/unit/store/operation_messages.h"
 
 /* --- operations that read --- */
 
@@ -206,6 +206,7 @@ static int64_t twin_of(const char *name)
     return ask(m)->id;
 }
 
+/* A face with a label, and then the person of that name. */
 static void label_again(void)
 {
     int64_t id = submit("/labelled");
