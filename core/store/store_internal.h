@@ -99,6 +99,10 @@ int op_delete_image(struct op *op, const struct image *image);
 int op_erase(struct op *op, const char *sha256, const char *path);
 /* The same for the photos of a person up to the row `last`. */
 int op_erase_photos(struct op *op, int64_t person, int64_t last);
+int op_erase_parked(struct op *op, int64_t merge);
+/* Removes the person's name, and the names of its photos up to `last`, from the tables that are not the person's own. */
+int op_forget_names(struct op *op, int64_t person);
+int op_forget_photo_names(struct op *op, int64_t person, int64_t last);
 /* Forgets nodes that were not seen since `before_ms`. */
 int op_prune_erasers(struct op *op, int64_t before_ms);
 /* Whether an image or a photo has the spooled file: DB_ROW, DB_DONE or negative. */
@@ -128,8 +132,10 @@ int op_words_load(struct op *op, struct image *image);
 int op_words_of_person(struct op *op, int64_t person);
 /* The image is being deleted: its words go, or move to another image of the same content. */
 int op_words_image_deleted(struct op *op, int64_t image);
-/* The face is being deleted: the words of its place go, unless another face has them. */
+/* Before the face is deleted. */
 int op_words_face_deleted(struct op *op, int64_t face);
+/* After the last face of the unknown person was deleted. */
+int op_words_unknown_deleted(struct op *op, int64_t unknown_person);
 /* The person is being deleted, its faces have lost the name: its words and templates go. */
 int op_words_person_deleted(struct op *op, int64_t person);
 /* Whether a client ignored an unknown person as a whole: 1, 0 or negative. */

@@ -1,6 +1,6 @@
 /* Each operation of the store takes effect as a whole or not at all: errors are injected at every statement of every
  * operation and at its COMMIT, and what the tables hold is compared. */
-#include "test/unit/store_operations.h"
+#include "test/unit/store/operations.h"
 
 /* --- what the tables hold --- */
 

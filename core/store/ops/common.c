@@ -45,7 +45,7 @@ const char *operation_state_name(int state)
     return names[state > 0 && state < OPERATION_STATES ? state : 0];
 }
 
-/* As the column images.state (db/schema.c). */
+/* As the column images.state (db/schema_versions.c). */
 static int common_shown_status(int status, int verdict)
 {
     bool looked_at = (status == IMAGE_PENDING && verdict == VERDICT_UNKNOWN) ||

@@ -35,6 +35,19 @@ int op_erase_photos(struct op *op, int64_t person, int64_t last)
     return erase_insert(op, s);
 }
 
+/* The photos that a merge parked. */
+int op_erase_parked(struct op *op, int64_t merge)
+{
+    struct db_statement *s = db_query(
+        op->db,
+        "INSERT INTO erasures(node, made_at, sha256, path) SELECT e.node, ?, p.sha256, p.path FROM merge_rows r "
+        "JOIN person_images p ON p.id = r.row_id AND p.person_id IS NULL CROSS JOIN erasers e WHERE r.merge_id "
+        "= ? AND r.kind = 7 ORDER BY p.id, e.node");
+
+    op->d->bind_int(s, 2, merge);
+    return erase_insert(op, s);
+}
+
 int op_eraser_join(struct op *op, const struct msg *msg)
 {
     const struct store_eraser *m = (const struct store_eraser *)msg;

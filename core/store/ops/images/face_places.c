@@ -70,9 +70,9 @@ int face_places_read_words(struct op *op, int64_t image, const char *sha256, str
 {
     struct db_statement *s =
         sha256 ? db_query(op->db, "SELECT face_id, kind, person_id, x, y, width, height FROM words WHERE sha256 = ? "
-                                  "ORDER BY id")
+                                  "AND kind > 0 ORDER BY id")
                : db_query(op->db, "SELECT face_id, kind, person_id, x, y, width, height FROM words WHERE image_id = ? "
-                                  "AND sha256 IS NULL ORDER BY id");
+                                  "AND kind > 0 AND sha256 IS NULL ORDER BY id");
     int result;
 
     if (sha256)

@@ -10,10 +10,11 @@ static_assert(MERGE_PARKED_TEMPLATE == 6 && MERGE_PARKED_PHOTO == 7 && MERGE_PAR
 
 enum { FORGET_BATCH = 5000, FORGET_HOPS = 16 };
 
-/* Deletes the parked rows of a merge. The files of the photos go with the sweep of the spool. */
+/* Deletes the parked rows of a merge; the nodes remove the files of the photos. */
 static int forget_parked(struct op *op, int64_t id)
 {
-    if (MERGE_RUN(op,
+    if (op_erase_parked(op, id) < 0 ||
+        MERGE_RUN(op,
                   "DELETE FROM templates WHERE person_id = 0 AND id IN (SELECT row_id FROM merge_rows WHERE merge_id = "
                   "? AND kind IN (6, 8))",
                   id) < 0 ||
@@ -70,25 +71,64 @@ int op_prune_merges(struct op *op, int64_t before_ms)
     return MERGE_RUN(op, "UPDATE merges SET state = 5, notes = NULL WHERE id = ?", m.id);
 }
 
-int op_forget_merges(struct op *op, int64_t person)
+static int forget_merge(struct op *op, int64_t id)
+{
+    if (forget_parked(op, id) < 0 || MERGE_RUN(op, "DELETE FROM merge_rows WHERE merge_id = ?", id) < 0)
+        return DB_ERROR;
+    return MERGE_RUN(op, "DELETE FROM merges WHERE id = ?", id);
+}
+
+/* Deletes one merge of the person. `gone`: the person who was merged into this one and is not there any more; 0: none.
+ * DB_ROW, DB_DONE when there was no merge, or negative. */
+static int forget_next_merge(struct op *op, int64_t person, int64_t *gone)
 {
     struct db_statement *s =
-        db_query(op->db, "SELECT id FROM merges WHERE into_id = ? OR person_id = ? ORDER BY id LIMIT 1");
+        db_query(op->db, "SELECT id, person_id FROM merges WHERE into_id = ? OR person_id = ? ORDER BY id LIMIT 1");
     int64_t id = 0;
-    int result;
+    int result, there;
 
-    do {
-        op->d->bind_int(s, 1, person);
-        op->d->bind_int(s, 2, person);
-        if ((result = db_step(op->db, s)) == DB_ROW)
-            id = op->d->column_int(s, 0);
-        op->d->reset(s);
-        if (result == DB_ROW &&
-            (forget_parked(op, id) < 0 || MERGE_RUN(op, "DELETE FROM merge_rows WHERE merge_id = ?", id) < 0 ||
-             MERGE_RUN(op, "DELETE FROM merges WHERE id = ?", id) < 0))
-            return DB_ERROR;
-    } while (result == DB_ROW);
-    return result;
+    *gone = 0;
+    op->d->bind_int(s, 1, person);
+    op->d->bind_int(s, 2, person);
+    if ((result = db_step(op->db, s)) == DB_ROW) {
+        id = op->d->column_int(s, 0);
+        *gone = op->d->column_int(s, 1);
+    }
+    op->d->reset(s);
+    if (result != DB_ROW)
+        return result;
+    if ((there = op_person_exists(op, *gone)) < 0 || forget_merge(op, id) < 0)
+        return DB_ERROR;
+    if (there == DB_ROW || *gone == person)
+        *gone = 0;
+    return DB_ROW;
+}
+
+/* Who was merged into someone who was merged into the person is the same one: those merges go too. */
+int op_forget_merges(struct op *op, int64_t person)
+{
+    struct same_person {
+        int64_t id;
+        struct same_person *next;
+    } *open = arena_alloc(op->arena, sizeof *open);
+
+    *open = (struct same_person){.id = person};
+    while (open) {
+        struct same_person *more;
+        int64_t gone;
+        int result = forget_next_merge(op, open->id, &gone);
+
+        if (result < 0)
+            return result;
+        if (result == DB_DONE) {
+            open = open->next;
+        } else if (gone) {
+            more = arena_alloc(op->arena, sizeof *more);
+            *more = (struct same_person){.id = gone, .next = open};
+            open = more;
+        }
+    }
+    return 0;
 }
 
 int op_person_now(struct op *op, int64_t *id)

@@ -168,7 +168,7 @@ static int people_unname_faces(struct op *op, int64_t person)
     for (int i = 0; i < count; i++)
         if (op_run_with_id(op,
                            "UPDATE faces SET person = -1, distance = NULL, similarity = NULL, decision = NULL, word = "
-                           "0 WHERE id = ?", /* template_id stays: its faces are decided again */
+                           "0, label = NULL WHERE id = ?", /* template_id stays: its faces are decided again */
                            faces[i]) < 0 ||
             op_judge_image(op, images[i]) < 0)
             return DB_ERROR;
@@ -193,7 +193,8 @@ static int people_delete_photos(struct op *op, int64_t person)
         op->reply->deleted.files += op->d->column_int(s, 2);
     }
     op->d->reset(s);
-    if (result < 0 || (result = op_erase_photos(op, person, last)) < 0)
+    if (result < 0 || (result = op_erase_photos(op, person, last)) < 0 ||
+        (result = op_forget_photo_names(op, person, last)) < 0)
         return result;
     s = db_query(op->db, "DELETE FROM person_images WHERE person_id = ? AND id <= ?");
     op->d->bind_int(s, 1, person);
@@ -203,7 +204,6 @@ static int people_delete_photos(struct op *op, int64_t person)
     return db_finish(op->db, s);
 }
 
-/* The rows of the known-people folder keep the file, so that it is not enrolled again, and lose the name. */
 static int people_delete_rest(struct op *op, int64_t id)
 {
     if (op_run_with_id(op, "DELETE FROM gallery_log WHERE person_id = ?", id) < 0 ||
@@ -211,11 +211,7 @@ static int people_delete_rest(struct op *op, int64_t id)
         op_words_person_deleted(op, id) < 0 || op_run_with_id(op, "DELETE FROM templates WHERE person_id = ?", id) < 0)
         return DB_ERROR;
     op->reply->deleted.templates = op->d->changes(op->db);
-    if (op_run_with_id(op,
-                       "UPDATE known_files SET person_name = NULL, reason = 'the person was deleted' WHERE person_name "
-                       "= (SELECT name FROM person WHERE id = ?)",
-                       id) < 0 ||
-        op_run_with_id(op, "DELETE FROM person WHERE id = ?", id) < 0 ||
+    if (op_forget_names(op, id) < 0 || op_run_with_id(op, "DELETE FROM person WHERE id = ?", id) < 0 ||
         op_run_with_id(op, "DELETE FROM person_names WHERE person_id = ?", id) < 0 || op_forget_merges(op, id) < 0 ||
         op_erase(op, NULL, NULL) < 0)
         return DB_ERROR;

@@ -55,28 +55,32 @@ int op_words_of_person(struct op *op, int64_t person)
     return result < 0 ? result : 0;
 }
 
-/* Another image that has a face of the place, or 0. */
-static int subject_other_image(struct op *op, const struct word *w, int64_t *other)
+/* The image of another face of the place, or 0. The faces of the place in w->image do not count, or only not `face`. */
+static int subject_other_image(struct op *op, const struct word *w, int64_t face, int64_t *other)
 {
     struct db_statement *s =
-        db_query(op->db, "SELECT image_id FROM faces WHERE place = ? AND place > 0 AND image_id <> ? LIMIT 1");
+        db_query(op->db, "SELECT image_id FROM faces WHERE place = ? AND place > 0 AND id <> ? AND "
+                         "(image_id <> ? OR ? > 0) ORDER BY id LIMIT 1");
     int result;
 
     *other = 0;
     op->d->bind_int(s, 1, w->place);
-    op->d->bind_int(s, 2, w->image);
+    op->d->bind_int(s, 2, face);
+    op->d->bind_int(s, 3, w->image);
+    op->d->bind_int(s, 4, face);
     if ((result = db_step(op->db, s)) == DB_ROW)
         *other = op->d->column_int(s, 0);
     op->d->reset(s);
     return result < 0 ? result : 0;
 }
 
-static int subject_leave_image(struct op *op, const struct word *w)
+/* The word stays with another face of the place, or goes. `face`: the one that is deleted; 0: its whole image is. */
+static int subject_leave(struct op *op, const struct word *w, int64_t face)
 {
     struct db_statement *s;
     int64_t other;
 
-    if (subject_other_image(op, w, &other) < 0)
+    if (subject_other_image(op, w, face, &other) < 0)
         return DB_ERROR;
     if (!other)
         return words_remove(op, w);
@@ -104,61 +108,43 @@ static int subject_read(struct op *op, const char *sql, int64_t id, int64_t afte
     return result < 0 ? result : count;
 }
 
-int op_words_image_deleted(struct op *op, int64_t image)
+/* `sql` reads words by the id, after a word. */
+static int subject_leave_all(struct op *op, const char *sql, int64_t id, int64_t face)
 {
     struct word *words = arena_alloc(op->arena, SUBJECT_BATCH * sizeof *words);
     int64_t after = 0;
     int count;
 
     do {
-        count =
-            subject_read(op,
-                         "SELECT id, kind, face_id, image_id, person_id FROM words WHERE image_id = ? AND image_id > "
-                         "0 AND id > ? ORDER BY id LIMIT 500",
-                         image, after, words);
+        count = subject_read(op, sql, id, after, words);
         for (int i = 0; i < count; i++) {
             after = words[i].id;
-            if (subject_leave_image(op, &words[i]) < 0)
+            if (subject_leave(op, &words[i], face) < 0)
                 return DB_ERROR;
         }
     } while (count == SUBJECT_BATCH);
     return count < 0 ? count : 0;
 }
 
-/* The place of the face when no other face has it; else 0. */
-static int subject_own_place(struct op *op, int64_t face, int64_t *place)
+int op_words_image_deleted(struct op *op, int64_t image)
 {
-    struct db_statement *s =
-        db_query(op->db, "SELECT f.place FROM faces f WHERE f.id = ? AND f.place > 0 AND NOT EXISTS(SELECT 1 FROM "
-                         "faces o WHERE o.place = f.place AND o.place > 0 AND o.id <> f.id)");
-    int result;
-
-    *place = 0;
-    op->d->bind_int(s, 1, face);
-    if ((result = db_step(op->db, s)) == DB_ROW)
-        *place = op->d->column_int(s, 0);
-    op->d->reset(s);
-    return result < 0 ? result : 0;
+    return subject_leave_all(op,
+                             "SELECT id, kind, face_id, image_id, person_id FROM words WHERE image_id = ? AND image_id "
+                             "> 0 AND id > ? ORDER BY id LIMIT 500",
+                             image, 0);
 }
 
 int op_words_face_deleted(struct op *op, int64_t face)
 {
-    struct word *words = arena_alloc(op->arena, SUBJECT_BATCH * sizeof *words);
-    int64_t place;
-    int count;
+    return subject_leave_all(op,
+                             "SELECT id, kind, face_id, image_id, person_id FROM words WHERE face_id = (SELECT place "
+                             "FROM faces WHERE id = ?) AND face_id > 0 AND id > ? ORDER BY id LIMIT 500",
+                             face, face);
+}
 
-    if (subject_own_place(op, face, &place) < 0)
-        return DB_ERROR;
-    if (!place)
-        return 0;
-    count = subject_read(op,
-                         "SELECT id, kind, face_id, image_id, person_id FROM words WHERE face_id = ? AND face_id > 0 "
-                         "AND id > ? ORDER BY id LIMIT 500",
-                         place, 0, words);
-    for (int i = 0; i < count; i++)
-        if (words_remove(op, &words[i]) < 0)
-            return DB_ERROR;
-    return count < 0 ? count : 0;
+int op_words_unknown_deleted(struct op *op, int64_t unknown_person)
+{
+    return op_run_with_id(op, "DELETE FROM words WHERE person_id = ? AND person_id < 0", -unknown_person);
 }
 
 /* The faces that were named get the name of someone else, if they are similar. */
