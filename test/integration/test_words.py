@@ -94,7 +94,9 @@ def test_a_face_that_is_ignored_or_none_stays_so(world, event, word, shown):
     assert len(world.kith.image(after)['faces']) == (1 if word == 'not-a-face' else 2)
     assert seen['words'][0]['word'] == shown and seen['words'][0]['at']
     world.say('DELETE', seen['id'], '/' + word)
-    assert world.who(number) == (None if event is with_another_model else 'Ann')
+    if event is with_another_model:
+        until(lambda: world.who(number) == 'Ann', "Ann's photo to be embedded anew")
+    assert world.who(number) == 'Ann'
 
 
 @pytest.mark.parametrize('event', EVENTS[:4], ids=lambda e: e.__name__)
@@ -165,10 +167,10 @@ def test_deleting_an_image_takes_the_names_that_it_gave(world):
     world.say('DELETE', world.face(other), '/person')  # Bea's: it was named before Ann had a template
     assert world.who(other) == 'Ann'
     copy = posted_under_another_path(world, number)
-    assert world.kith.call('DELETE', f'/v1/images/{number}').status == 204
+    assert world.kith.call('DELETE', f'/v1/images/{number}').status == 200
     world.settle()
     assert world.who(other) == 'Ann' and world.who(copy) == 'Ann'  # the content is still there
-    assert world.kith.call('DELETE', f'/v1/images/{copy}').status == 204
+    assert world.kith.call('DELETE', f'/v1/images/{copy}').status == 200
     world.settle()
     assert world.who(other) is None and world.kith.metric('kith_gallery_templates') == 1
 
@@ -179,7 +181,7 @@ def test_a_photo_that_goes_takes_its_names(world):
     number = world.add(like(ANN))
     world.enrol(bea, like(ANN, 12))
     assert world.who(number) == 'Ann'
-    assert world.kith.call('DELETE', f'/v1/people/{ann}/photos/{photo}').status == 204
+    assert world.kith.call('DELETE', f'/v1/people/{ann}/photos/{photo}').status == 200
     world.settle()
     assert world.who(number) == 'Bea'
 
@@ -191,7 +193,7 @@ def test_a_removal_touches_only_what_depended_on_it(world):
     for n in range(3):
         world.add(like(ANN, n), BEA, CAT)
     before = world.kith.metric('kith_gallery_pass_faces_total')
-    assert world.kith.call('DELETE', f'/v1/people/{ann}/photos/{photo}').status == 204
+    assert world.kith.call('DELETE', f'/v1/people/{ann}/photos/{photo}').status == 200
     world.settle()
     assert world.kith.metric('kith_gallery_pass_faces_total') - before == 3
 

@@ -1,4 +1,4 @@
-/* Faces whose recogniser gave a label and no embedding. On SQLite and on MariaDB. */
+/* Labels of recognisers that give no embedding: whom they name, and what people said. */
 #include "test/unit/store_world.h"
 
 static int64_t labelled(const char *path, const char *label)
@@ -75,9 +75,20 @@ static void test_many_labels_are_resolved_in_batches(void **state)
     assert_true(image(id)->person > 0);
 }
 
+static void say(int64_t image_id, enum face_word kind, bool take_back)
+{
+    int64_t face = image(image_id)->faces[0].id;
+    struct store_word *m = STORE_MESSAGE(STORE_WORD, store_word);
+
+    m->face = face;
+    m->kind = kind;
+    m->take_back = take_back;
+    assert_int_equal(ask(m)->status, STORE_OK);
+}
+
 static void test_a_label_does_not_override_what_a_client_said(void **state)
 {
-    int64_t denied = labelled("/a", "Ann"), named = labelled("/b", "Ann"), ann, bo;
+    int64_t denied = labelled("/a", "Ann"), named = labelled("/b", "Ann"), hidden = labelled("/c", "Zoe"), ann, bo;
     struct store_name_face *m = STORE_MESSAGE(STORE_NAME_FACE, store_name_face);
     struct store_word *w;
 
@@ -99,31 +110,47 @@ static void test_a_label_does_not_override_what_a_client_said(void **state)
     expect_person(denied, PERSON_UNKNOWN);
     assert_int_equal(resolve_labels(), 0);
     expect_person(denied, PERSON_UNKNOWN);
+    w = STORE_MESSAGE(STORE_WORD, store_word);
+    w->kind = WORD_NOT;
+    w->face = image(denied)->faces[0].id;
+    w->person = ann;
+    w->take_back = true;
+    assert_int_equal(ask(w)->status, STORE_OK);
+    assert_int_equal(resolve_labels(), 1);
+    expect_person(denied, ann);
+    say(denied, WORD_NAMED, true); /* the name off, without a counter-example */
+    assert_int_equal(resolve_labels(), 0);
+    expect_person(denied, PERSON_UNKNOWN);
+    say(denied, WORD_IGNORED, false);
+    say(hidden, WORD_NOT_A_FACE, false);
+    person("Zoe");
+    assert_int_equal(resolve_labels(), 0);
+    assert_int_equal(image(hidden)->faces[0].word, WORD_NOT_A_FACE);
+    say(hidden, WORD_NOT_A_FACE, true);
+    assert_int_equal(resolve_labels(), 1);
 }
 
-static void test_resolving_leaves_a_named_face_alone(void **state)
+static void test_a_label_that_several_people_have_names_nobody(void **state)
 {
-    int64_t id = submit("/a"), ann = person("Ann"), bo = person("Bo");
-    struct resolved list[1];
-    struct store_resolve *m;
+    int64_t id = labelled("/a", "ann");
+    struct store_person *m = STORE_MESSAGE(STORE_PERSON_ADD, store_person);
 
     (void)state;
-    claim(1);
-    finish_with_face(id, 1, ann, 0.1);
-    list[0] = (struct resolved){.face = image(id)->faces[0].id, .image = id, .person = bo, .distance = 0.2};
-    m = STORE_MESSAGE(STORE_RESOLVE, store_resolve);
-    m->faces = list;
-    m->count = 1;
-    assert_int_equal(ask(m)->changed, 0);
-    assert_int_equal(image(id)->person, ann);
+    person("Ann");
+    m->name = "Ann";
+    m->another = true;
+    assert_int_equal(ask(m)->status, STORE_OK);
+    assert_int_equal(resolve_labels(), 0);
+    expect_person(id, PERSON_UNKNOWN);
 }
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_label_is_resolved_when_its_photo_or_person_comes),
         TEST(test_many_labels_are_resolved_in_batches),
         TEST(test_a_label_does_not_override_what_a_client_said),
-        TEST(test_resolving_leaves_a_named_face_alone),
+        TEST(test_a_label_that_several_people_have_names_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

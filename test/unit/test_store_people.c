@@ -24,6 +24,23 @@ static void test_naming_a_face_resolves_its_image_and_makes_a_template(void **st
     assert_true(last->changes[1].template.embedding[0] > 0.99f);
 }
 
+static void test_resolving_leaves_a_named_face_alone(void **state)
+{
+    int64_t id = submit("/a"), ann = person("Ann"), bo = person("Bo");
+    struct resolved list[1];
+    struct store_resolve *m;
+
+    (void)state;
+    claim(1);
+    finish_with_face(id, 1, ann, 0.1);
+    list[0] = (struct resolved){.face = image(id)->faces[0].id, .image = id, .person = bo, .distance = 0.2};
+    m = STORE_MESSAGE(STORE_RESOLVE, store_resolve);
+    m->faces = list;
+    m->count = 1;
+    assert_int_equal(ask(m)->changed, 0);
+    assert_int_equal(image(id)->person, ann);
+}
+
 static void test_forgetting_a_person_unnames_the_images(void **state)
 {
     int64_t ann = person("Ann"), id = submit("/a");

@@ -245,6 +245,7 @@ static void test_deleting_removes_words_and_templates(void **state)
 
         m->id = i ? b : a;
         assert_int_equal(ask(m)->status, STORE_OK);
+        assert_int_equal(last->deleted.templates, i ? 2 : 0);
         assert_int_equal(number(TEMPLATES), i ? 0 : 2); /* the other image has the same content */
         assert_int_equal(number("SELECT COUNT(*) FROM words"), i ? 0 : 2);
     }

@@ -136,7 +136,7 @@ struct undo_word {
 };
 
 /* A template that the word has got since the merge goes with it. */
-static int undo_word_templates(struct op *op, const struct merge *m, const struct word *w)
+static int merge_late_templates(struct op *op, const struct merge *m, const struct word *w)
 {
     int64_t ids[WORD_TEMPLATES];
     int count = merge_word_templates(op, w->id, m->into, ids), result = 0;
@@ -150,14 +150,14 @@ static int undo_word_templates(struct op *op, const struct merge *m, const struc
     return count < 0 ? count : 0;
 }
 
-static int undo_moved_word(struct op *op, const struct merge *m, const struct word *w)
+static int merge_undo_moved(struct op *op, const struct merge *m, const struct word *w)
 {
     struct place_face *faces;
     int count;
 
     if (w->kind <= 0 || w->person != m->into)
         return 0;
-    if (undo_word_templates(op, m, w) < 0 ||
+    if (merge_late_templates(op, m, w) < 0 ||
         MERGE_RUN(op, "UPDATE words SET person_id = ? WHERE id = ?", m->person, w->id) < 0)
         return DB_ERROR;
     if (w->kind != WORD_NAMED)
@@ -171,7 +171,7 @@ static int undo_moved_word(struct op *op, const struct merge *m, const struct wo
 }
 
 /* A parked word that a later name by hand contradicts is gone. */
-static int undo_parked_word(struct op *op, const struct merge *m, const struct word *parked)
+static int merge_undo_parked(struct op *op, const struct merge *m, const struct word *parked)
 {
     struct word w = *parked, *words;
     int count;
@@ -208,7 +208,7 @@ int merge_undo_words(struct op *op, const struct merge *m)
     for (int i = 0; i < count && result >= 0; i++) {
         const struct undo_word *r = &rows[i];
 
-        result = r->kind == MERGE_WORD ? undo_moved_word(op, m, &r->word) : undo_parked_word(op, m, &r->word);
+        result = r->kind == MERGE_WORD ? merge_undo_moved(op, m, &r->word) : merge_undo_parked(op, m, &r->word);
         if (result >= 0)
             result = merge_forget_record(op, m->id, (enum merge_kind)r->kind, r->word.id);
     }

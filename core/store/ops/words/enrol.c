@@ -5,6 +5,7 @@
 
 static int enrol_remove_template(struct op *op, const struct word *w, int64_t template)
 {
+    op->reply->deleted.templates++;
     if (w->kind < 0) { /* parked by a merge: no gallery has it */
         return op_run_with_id(op, "DELETE FROM templates WHERE id = ?", template);
     } else if (w->kind == WORD_NOT) { /* what it refuted is compared again by the galleries' next pass */
