@@ -23,7 +23,8 @@ def other(tmp_path, template, nats):
 
 
 def enrol(node, name, colour):
-    person = node.post('/v1/people', {'name': name}).json['id']
+    # /readyz says that the database can be read; the connection that writes may come back later
+    person = until(lambda: node.post('/v1/people', {'name': name}).json.get('id'), 'the database to be written')
     assert node.post(f'/v1/people/{person}/photos', png(*colour), content_type='image/png').status == 201
     return person
 
