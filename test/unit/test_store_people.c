@@ -397,6 +397,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_naming_a_face_resolves_its_image_and_makes_a_template),
+        TEST(test_resolving_leaves_a_named_face_alone),
         TEST(test_forgetting_a_person_unnames_the_images),
         TEST(test_the_gallery_log_tells_every_change_in_order),
         TEST(test_a_person_may_be_renamed_to_the_same_name),
