@@ -393,7 +393,7 @@ static void planner_find_renamed(struct planner *p)
     for (int i = 0; i < p->plan->count; i++) {
         struct known_action *a = &p->plan->actions[i];
         const struct known_file *row = a->row < 0 ? NULL : &v->rows[a->row];
-        int name = a->kind == KNOWN_MOVE ? plan_index_find(&old, row->person_name) : -1;
+        int name = row && a->kind == KNOWN_MOVE ? plan_index_find(&old, row->person_name) : -1;
 
         if (name < 0 || new_name[name] < 0 || !a->person_changes || a->person > 0)
             continue;

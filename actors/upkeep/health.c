@@ -247,7 +247,7 @@ static void health_answer(struct actor *self, struct call *call, int status, con
     } else if (call->op == OP_READYZ) {
         health_write_ready(self, &out);
         reply_json(call->request, 200, &out);
-    } else if (!reply_failed(call->request, status, reply)) {
+    } else if (!reply_failed(call->request, status, reply) && r) {
         health_write_stats(h, &out, r);
         reply_json(call->request, 200, &out);
     }

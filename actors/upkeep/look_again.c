@@ -97,7 +97,7 @@ static void look_again_on_operation(struct actor *self, void *context, int statu
     if (!reply_failed(call->request, status, reply)) {
         if (r->operation && r->operation->state == OPERATION_RUNNING)
             l->runs = true;
-        if (call->op != OP_LOOK_AGAIN_SHOW && r->changed)
+        if (call->op != OP_LOOK_AGAIN_SHOW && r->changed && r->operation)
             log_event(LOG_INFO, "look again", LOG_INT("operation", r->operation->id),
                       LOG_STR("state", operation_state_name(r->operation->state)),
                       LOG_INT("images", r->operation->total));

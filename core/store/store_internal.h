@@ -100,7 +100,8 @@ int op_erase(struct op *op, const char *sha256, const char *path);
 /* The same for the photos of a person up to the row `last`. */
 int op_erase_photos(struct op *op, int64_t person, int64_t last);
 int op_erase_parked(struct op *op, int64_t merge);
-/* Removes the person's name, and the names of its photos up to `last`, from the tables that are not the person's own. */
+/* Removes the person's name, and the names of its photos up to `last`, from the tables that are not the person's own.
+ */
 int op_forget_names(struct op *op, int64_t person);
 int op_forget_photo_names(struct op *op, int64_t person, int64_t last);
 /* Forgets nodes that were not seen since `before_ms`. */

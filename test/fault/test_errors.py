@@ -55,7 +55,7 @@ class World:
     def settle(self, kind):
         """After a failure: alive, or ended for a reason; then everything works again."""
         kith = self.kith
-        if kith.process.poll() is None and not self._answers():
+        if kith.process.poll() is None and (not self._answers() or ' giving up ' in kith.log()):
             kith.process.wait(30)
         if kith.process.poll() is not None:
             assert end_is_explained(kith, kind), (kith.process.returncode, kith.log()[-2000:])

@@ -371,7 +371,8 @@ static uint8_t *make_picture(enum image_type type, const char *chunk, unsigned s
         memcpy(data + 12, chunk, 4);
         return data;
     }
-    memcpy(data, "\xff\xd8", 2);
+    data[0] = 0xff;
+    data[1] = 0xd8;
     for (unsigned i = 0; i < scans; i++)
         memcpy(data + 2 + i * sizeof scan, scan, sizeof scan);
     return data;

@@ -94,6 +94,14 @@ static void test_a_filter_takes_its_images_and_counts_the_same(void **state)
     }
 }
 
+/* A step that requeues something. A writer of a server has an old count of the waiting images for a while. */
+static int64_t step_on(int64_t max)
+{
+    while (act(LOOK_AGAIN_STEP, all, max)->changed == 0)
+        assert_string_not_equal(database(), "sqlite");
+    return last->changed;
+}
+
 /* New images come first: nothing is requeued while as many wait as a step may requeue. */
 static void test_a_step_is_bounded_and_waits_for_the_queue(void **state)
 {
@@ -107,17 +115,17 @@ static void test_a_step_is_bounded_and_waits_for_the_queue(void **state)
     while (claim(1))
         finish(last->images[0].id, 1, OUTCOME_FACES, false);
     assert_int_equal(act(LOOK_AGAIN_BEGIN, all, 0)->status, STORE_OK);
-    assert_int_equal(act(LOOK_AGAIN_STEP, all, 4)->changed, 4);
+    assert_int_equal(step_on(4), 4);
     assert_int_equal(operation()->done, 4);
     if (strcmp(database(), "sqlite") == 0) /* the writers of a server count each for itself between two readings */
         assert_int_equal(act(LOOK_AGAIN_STEP, all, 4)->changed, 0);
     close_store();
     open_store(); /* a restart: it goes on where it was */
     claim(4);
-    assert_int_equal(act(LOOK_AGAIN_STEP, all, 4)->changed, 4);
+    assert_int_equal(step_on(4), 4);
     submit("/new"); /* not of this operation */
     claim(10);
-    assert_int_equal(act(LOOK_AGAIN_STEP, all, 4)->changed, 2);
+    assert_int_equal(step_on(4), 2);
     assert_int_equal(last->operation->state, OPERATION_DONE);
     assert_int_equal(last->operation->done, 10);
     assert_int_equal(act(LOOK_AGAIN_STEP, all, 4)->changed, 0);

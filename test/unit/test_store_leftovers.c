@@ -58,12 +58,14 @@ static int64_t count_rows(const char *sql)
 static int rows_with_bytes(const void *bytes, size_t len, bool expected)
 {
     char hex[129] = "", sql[512];
+    unsigned char copy[64];
     int found = 0, count = read_columns(COLUMNS("p.type NOT IN ('INTEGER', 'BIGINT', 'DOUBLE')",
                                                 "data_type NOT IN ('int', 'bigint', 'double')"));
 
-    assert_true(len <= 64);
+    assert_true(len <= sizeof copy);
+    memcpy(copy, bytes, len);
     for (size_t i = 0; i < len; i++)
-        snprintf(hex + 2 * i, 3, "%02X", ((const unsigned char *)bytes)[i]);
+        snprintf(hex + 2 * i, 3, "%02X", copy[i]);
     for (int i = 0; i < count; i++) {
         int64_t rows;
 
