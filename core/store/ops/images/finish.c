@@ -117,10 +117,21 @@ static void finish_apply(struct image *image, const struct ending *e)
     image->crashes += e->crashes;
 }
 
-/* The people of faces may have been merged or deleted since they were decided. The message stays as it is. */
+/* The people of faces may have been merged or deleted since they were decided. The message stays as it is;
+ * its head belongs to the loop thread and is not copied. */
 static int finish_follow_people(struct op *op, const struct store_finish *m, struct store_finish *copy)
 {
-    *copy = *m;
+    *copy = (struct store_finish){.id = m->id,
+                                  .attempt = m->attempt,
+                                  .outcome = m->outcome,
+                                  .face_count = m->face_count,
+                                  .reason = m->reason,
+                                  .sha256 = m->sha256,
+                                  .crashed = m->crashed,
+                                  .gone = m->gone,
+                                  .delay_ms = m->delay_ms,
+                                  .max_tries = m->max_tries,
+                                  .max_crashes = m->max_crashes};
     copy->faces = arena_alloc(op->arena, (size_t)m->face_count * sizeof *copy->faces + 1);
     for (int i = 0; i < m->face_count; i++) {
         struct face *f = &copy->faces[i];
