@@ -22,7 +22,7 @@ build() { # PRESET
 run_tests() { # PRESET OPTIONS…
     local preset=$1
     shift
-    ctest --preset "$preset" --no-tests=error "$@" | awk -v record="build/$preset/Testing/Temporary/LastTest.log" '
+    ctest --preset "$preset" -j 2 --no-tests=error "$@" | awk -v record="build/$preset/Testing/Temporary/LastTest.log" '
         /tests passed, .* failed out of/ { summary = 1 }
         summary { rest = rest $0 "\n"; next }
         { print; fflush() }
