@@ -72,7 +72,9 @@ static void test_a_name_that_others_insert_twice_is_two_people(void **state)
     assert_int_equal(ask(m)->status, STORE_CONFLICT);
     assert_non_null(strstr(last->error, "1, 2"));
     assert_int_equal(last->alike_count, 2);
-    assert_int_equal(observer_number("SELECT COUNT(*) FROM person WHERE name_form = 1"), 0); /* refused: rolled back */
+    if (strcmp(database(), "sqlite") ==
+        0) /* refused: rolled back. A writer of a server that connects now adopts them */
+        assert_int_equal(observer_number("SELECT COUNT(*) FROM person WHERE name_form = 1"), 0);
     person("Ann");
     assert_int_equal(observer_number("SELECT COUNT(*) FROM person WHERE name_form = 1"), 3);
 }
