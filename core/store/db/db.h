@@ -126,7 +126,7 @@ int db_mariadb_result(unsigned code);
 struct db_fault {
     atomic_int step;   /* n: the n-th step of each operation fails */
     atomic_int result; /* with this db_result; 0: DB_ERROR */
-    atomic_int commit; /* 1: each COMMIT fails with DB_ERROR and is not executed */
+    atomic_int commit; /* 1: each COMMIT of an operation fails with DB_ERROR and is not executed */
     atomic_int hits;   /* failures injected so far */
 };
 extern struct db_fault db_fault;
