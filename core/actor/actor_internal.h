@@ -71,10 +71,10 @@ struct actor_system {
     struct actor *spawn_first, *spawn_last;
     struct actor *ready_first, *ready_last;
     struct timer_heap heap;
-    uint64_t now_ms;         /* of the turn */
-    uint64_t last_ns;        /* when time was last accounted to an actor */
-    uint64_t last_coarse_ns; /* when the last callback ended */
-    struct cancel *cancel;   /* borrowed, of the work that the running callback belongs to; NULL: none */
+    uint64_t now_ms;       /* of the turn */
+    uint64_t last_ns;      /* when time was last accounted to an actor */
+    uint64_t last_look_ns; /* when the last callback ended */
+    struct cancel *cancel; /* borrowed, of the work that the running callback belongs to; NULL: none */
     struct ask **asks;
     uint32_t ask_slots, ask_free, ask_count; /* ask_free: slot + 1 */
     bool finished;
@@ -92,13 +92,40 @@ static inline struct msg *system_pass(const struct actor_system *system, struct 
 
 uint64_t system_clock_ns(const struct actor_system *system);
 uint64_t system_coarse_ns(const struct actor_system *system);
-int system_deliver(struct actor *to, const struct envelope *e);
 bool system_is_remote(const char *address);
 /* Takes `m`. */
 int system_send(struct actor *sender, const char *to, struct msg *m, uint64_t ask, uint64_t timeout_ms);
-void system_make_ready(struct actor *actor);
-/* Delivers what actor_post was given. */
-void system_take_posted(struct actor_system *system);
+/* Delivers what actor_post was given. Returns whether there was something. */
+bool system_take_posted(struct actor_system *system);
+
+static inline void system_make_ready(struct actor *actor)
+{
+    struct actor_system *system = actor->system;
+
+    if (actor->queued)
+        return;
+    actor->queued = true;
+    actor->ready_next = NULL;
+    if (system->ready_last)
+        system->ready_last->ready_next = actor;
+    else
+        system->ready_first = actor;
+    system->ready_last = actor;
+}
+
+/* Leaves the message to the caller unless it returns ACTOR_OK. */
+static inline int system_deliver(struct actor *to, const struct envelope *e)
+{
+    if (to->run == RUN_STOPPED)
+        return ACTOR_GONE;
+    if (!mailbox_push(&to->box, e)) {
+        to->refused++;
+        return ACTOR_FULL;
+    }
+    if (to->run == RUN_RUNNING)
+        system_make_ready(to);
+    return ACTOR_OK;
+}
 
 /* ask.c */
 struct ask *ask_find(const struct actor_system *system, uint64_t id);

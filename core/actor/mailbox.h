@@ -36,11 +36,59 @@ struct mailbox {
 
 void mailbox_init(struct mailbox *box, uint32_t max_count, size_t max_bytes, uint32_t control_room);
 
+/* Doubles the ring; its first one has 16 places. */
+void mailbox_grow(struct mailbox *box);
+
+static inline bool mailbox_has_room(const struct mailbox *box, uint32_t lane, size_t bytes)
+{
+    switch (lane) {
+    case MAIL_REPLY:
+        return true;
+    case MAIL_CONTROL:
+        return box->count < box->max_count + box->control_room;
+    default:
+        /* An empty mailbox takes a message above the byte limit, which could not be sent otherwise. */
+        return box->count < box->max_count && (box->bytes + bytes <= box->max_bytes || box->count == 0);
+    }
+}
+
+/* Field by field: a vector load of what was just written as fields waits until those stores have ended, which took a
+ * third of the time of a hop. */
+static inline void mailbox_copy(struct envelope *to, const struct envelope *from)
+{
+    to->msg = from->msg;
+    to->sender = from->sender;
+    to->ask_id = from->ask_id;
+    to->status = from->status;
+    to->lane = from->lane;
+}
+
 /* Takes the message of `e`. Returns false, and takes nothing, when the lane's limit is reached. */
-bool mailbox_push(struct mailbox *box, const struct envelope *e);
+static inline bool mailbox_push(struct mailbox *box, const struct envelope *e)
+{
+    size_t bytes = e->msg ? e->msg->size_bytes : 0;
+
+    if (!mailbox_has_room(box, e->lane, bytes))
+        return false;
+    if (box->count == box->capacity)
+        mailbox_grow(box);
+    mailbox_copy(&box->ring[(box->head + box->count) & (box->capacity - 1)], e);
+    box->count++;
+    box->bytes += bytes;
+    return true;
+}
 
 /* Moves the oldest envelope to `e`; the caller owns its message now. Returns false when empty. */
-bool mailbox_pop(struct mailbox *box, struct envelope *e);
+static inline bool mailbox_pop(struct mailbox *box, struct envelope *e)
+{
+    if (box->count == 0)
+        return false;
+    mailbox_copy(e, &box->ring[box->head]);
+    box->head = (box->head + 1) & (box->capacity - 1);
+    box->count--;
+    box->bytes -= e->msg ? e->msg->size_bytes : 0;
+    return true;
+}
 
 /* Releases every message and the ring. */
 void mailbox_free(struct mailbox *box);

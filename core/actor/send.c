@@ -20,35 +20,6 @@ struct msg *system_pass_encoded(const struct actor_system *system, struct msg *m
     return m;
 }
 
-void system_make_ready(struct actor *actor)
-{
-    struct actor_system *system = actor->system;
-
-    if (actor->queued)
-        return;
-    actor->queued = true;
-    actor->ready_next = NULL;
-    if (system->ready_last)
-        system->ready_last->ready_next = actor;
-    else
-        system->ready_first = actor;
-    system->ready_last = actor;
-}
-
-/* Leaves the message to the caller unless it returns ACTOR_OK. */
-int system_deliver(struct actor *to, const struct envelope *e)
-{
-    if (to->run == RUN_STOPPED)
-        return ACTOR_GONE;
-    if (!mailbox_push(&to->box, e)) {
-        to->refused++;
-        return ACTOR_FULL;
-    }
-    if (to->run == RUN_RUNNING)
-        system_make_ready(to);
-    return ACTOR_OK;
-}
-
 static int send_tell(struct actor *sender, struct actor *to, struct msg *m, enum mail_lane lane)
 {
     struct envelope e = {.sender = sender, .lane = (uint32_t)lane};
@@ -109,7 +80,7 @@ void actor_post(struct actor_system *system, struct actor *to, struct msg *m)
         system->o.wake(system->o.wake_context);
 }
 
-void system_take_posted(struct actor_system *system)
+bool system_take_posted(struct actor_system *system)
 {
     struct posted *posted;
     uint32_t count;
@@ -128,4 +99,5 @@ void system_take_posted(struct actor_system *system)
             msg_unref(posted[i].msg);
     }
     free(posted);
+    return count > 0;
 }

@@ -17,19 +17,17 @@ struct watched {
     uint32_t id, count;
 };
 
-/* Reports the time since the last look at the clock when it is above the limit. The coarse clock is exact enough for
- * that. */
-static void turn_check_slow(struct actor *actor, const struct watched *w)
+/* Reports the time since the last look at the clock when it is above the limit. */
+static void turn_check_slow_at(struct actor *actor, const struct watched *w, uint64_t now_ns)
 {
     struct actor_system *system = actor->system;
-    uint64_t now_ns, spent_ns, limit_ns = system->o.slow_callback_ms * 1000000;
+    uint64_t spent_ns, limit_ns = system->o.slow_callback_ms * 1000000;
 
-    if (limit_ns == 0)
+    if (now_ns <= system->last_look_ns) /* the coarse clock is behind the exact one */
         return;
-    now_ns = system_coarse_ns(system);
-    spent_ns = now_ns - system->last_coarse_ns;
-    system->last_coarse_ns = now_ns;
-    if (spent_ns <= limit_ns)
+    spent_ns = now_ns - system->last_look_ns;
+    system->last_look_ns = now_ns;
+    if (limit_ns == 0 || spent_ns <= limit_ns)
         return;
     actor->slow++;
     if (system->o.on_slow)
@@ -41,14 +39,21 @@ static void turn_check_slow(struct actor *actor, const struct watched *w)
                                                                         .now_ms = now_ns / 1000000});
 }
 
-/* Accounts the time since the last account to `actor`: once for all messages that it handled in a row. */
-static void turn_account(struct actor *actor)
+/* By the coarse clock, which is exact enough for that. */
+static void turn_check_slow(struct actor *actor, const struct watched *w)
+{
+    if (actor->system->o.slow_callback_ms)
+        turn_check_slow_at(actor, w, system_coarse_ns(actor->system));
+}
+
+/* Accounts the time since the last account to `actor`: once for all messages that it handled in a row. Returns now. */
+static uint64_t turn_account(struct actor *actor)
 {
     struct actor_system *system = actor->system;
     uint64_t now_ns = system_clock_ns(system);
 
     actor->handling_ns += now_ns - system->last_ns;
-    system->last_ns = now_ns;
+    return system->last_ns = now_ns;
 }
 
 static bool turn_accepts(const struct actor_ops *ops, uint32_t type)
@@ -156,8 +161,10 @@ static uint32_t turn_drain(struct actor *actor)
             turn_stop_if_failed(actor);
         }
     }
-    turn_watch_end(actor, &watched);
-    turn_account(actor);
+    if (watched.count)
+        turn_check_slow_at(actor, &watched, turn_account(actor));
+    else
+        turn_account(actor);
     return n;
 }
 
@@ -210,9 +217,8 @@ bool actor_system_turn(struct actor_system *system)
     uint32_t messages = 0;
 
     system->now_ms = start_ns / 1000000;
-    system_take_posted(system);
-    system->last_ns = system_clock_ns(system);
-    system->last_coarse_ns = system_coarse_ns(system);
+    system->last_ns = system_take_posted(system) ? system_clock_ns(system) : start_ns;
+    system->last_look_ns = system->last_ns;
     turn_run_due(system);
     while (system->ready_first && !system->finished && messages < system->o.turn_messages &&
            system->last_ns - start_ns < system->o.turn_ns) {

@@ -56,6 +56,20 @@ void buf_printf(struct buf *b, const char *format, ...)
     b->len += (size_t)n;
 }
 
+void buf_int(struct buf *b, int64_t value)
+{
+    char digits[20]; /* of the smallest number: 19 and its sign */
+    char *at = digits + sizeof digits;
+    uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+    do
+        *--at = (char)('0' + left % 10);
+    while (left /= 10);
+    if (value < 0)
+        *--at = '-';
+    buf_add(b, at, (size_t)(digits + sizeof digits - at));
+}
+
 void buf_free(struct buf *b)
 {
     free(b->data);

@@ -14,6 +14,8 @@ struct buf {
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_str(struct buf *b, const char *s);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* `value` in decimal digits, as "%lld" without its cost. */
+void buf_int(struct buf *b, int64_t value);
 void buf_free(struct buf *b);
 
 /* A JSON string with its quotes. Control characters are escaped; bytes that are not UTF-8 become U+FFFD, so that a

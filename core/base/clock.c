@@ -1,6 +1,5 @@
 #include "core/base/clock.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -20,6 +19,15 @@ int64_t clock_wall_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* ".123Z" and a NUL. Returns 5. */
+static size_t clock_add_milliseconds(char *text, int ms)
+{
+    const char part[] = {'.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10), 'Z', 0};
+
+    memcpy(text, part, sizeof part);
+    return sizeof part - 1;
+}
+
 size_t clock_format(int64_t wall_ms, char text[static CLOCK_TEXT_BYTES])
 {
     /* The calendar is computed once a second: every log line has a time. */
@@ -36,6 +44,5 @@ size_t clock_format(int64_t wall_ms, char text[static CLOCK_TEXT_BYTES])
         known_seconds = seconds;
     }
     memcpy(text, known, known_len);
-    return known_len +
-           (size_t)snprintf(text + known_len, CLOCK_TEXT_BYTES - known_len, ".%03dZ", (int)(wall_ms % 1000));
+    return known_len + clock_add_milliseconds(text + known_len, (int)(wall_ms % 1000));
 }

@@ -79,7 +79,7 @@ static const struct header_limit *header_find(const char *name)
 {
     size_t i = 0;
 
-    while (i < HEADER_COUNT && strcmp(header_limits[i].name, name) != 0)
+    while (i < HEADER_COUNT && (header_limits[i].name[0] != name[0] || strcmp(header_limits[i].name, name) != 0))
         i++;
     assert(i < HEADER_COUNT);
     return &header_limits[i];

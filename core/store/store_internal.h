@@ -24,6 +24,7 @@ struct op {
     struct image_counts counts; /* what this operation adds */
     int64_t rows_waiting, queue_limit;
     bool once_a_picture;
+    bool all_keyed; /* no image was without a key when the transaction began */
     bool made_events;
     bool erased;          /* after the commit the log of an embedded database is emptied */
     bool disk_low;        /* the reserve of the disk is reached */
@@ -198,6 +199,9 @@ void op_bind_counts(const struct db_driver *d, struct db_statement *s, const str
 
 /* Gives a key to at most a batch of rows that other programs inserted. 0 or negative. */
 int op_adopt_images(struct op *op);
+/* The time of a server in milliseconds since 1970, and in the same round trip whether an image has no key. Negative:
+ * a db_result. */
+int64_t op_server_clock(struct db *db, bool *unkeyed_images);
 /* Gives the keys of today to all people that have none, or those of an older version. 0 or negative. */
 int op_adopt_people(struct op *op);
 /* The same for a batch. 1: there may be more. */

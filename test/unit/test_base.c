@@ -372,6 +372,23 @@ static void test_json_text_is_always_valid(void **state)
     buf_free(&b);
 }
 
+static void test_an_integer_is_written_as_printf_writes_it(void **state)
+{
+    static const int64_t values[] = {0, 7, 10, -1, 1234567890123, INT64_MAX, INT64_MIN};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        struct buf b = {0};
+        char expected[32];
+
+        snprintf(expected, sizeof expected, "%lld", (long long)values[i]);
+        buf_int(&b, values[i]);
+        buf_add(&b, "", 1);
+        assert_string_equal(b.data, expected);
+        buf_free(&b);
+    }
+}
+
 static void test_clock_and_hash_agree_with_references(void **state)
 {
     char text[CLOCK_TEXT_BYTES], hex[SHA256_HEX_BYTES];
@@ -379,6 +396,8 @@ static void test_clock_and_hash_agree_with_references(void **state)
     (void)state;
     clock_format(1795461721123, text);
     assert_string_equal(text, "2026-11-23T19:22:01.123Z");
+    assert_int_equal(clock_format(1795461721007, text), strlen(text));
+    assert_string_equal(text, "2026-11-23T19:22:01.007Z");
     sha256_hex("abc", 3, hex); /* FIPS 180-4, example */
     assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
@@ -421,6 +440,7 @@ int main(void)
         cmocka_unit_test(test_text_is_resolved_without_the_disk),
         cmocka_unit_test(test_a_long_path_names_limit_and_setting),
         cmocka_unit_test(test_json_text_is_always_valid),
+        cmocka_unit_test(test_an_integer_is_written_as_printf_writes_it),
         cmocka_unit_test(test_clock_and_hash_agree_with_references),
     };
 

@@ -12,6 +12,7 @@ static bool as_json;
 static _Thread_local bool holding;
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
+static const char *const level_columns[] = {" debug ", " info  ", " warn  ", " error "};
 
 void log_setup(enum log_level least, bool json)
 {
@@ -45,10 +46,12 @@ static void log_add_pair(struct buf *line, const struct log_pair *pair)
         buf_json(line, pair->key);
         buf_str(line, ":");
     } else {
-        buf_printf(line, " %s=", pair->key);
+        buf_str(line, " ");
+        buf_str(line, pair->key);
+        buf_str(line, "=");
     }
     if (!pair->text)
-        buf_printf(line, "%lld", (long long)pair->number);
+        buf_int(line, pair->number);
     else if (as_json)
         buf_json(line, pair->text);
     else
@@ -60,10 +63,13 @@ static void log_add_line(struct buf *line, enum log_level level, const char *eve
     char when[CLOCK_TEXT_BYTES];
 
     clock_format(clock_wall_ms(), when);
-    if (as_json)
+    if (as_json) {
         buf_printf(line, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", when, level_names[level], event);
-    else
-        buf_printf(line, "%s %-5s %s", when, level_names[level], event);
+    } else {
+        buf_str(line, when);
+        buf_str(line, level_columns[level]);
+        buf_str(line, event);
+    }
     for (; pairs->key; pairs++)
         if (pairs->key[0])
             log_add_pair(line, pairs);

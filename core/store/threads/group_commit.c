@@ -26,6 +26,7 @@ struct op operation_for(struct group *g, struct store_reply *reply)
                        .rows_waiting = g->w->pending,
                        .queue_limit = g->w->of->o.queue_limit,
                        .once_a_picture = g->w->of->o.once_a_picture,
+                       .all_keyed = !g->unkeyed_images,
                        .disk_low = g->disk_low,
                        .outcome_unknown = g->outcome_unknown};
 }
@@ -175,9 +176,10 @@ static int group_try(struct group *g, struct request *first, int (*run)(struct g
     db->conflict = 0;
     db->steps = INT_MIN; /* injected errors hit operations and what follows them, not the BEGIN */
     g->sum = (struct op){0};
+    g->unkeyed_images = true;
     result = db_run(db, "{BEGIN IMMEDIATE|START TRANSACTION}");
     if (result >= 0) {
-        g->now_ms = db->driver->clock_ms(db);
+        g->now_ms = t->server ? op_server_clock(db, &g->unkeyed_images) : db->driver->clock_ms(db);
         result = g->now_ms < 0 ? (int)g->now_ms : 0;
     }
     if (result >= 0 && t->server && g->now_ms - g->w->pending_ms > COUNT_MS)

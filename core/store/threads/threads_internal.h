@@ -13,6 +13,7 @@ struct group { /* one transaction under way */
     struct store_thread *w;
     int64_t now_ms;
     struct op sum;        /* what all of it adds to the counts */
+    bool unkeyed_images;  /* there may be images without a key, to be adopted */
     bool disk_low;        /* the reserve of the disk is reached */
     bool outcome_unknown; /* an earlier COMMIT of the same requests was not answered */
 };

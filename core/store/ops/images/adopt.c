@@ -53,15 +53,29 @@ static int adopt_row(struct op *op, const char *sql, const struct unkeyed *row)
     return adopt_write_key(op, sql, row, key);
 }
 
+int64_t op_server_clock(struct db *db, bool *unkeyed_images)
+{
+    struct db_statement *s = db_query(db, "SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED), EXISTS(SELECT 1 FROM "
+                                          "images WHERE path_key IS NULL)");
+    int result = db_step(db, s);
+    int64_t now_ms = result == DB_ROW ? db->driver->column_int(s, 0) : result < 0 ? result : DB_ERROR;
+
+    *unkeyed_images = result == DB_ROW && db->driver->column_int(s, 1) > 0;
+    db->driver->reset(s);
+    return now_ms;
+}
+
 int op_adopt_images(struct op *op)
 {
     struct unkeyed rows[BATCH];
-    int count = adopt_read(op,
-                           db_query(op->db, "SELECT id, path, status, verdict FROM images WHERE path_key IS NULL ORDER "
-                                            "BY id LIMIT 256{| FOR UPDATE SKIP LOCKED}"),
-                           rows),
-        result = 0;
+    int count, result = 0;
 
+    if (op->all_keyed)
+        return 0;
+    count = adopt_read(op,
+                       db_query(op->db, "SELECT id, path, status, verdict FROM images WHERE path_key IS NULL ORDER "
+                                        "BY id LIMIT 256{| FOR UPDATE SKIP LOCKED}"),
+                       rows);
     for (int i = 0; i < count && result >= 0; i++) {
         const struct unkeyed *row = &rows[i];
 
