@@ -84,14 +84,48 @@ static void print_photos(struct evaluation *e)
         printf("    … and %d more (--json lists them all)\n", none + bad - shown);
 }
 
-static void gather(struct evaluation *e)
+/* --part=K/N: of N parts of the people in the order of their names, only part K. Sets *part and *parts; 0, or 2. */
+static int eval_parse_part(const struct evaluation *e, int *part, int *parts)
 {
+    const char *text = cli_flag(e->in, "part");
+    int end = 0;
+
+    *part = *parts = 1;
+    if (text && (sscanf(text, "%d/%d%n", part, parts, &end) != 2 || text[end] || *parts < 1 || *parts > 1000 ||
+                 *part < 1 || *part > *parts))
+        return cli_refuse("--part=%s: must be K/N with N of 1 to 1000 and K of 1 to N", text);
+    return 0;
+}
+
+/* Every `parts`-th person belongs to a part. */
+static void gather(struct evaluation *e, int part, int parts)
+{
+    int person = -1;
+
     e->faces = malloc((size_t)e->all.count * sizeof(struct portrait *) + 1);
     if (!e->faces)
         out_of_memory();
-    for (int i = 0; i < e->all.count; i++)
-        if (e->all.list[i].embedding)
+    for (int i = 0; i < e->all.count; i++) {
+        person += i == 0 || strcmp(e->all.list[i - 1].person, e->all.list[i].person) != 0;
+        if (e->all.list[i].embedding && person % parts == part - 1)
             e->faces[e->count++] = &e->all.list[i];
+    }
+}
+
+/* A flag that is a whole number. 0, or 2 when it is refused. */
+static int eval_parse_number(const struct evaluation *e, const char *flag, int least, int most, int *value)
+{
+    const char *text = cli_flag(e->in, flag);
+    char *end;
+    long n;
+
+    if (!text)
+        return 0;
+    n = strtol(text, &end, 10);
+    if (end == text || *end || n < least || n > most)
+        return cli_refuse("--%s=%s: must be %d to %d", flag, text, least, most);
+    *value = (int)n;
+    return 0;
 }
 
 static const char *pairs_name(const struct evaluation *e, char *file, size_t size)
@@ -105,23 +139,34 @@ static const char *pairs_name(const struct evaluation *e, char *file, size_t siz
     return NULL;
 }
 
+static int eval_parse_options(const struct evaluation *e, struct open_set_options *o, int *part, int *parts)
+{
+    const char *sizes = cli_flag(e->in, "sizes");
+
+    *o = (struct open_set_options){.sizes = sizes ? sizes : "50,100,200,400", .repeats = 5, .enrolled = 2, .groups = 8};
+    return eval_parse_number(e, "repeats", 1, 1000, &o->repeats) ||
+                   eval_parse_number(e, "enroll", 1, 100, &o->enrolled) ||
+                   eval_parse_number(e, "groups", 1, 100, &o->groups) || eval_parse_part(e, part, parts)
+               ? 2
+               : 0;
+}
+
 static int measure(struct evaluation *e)
 {
     char pairs[PATH_MAX];
-    const char *sizes = cli_flag(e->in, "sizes"), *repeats = cli_flag(e->in, "repeats");
-    int64_t times = repeats ? strtoll(repeats, NULL, 10) : 5;
-    int code;
+    struct open_set_options options;
+    int code, part, parts;
 
-    if (times < 1 || times > 1000)
-        return cli_refuse("--repeats=%s: must be 1 to 1000", repeats);
-    gather(e);
+    if ((code = eval_parse_options(e, &options, &part, &parts)))
+        return code;
+    gather(e, part, parts);
     print_photos(e);
     if (e->count < 2) {
         fprintf(stderr, "kith: nothing to measure: a face was found in %d of %d photos\n", e->count, e->all.count);
         return 1;
     }
     if ((code = eval_pairs(e, pairs_name(e, pairs, sizeof pairs))) == 0)
-        code = eval_open_set(e, sizes ? sizes : "50,100,200,400", times);
+        code = eval_open_set(e, &options);
     if (code == 0 && e->json) {
         buf_str(&e->out, "}\n");
         fwrite(e->out.data, 1, e->out.len, stdout);

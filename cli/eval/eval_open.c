@@ -1,4 +1,4 @@
-/* Open-set identification: some people are enrolled with two photos each, the others are impostors. What counts is how
+/* Open-set identification: some people are enrolled with some photos each, the others are impostors. What counts is how
  * many impostors get a name (false positive identification rate) and how many of the known do not get theirs (false
  * negative identification rate; ISO/IEC 19795-1), for galleries of several sizes.
  *
@@ -7,10 +7,9 @@
  * other halves are measured. Beside it stands the best that a fixed threshold could do: the one that names as many
  * impostors, chosen afterwards by the result.
  */
-#include "cli/eval/eval_open.h"
+#include "cli/eval/eval_open_internal.h"
 
 #include "core/base/must.h"
-#include "core/match/policy.h"
 #include "core/match/search/distance.h"
 
 #include <errno.h>
@@ -18,56 +17,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ENROLLED = 2, SIZES_MAX = 16, CONFUSIONS = 10 };
+enum { SIZES_MAX = 16 };
 
-struct group { /* the photos of a person */
-    struct portrait **photos;
-    int count;
-};
-
-struct attempt {
-    double distance; /* to the nearest; of a known person INFINITY when another person is nearest */
-    bool known, named, right;
-};
-
-struct confusion {
-    double similarity;
-    const struct portrait *probe;
-    const struct portrait *taken_for;
-};
-
-struct open_set {
-    struct evaluation *e;
-    struct decider_policy policy;
-    struct decider_model model;
-    struct group *groups;
-    int group_count, enrollable; /* those with more than two photos come first */
-    struct attempt *outcomes;
-    int count, capacity;
-    struct confusion worst[CONFUSIONS];
-    int confusions;
-    struct decider_state state; /* of the last run */
-};
-
-static void group_faces(struct open_set *o)
+static void open_set_gather_people(struct open_set *o)
 {
     struct evaluation *e = o->e;
 
-    o->groups = calloc((size_t)e->count + 1, sizeof *o->groups);
-    if (!o->groups)
+    o->people = calloc((size_t)e->count + 1, sizeof *o->people);
+    if (!o->people)
         out_of_memory();
     for (int i = 0, from = 0; i < e->count; i++)
         if (i + 1 == e->count || strcmp(e->faces[i]->person, e->faces[i + 1]->person) != 0) {
-            o->groups[o->group_count++] = (struct group){&e->faces[from], i + 1 - from};
+            o->people[o->people_count++] = (struct person_photos){&e->faces[from], i + 1 - from};
             from = i + 1;
         }
 }
 
-static void shuffle(struct group *list, int count, uint64_t *random)
+static void open_set_shuffle(struct person_photos *list, int count, uint64_t *random)
 {
     for (int i = count; i > 1; i--) {
         int j = (int)(eval_random(random) % (uint64_t)i);
-        struct group swap = list[i - 1];
+        struct person_photos swap = list[i - 1];
 
         list[i - 1] = list[j];
         list[j] = swap;
@@ -75,43 +45,43 @@ static void shuffle(struct group *list, int count, uint64_t *random)
 }
 
 /* Those who can be enrolled first, in random order; then everybody else, and those of them that are too many. */
-static void deal(struct open_set *o, uint64_t *random)
+static void open_set_deal(struct open_set *o, uint64_t *random)
 {
     int ahead = 0;
 
-    shuffle(o->groups, o->group_count, random);
-    for (int i = 0; i < o->group_count; i++)
-        if (o->groups[i].count > ENROLLED) {
-            struct group swap = o->groups[ahead];
+    open_set_shuffle(o->people, o->people_count, random);
+    for (int i = 0; i < o->people_count; i++)
+        if (o->people[i].count > o->options.enrolled) {
+            struct person_photos swap = o->people[ahead];
 
-            o->groups[ahead++] = o->groups[i];
-            o->groups[i] = swap;
+            o->people[ahead++] = o->people[i];
+            o->people[i] = swap;
         }
     o->enrollable = ahead;
 }
 
-static struct face face_of(const struct open_set *o, const struct portrait *p)
+static struct face open_set_face(const struct open_set *o, const struct portrait *p)
 {
     return (struct face){
         .model = o->model.id, .embedding = p->embedding, .dimension = o->model.dimension, .quality = p->quality};
 }
 
-static void enroll(struct open_set *o, struct decider *d, int size)
+static void open_set_enroll(struct open_set *o, struct decider *d, int size)
 {
     for (int g = 0; g < size; g++)
-        for (int k = 0; k < ENROLLED; k++)
+        for (int k = 0; k < o->options.enrolled; k++)
             gallery_index_add(decider_index(d), INDEX_TEMPLATES,
-                              &(struct template){.id = g * ENROLLED + k + 1,
+                              &(struct template){.id = g * o->options.enrolled + k + 1,
                                                  .person = g + 1,
                                                  .model = o->model.id,
-                                                 .embedding = o->groups[g].photos[k]->embedding,
+                                                 .embedding = o->people[g].photos[k]->embedding,
                                                  .dimension = o->model.dimension});
 }
 
-static void meet(struct open_set *o, struct decider *d, const struct portrait *p, int64_t id)
+static void open_set_meet(struct open_set *o, struct decider *d, const struct portrait *p, int64_t id)
 {
     struct arena arena = {0}, *arenas = &arena;
-    struct face f = face_of(o, p), *faces = &f;
+    struct face f = open_set_face(o, p), *faces = &f;
 
     decider_decide(d, &o->model, &faces, &arenas, 1);
     if (f.person == PERSON_UNKNOWN)
@@ -119,19 +89,20 @@ static void meet(struct open_set *o, struct decider *d, const struct portrait *p
     arena_free(&arena);
 }
 
-static const struct portrait *nearest_template(const struct open_set *o, const struct portrait *probe, int64_t person)
+static const struct portrait *open_set_nearest_template(const struct open_set *o, const struct portrait *probe,
+                                                        int64_t person)
 {
-    const struct group *g = &o->groups[person - 1];
+    const struct person_photos *g = &o->people[person - 1];
     const struct portrait *best = g->photos[0];
 
-    for (int k = 1; k < ENROLLED; k++)
+    for (int k = 1; k < o->options.enrolled; k++)
         if (embedding_distance(o->model.metric, probe->embedding, g->photos[k]->embedding, o->model.dimension) <
             embedding_distance(o->model.metric, probe->embedding, best->embedding, o->model.dimension))
             best = g->photos[k];
     return best;
 }
 
-static void remember_confusion(struct open_set *o, const struct portrait *probe, const struct face *f)
+static void open_set_remember_confusion(struct open_set *o, const struct portrait *probe, const struct face *f)
 {
     int at = o->confusions < CONFUSIONS ? o->confusions++ : CONFUSIONS - 1;
 
@@ -144,14 +115,15 @@ static void remember_confusion(struct open_set *o, const struct portrait *probe,
         return;
     for (; at > 0 && o->worst[at - 1].similarity < f->similarity; at--)
         o->worst[at] = o->worst[at - 1];
-    o->worst[at] = (struct confusion){f->similarity, probe, nearest_template(o, probe, f->person)};
+    o->worst[at] = (struct confusion){f->similarity, probe, open_set_nearest_template(o, probe, f->person)};
 }
 
-static void probe(struct open_set *o, struct decider *d, const struct portrait *p, int64_t person)
+static void open_set_probe(struct open_set *o, struct decider *d, const struct portrait *p, int64_t person)
 {
     struct arena arena = {0}, *arenas = &arena;
-    struct face f = face_of(o, p), *faces = &f;
-    struct attempt out = {.distance = INFINITY, .known = person != 0};
+    struct face f = open_set_face(o, p), *faces = &f;
+    struct attempt out = {
+        .distance = INFINITY, .group = face_groups_nearest(o->groups, p->embedding), .known = person != 0};
     double nearest = INFINITY;
 
     decider_decide(d, &o->model, &faces, &arenas, 1);
@@ -163,7 +135,7 @@ static void probe(struct open_set *o, struct decider *d, const struct portrait *
     out.named = f.person != PERSON_UNKNOWN;
     out.right = out.named && f.person == person;
     if (out.named && !out.right)
-        remember_confusion(o, p, &f);
+        open_set_remember_confusion(o, p, &f);
     if (o->count == o->capacity) {
         o->capacity = o->capacity ? o->capacity * 2 : 1024;
         o->outcomes = realloc(o->outcomes, (size_t)o->capacity * sizeof *o->outcomes);
@@ -174,152 +146,30 @@ static void probe(struct open_set *o, struct decider *d, const struct portrait *
     arena_free(&arena);
 }
 
-static void run_once(struct open_set *o, int size, uint64_t *random)
+static void open_set_run(struct open_set *o, int size, uint64_t *random)
 {
     struct decider *d = decider_new(&o->policy);
-    int unknown_people = o->group_count - size, half = size + unknown_people / 2;
+    int unknown_people = o->people_count - size, half = size + unknown_people / 2;
     int64_t id = 1;
     bool threshold_lowered;
 
-    deal(o, random);
-    enroll(o, d, size);
+    open_set_deal(o, random);
+    open_set_enroll(o, d, size);
     for (int g = 0; g < half; g++)
-        for (int k = g < size ? ENROLLED : 0; k < o->groups[g].count; k += g < size ? 2 : 1)
-            meet(o, d, o->groups[g].photos[k], id++);
+        for (int k = g < size ? o->options.enrolled : 0; k < o->people[g].count; k += g < size ? 2 : 1)
+            open_set_meet(o, d, o->people[g].photos[k], id++);
     while (decider_refresh(d, &o->model, &threshold_lowered))
         ;
     for (int g = 0; g < size; g++)
-        for (int k = ENROLLED + 1; k < o->groups[g].count; k += 2)
-            probe(o, d, o->groups[g].photos[k], g + 1);
-    for (int g = half; g < o->group_count; g++)
-        probe(o, d, o->groups[g].photos[0], 0);
+        for (int k = o->options.enrolled + 1; k < o->people[g].count; k += 2)
+            open_set_probe(o, d, o->people[g].photos[k], g + 1);
+    for (int g = half; g < o->people_count; g++)
+        open_set_probe(o, d, o->people[g].photos[0], 0);
     o->state = decider_state(d);
     decider_free(d);
 }
 
-/* --- figures --- */
-
-struct figures {
-    int unknown_people, known;
-    double named, missed, wrong; /* shares: of impostors, of known, of known */
-    double fixed, fixed_missed;  /* the threshold that names as many impostors, and what it misses */
-};
-
-static int nearer_first(const void *a, const void *b)
-{
-    const struct attempt *x = a, *y = b;
-
-    return x->distance < y->distance ? -1 : x->distance > y->distance;
-}
-
-/* The largest threshold that names no larger share of the impostors; the list is sorted. */
-static double threshold_for(const struct open_set *o, int unknown_people, double share, int known, double *missed)
-{
-    int allowed = (int)floor(share * unknown_people + 1e-9), seen = 0, found = 0;
-    double threshold = 0;
-
-    for (int i = 0; i < o->count; i++) {
-        if (!o->outcomes[i].known && seen++ == allowed)
-            break;
-        found += o->outcomes[i].known && isfinite(o->outcomes[i].distance);
-        if (isfinite(o->outcomes[i].distance))
-            threshold = o->outcomes[i].distance;
-    }
-    *missed = known ? 1 - (double)found / known : 0;
-    return threshold;
-}
-
-static struct figures figures_of(struct open_set *o)
-{
-    struct figures f = {0};
-    int named = 0, missed = 0, wrong = 0;
-
-    for (int i = 0; i < o->count; i++) {
-        const struct attempt *out = &o->outcomes[i];
-
-        f.known += out->known;
-        f.unknown_people += !out->known;
-        named += !out->known && out->named;
-        missed += out->known && !out->right;
-        wrong += out->known && out->named && !out->right;
-    }
-    f.named = f.unknown_people ? (double)named / f.unknown_people : 0;
-    f.missed = f.known ? (double)missed / f.known : 0;
-    f.wrong = f.known ? (double)wrong / f.known : 0;
-    if (o->count)
-        qsort(o->outcomes, (size_t)o->count, sizeof *o->outcomes, nearer_first);
-    f.fixed = threshold_for(o, f.unknown_people, f.named, f.known, &f.fixed_missed);
-    return f;
-}
-
-static void print_size(struct open_set *o, int size, const struct figures *f, bool first)
-{
-    if (o->e->json) {
-        buf_printf(&o->e->out,
-                   "%s{\"people\":%d,\"impostors\":%d,\"known\":%d,\"impostors_named\":%.5f,\"known_missed\":%.5f,"
-                   "\"named_wrongly\":%.5f,\"fixed_threshold\":%.4f,\"fixed_known_missed\":%.5f,\"cohort\":%d,"
-                   "\"by_score\":%s}",
-                   first ? "" : ",", size, f->unknown_people, f->known, f->named, f->missed, f->wrong, f->fixed,
-                   f->fixed_missed, o->state.cohort, o->state.calibrated ? "true" : "false");
-        return;
-    }
-    if (first)
-        printf(
-            "\nWho is it, or nobody we know? Two photos enrolled of each.\n"
-            "  gallery   impostors   known     named wrongly   rule             a fixed threshold that names as few\n"
-            "  people    named       missed    of the known    in force         of the impostors misses\n");
-    printf("  %-7d   %6.2f %%    %6.2f %%  %6.2f %%        %-8s %4d    %6.2f %%   (at %.3f)\n", size, 100 * f->named,
-           100 * f->missed, 100 * f->wrong, o->state.calibrated ? "cohort" : "fallback", o->state.cohort,
-           100 * f->fixed_missed, f->fixed);
-}
-
-static void print_thresholds(struct open_set *o, int size, const struct figures *f)
-{
-    static const double rates[] = {0.05, 0.02, 0.01, 0.005, 0.002};
-    struct evaluation *e = o->e;
-
-    if (e->json)
-        buf_printf(&e->out, "],\"thresholds\":{\"people\":%d,\"list\":[", size);
-    else
-        printf("\n  Fixed thresholds, for %d people:\n  impostors named   known missed   KITH_THRESHOLD\n", size);
-    for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
-        double missed, t = threshold_for(o, f->unknown_people, rates[i], f->known, &missed);
-
-        if (e->json)
-            buf_printf(&e->out, "%s{\"impostors_named\":%g,\"known_missed\":%.5f,\"threshold\":%.4f}", i ? "," : "",
-                       rates[i], missed, t);
-        else
-            printf("  %10.1f %%   %11.2f %%   %.3f\n", 100 * rates[i], 100 * missed, t);
-    }
-    if (e->json)
-        buf_str(&e->out, "]},\"confusions\":[");
-}
-
-static void print_confusions(struct open_set *o)
-{
-    struct evaluation *e = o->e;
-
-    if (!e->json && o->confusions)
-        printf("\n  The worst confusions:\n");
-    for (int i = 0; i < o->confusions; i++) {
-        const struct confusion *c = &o->worst[i];
-
-        if (e->json) {
-            buf_str(&e->out, i ? ",{\"photo\":" : "{\"photo\":");
-            buf_json(&e->out, c->probe->path);
-            buf_str(&e->out, ",\"taken_for\":");
-            buf_json(&e->out, c->taken_for->path);
-            buf_printf(&e->out, ",\"similarity\":%.4f}", c->similarity);
-        } else {
-            printf("    %.3f  %s/%s taken for %s/%s\n", c->similarity, c->probe->person, c->probe->photo,
-                   c->taken_for->person, c->taken_for->photo);
-        }
-    }
-    if (e->json)
-        buf_str(&e->out, "]}");
-}
-
-static int parse_sizes(const char *text, int *sizes)
+static int open_set_parse_sizes(const char *text, int *sizes)
 {
     int count = 0;
 
@@ -335,7 +185,31 @@ static int parse_sizes(const char *text, int *sizes)
     return count;
 }
 
-static void measure_sizes(struct open_set *o, const int *sizes, int count, int64_t repeats)
+/* The groups are those of one face of each person; the order of the people decides nothing. */
+static void open_set_group_faces(struct open_set *o)
+{
+    const float **faces = must(calloc((size_t)o->people_count + 1, sizeof *faces));
+    double *nearest;
+
+    for (int i = 0; i < o->people_count; i++)
+        faces[i] = o->people[i].photos[0]->embedding;
+    o->groups = face_groups_new(o->model.metric, o->model.dimension, faces, o->people_count, o->options.groups);
+    o->group_examples = must(calloc((size_t)face_groups_count(o->groups), sizeof *o->group_examples));
+    nearest = must(calloc((size_t)face_groups_count(o->groups), sizeof *nearest));
+    for (int i = 0; i < o->people_count; i++) {
+        int g = face_groups_nearest(o->groups, faces[i]);
+        double d = embedding_distance(o->model.metric, faces[i], face_groups_center(o->groups, g), o->model.dimension);
+
+        if (!o->group_examples[g] || d < nearest[g]) {
+            o->group_examples[g] = o->people[i].photos[0];
+            nearest[g] = d;
+        }
+    }
+    free(nearest);
+    free(faces);
+}
+
+static void open_set_measure_sizes(struct open_set *o, const int *sizes, int count)
 {
     struct figures f = {0};
     int last = 0;
@@ -345,31 +219,30 @@ static void measure_sizes(struct open_set *o, const int *sizes, int count, int64
     for (int i = 0; i < count; i++) {
         uint64_t random = (uint64_t)sizes[i];
 
-        if (sizes[i] > o->enrollable || o->group_count - sizes[i] < 2) {
+        if (sizes[i] > o->enrollable || o->people_count - sizes[i] < 2) {
             fprintf(stderr, "kith: no gallery of %d: %d people have more than %d photos with a face, of %d\n", sizes[i],
-                    o->enrollable, ENROLLED, o->group_count);
+                    o->enrollable, o->options.enrolled, o->people_count);
             continue;
         }
         o->count = o->confusions = 0;
         memset(o->worst, 0, sizeof o->worst);
-        for (int64_t r = 0; r < repeats; r++)
-            run_once(o, sizes[i], &random);
-        f = figures_of(o);
-        print_size(o, sizes[i], &f, last == 0);
+        for (int r = 0; r < o->options.repeats; r++)
+            open_set_run(o, sizes[i], &random);
+        f = open_set_figures(o);
+        open_set_print_size(o, sizes[i], &f, last == 0);
         last = sizes[i];
     }
-    if (last) {
-        print_thresholds(o, last, &f);
-        print_confusions(o);
-    } else if (o->e->json) {
+    if (last)
+        open_set_print_end(o, last, &f);
+    else if (o->e->json)
         buf_str(&o->e->out, "]}");
-    }
 }
 
-int eval_open_set(struct evaluation *e, const char *text, int64_t repeats)
+int eval_open_set(struct evaluation *e, const struct open_set_options *options)
 {
     const struct settings *s = e->in->settings;
     struct open_set o = {.e = e,
+                         .options = *options,
                          .policy = {.threshold = s->threshold,
                                     .rate = s->fpir,
                                     .candidates = (int)s->candidates,
@@ -380,15 +253,18 @@ int eval_open_set(struct evaluation *e, const char *text, int64_t repeats)
                                    .metric = e->all.model.metric,
                                    .dimension = (int)e->all.model.dimension,
                                    .threshold = e->all.model.threshold}};
-    int sizes[SIZES_MAX], count = parse_sizes(text, sizes);
+    int sizes[SIZES_MAX], count = open_set_parse_sizes(options->sizes, sizes);
     uint64_t random = 0;
 
     if (count <= 0)
-        return cli_refuse("--sizes=%s: numbers of people with commas between", text);
-    group_faces(&o);
-    deal(&o, &random);
-    measure_sizes(&o, sizes, count, repeats);
-    free(o.groups);
+        return cli_refuse("--sizes=%s: numbers of people with commas between", options->sizes);
+    open_set_gather_people(&o);
+    open_set_group_faces(&o);
+    open_set_deal(&o, &random);
+    open_set_measure_sizes(&o, sizes, count);
+    face_groups_free(o.groups);
+    free(o.group_examples);
+    free(o.people);
     free(o.outcomes);
     return 0;
 }

@@ -23,6 +23,7 @@ struct template_set;
 
 enum {
     COHORT_NEAREST = 200, /* faces that mean and deviation are taken of */
+    COHORT_ALIKE = 25,    /* faces that cohort_alike() takes the mean of */
     COHORT_MIN = 200      /* faces; a smaller cohort gives no scores, and the fallback threshold is used */
 };
 
@@ -37,6 +38,9 @@ int cohort_count(const struct cohort *c);                /* faces */
 int cohort_unknown_people(const struct cohort *c);       /* the first so many faces show unknown people */
 const float *cohort_face(const struct cohort *c, int i); /* `dimension` floats, valid until the next cohort_fill() */
 
+int64_t cohort_person(const struct cohort *c, int i); /* the enrolled person it shows, or 0 */
+int cohort_seen(const struct cohort *c, int i);       /* faces of that person in the set it was filled from */
+
 /* Fills the cohort anew: one face of each unknown person, spread evenly over them if they are too many, then, as far as
  * there is capacity, one of each enrolled person. Either set may be NULL. */
 void cohort_fill(struct cohort *c, struct template_set *unknown_people, struct template_set *people);
@@ -44,5 +48,12 @@ void cohort_fill(struct cohort *c, struct template_set *unknown_people, struct t
 /* Measures the distances between `probe` and the cohort, without faces nearer than `same`. False: too few faces are
  * left, or their distances do not differ. */
 bool cohort_measure(struct cohort *c, const float *probe, double same, struct normal *out);
+
+/* Sets the excess (calibration.h) of face i as an impostor. cohort_fill() sets it to NAN: not measured. */
+void cohort_set_excess(struct cohort *c, int i, double excess);
+
+/* Sets `mean` to the mean excess of the COHORT_ALIKE faces nearest to `probe` that are measured, without faces nearer
+ * than `same`: so easily are faces of this type taken for an enrolled person. False: fewer than that are measured. */
+bool cohort_alike(const struct cohort *c, const float *probe, double same, double *mean);
 
 #endif

@@ -20,7 +20,8 @@ static void impostor_model_free(struct impostor_model *b)
 {
     unknown_people_free(b->unknown_people);
     cohort_free(b->cohort);
-    free(b->best);
+    cohort_free(b->next);
+    free(b->impostors);
     free(b->model);
     *b = (struct impostor_model){0};
 }
@@ -105,15 +106,15 @@ struct impostor_model *decider_impostor_model(struct decider *d, const struct de
     return d->asked_last = b;
 }
 
-struct score_norm_probe decider_prepare_probe(const struct decider *d, const struct impostor_model *b,
+struct score_norm_probe decider_prepare_probe(const struct decider *d, struct cohort *cohort,
                                               const struct decider_model *m, struct template_set *people,
                                               const float *probe)
 {
-    bool by_score = d->policy.threshold < 0 && d->policy.rate > 0 && cohort_count(b->cohort) >= COHORT_MIN;
+    bool by_score = d->policy.threshold < 0 && d->policy.rate > 0 && cohort_count(cohort) >= COHORT_MIN;
     struct score_norm_probe v = {.metric = m->metric,
                                  .same = m->threshold,
                                  .people = people,
-                                 .cohort = by_score ? b->cohort : NULL,
+                                 .cohort = by_score ? cohort : NULL,
                                  .probe = probe};
 
     score_norm_prepare(&v);
@@ -125,6 +126,7 @@ struct score_norm_probe decider_prepare_probe(const struct decider *d, const str
 struct rated {
     struct candidate candidate;
     struct score_norm norm;
+    double score_threshold;
     size_t slot;                   /* of the nearest template */
     bool denied, within_threshold; /* within_threshold: the recogniser's own */
 };
@@ -152,24 +154,49 @@ static double decider_score_similarity(double score, double score_threshold)
     return 1 / (1 + exp(-0.6 * (score - score_threshold)));
 }
 
-static void decider_rate_candidate(const struct decider *d, const struct impostor_model *b,
-                                   const struct decider_model *m, const struct score_norm_probe *v,
-                                   const struct template_set *people, const struct hit *hit, struct rated *out)
+static void decider_measure_candidate(const struct decider *d, const struct impostor_model *b,
+                                      const struct decider_model *m, const struct score_norm_probe *v,
+                                      const struct template_set *people, const struct hit *hit, struct rated *out)
 {
-    bool by_score = v->measured && b->state.calibrated;
-
-    out->norm = score_norm_person(v, hit, b->state.score_threshold);
-    out->norm.scored &= by_score;
+    out->norm = score_norm_person(v, hit);
+    out->norm.scored &= b->state.calibrated;
     out->candidate.person = hit->person;
     out->slot = hit->slot;
     out->candidate.distance = hit->distance;
     out->candidate.template = template_set_id(people, hit->slot);
     out->denied = decider_is_refuted(d, m, v->probe, hit->person, hit->distance);
     out->within_threshold = hit->distance <= m->threshold || d->policy.threshold >= 0;
-    out->candidate.similarity = out->norm.scored ? decider_score_similarity(out->norm.score, b->state.score_threshold)
-                                                 : similarity_of(hit->distance, b->state.threshold);
-    if (out->denied || !out->within_threshold) /* 0.5 is the threshold: stay below it */
-        out->candidate.similarity = fmin(out->candidate.similarity, 0.4999);
+}
+
+/* The best score among the other candidates; NAN: there is none. A person who was denied is no rival. */
+static double decider_rival_score(const struct rated *list, int count, int candidate)
+{
+    double rival = NAN;
+
+    for (int i = 0; i < count; i++)
+        if (i != candidate && list[i].norm.scored && !list[i].denied)
+            rival = fmax(rival, list[i].norm.score); /* of a number and NAN it returns the number */
+    return rival;
+}
+
+/* Sets score thresholds and similarities. A face of a type that is often confused needs a higher score. */
+static void decider_rate_candidates(const struct impostor_model *b, const struct score_norm_probe *v,
+                                    struct rated *list, int count)
+{
+    double alike = NAN;
+
+    if (b->state.calibrated && v->measured && !cohort_alike(b->cohort, v->probe, v->same * SCORE_NORM_SAME, &alike))
+        alike = NAN;
+    for (int i = 0; i < count; i++) {
+        struct rated *one = &list[i];
+        double rival = decider_rival_score(list, count, i);
+
+        one->score_threshold = one->norm.scored ? calibration_threshold(&b->calibration, alike, rival) : 0;
+        one->candidate.similarity = one->norm.scored ? decider_score_similarity(one->norm.score, one->score_threshold)
+                                                     : similarity_of(one->candidate.distance, b->state.threshold);
+        if (one->denied || !one->within_threshold) /* 0.5 is the threshold: stay below it */
+            one->candidate.similarity = fmin(one->candidate.similarity, 0.4999);
+    }
 }
 
 static int rated_compare(const void *a, const void *b)
@@ -194,9 +221,9 @@ static void decider_explain(const struct decider *d, const struct impostor_model
     if (best && best->norm.scored) {
         why->rule = DECIDED_BY_FPIR;
         why->score = best->norm.score;
-        why->score_threshold = b->state.score_threshold;
+        why->score_threshold = best->score_threshold;
         why->mean = best->norm.to_mean;
-        why->threshold = best->norm.threshold;
+        why->threshold = score_norm_distance(&best->norm, best->score_threshold);
     } else {
         why->rule = d->policy.threshold < 0 && d->policy.rate > 0 ? DECIDED_BY_FALLBACK : DECIDED_BY_FIXED;
         why->mean = best ? best->norm.distance : 0;
@@ -208,13 +235,14 @@ static void decider_decide_face(const struct decider *d, const struct impostor_m
                                 struct template_set *people, const struct hit *hits, int count, struct face *f,
                                 struct arena *arena)
 {
-    struct score_norm_probe v = decider_prepare_probe(d, b, m, people, f->embedding);
+    struct score_norm_probe v = decider_prepare_probe(d, b->cohort, m, people, f->embedding);
     struct rated *list = must(calloc((size_t)count + 1, sizeof *list));
     struct candidate *candidates = arena_alloc(arena, (size_t)count * sizeof *candidates + 1);
     int64_t denied = 0;
 
     for (int i = 0; i < count; i++)
-        decider_rate_candidate(d, b, m, &v, people, &hits[i], &list[i]);
+        decider_measure_candidate(d, b, m, &v, people, &hits[i], &list[i]);
+    decider_rate_candidates(b, &v, list, count);
     qsort(list, (size_t)count, sizeof *list, rated_compare);
     f->candidates = candidates;
     f->candidate_count = count < d->policy.candidates ? count : d->policy.candidates;

@@ -4,8 +4,8 @@
  *   fallback  the cohort is still smaller than COHORT_MIN: a fixed threshold below the recogniser's own, which falls
  *             with the number of people.
  *   FPIR      KITH_FPIR is the wanted false positive identification rate: the normalised score (score_norm.h) must
- *             reach the calibrated score threshold (calibration.h). It is measured on this installation's own faces and
- *             rises with the number of people.
+ *             reach the calibrated score threshold (calibration.h). It is measured on this installation's own faces,
+ *             rises with the number of people, and is stricter for faces of a type that is often confused.
  *
  * Under every rule a counter-example that is not farther from the face than the person's nearest template refutes the
  * person. Under fallback and FPIR no face beyond the recogniser's own threshold gets a name. One thread at a time.
@@ -70,7 +70,7 @@ struct decider_state { /* of the model that was used last */
     int cohort;        /* faces */
     int unknown_people;
     bool calibrated;        /* the FPIR rule is in force */
-    double score_threshold; /* of the FPIR rule */
+    double score_threshold; /* of the FPIR rule, for an average face */
     double threshold;       /* distance, of the fixed and the fallback rule */
 };
 struct decider_state decider_state(const struct decider *d);

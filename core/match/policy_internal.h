@@ -2,6 +2,7 @@
 #ifndef KITH_CORE_MATCH_POLICY_INTERNAL_H
 #define KITH_CORE_MATCH_POLICY_INTERNAL_H
 
+#include "core/match/calibration.h"
 #include "core/match/cohort.h"
 #include "core/match/policy.h"
 #include "core/match/score_norm.h"
@@ -19,11 +20,14 @@ struct impostor_model { /* the distribution of impostors' scores, for the embedd
     uint64_t asked; /* value of decider.asks when it was last used */
     struct unknown_people *unknown_people;
     struct cohort *cohort;
+    struct calibration calibration;
     struct decider_state state;
-    /* The calibration under way: best scores of `count` impostors, of `done` probes; and, of the last one, the number
-     * of unknown people and of templates it was made with. */
-    double *best;
-    int done, count;
+    /* The calibration under way, which takes the place of `cohort` and `calibration` when it ends: its cohort; `step`
+     * says how far it is; and, of the last one, the number of unknown people and of templates it was made with. */
+    struct cohort *next;
+    struct calibration next_calibration;
+    struct impostor *impostors; /* `count`, with capacity for PROBES_MAX; NULL: not needed yet */
+    int step, count;
     bool running;
     size_t unknown_people_then, people_then;
 };
@@ -42,7 +46,7 @@ struct template_set *decider_template_set(const struct decider *d, const struct 
 struct impostor_model *decider_impostor_model(struct decider *d, const struct decider_model *m);
 
 /* Prepares a probe for scoring: with the cohort if the FPIR rule applies, else without scores. */
-struct score_norm_probe decider_prepare_probe(const struct decider *d, const struct impostor_model *b,
+struct score_norm_probe decider_prepare_probe(const struct decider *d, struct cohort *cohort,
                                               const struct decider_model *m, struct template_set *people,
                                               const float *probe);
 

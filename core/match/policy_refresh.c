@@ -1,19 +1,29 @@
-/* Updates the cohort and the score threshold when the number of people or unknown people has changed by 5 %. */
+/* Updates the cohort and the calibration when the number of people or unknown people has changed by 5 %. */
 #include "core/base/must.h"
 #include "core/match/calibration.h"
 #include "core/match/policy_internal.h"
 
 #include <math.h>
-#include <string.h>
+#include <stdlib.h>
 
 enum {
-    PROBES_MAX = 1000, /* unknown people, and templates, that are measured for a calibration */
-    SLICE = 16         /* probes measured in one call: other jobs of the thread wait so long */
+    PROBES_MAX = 2000, /* faces of the cohort that are measured for a calibration */
+    SEEN_MAX = 20,     /* a person seen more often counts as so many: few people shall not decide the quartiles */
+    SLICE = 16         /* faces measured in one call: other jobs of the thread wait so long */
 };
 
 static bool refresh_is_due(size_t now, size_t then)
 {
     return now > then ? now - then > then / 20 : then - now > then / 20;
+}
+
+/* The new cohort takes the place of the old one. */
+static void refresh_replace_cohort(struct impostor_model *b)
+{
+    cohort_free(b->cohort);
+    b->cohort = b->next;
+    b->next = NULL;
+    b->state.cohort = cohort_count(b->cohort);
 }
 
 static bool refresh_begin(const struct decider *d, struct impostor_model *b, struct template_set *people)
@@ -27,72 +37,100 @@ static bool refresh_begin(const struct decider *d, struct impostor_model *b, str
         return false;
     b->unknown_people_then = template_set_people(unknown_people);
     b->people_then = have;
-    cohort_fill(b->cohort, unknown_people, people);
-    b->state.cohort = cohort_count(b->cohort);
-    b->done = b->count = 0;
-    if (!b->best)
-        b->best = must(malloc(2 * PROBES_MAX * sizeof *b->best));
-    return b->running = b->state.cohort >= COHORT_MIN && have > 0;
+    b->next = cohort_new(b->metric, b->dimension, d->policy.cohort);
+    cohort_fill(b->next, unknown_people, people);
+    b->step = b->count = 0;
+    b->running = cohort_count(b->next) >= COHORT_MIN && have > 0;
+    if (!b->running)
+        refresh_replace_cohort(b);
+    else if (!b->impostors)
+        b->impostors = must(malloc(PROBES_MAX * sizeof *b->impostors));
+    return b->running;
 }
 
-/* Adds the best score that this face reaches among all people but `own`; 0: the face is of an unknown person. */
-static void refresh_measure_impostor(const struct decider *d, struct impostor_model *b, const struct decider_model *m,
-                                     struct template_set *people, const float *embedding, int64_t own)
+/* The rate shall hold for the unknown faces that are really seen, so an unknown person counts once for each face. */
+static double refresh_weight(const struct impostor_model *b, int face)
+{
+    return cohort_person(b->next, face) ? 1 : fmin(cohort_seen(b->next, face), SEEN_MAX);
+}
+
+/* Adds the scores that this face of the cohort reaches among all people whom it does not show. */
+static void refresh_measure_scores(const struct decider *d, struct impostor_model *b, const struct decider_model *m,
+                                   struct template_set *people, int face)
 {
     struct hit list[CANDIDATES_RATED + 1], *hits = list;
-    float *probe = must(malloc((size_t)m->dimension * sizeof(float)));
-    const float *probes = memcpy(probe, embedding, (size_t)m->dimension * sizeof(float));
-    struct score_norm_probe v = decider_prepare_probe(d, b, m, people, probe);
-    double best = -INFINITY;
+    const float *probe = cohort_face(b->next, face);
+    struct score_norm_probe v = decider_prepare_probe(d, b->next, m, people, probe);
+    struct impostor one = {.best = NAN, .rival = NAN, .alike = NAN, .weight = refresh_weight(b, face), .face = face};
     int found;
 
-    template_set_search(people, m->metric, &probes, 1, &hits, &found, CANDIDATES_RATED + 1);
+    template_set_search(people, m->metric, &probe, 1, &hits, &found, CANDIDATES_RATED + 1);
     for (int i = 0; v.measured && i < found; i++) {
-        struct score_norm norm = score_norm_person(&v, &list[i], 0);
+        struct score_norm norm = score_norm_person(&v, &list[i]);
 
-        if (list[i].person != own && norm.scored)
-            best = fmax(best, norm.score);
+        if (list[i].person == cohort_person(b->next, face) || !norm.scored)
+            continue;
+        if (!isnan(one.best))
+            one.rival = fmax(one.rival, fmin(one.best, norm.score)); /* of NAN and a number it returns the number */
+        one.best = fmax(one.best, norm.score);
     }
-    if (isfinite(best))
-        b->best[b->count++] = best;
-    free(probe);
+    if (!isnan(one.best))
+        b->impostors[b->count++] = one;
 }
 
-/* Measures one impostor: first the cohort's unknown people, then templates spread evenly over the gallery, each against
- * all people but its own. False: all are measured. */
-static bool refresh_measure_next(const struct decider *d, struct impostor_model *b, const struct decider_model *m,
-                                 struct template_set *people)
+/* A small cohort estimates the tail with less certainty, so it gets a stricter rate. The standard error of a quantile
+ * falls with the square root of the number. */
+static double refresh_rate(const struct decider *d, const struct impostor_model *b)
 {
-    int unknown_people = cohort_unknown_people(b->cohort) < PROBES_MAX ? cohort_unknown_people(b->cohort) : PROBES_MAX;
-    size_t have = template_set_count(people), enrolled = have < PROBES_MAX ? have : PROBES_MAX;
+    enum { FULL = 1000 };
 
-    if (b->done < unknown_people) {
-        refresh_measure_impostor(d, b, m, people, cohort_face(b->cohort, b->done), 0);
-    } else if ((size_t)(b->done - unknown_people) < enrolled && b->state.people > 1) {
-        size_t slot = (size_t)(b->done - unknown_people) * have / enrolled;
+    return d->policy.rate * fmin(1, sqrt((double)cohort_count(b->next) / FULL));
+}
 
-        refresh_measure_impostor(d, b, m, people, template_set_embedding(people, slot),
-                                 template_set_person(people, slot));
+static void refresh_begin_calibration(const struct decider *d, struct impostor_model *b)
+{
+    b->count = calibrate_begin(&b->next_calibration, b->impostors, b->count, b->state.people, refresh_rate(d, b));
+    for (int i = 0; i < b->count; i++)
+        cohort_set_excess(b->next, b->impostors[i].face,
+                          calibration_excess(&b->next_calibration, b->impostors[i].best, b->impostors[i].rival));
+}
+
+/* Takes one step: every face of the cohort, or evenly spread ones of many, is scored; then each is compared with those
+ * that are most alike. False: all is done. */
+static bool refresh_step(const struct decider *d, struct impostor_model *b, const struct decider_model *m,
+                         struct template_set *people)
+{
+    int have = cohort_count(b->next), probes = have < PROBES_MAX ? have : PROBES_MAX, step = b->step++;
+
+    if (step < probes) {
+        refresh_measure_scores(d, b, m, people, (int)((int64_t)step * have / probes));
+    } else if (step == probes) {
+        refresh_begin_calibration(d, b);
+    } else if (step - probes - 1 < b->count) {
+        struct impostor *one = &b->impostors[step - probes - 1];
+
+        if (!cohort_alike(b->next, cohort_face(b->next, one->face), m->threshold * SCORE_NORM_SAME, &one->alike))
+            one->alike = NAN;
     } else {
         return false;
     }
-    b->done++;
     return true;
 }
 
 static bool refresh_end(const struct decider *d, struct impostor_model *b)
 {
-    enum { FULL = 1000 };
-    struct decider_state before = b->state;
-    /* A small cohort estimates the tail with less certainty, so it gets a stricter rate. */
-    double rate = d->policy.rate * fmin(1, (double)b->state.cohort / FULL);
+    double before = b->state.score_threshold;
+    bool calibrated = b->state.calibrated;
 
     b->running = false;
     b->state.calibrated = b->count >= COHORT_MIN / 2;
-    if (!b->state.calibrated)
-        return before.calibrated;
-    b->state.score_threshold = calibrate_score(b->best, b->count, b->state.people, rate);
-    return !before.calibrated || b->state.score_threshold < before.score_threshold - 0.1;
+    if (b->state.calibrated) {
+        calibrate_end(&b->next_calibration, b->impostors, b->count, b->state.people, refresh_rate(d, b));
+        b->calibration = b->next_calibration;
+        b->state.score_threshold = b->calibration.average;
+    }
+    refresh_replace_cohort(b);
+    return b->state.calibrated ? !calibrated || b->state.score_threshold < before - 0.1 : calibrated;
 }
 
 bool decider_refresh(struct decider *d, const struct decider_model *m, bool *threshold_lowered)
@@ -104,7 +142,7 @@ bool decider_refresh(struct decider *d, const struct decider_model *m, bool *thr
     if (!b->running && !refresh_begin(d, b, people))
         return false;
     for (int i = 0; i < SLICE; i++)
-        if (!people || !refresh_measure_next(d, b, m, people)) {
+        if (!people || !refresh_step(d, b, m, people)) {
             *threshold_lowered = refresh_end(d, b);
             return false;
         }

@@ -66,7 +66,7 @@ static void score_norm_local_mean(const struct score_norm_probe *v, const struct
     free(first);
 }
 
-struct score_norm score_norm_person(const struct score_norm_probe *v, const struct hit *hit, double score_threshold)
+struct score_norm score_norm_person(const struct score_norm_probe *v, const struct hit *hit)
 {
     int dimension = template_set_dimension(v->people);
     struct score_norm norm = {.distance = hit->distance};
@@ -82,8 +82,13 @@ struct score_norm score_norm_person(const struct score_norm_probe *v, const stru
 
         norm.scored = true;
         norm.score = ((v->probe_side.mean - norm.to_mean) * a + (person.mean - norm.to_mean) * b) / 2;
-        norm.threshold = (v->probe_side.mean * a + person.mean * b - 2 * score_threshold) / (a + b);
+        norm.per_score = 2 / (a + b);
     }
     free(mean);
     return norm;
+}
+
+double score_norm_distance(const struct score_norm *norm, double score_threshold)
+{
+    return norm->to_mean + (norm->score - score_threshold) * norm->per_score;
 }

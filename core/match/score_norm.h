@@ -9,7 +9,7 @@ struct score_norm {
     double distance;  /* to the nearest template */
     double to_mean;   /* to the mean of the nearest consistent templates: the d of the formula */
     double score;     /* 0 when not `scored` */
-    double threshold; /* the largest `to_mean` with which the score reaches the score threshold */
+    double per_score; /* so much smaller must `to_mean` be for a score that is larger by 1 */
     bool scored;
 };
 
@@ -29,7 +29,9 @@ struct score_norm_probe { /* a probe, and what it is compared with; all borrowed
 
 /* Measures the probe against the cohort, once for any number of people. */
 void score_norm_prepare(struct score_norm_probe *v);
-/* Returns the score of the probe and the person of `hit`. `score_threshold`: for score_norm.threshold. */
-struct score_norm score_norm_person(const struct score_norm_probe *v, const struct hit *hit, double score_threshold);
+/* Returns the score of the probe and the person of `hit`. */
+struct score_norm score_norm_person(const struct score_norm_probe *v, const struct hit *hit);
+/* Returns the largest `to_mean` with which the score would reach the score threshold. */
+double score_norm_distance(const struct score_norm *norm, double score_threshold);
 
 #endif

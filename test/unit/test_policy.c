@@ -1,5 +1,4 @@
 /* The decision policy: fallback threshold, false positive rate, counter-examples, quality, unusable embeddings. */
-#include "core/match/calibration.h"
 #include "core/match/cohort.h"
 #include "core/match/policy.h"
 #include "core/match/template_set.h"
@@ -404,27 +403,6 @@ static void test_a_similar_unknown_face_is_assigned_to_the_same_unknown_person(v
     decider_free(d);
 }
 
-/* The maximum of n independent normal scores is below s with probability Phi(s)^n (order statistics). */
-static void test_calibration_estimates_the_quantile_of_the_maximum(void **state)
-{
-    enum { SEEN = 1000, PEOPLE = 200 };
-    static double best[SEEN];
-    double expected = normal_quantile(pow(0.99, 1.0 / PEOPLE)), found;
-
-    (void)state;
-    for (int i = 0; i < SEEN; i++) {
-        best[i] = -INFINITY;
-        for (int k = 0; k < PEOPLE; k++)
-            best[i] = fmax(best[i], normal());
-    }
-    found = calibrate_score(best, SEEN, PEOPLE, 0.01);
-    assert_true(fabs(found - expected) < 0.3);
-    for (int i = 0; i < SEEN / 20; i++) /* 5 % genuine matches contaminate the tail */
-        best[i] = 9;
-    assert_true(fabs(calibrate_score(best, SEEN, PEOPLE, 0.01) - expected) < 0.5);
-    assert_true(fabs(normal_quantile(0.975) - 1.959964) < 1e-5);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -441,7 +419,6 @@ int main(void)
         cmocka_unit_test(test_embeddings_of_another_model_or_with_nan_are_unknown),
         cmocka_unit_test(test_each_model_has_its_own_impostor_model),
         cmocka_unit_test(test_a_similar_unknown_face_is_assigned_to_the_same_unknown_person),
-        cmocka_unit_test(test_calibration_estimates_the_quantile_of_the_maximum),
     };
 
     random_state = 88172645463325252u;
