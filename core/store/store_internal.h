@@ -85,7 +85,8 @@ void op_image_row(struct op *op, struct db_statement *s, struct image *image);
 int op_image_rows(struct op *op, struct db_statement *s, struct image *rows, int max);
 int op_load_image(struct op *op, int64_t id, struct image *image); /* 1 found, 0 not, negative */
 int op_load_faces(struct op *op, struct image *image);
-void op_face_row(struct op *op, struct db_statement *s, struct face *face);
+/* Reads the row of FACE_COLUMNS. The people of its candidates are those of today. 0 or negative. */
+int op_face_row(struct op *op, struct db_statement *s, struct face *face);
 /* again.c: has the galleries decide faces again; counts them in `deciding` of the reply. */
 int op_decide_again(struct op *op, enum again_kind kind, int64_t subject);
 /* The faces of the row were decided: deletes it. */
@@ -126,6 +127,8 @@ int op_prune_merges(struct op *op, int64_t before_ms);
 int op_person_now(struct op *op, int64_t *id);
 /* The person of a name in the folder of known people: op_person_by_name(), but the name of a person who was merged into
  * another one means that one. */
+/* The same for an answer: without a lock, and with the name, in the arena. `*id` 0: `name` is NULL. 0 or negative. */
+int op_person_shown(struct op *op, int64_t *id, const char **name);
 int op_person_of_folder(struct op *op, const char *name, int64_t *id, bool *made);
 /* ops/words: what people said about faces. 0 or negative. The words of the faces of an image, into the faces. */
 int op_words_load(struct op *op, struct image *image);
