@@ -89,6 +89,8 @@ int op_load_faces(struct op *op, struct image *image);
 int op_face_row(struct op *op, struct db_statement *s, struct face *face);
 /* again.c: has the galleries decide faces again; counts them in `deciding` of the reply. */
 int op_decide_again(struct op *op, enum again_kind kind, int64_t subject);
+/* Deletes the template, and has the galleries decide the faces again that have their name through it. */
+int op_delete_template(struct op *op, int64_t template);
 /* The faces of the row were decided: deletes it. */
 int op_decided_again(struct op *op, int64_t row);
 /* Steps through a statement of EMBEDDED_FACES into the reply's faces. */
@@ -146,10 +148,20 @@ int op_words_person_deleted(struct op *op, int64_t person);
 int op_unknown_is_ignored(struct op *op, int64_t unknown_person);
 /* Sets an image's person, status and verdict from its faces, as finishing does. */
 int op_judge_image(struct op *op, int64_t image);
-/* replace_faces.c: stores the faces of a finished run of the file `sha256` (NULL: not known) instead of those before,
- * except what a person said about them. `same_bytes`: the file is the one of the run before. `said`: words decide
- * faces, so the image must be judged by its stored faces. */
-int op_replace_faces(struct op *op, const struct store_finish *m, const char *sha256, bool same_bytes, bool *said);
+/* A run that ends with these faces. */
+struct finished_run {
+    int64_t image, attempt;
+    const char *sha256; /* of the file; NULL: not known */
+    bool same_bytes;    /* the file is the one of the run before */
+    bool words;         /* people may have said something about faces of this content */
+    const struct face *faces;
+    int face_count;
+    const bool *stale; /* of each face: the template that gave the name is not that person's any more */
+};
+
+/* replace_faces.c: stores the faces of the run instead of those before, except what a person said about them. `said`:
+ * words decide faces, so the image must be judged by its stored faces. */
+int op_replace_faces(struct op *op, const struct finished_run *run, bool *said);
 int op_load_face(struct op *op, int64_t id, struct face *face); /* DB_ROW, DB_DONE or negative */
 /* Enrols what `m` says as a photo of that person, with its template. */
 int op_insert_photo(struct op *op, const struct store_photo *m, int64_t person);
@@ -188,6 +200,7 @@ void op_bind_counts(const struct db_driver *d, struct db_statement *s, const str
 #define IMAGE_COLUMNS                                                                                                  \
     "i.id, i.path, i.person, i.status, i.verdict, i.reason, i.sha256, i.attempt, i.tries, i.crashes, i.created_at, "   \
     "i.finished_at, i.spooled, p.name, i.trace, i.retryable"
+enum { IMAGE_COLUMN_COUNT = 16 };
 /* The same without the person's name: a locking SELECT must not lock rows of person. */
 #define IMAGE_OWN_COLUMNS                                                                                              \
     "i.id, i.path, i.person, i.status, i.verdict, i.reason, i.sha256, i.attempt, i.tries, i.crashes, i.created_at, "   \

@@ -234,9 +234,7 @@ static int photo_remove_templates(struct op *op, int64_t photo, int64_t person)
     int count = photo_read_templates(op, photo, ids);
 
     for (int i = 0; i < count; i++)
-        if (op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, person, ids[i]) < 0 ||
-            op_decide_again(op, AGAIN_TEMPLATE, ids[i]) < 0 ||
-            op_run_with_id(op, "DELETE FROM templates WHERE id = ?", ids[i]) < 0)
+        if (op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, person, ids[i]) < 0 || op_delete_template(op, ids[i]) < 0)
             return DB_ERROR;
     op->reply->template_count = count > 0 ? count : 0;
     if (count > 0) {
@@ -265,10 +263,9 @@ static int photo_move_template(struct op *op, int64_t template, int64_t from, in
     op->d->bind_int(s, 1, to);
     op->d->bind_int(s, 2, template);
     if (db_finish(op->db, s) < 0 || op_gallery_log(op, GALLERY_TEMPLATE_ADDED, to, op->d->last_id(op->db)) < 0 ||
-        op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, from, template) < 0 ||
-        op_decide_again(op, AGAIN_TEMPLATE, template) < 0)
+        op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, from, template) < 0)
         return DB_ERROR;
-    return op_run_with_id(op, "DELETE FROM templates WHERE id = ?", template);
+    return op_delete_template(op, template);
 }
 
 int op_move_photo(struct op *op, int64_t photo, int64_t from, int64_t to)
