@@ -58,6 +58,7 @@ enum actor_message {
     MSG_PICTURES_READ,
     MSG_PICTURES_WRITTEN,
     MSG_GALLERY_JOB,
+    MSG_GALLERY_ADDED, /* only referenced by jobs */
     MSG_RECEIVER_SPOOLED,
     MSG_RECEIVER_RESOLVED,
     MSG_IDENTIFY_RESOLVED,
