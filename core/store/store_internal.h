@@ -127,10 +127,10 @@ int op_forget_merges(struct op *op, int64_t person);
 int op_prune_merges(struct op *op, int64_t before_ms);
 /* The person who is now what `*id` was before it was merged; 0: there is none any more. */
 int op_person_now(struct op *op, int64_t *id);
-/* The person of a name in the folder of known people: op_person_by_name(), but the name of a person who was merged into
- * another one means that one. */
 /* The same for an answer: without a lock, and with the name, in the arena. `*id` 0: `name` is NULL. 0 or negative. */
 int op_person_shown(struct op *op, int64_t *id, const char **name);
+/* The person of a name in the folder of known people: op_person_by_name(), but the name of a person who was merged into
+ * another one means that one. */
 int op_person_of_folder(struct op *op, const char *name, int64_t *id, bool *made);
 /* ops/words: what people said about faces. 0 or negative. The words of the faces of an image, into the faces. */
 int op_words_load(struct op *op, struct image *image);
@@ -244,8 +244,10 @@ int op_known_move(struct op *op, const struct msg *m);
 int op_known_update(struct op *op, const struct msg *m);
 int op_known_forget(struct op *op, const struct msg *m);
 int op_known_report(struct op *op, const struct msg *m);
-int op_photo_not_embedded(struct op *op, const struct msg *m);
-int op_unembedded_photos(struct op *op, const struct msg *m);
+int op_claim_photo(struct op *op, const struct msg *m);
+int op_claim_word(struct op *op, const struct msg *m);
+int op_embed_word(struct op *op, const struct msg *m);
+int op_not_embedded(struct op *op, const struct msg *m);
 int op_template_counts(struct op *op, const struct msg *m);
 int op_quarantine(struct op *op, const struct msg *m);
 int op_prune(struct op *op, const struct msg *m);

@@ -143,9 +143,10 @@ static int photo_embed(struct op *op, const struct store_photo *m)
 {
     struct db_statement *s =
         db_query(op->db, "SELECT person_id, sha256, (SELECT COUNT(*) FROM templates t WHERE t.photo_id = "
-                         "person_images.id AND t.model = ?) FROM person_images WHERE id = ?");
+                         "person_images.id AND t.model = ?), embed_claims FROM person_images WHERE id = ?");
     const char *bytes = NULL;
     bool embedded = false;
+    int64_t claim = 0;
     int result;
 
     db_bind_text(op->db, s, 1, m->model);
@@ -154,14 +155,19 @@ static int photo_embed(struct op *op, const struct store_photo *m)
         op->reply->id = op->d->column_int(s, 0);
         bytes = op_text(op, s, 1);
         embedded = op->d->column_int(s, 2) > 0;
+        claim = op->d->column_int(s, 3);
     }
     op->d->reset(s);
     if (result < 0)
         return result;
     if (result != DB_ROW)
         return op_refuse(op, STORE_NOT_FOUND, "there is no photo %lld", (long long)m->embedded_photo);
+    if (m->claim && m->claim != claim)
+        return op_refuse(op, STORE_CONFLICT, "another node embeds photo %lld", (long long)m->embedded_photo);
     if (bytes && m->sha256 && strcmp(bytes, m->sha256) != 0)
         return op_refuse(op, STORE_MISMATCH, "the file has other bytes than the photo that was enrolled");
+    if (op_run_with_id(op, "UPDATE person_images SET embed_until = 0 WHERE id = ?", m->embedded_photo) < 0)
+        return DB_ERROR;
     photo_reply(op, m->embedded_photo, op->reply->id);
     op->reply->changed = !embedded && m->embedding;
     return op->reply->changed ? photo_insert_template(op, m, op->reply->id, m->embedded_photo) : 0;
