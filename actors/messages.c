@@ -45,6 +45,16 @@ static void msg_recognized_destroy(struct msg *m)
     msg_unref(event ? &event->head : NULL);
 }
 
+void msg_recognize_around(struct msg_recognize *m, double x, double y, double width, double height)
+{
+    const double margin = 0.5; /* of the box, on each side */
+
+    m->x = x - margin * width;
+    m->y = y - margin * height;
+    m->width = (1 + 2 * margin) * width;
+    m->height = (1 + 2 * margin) * height;
+}
+
 struct msg_recognized *msg_recognized_new(int outcome, const char *reason)
 {
     struct msg_recognized *m = (struct msg_recognized *)msg_new(MSG_RECOGNIZED, sizeof *m);

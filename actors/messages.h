@@ -58,6 +58,7 @@ enum actor_message {
     MSG_PICTURES_READ,
     MSG_PICTURES_WRITTEN,
     MSG_GALLERY_JOB,
+    MSG_GALLERY_ADDED, /* only referenced by jobs */
     MSG_RECEIVER_SPOOLED,
     MSG_RECEIVER_RESOLVED,
     MSG_IDENTIFY_RESOLVED,
@@ -211,9 +212,12 @@ struct msg_enrol {
     bool urgent;
     int64_t adopted_photo;  /* row of person_images without a path that names this photo; 0: none */
     int64_t embedded_photo; /* an enrolled photo that gets a template of the model in use; 0: a new photo */
-    const char *face_box;   /* of that photo's face; NULL: the only one */
-    int face;               /* number of the face that was chosen by hand; -1: none was */
-    bool from_folder;       /* a person that is made for it goes with its last photo */
+    int64_t embedded_word;  /* a word whose face gets an embedding of the model in use: the face in `x` … of `path` */
+    int64_t claim;          /* of the photo or the word */
+    double x, y, width, height;
+    const char *face_box; /* of that photo's face; NULL: the only one */
+    int face;             /* number of the face that was chosen by hand; -1: none was */
+    bool from_folder;     /* a person that is made for it goes with its last photo */
 };
 
 enum enrolled {
@@ -265,6 +269,8 @@ struct msg_templates { /* how many people have no template of the model in use *
 struct msg_enrol *msg_enrol_new(const char *name, int64_t person, const char *photo, const char *path,
                                 const void *bytes, size_t len);
 struct msg_recognize *msg_recognize_new(int kind, const char *path, const void *bytes, size_t len);
+/* Only the part of the picture around a box is looked at: the recogniser needs the whole head. */
+void msg_recognize_around(struct msg_recognize *m, double x, double y, double width, double height);
 struct msg_recognized *msg_recognized_new(int outcome, const char *reason);
 struct msg_match *msg_match_new(const struct worker_event *event);
 struct msg_matched *msg_matched_new(const struct worker_event *event);

@@ -32,8 +32,11 @@ static void explain_write_sentence(struct buf *out, const struct face *f)
             explain_best_name(f), d->score, d->cohort, d->score_threshold, d->people, d->threshold, d->mean);
         break;
     case DECIDED_BY_DENIAL:
-        buf_printf(out, "nearer to a counter-example of person %lld than to the photos of that person",
-                   (long long)d->denied);
+        if (d->denied)
+            buf_printf(out, "nearer to a counter-example of person %lld than to the photos of that person",
+                       (long long)d->denied);
+        else
+            buf_str(out, "nearer to a counter-example of a person who was deleted since");
         break;
     case DECIDED_BY_QUALITY:
         buf_printf(out, "similar to %s, but the quality is %.2f; a name needs %.2f (KITH_NAMING_QUALITY)",

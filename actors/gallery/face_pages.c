@@ -91,6 +91,7 @@ static void face_pages_on_page(struct actor *self, void *context, int status, co
     p->state = PAGES_MATCHING;
     p->job = gallery_jobs_new(p->jobs, p->kind, reply);
     p->job->person = p->person;
+    p->job->added = p->added ? (struct msg_added *)(uintptr_t)msg_ref(&p->added->head) : NULL;
     p->job->resolve = STORE_MESSAGE(STORE_RESOLVE, store_resolve);
     if (gallery_jobs_run(p->jobs, p->job) != ACTOR_OK)
         face_pages_end(p, "search thread");

@@ -26,10 +26,11 @@ struct face_pages {
     void (*end)(void *context, const char *failed);
     void *context;
     enum face_pages_state state;
-    int64_t person;      /* STORE_PERSON_FACES: id of the person */
-    int64_t after;       /* cursor: id of the last face that was read */
-    int64_t changed;     /* faces changed since face_pages_run() */
-    struct msg_job *job; /* PAGES_MATCHING: the job that is awaited; not referenced */
+    int64_t person;          /* STORE_PERSON_FACES: id of the person */
+    int64_t after;           /* cursor: id of the last face that was read */
+    int64_t changed;         /* faces changed since face_pages_run() */
+    struct msg_added *added; /* JOB_RESOLVE: the templates that are compared; NULL: all. One reference */
+    struct msg_job *job;     /* PAGES_MATCHING: the job that is awaited; not referenced */
 };
 
 void face_pages_register_metrics(void);

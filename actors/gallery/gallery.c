@@ -145,7 +145,7 @@ static void gallery_set_model(struct gallery *g, const struct packet_hello *mode
 {
     g->jobs.model = *model;
     g->jobs.model_known = true;
-    pass_request(&g->pass, PASS_ALL);
+    pass_on_model(&g->pass);
 }
 
 static void gallery_on_match(struct actor *self, struct gallery *g, const struct msg_match *m)
@@ -260,6 +260,7 @@ static void gallery_stop(struct actor *self)
     struct gallery *g = actor_state(self);
 
     match_queue_clear(&g->matches);
+    pass_clear(&g->pass);
     gallery_names_clear(&g->names);
     gallery_names_clear(&g->reloaded);
 }

@@ -3,6 +3,8 @@
 #include "core/base/log/log.h"
 #include "core/base/metrics.h"
 
+#include <string.h>
+
 static struct metric resolved_total = {.name = "kith_gallery_resolved_total",
                                        .help = "Unknown faces named, or assigned to an unknown person, by a pass."};
 static struct metric running = {.name = "kith_gallery_pass_running",
@@ -46,6 +48,12 @@ static void pass_end(struct pass *p)
         actor_after(p->self, PASS_NEW_FACES_MS, TIMER_PASS_NEW_FACES);
 }
 
+static void pass_drop_added(struct msg_added **added)
+{
+    msg_unref(*added ? &(*added)->head : NULL);
+    *added = NULL;
+}
+
 static void pass_fail(struct pass *p, const char *failed)
 {
     p->compare |= p->scope == PASS_NEW_FACES;
@@ -59,7 +67,13 @@ static void pass_run_faces(struct pass *p, int64_t after)
     pass_set_state(p, PASS_FACES);
     if (p->faces.jobs->model_known) {
         p->new_faces = false;
-        p->compare &= after > 0;
+        if (after == 0) {
+            if (p->scope == PASS_ALL || p->compare_all)
+                pass_drop_added(&p->added);
+            p->faces.added = p->added;
+            p->added = NULL;
+            p->compare = p->compare_all = false;
+        }
         face_pages_run(&p->faces, 0, after);
     } else { /* nothing can be compared; the model's arrival requests another pass */
         pass_end(p);
@@ -105,28 +119,64 @@ static void pass_on_faces_end(void *context, const char *failed)
 {
     struct pass *p = context;
 
+    pass_drop_added(&p->faces.added);
     if (p->faces.after > p->newest_face)
         p->newest_face = p->faces.after;
     metric_add(&resolved_total, p->faces.changed);
     if (failed) {
-        p->compare = true;
+        p->compare = p->compare_all = true;
         pass_fail(p, failed);
     } else {
         pass_end(p);
     }
 }
 
+/* A template that was added: unknown faces must be compared with it. */
+static void pass_add(struct pass *p, const struct template *t)
+{
+    const struct gallery_jobs *jobs = p->faces.jobs;
+
+    if (!t->embedding ||
+        (jobs->model_known && (t->dimension != (int)jobs->model.dimension || strcmp(t->model, jobs->model.model) != 0)))
+        return; /* it is removed again, or no face is compared with it */
+    p->compare = true;
+    p->compare_all |= !jobs->model_known;
+    if (p->compare_all)
+        return;
+    if (!p->added)
+        p->added = search_job_new_added(&jobs->model);
+    template_set_add(p->added->templates, t->id, t->person, t->embedding);
+    p->compare_all = template_set_count(p->added->templates) > PASS_ADDED_MAX;
+}
+
 void pass_on_log_page(struct pass *p, const struct store_reply *page)
 {
-    for (int i = 0; i < page->change_count; i++)
-        p->compare |=
-            page->changes[i].kind == GALLERY_TEMPLATE_ADDED || page->changes[i].kind == GALLERY_COUNTER_REMOVED;
+    for (int i = 0; i < page->change_count; i++) {
+        const struct gallery_change *c = &page->changes[i];
+
+        if (c->kind == GALLERY_TEMPLATE_ADDED)
+            pass_add(p, &c->template);
+        else if (c->kind == GALLERY_COUNTER_REMOVED)
+            p->compare = p->compare_all = true;
+    }
+}
+
+void pass_on_model(struct pass *p)
+{
+    p->compare_all = true;
+    pass_request(p, PASS_ALL);
+}
+
+void pass_clear(struct pass *p)
+{
+    pass_drop_added(&p->added);
+    pass_drop_added(&p->faces.added);
 }
 
 void pass_on_log_restart(struct pass *p)
 {
     p->newest_face = 0; /* a restored database gives out ids again */
-    p->compare = true;
+    p->compare = p->compare_all = true;
     reviews_on_log_restart(&p->reviews);
 }
 
@@ -188,6 +238,7 @@ void pass_init(struct pass *p, struct actor *self, struct change_log *log, struc
     p->self = self;
     p->log = log;
     p->end = end;
+    p->compare_all = true;
     p->again = (struct face_pages){.jobs = jobs,
                                    .log = log,
                                    .list = STORE_AGAIN_FACES,

@@ -10,6 +10,10 @@
  * with a new counter-example, PASS_FACES all unknown ones: after a template was added or a counter-example removed, not
  * after a removal.
  *
+ * PASS_FACES compares with the templates that were added since the last comparison began: the others gave those faces
+ * no name then. It compares with all templates in a pass PASS_ALL, after a failure, and when a counter-example has
+ * gone.
+ *
  * Requests during a pass are kept and served by one more pass. A pass over new faces only (those that no pass has read
  * yet) goes from PASS_IDLE to PASS_AGAIN directly. It assigns new unknown faces to unknown people, which re-identifies
  * them; it begins PASS_NEW_FACES_MS after the request, so that a burst of images shares it.
@@ -24,6 +28,7 @@
 #include "actors/gallery/reviews.h"
 
 enum { PASS_RETRY_MS = 1000, PASS_NEW_FACES_MS = 300 };
+enum { PASS_ADDED_MAX = 4096 }; /* templates; after more, unknown faces are compared with all templates */
 enum { TIMER_PASS_RETRY = 1, TIMER_PASS_NEW_FACES }; /* the actor gives these to pass_on_timer() */
 
 enum pass_state { PASS_IDLE, PASS_LOG, PASS_AGAIN, PASS_REVIEWS, PASS_FACES, PASS_RETRY };
@@ -45,6 +50,8 @@ struct pass {
     enum pass_scope scope;     /* of the pass under way */
     enum pass_scope requested; /* PASS_CHANGED or more: was requested during the pass */
     bool compare;              /* an unknown face may have got a name since all were compared */
+    bool compare_all;          /* through other templates than those of `added` */
+    struct msg_added *added;   /* since the last comparison began; NULL: none. One reference */
     bool new_faces;            /* a pass over new faces was requested and has not begun */
     uint64_t reading;          /* PASS_LOG: number of the awaited reading of the log */
     int64_t newest_face;       /* id of the last face that any pass has read */
@@ -54,7 +61,12 @@ void pass_register_metrics(void);
 void pass_init(struct pass *p, struct actor *self, struct change_log *log, struct gallery_jobs *jobs, uint32_t page,
                void (*end)(struct actor *self));
 
+/* Releases what the pass holds. */
+void pass_clear(struct pass *p);
+
 void pass_request(struct pass *p, enum pass_scope scope);
+/* The embeddings of another model are compared from now on. */
+void pass_on_model(struct pass *p);
 void pass_request_new_faces(struct pass *p);
 
 /* A page of the log. */

@@ -13,6 +13,21 @@ static void search_job_destroy(struct msg *m)
     msg_unref(job->matched ? &job->matched->head : NULL);
     msg_unref(job->resolve ? &job->resolve->m.head : NULL);
     msg_unref(job->next ? &job->next->head : NULL);
+    msg_unref(job->added ? &job->added->head : NULL);
+}
+
+static void search_job_destroy_added(struct msg *m)
+{
+    template_set_free(((struct msg_added *)m)->templates);
+}
+
+struct msg_added *search_job_new_added(const struct packet_hello *model)
+{
+    struct msg_added *m = (struct msg_added *)msg_new(MSG_GALLERY_ADDED, sizeof *m);
+
+    m->head.destroy = search_job_destroy_added;
+    m->templates = template_set_new(model->model, (int)model->dimension, NULL, 0);
+    return m;
 }
 
 struct msg_job *search_job_new(int kind, const struct msg *source)
@@ -139,19 +154,46 @@ static int64_t search_job_unknown_person(struct msg_job *job, const struct decid
     return 0;
 }
 
+/* Returns copies of the page's faces, decided where a template may have given them a name. `near`: of each face. Most
+ * unknown faces are far from all templates, and need neither candidates nor scores. */
+static struct face *search_job_decide_near(struct msg_job *job, bool *near)
+{
+    const struct store_reply *page = (const struct store_reply *)job->source;
+    struct arena *arena = &job->resolve->m.arena;
+    struct face *faces = arena_alloc(arena, (size_t)page->face_count * sizeof *faces + 1);
+    const struct face **probes = arena_alloc(arena, (size_t)page->face_count * sizeof *probes + 1);
+    struct decider_model model = search_job_model(job);
+    struct face_batch b = face_batch_new(page->face_count);
+
+    for (int i = 0; i < page->face_count; i++) {
+        faces[i] = page->faces[i];
+        probes[i] = &faces[i];
+    }
+    decider_select_near(job->decider, &model, job->added ? job->added->templates : NULL, probes, page->face_count,
+                        near);
+    for (int i = 0; i < page->face_count; i++)
+        if (near[i])
+            face_batch_add(&b, &faces[i], arena);
+    face_batch_decide(&b, job);
+    return faces;
+}
+
 static void search_job_resolve(struct msg_job *job)
 {
     const struct store_reply *page = (const struct store_reply *)job->source;
     struct store_resolve *m = job->resolve;
     struct resolved *list = arena_alloc(&m->m.arena, (size_t)page->face_count * sizeof *list + 1);
+    bool *near = arena_alloc(&m->m.arena, (size_t)page->face_count + 1);
     struct decider_model model = search_job_model(job);
-    struct face *faces = search_job_decide_page(job);
+    struct face *faces = search_job_decide_near(job, near);
 
     m->faces = list;
     for (int i = 0; i < page->face_count; i++) {
         int64_t unknown_person;
 
         if (!search_job_has_model_of(job, &faces[i]))
+            continue;
+        if (job->added && !near[i] && faces[i].unknown_person) /* a pass before has assigned it */
             continue;
         if (faces[i].word == WORD_IGNORED) /* it gets no name, and keeps its unknown person */
             faces[i].person = PERSON_UNKNOWN;

@@ -9,6 +9,7 @@
 
 #include "actors/messages.h"
 #include "core/match/policy.h"
+#include "core/match/template_set.h"
 
 enum search_job_kind {
     JOB_CLEAR,   /* empty the index */
@@ -21,6 +22,13 @@ enum search_job_kind {
 };
 
 struct match_answer;
+
+/* Templates that were added to the gallery since a pass began to compare the unknown faces with all templates. It does
+ * not change any more when a job has it. */
+struct msg_added {
+    struct msg head;
+    struct template_set *templates; /* owned; of one model */
+};
 
 struct msg_job {
     struct msg head;
@@ -39,6 +47,7 @@ struct msg_job {
     /* RESOLVE, AGAIN, REVIEW */
     struct store_resolve *resolve; /* out: what the store shall change. Owned */
     int64_t person;                /* REVIEW */
+    struct msg_added *added;       /* RESOLVE; NULL: all templates are compared. One reference */
     /* out, every kind: state of the index after the job */
     int64_t size;    /* templates */
     uint64_t memory; /* bytes */
@@ -50,6 +59,9 @@ struct msg_job {
 
 /* Returns a new job with one reference, owned by the caller. Takes a reference to `source`; NULL: none. Loop thread. */
 struct msg_job *search_job_new(int kind, const struct msg *source);
+
+/* Returns an empty one for the model, with one reference. Loop thread. */
+struct msg_added *search_job_new_added(const struct packet_hello *model);
 
 /* Does the job. Search thread. */
 void search_job_work(struct msg *m);

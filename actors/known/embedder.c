@@ -1,11 +1,13 @@
-/* After a change of the recogniser or its model: embeds the photos of people anew, of which the bytes are there.
+/* After a change of the recogniser or its model: embeds the photos of people and the faces of words anew, of which the
+ * bytes are there.
  *
- *   the model ─▶ STORE_TEMPLATE_COUNTS ─▶ STORE_UNEMBEDDED_PHOTOS, a page ─▶ for each photo: enroller ─▶ the next page
- *       ─▶ STORE_TEMPLATE_COUNTS ─▶ again after a pause
+ *   the model ─▶ STORE_TEMPLATE_COUNTS ─▶ STORE_CLAIM_PHOTO ─▶ enroller ─▶ the next photo … none left
+ *       ─▶ STORE_CLAIM_WORD ─▶ enroller ─▶ the next word … none left ─▶ STORE_TEMPLATE_COUNTS ─▶ again after a pause
  *
  * Templates of other models stay: to change back costs nothing. A photo of which the model gives no template is marked
- * in the store and not tried again; one whose file cannot be read now is tried by the next run. Several nodes may do
- * the same work: a second template of a photo and a model is not stored.
+ * in the store and not tried again; one whose file cannot be read now is tried by the next run. Of several nodes each
+ * claims other photos and words (core/store/ops/known/embed.c). While others have claims, a run comes back soon: the
+ * claims of a node that has died end with their lease.
  */
 #include "actors/known/embedder.h"
 
@@ -16,34 +18,37 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TIMER_RUN = 1, PAGE = 32, RETRY_MS = 5000 };
+enum { TIMER_RUN = 1, RETRY_MS = 5000 };
+enum embed_phase { EMBED_PHOTOS, EMBED_WORDS };
 
 struct embedder {
-    char model[128];                /* "": not known yet, or one without embeddings */
-    const struct store_reply *page; /* referenced; its photos are being embedded */
-    int next;                       /* index in the page */
-    int64_t after;                  /* the last photo of the page */
-    int embedded, refused, failed;  /* photos of this run */
+    char model[128]; /* "": not known yet, or one without embeddings */
+    enum embed_phase phase;
+    int64_t after;                 /* the last photo or word that was claimed in this phase */
+    int64_t photo, word, claim;    /* what is being embedded; photo or word is 0 */
+    int embedded, refused, failed; /* photos and words of this run */
     bool running, told, deferred;
+    bool others; /* other nodes have claims */
+    bool away;   /* the recogniser or the store cannot be asked now: the run ends */
 };
 
 static struct metric people_without = {.name = "kith_gallery_people_without_template",
                                        .help = "People who have no template of the model in use: nobody is named so.",
                                        .kind = METRIC_GAUGE};
-static struct metric photos_embedded = {.name = "kith_photos_embedded_anew_total",
-                                        .help = "Enrolled photos that got a template of the model in use."};
-static struct metric photos_not_embedded = {
-    .name = "kith_photos_not_embedded_total",
-    .help = "Enrolled photos of which the model in use gives no template, or whose file cannot be read."};
+static struct metric photos_embedded = {
+    .name = "kith_photos_embedded_anew_total",
+    .help = "Enrolled photos and faces of words that got a template of the model in use."};
+static struct metric photos_not_embedded = {.name = "kith_photos_not_embedded_total",
+                                            .help = "Enrolled photos and faces of words of which the model in use "
+                                                    "gives no template, or whose file cannot be read."};
 
-static void embedder_next(struct actor *self);
+static void embedder_claim(struct actor *self);
 
-static struct store_list *embedder_list(const struct embedder *e, uint32_t type)
+static struct store_list *embedder_count(const struct embedder *e)
 {
-    struct store_list *m = STORE_MESSAGE(type, store_list);
+    struct store_list *m = STORE_MESSAGE(STORE_TEMPLATE_COUNTS, store_list);
 
     m->model = arena_text(&m->m.arena, e->model);
-    m->limit = PAGE;
     return m;
 }
 
@@ -90,36 +95,48 @@ static void embedder_end(struct actor *self, bool deferred)
     const struct embedder_config *config = actor_config(self);
     struct embedder *e = actor_state(self);
 
-    msg_unref(e->page ? &e->page->m.head : NULL);
-    e->page = NULL;
     e->deferred = deferred;
-    actor_ask(self, "store", &embedder_list(e, STORE_TEMPLATE_COUNTS)->m.head, config->store_ms,
-              embedder_on_last_counts, NULL);
+    actor_ask(self, "store", &embedder_count(e)->m.head, config->store_ms, embedder_on_last_counts, NULL);
 }
 
-/* --- photos --- */
+/* --- photos, then words --- */
 
-static void embedder_on_marked(struct actor *self, void *context, int status, const struct msg *reply)
+static void embedder_on_released(struct actor *self, void *context, int status, const struct msg *reply)
 {
+    struct embedder *e = actor_state(self);
+
     (void)context;
-    (void)status; /* not marked: the next run tries the photo again */
+    (void)status; /* not stored: the claim ends with its lease */
     (void)reply;
-    embedder_next(self);
+    if (e->away)
+        embedder_end(self, true);
+    else
+        embedder_claim(self);
 }
 
-/* The model gives no template of this photo. */
-static void embedder_mark(struct actor *self, const struct photo *photo, const char *reason)
+/* Gives the claim back. `refused_by`: this model gives no template of the photo or word; NULL: it is tried again. */
+static void embedder_release(struct actor *self, const char *refused_by)
 {
     const struct embedder_config *config = actor_config(self);
     struct embedder *e = actor_state(self);
-    struct store_text *m = STORE_MESSAGE(STORE_PHOTO_NOT_EMBEDDED, store_text);
+    struct store_embed *m = STORE_MESSAGE(STORE_NOT_EMBEDDED, store_embed);
+
+    m->photo = e->photo;
+    m->word = e->word;
+    m->claim = e->claim;
+    m->model = arena_text(&m->m.arena, refused_by);
+    actor_ask(self, "store", &m->m.head, config->store_ms, embedder_on_released, NULL);
+}
+
+static void embedder_refuse(struct actor *self, const struct msg_enrolled *m)
+{
+    struct embedder *e = actor_state(self);
 
     e->refused++;
-    log_event(LOG_WARN, "photo not embedded", LOG_INT("person", photo->person), LOG_INT("photo", photo->id),
-              LOG_STR("path", photo->path), LOG_STR("model", e->model), LOG_STR("reason", reason));
-    m->id = photo->id;
-    m->text = arena_text(&m->m.arena, e->model);
-    actor_ask(self, "store", &m->m.head, config->store_ms, embedder_on_marked, NULL);
+    log_event(LOG_WARN, e->photo ? "photo not embedded" : "face of a word not embedded",
+              LOG_INT(e->photo ? "photo" : "word", e->photo ? e->photo : e->word), LOG_STR("model", m->model),
+              LOG_STR("reason", m->reason));
+    embedder_release(self, m->model);
 }
 
 static void embedder_on_enrolled(struct actor *self, void *context, int status, const struct msg *reply)
@@ -129,61 +146,115 @@ static void embedder_on_enrolled(struct actor *self, void *context, int status, 
 
     (void)context;
     if (status != ACTOR_OK || m->status == ENROLLED_LATER) {
-        embedder_end(self, true);
+        e->away = true;
+        embedder_release(self, NULL);
         return;
     }
     if (m->status == ENROLLED_OK) {
         e->embedded += m->added;
         metric_add(&photos_embedded, m->added);
         msg_tell_gallery(self);
-        embedder_next(self);
+        embedder_claim(self);
+        return;
+    }
+    if (m->status == ENROLLED_TAKEN) { /* the lease was over, and another node has claimed it */
+        embedder_claim(self);
         return;
     }
     metric_add(&photos_not_embedded, 1);
-    if (m->status == ENROLLED_NO_PERSON || !m->sha256[0]) { /* deleted meanwhile; or its bytes were not read */
+    if (m->status == ENROLLED_NO_PERSON || !m->sha256[0] ||
+        !m->model[0]) { /* deleted meanwhile; or its bytes were not read */
         e->failed++;
-        embedder_next(self);
+        embedder_release(self, NULL);
         return;
     }
-    embedder_mark(self, &e->page->photos[e->next - 1], m->reason);
+    embedder_refuse(self, m);
 }
 
-static void embedder_on_page(struct actor *self, void *context, int status, const struct msg *reply)
+static void embedder_set(struct embedder *e, int64_t photo, int64_t word, int64_t claim)
+{
+    e->photo = photo;
+    e->word = word;
+    e->claim = claim;
+    e->after = photo ? photo : word;
+}
+
+static struct msg_enrol *embedder_enrol_photo(const struct photo *photo)
+{
+    struct msg_enrol *m = msg_enrol_new(NULL, photo->person, photo->name ? photo->name : "", photo->path, NULL, 0);
+
+    m->embedded_photo = photo->id;
+    m->face_box = arena_text(&m->arena, photo->face_box);
+    return m;
+}
+
+static struct msg_enrol *embedder_enrol_word(const struct word *w, const struct image *image)
+{
+    struct msg_enrol *m = msg_enrol_new(NULL, 0, "", image->path, NULL, 0);
+
+    m->embedded_word = w->id;
+    m->x = w->x;
+    m->y = w->y;
+    m->width = w->width;
+    m->height = w->height;
+    return m;
+}
+
+/* There is nothing left to claim of this kind. */
+static void embedder_end_phase(struct actor *self, bool others)
 {
     struct embedder *e = actor_state(self);
-    const struct store_reply *r = (const struct store_reply *)reply;
 
-    (void)context;
-    if (status != ACTOR_OK || r->status != STORE_OK || r->photo_count == 0) {
-        embedder_end(self, status != ACTOR_OK || r->status != STORE_OK);
+    e->others |= others;
+    if (e->phase == EMBED_WORDS) {
+        embedder_end(self, e->others);
         return;
     }
-    msg_unref(e->page ? &e->page->m.head : NULL);
-    e->page = (const struct store_reply *)msg_ref(reply);
-    e->next = 0;
-    e->after = r->photos[r->photo_count - 1].id;
-    embedder_next(self);
+    e->phase = EMBED_WORDS;
+    e->after = 0;
+    embedder_claim(self);
 }
 
-static void embedder_next(struct actor *self)
+static void embedder_on_claimed(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct embedder_config *config = actor_config(self);
     struct embedder *e = actor_state(self);
-    const struct photo *photo;
-    struct store_list *list;
+    const struct store_reply *r = (const struct store_reply *)reply;
     struct msg_enrol *m;
 
-    if (!e->page || e->next == e->page->photo_count) {
-        list = embedder_list(e, STORE_UNEMBEDDED_PHOTOS);
-        list->after = e->after;
-        actor_ask(self, "store", &list->m.head, config->store_ms, embedder_on_page, NULL);
+    (void)context;
+    if (status != ACTOR_OK || r->status != STORE_OK) {
+        embedder_end(self, true);
         return;
     }
-    photo = &e->page->photos[e->next++];
-    m = msg_enrol_new(NULL, photo->person, photo->name ? photo->name : "", photo->path, NULL, 0);
-    m->embedded_photo = photo->id;
-    m->face_box = arena_text(&m->arena, photo->face_box);
+    if (r->word_count)
+        embedder_set(e, 0, r->words[0].id, r->words[0].claim);
+    else if (r->photo_count)
+        embedder_set(e, r->photos[0].id, 0, r->photos[0].claim);
+    if (r->word_count && !r->image_count) { /* its image was deleted just now */
+        embedder_release(self, NULL);
+        return;
+    }
+    if (!r->photo_count && !r->word_count) {
+        embedder_end_phase(self, r->more);
+        return;
+    }
+    m = r->photo_count ? embedder_enrol_photo(r->photos) : embedder_enrol_word(r->words, r->images);
+    m->claim = e->claim;
     actor_ask(self, "enroller", &m->head, config->call_ms, embedder_on_enrolled, NULL);
+}
+
+static void embedder_claim(struct actor *self)
+{
+    const struct embedder_config *config = actor_config(self);
+    struct embedder *e = actor_state(self);
+    struct store_claim_embedding *m =
+        STORE_MESSAGE(e->phase == EMBED_PHOTOS ? STORE_CLAIM_PHOTO : STORE_CLAIM_WORD, store_claim_embedding);
+
+    m->model = arena_text(&m->m.arena, e->model);
+    m->after = e->after;
+    m->lease_ms = (int64_t)(config->call_ms + config->store_ms);
+    actor_ask(self, "store", &m->m.head, config->store_ms, embedder_on_claimed, NULL);
 }
 
 /* --- the actor --- */
@@ -193,7 +264,7 @@ static void embedder_on_first_counts(struct actor *self, void *context, int stat
     (void)context;
     if (status == ACTOR_OK && ((const struct store_reply *)reply)->status == STORE_OK)
         embedder_tell_counts(self, (const struct store_reply *)reply);
-    embedder_next(self);
+    embedder_claim(self);
 }
 
 static void embedder_begin(struct actor *self)
@@ -204,10 +275,11 @@ static void embedder_begin(struct actor *self)
     if (e->running || !e->model[0])
         return;
     e->running = true;
-    e->next = e->embedded = e->refused = e->failed = 0;
+    e->embedded = e->refused = e->failed = 0;
+    e->others = e->away = false;
+    e->phase = EMBED_PHOTOS;
     e->after = 0;
-    actor_ask(self, "store", &embedder_list(e, STORE_TEMPLATE_COUNTS)->m.head, config->store_ms,
-              embedder_on_first_counts, NULL);
+    actor_ask(self, "store", &embedder_count(e)->m.head, config->store_ms, embedder_on_first_counts, NULL);
 }
 
 static int embedder_start(struct actor *self)
@@ -238,13 +310,6 @@ static void embedder_timer(struct actor *self, uint32_t timer)
     embedder_begin(self);
 }
 
-static void embedder_stop(struct actor *self)
-{
-    struct embedder *e = actor_state(self);
-
-    msg_unref(e->page ? &e->page->m.head : NULL);
-}
-
 static const uint32_t embedder_accepts[] = {MSG_MODEL, 0};
 
 const struct actor_ops embedder_actor = {
@@ -254,5 +319,4 @@ const struct actor_ops embedder_actor = {
     .accepts = embedder_accepts,
     .receive = embedder_receive,
     .timer = embedder_timer,
-    .stop = embedder_stop,
 };

@@ -5,14 +5,12 @@
  * A face without an embedding, because none is found there either, is kept with its name. */
 #include "actors/api/ops.h"
 #include "actors/api/problem.h"
+#include "actors/people/face_choice.h"
 #include "actors/people/faces_internal.h"
 #include "core/base/must.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define DRAWN_MARGIN 0.5 /* of the box, on each side: the recogniser needs the whole head */
 
 struct drawing {
     struct call *call;
@@ -57,19 +55,8 @@ static void drawing_ask_store(struct actor *self, struct drawing *d)
 static void drawing_take_face(struct drawing *d, const struct worker_event *event)
 {
     struct arena *a = &d->m->m.arena;
-    const struct face *best = NULL;
-    float least = INFINITY;
+    const struct face *best = face_find_drawn(event->faces, event->face_count, d->face);
 
-    for (int i = 0; i < event->face_count; i++) {
-        const struct face *f = &event->faces[i];
-        float dx = f->x + f->width / 2 - d->face->x - d->face->width / 2;
-        float dy = f->y + f->height / 2 - d->face->y - d->face->height / 2;
-
-        if (fabsf(dx) <= d->face->width / 2 && fabsf(dy) <= d->face->height / 2 && hypotf(dx, dy) < least) {
-            least = hypotf(dx, dy);
-            best = f;
-        }
-    }
     d->face->model = arena_text(a, event->hello.model);
     if (!best)
         return;
@@ -120,10 +107,7 @@ static void drawing_on_image(struct actor *self, void *context, int status, cons
     }
     m = msg_recognize_new(JOB_RECOGNIZE, r->images[0].path, NULL, 0);
     m->urgent = true;
-    m->x = (double)d->face->x - DRAWN_MARGIN * (double)d->face->width;
-    m->y = (double)d->face->y - DRAWN_MARGIN * (double)d->face->height;
-    m->width = (1 + 2 * DRAWN_MARGIN) * (double)d->face->width;
-    m->height = (1 + 2 * DRAWN_MARGIN) * (double)d->face->height;
+    msg_recognize_around(m, (double)d->face->x, (double)d->face->y, (double)d->face->width, (double)d->face->height);
     actor_ask(self, config->recognizer, &m->head, config->call_ms, drawing_on_recognized, d);
 }
 

@@ -4,6 +4,9 @@
  *
  * The asker informs the gallery. Of several faces the one that stands out is enrolled (face_choice.h), or the one that
  * was chosen by hand; a photo with no such face is refused with its faces.
+ *
+ * Embedding anew: a photo that is enrolled gets a template more, and the face of a word an embedding
+ * (STORE_EMBED_WORD).
  */
 #include "actors/people/enroller.h"
 
@@ -83,7 +86,8 @@ static void enroller_on_added(struct actor *self, void *context, int status, con
         enroller_end(self, e, enroller_status(r->status), 0, 0, r->error);
     } else {
         e->added = r->changed > 0;
-        log_event(LOG_INFO, "enrolled", LOG_INT("person", r->id), LOG_STR("photo", e->ask->photo));
+        if (!e->ask->embedded_word)
+            log_event(LOG_INFO, "enrolled", LOG_INT("person", r->id), LOG_STR("photo", e->ask->photo));
         enroller_end(self, e, ENROLLED_OK, r->id, r->photo_count ? r->photos->id : 0, "");
     }
 }
@@ -111,12 +115,46 @@ static void enroller_add_photo(struct actor *self, struct enrolment *e)
         m->face_box = arena_text(a, box);
     }
     m->embedded_photo = e->ask->embedded_photo;
+    m->claim = e->ask->claim;
     m->chosen = e->ask->face >= 0;
     m->from_folder = e->ask->from_folder;
     m->spooled = e->ask->bytes != NULL && e->path;
     m->adopted_photo = e->ask->adopted_photo;
     actor_ask(self, "store", &m->m.head, STORE_MS, enroller_on_added, e);
 }
+
+/* --- the face of a word --- */
+
+static void enroller_embed_word(struct actor *self, struct enrolment *e)
+{
+    const struct worker_event *event = e->event;
+    struct face box = {
+        .x = (float)e->ask->x, .y = (float)e->ask->y, .width = (float)e->ask->width, .height = (float)e->ask->height};
+    const struct face *found = face_find_drawn(event->faces, event->face_count, &box);
+    struct store_embed *m;
+    struct face *face;
+
+    if (!found || !found->embedding) {
+        enroller_end(self, e, ENROLLED_NO_FACE, 0, 0, "no face found in the box");
+        return;
+    }
+    m = STORE_MESSAGE(STORE_EMBED_WORD, store_embed);
+    m->word = e->ask->embedded_word;
+    m->claim = e->ask->claim;
+    m->sha256 = event->done.sha256[0] ? arena_text(&m->m.arena, event->done.sha256) : NULL;
+    m->face = face = arena_alloc(&m->m.arena, sizeof *face);
+    *face = (struct face){.quality = found->quality,
+                          .model = arena_text(&m->m.arena, event->hello.model),
+                          .dimension = found->dimension,
+                          .landmark_count = found->landmark_count};
+    face->embedding = (const float *)(const void *)arena_copy(&m->m.arena, found->embedding,
+                                                              (size_t)found->dimension * sizeof(float));
+    face->landmarks = (const float *)(const void *)arena_copy(&m->m.arena, found->landmarks,
+                                                              (size_t)found->landmark_count * 2 * sizeof(float));
+    actor_ask(self, "store", &m->m.head, STORE_MS, enroller_on_added, e);
+}
+
+/* --- a photo --- */
 
 static void enroller_on_spooled(struct actor *self, const struct spool_job *job)
 {
@@ -233,7 +271,9 @@ static void enroller_on_recognized(struct actor *self, void *context, int status
     }
     msg_ref(&r->event->head);
     e->event = r->event;
-    if (r->event->hello.dimension == 0) /* the recogniser matches by itself and gives no embedding */
+    if (e->ask->embedded_word)
+        enroller_embed_word(self, e);
+    else if (r->event->hello.dimension == 0) /* the recogniser matches by itself and gives no embedding */
         enroller_spool_photo(self, e);
     else if (r->event->face_count == 0)
         enroller_end(self, e, ENROLLED_NO_FACE, 0, 0, "no face found");
@@ -259,7 +299,9 @@ static void enroller_receive(struct actor *self, const struct msg *m)
     e->ask = (const struct msg_enrol *)msg_ref(m);
     recognize = msg_recognize_new(JOB_RECOGNIZE, ask->path ? ask->path : ask->photo, ask->bytes, ask->len);
     recognize->urgent = ask->urgent;
-    recognize->enrol = true;
+    recognize->enrol = !ask->embedded_word;
+    if (ask->embedded_word)
+        msg_recognize_around(recognize, ask->x, ask->y, ask->width, ask->height);
     actor_ask(self, config->recognizer, &recognize->head, config->call_ms, enroller_on_recognized, e);
 }
 

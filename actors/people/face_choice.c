@@ -1,5 +1,6 @@
 #include "actors/people/face_choice.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -79,6 +80,24 @@ int face_find_box(const struct face *faces, int count, const char *box)
         if (overlap >= most) {
             most = overlap;
             best = i;
+        }
+    }
+    return best;
+}
+
+const struct face *face_find_drawn(const struct face *faces, int count, const struct face *drawn)
+{
+    const struct face *best = NULL;
+    float least = INFINITY;
+
+    for (int i = 0; i < count; i++) {
+        const struct face *f = &faces[i];
+        float dx = f->x + f->width / 2 - drawn->x - drawn->width / 2;
+        float dy = f->y + f->height / 2 - drawn->y - drawn->height / 2;
+
+        if (fabsf(dx) <= drawn->width / 2 && fabsf(dy) <= drawn->height / 2 && hypotf(dx, dy) < least) {
+            least = hypotf(dx, dy);
+            best = f;
         }
     }
     return best;

@@ -30,6 +30,9 @@ enum { FACE_BOX_BYTES = 96 };
 void face_box_write(const struct face *face, char box[static FACE_BOX_BYTES]);
 int face_find_box(const struct face *faces, int count, const char *box);
 
+/* The face whose centre is in the box of `drawn` and nearest to the centre of that box; NULL: there is none. */
+const struct face *face_find_drawn(const struct face *faces, int count, const struct face *drawn);
+
 /* The faces as a JSON list, so that one can be chosen by its number. */
 void face_choice_json(struct buf *out, const struct face *faces, int count);
 

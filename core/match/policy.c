@@ -309,6 +309,36 @@ void decider_decide(struct decider *d, const struct decider_model *m, struct fac
     free(probes);
 }
 
+void decider_select_near(struct decider *d, const struct decider_model *m, struct template_set *among,
+                         const struct face *const *faces, int count, bool *near)
+{
+    const double reach = d->policy.threshold >= 0 ? d->policy.threshold : m->threshold;
+    struct template_set *templates = among ? among : decider_template_set(d, m, INDEX_TEMPLATES);
+    const float **probes = must(calloc((size_t)count + 1, sizeof *probes));
+    struct hit *room = must(calloc((size_t)count + 1, sizeof *room)),
+               **hits = must(calloc((size_t)count + 1, sizeof *hits));
+    int *found = must(calloc((size_t)count + 1, sizeof *found)), *face = must(calloc((size_t)count + 1, sizeof *face)),
+        n = 0;
+
+    for (int i = 0; i < count; i++) {
+        near[i] = false;
+        if (!templates || !decider_accepts_face(m, faces[i]))
+            continue;
+        face[n] = i;
+        hits[n] = &room[n];
+        probes[n++] = faces[i]->embedding;
+    }
+    if (n)
+        template_set_search(templates, m->metric, probes, n, hits, found, 1);
+    for (int i = 0; i < n; i++)
+        near[face[i]] = found[i] && hits[i]->distance <= reach;
+    free(face);
+    free(found);
+    free(hits);
+    free(room);
+    free(probes);
+}
+
 bool decider_denies(struct decider *d, const struct decider_model *m, const struct face *face, int64_t person)
 {
     struct template_set *people = decider_template_set(d, m, INDEX_TEMPLATES);

@@ -49,6 +49,11 @@ struct gallery_index *decider_index(struct decider *d);           /* borrowed */
 void decider_decide(struct decider *d, const struct decider_model *model, struct face *const *faces,
                     struct arena *const *arenas, int count);
 
+/* Sets near[i] for each face that a template of `among` may give a name, NULL: of all templates. The other faces get no
+ * name through those templates under any rule, whatever the rest of the gallery is. `among`: of the same model. */
+void decider_select_near(struct decider *d, const struct decider_model *model, struct template_set *among,
+                         const struct face *const *faces, int count, bool *near);
+
 /* Whether a counter-example refutes that this face shows the person: one of the person's counter-examples is not
  * farther from it than the person's nearest template. */
 bool decider_denies(struct decider *d, const struct decider_model *model, const struct face *face, int64_t person);

@@ -21,7 +21,8 @@ struct template_set {
     char *model;
     int dimension;
     size_t count, capacity;
-    int64_t *ids, last_id; /* last_id: the largest; a larger id is new without a search */
+    int64_t *ids, last_id;    /* last_id: the largest; a larger id is new without a search */
+    struct slot_index *by_id; /* the slots by id; NULL: no id was searched yet */
     struct slot_index *slots;
     struct embedding_store *embeddings;
     struct quantizer *quantizer; /* NULL: too few templates, or not for this metric */
@@ -47,6 +48,8 @@ void template_set_free(struct template_set *s)
     quantizer_free(s->quantizer);
     embedding_store_free(s->embeddings);
     slot_index_free(s->slots);
+    if (s->by_id)
+        slot_index_free(s->by_id);
     free(s->ids);
     free(s->unit);
     free(s->model);
@@ -76,7 +79,7 @@ size_t template_set_people(const struct template_set *s)
 size_t template_set_memory(const struct template_set *s)
 {
     return embedding_store_in_memory(s->embeddings) + slot_index_bytes(s->slots) + s->capacity * sizeof *s->ids +
-           (s->quantizer ? quantizer_bytes(s->quantizer) : 0);
+           (s->quantizer ? quantizer_bytes(s->quantizer) : 0) + (s->by_id ? slot_index_bytes(s->by_id) : 0);
 }
 
 const float *template_set_embedding(struct template_set *s, size_t slot)
@@ -173,15 +176,18 @@ static void template_set_update_quantizer(struct template_set *s, uint32_t metri
 
 /* --- changes --- */
 
-static size_t template_set_slot_of_id(const struct template_set *s, int64_t id)
+/* A gallery is loaded in the order of the ids: the index is made when it is needed. */
+static size_t template_set_slot_of_id(struct template_set *s, int64_t id)
 {
-    for (size_t i = 0; i < s->count; i++)
-        if (s->ids[i] == id)
-            return i;
-    return SIZE_MAX;
+    if (!s->by_id) {
+        s->by_id = slot_index_new();
+        for (size_t i = 0; i < s->count; i++)
+            slot_index_add(s->by_id, s->ids[i]);
+    }
+    return slot_index_find(s->by_id, id);
 }
 
-int64_t template_set_owner_of_id(const struct template_set *s, int64_t id)
+int64_t template_set_owner_of_id(struct template_set *s, int64_t id)
 {
     size_t i = id <= s->last_id ? template_set_slot_of_id(s, id) : SIZE_MAX;
 
@@ -200,6 +206,8 @@ bool template_set_add(struct template_set *s, int64_t id, int64_t person, const 
         s->ids = must(realloc(s->ids, s->capacity * sizeof *s->ids));
     }
     s->ids[s->count] = id;
+    if (s->by_id)
+        slot_index_add(s->by_id, id);
     slot_index_add(s->slots, person);
     embedding_store_add(s->embeddings, embedding);
     if (s->quantizer)
@@ -213,6 +221,8 @@ static void template_set_remove_slot(struct template_set *s, size_t i)
     size_t last = --s->count;
 
     s->ids[i] = s->ids[last];
+    if (s->by_id)
+        slot_index_move_last(s->by_id, i);
     slot_index_move_last(s->slots, i);
     if (i != last) {
         float *copy = must(malloc((size_t)s->dimension * sizeof(float)));

@@ -22,11 +22,11 @@ size_t template_set_memory(const struct template_set *s); /* bytes */
 
 /* Copies the embedding. False: there is a template of that id already. */
 bool template_set_add(struct template_set *s, int64_t id, int64_t person, const float *embedding);
-bool template_set_remove(struct template_set *s, int64_t id); /* false: there is none. Linear in the templates */
+bool template_set_remove(struct template_set *s, int64_t id); /* false: there is none */
 void template_set_remove_person(struct template_set *s, int64_t person);
 
 /* The person of the template with that id, or 0. */
-int64_t template_set_owner_of_id(const struct template_set *s, int64_t id);
+int64_t template_set_owner_of_id(struct template_set *s, int64_t id);
 
 /* Finds the nearest people of each of `count` probes: one hit a person, by the nearest template, nearest first; of
  * equal distances the smaller id of a person first. The result is that of a comparison with every template. hits[i] has

@@ -43,7 +43,10 @@ enum store_message {
     STORE_KNOWN_MOVE,
     STORE_KNOWN_UPDATE,
     STORE_KNOWN_FORGET,
-    STORE_PHOTO_NOT_EMBEDDED,
+    STORE_CLAIM_PHOTO,
+    STORE_CLAIM_WORD,
+    STORE_EMBED_WORD,
+    STORE_NOT_EMBEDDED,
     STORE_QUARANTINE,
     STORE_PRUNE,
     STORE_KEY_ADD,
@@ -80,7 +83,6 @@ enum store_message {
     STORE_FACE,
     STORE_KNOWN_FILES,
     STORE_KNOWN_REPORT,
-    STORE_UNEMBEDDED_PHOTOS,
     STORE_TEMPLATE_COUNTS,
     STORE_PATH_IN_USE,
     STORE_QUARANTINED,
@@ -230,11 +232,11 @@ struct store_photo { /* a template and the photo it came from */
     const float *embedding;
     int dimension;
     bool spooled;
-    int64_t adopted_photo; /* the row of person_images that another program inserted for it; 0: none */
-    int64_t
-        embedded_photo; /* a photo that gets a template of this model more, while it has these bytes; 0: a new one */
-    bool chosen;        /* its face was chosen by hand: the photo may be another person's too */
-    bool from_folder;   /* a person that is made for it goes with its last photo */
+    int64_t adopted_photo;  /* the row of person_images that another program inserted for it; 0: none */
+    int64_t embedded_photo; /* gets one template more, while it has these bytes; 0: a new photo */
+    int64_t claim;    /* with embedded_photo: refused with STORE_CONFLICT when it is not the last one; 0: not checked */
+    bool chosen;      /* its face was chosen by hand: the photo may be another person's too */
+    bool from_folder; /* a person that is made for it goes with its last photo */
 };
 
 struct store_name_face { /* NAME_FACE; NAME_UNKNOWN_PERSON: all faces of an unknown person, a batch each time */
@@ -315,7 +317,23 @@ struct store_text { /* PATH_IN_USE: a path; QUARANTINE: a hash, and for how long
     struct store_message_head m;
     const char *text;
     int64_t for_ms;
-    int64_t id; /* PHOTO_NOT_EMBEDDED: the photo; `text` is the model */
+};
+
+/* CLAIM_PHOTO: the first photo after `after` that no node has claimed and that has no template of the model.
+ * CLAIM_WORD: the same of words, with its image. When none is left, `more` tells whether other nodes have claims. */
+struct store_claim_embedding {
+    struct store_message_head m;
+    const char *model;
+    int64_t after, lease_ms;
+};
+
+/* EMBED_WORD: refused with STORE_CONFLICT when the claim is not the last one. NOT_EMBEDDED: gives the claim of the
+ * photo or the word back; `model` gives no template of it, NULL: it can be claimed again. */
+struct store_embed {
+    struct store_message_head m;
+    int64_t photo, word, claim;
+    const char *sha256, *model; /* EMBED_WORD: the hash of the file that was looked at; NULL: not known */
+    const struct face *face;
 };
 
 struct store_key { /* KEY_ADD */

@@ -79,6 +79,7 @@ struct photo { /* an enrolled photo of a person */
     int64_t created_ms;
     const char *sha256;   /* of its bytes, or NULL */
     const char *face_box; /* "x y width height" of the enrolled face; NULL: the only one */
+    int64_t claim;        /* CLAIM_PHOTO: its fencing token */
 };
 
 /* A change of the gallery, in the order of their commits. */
@@ -146,6 +147,7 @@ struct word { /* what a person said about a face */
     bool enrols;                /* WORD_NAMED, WORD_NOT: it makes a template */
     const char *said_by;        /* name of the API key; NULL: unknown */
     int64_t said_ms;
+    int64_t claim; /* CLAIM_WORD: its fencing token */
 };
 
 /* What a row of decide_again names. */

@@ -86,9 +86,12 @@ void op_image_row(struct op *op, struct db_statement *s, struct image *image);
 int op_image_rows(struct op *op, struct db_statement *s, struct image *rows, int max);
 int op_load_image(struct op *op, int64_t id, struct image *image); /* 1 found, 0 not, negative */
 int op_load_faces(struct op *op, struct image *image);
-void op_face_row(struct op *op, struct db_statement *s, struct face *face);
+/* Reads the row of FACE_COLUMNS. The people of its candidates are those of today. 0 or negative. */
+int op_face_row(struct op *op, struct db_statement *s, struct face *face);
 /* again.c: has the galleries decide faces again; counts them in `deciding` of the reply. */
 int op_decide_again(struct op *op, enum again_kind kind, int64_t subject);
+/* Deletes the template, and has the galleries decide the faces again that have their name through it. */
+int op_delete_template(struct op *op, int64_t template);
 /* The faces of the row were decided: deletes it. */
 int op_decided_again(struct op *op, int64_t row);
 /* Steps through a statement of EMBEDDED_FACES into the reply's faces. */
@@ -125,6 +128,8 @@ int op_forget_merges(struct op *op, int64_t person);
 int op_prune_merges(struct op *op, int64_t before_ms);
 /* The person who is now what `*id` was before it was merged; 0: there is none any more. */
 int op_person_now(struct op *op, int64_t *id);
+/* The same for an answer: without a lock, and with the name, in the arena. `*id` 0: `name` is NULL. 0 or negative. */
+int op_person_shown(struct op *op, int64_t *id, const char **name);
 /* The person of a name in the folder of known people: op_person_by_name(), but the name of a person who was merged into
  * another one means that one. */
 int op_person_of_folder(struct op *op, const char *name, int64_t *id, bool *made);
@@ -144,10 +149,20 @@ int op_words_person_deleted(struct op *op, int64_t person);
 int op_unknown_is_ignored(struct op *op, int64_t unknown_person);
 /* Sets an image's person, status and verdict from its faces, as finishing does. */
 int op_judge_image(struct op *op, int64_t image);
-/* replace_faces.c: stores the faces of a finished run of the file `sha256` (NULL: not known) instead of those before,
- * except what a person said about them. `same_bytes`: the file is the one of the run before. `said`: words decide
- * faces, so the image must be judged by its stored faces. */
-int op_replace_faces(struct op *op, const struct store_finish *m, const char *sha256, bool same_bytes, bool *said);
+/* A run that ends with these faces. */
+struct finished_run {
+    int64_t image, attempt;
+    const char *sha256; /* of the file; NULL: not known */
+    bool same_bytes;    /* the file is the one of the run before */
+    bool words;         /* people may have said something about faces of this content */
+    const struct face *faces;
+    int face_count;
+    const bool *stale; /* of each face: the template that gave the name is not that person's any more */
+};
+
+/* replace_faces.c: stores the faces of the run instead of those before, except what a person said about them. `said`:
+ * words decide faces, so the image must be judged by its stored faces. */
+int op_replace_faces(struct op *op, const struct finished_run *run, bool *said);
 int op_load_face(struct op *op, int64_t id, struct face *face); /* DB_ROW, DB_DONE or negative */
 /* Enrols what `m` says as a photo of that person, with its template. */
 int op_insert_photo(struct op *op, const struct store_photo *m, int64_t person);
@@ -186,6 +201,7 @@ void op_bind_counts(const struct db_driver *d, struct db_statement *s, const str
 #define IMAGE_COLUMNS                                                                                                  \
     "i.id, i.path, i.person, i.status, i.verdict, i.reason, i.sha256, i.attempt, i.tries, i.crashes, i.created_at, "   \
     "i.finished_at, i.spooled, p.name, i.trace, i.retryable"
+enum { IMAGE_COLUMN_COUNT = 16 };
 /* The same without the person's name: a locking SELECT must not lock rows of person. */
 #define IMAGE_OWN_COLUMNS                                                                                              \
     "i.id, i.path, i.person, i.status, i.verdict, i.reason, i.sha256, i.attempt, i.tries, i.crashes, i.created_at, "   \
@@ -232,8 +248,10 @@ int op_known_move(struct op *op, const struct msg *m);
 int op_known_update(struct op *op, const struct msg *m);
 int op_known_forget(struct op *op, const struct msg *m);
 int op_known_report(struct op *op, const struct msg *m);
-int op_photo_not_embedded(struct op *op, const struct msg *m);
-int op_unembedded_photos(struct op *op, const struct msg *m);
+int op_claim_photo(struct op *op, const struct msg *m);
+int op_claim_word(struct op *op, const struct msg *m);
+int op_embed_word(struct op *op, const struct msg *m);
+int op_not_embedded(struct op *op, const struct msg *m);
 int op_template_counts(struct op *op, const struct msg *m);
 int op_quarantine(struct op *op, const struct msg *m);
 int op_prune(struct op *op, const struct msg *m);

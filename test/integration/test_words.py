@@ -226,6 +226,31 @@ def test_a_drawn_face_is_a_face(world):
         assert world.kith.post(f'/v1/images/{number}/faces', {'box': {**box, **wrong}}).status in (400, 422)
 
 
+def test_drawn_and_named_faces_are_embedded_by_another_model(world):
+    """The model finds none of the drawn faces by itself, so a new run of the image would not embed them."""
+    ann, bea = world.people('Ann', 'Bea')
+    box = lambda tile: {'x': 48 * tile + 3, 'y': 3, 'width': 26, 'height': 26}  # noqa: E731
+    draw = lambda image, tile, **name: world.kith.post(f'/v1/images/{image}/faces', {'box': box(tile), **name})  # noqa: E731
+    number = world.add(BEA, (60, 60, 255), (60, 66, 255))
+    assert draw(number, 1, person=ann).status == draw(number, 2).status == 201
+    world.name(world.face(number), bea)
+    assert [world.who(number, n) for n in range(3)] == ['Bea', 'Ann', 'Ann']
+    words = {n: f['words'] for n, f in world.faces(number).items() if 'words' in f}
+    world.kith.stop()
+    world.kith.settings['recognizer'] = PLUGINS / 'tiles_other.so'
+    world.kith.start()
+    until(lambda: world.kith.metric('kith_photos_embedded_anew_total') == 3, 'two drawn faces and the one of a name')
+    world.settle()
+    assert [world.who(number, n) for n in range(3)] == ['Bea', 'Ann', 'Ann']
+    assert {n: f['words'] for n, f in world.faces(number).items() if 'words' in f} == words
+    other = world.add(like(BEA), (60, 63, 255))
+    assert draw(other, 1).status == 201
+    world.settle()
+    assert [world.who(other, n) for n in range(2)] == ['Bea', 'Ann']
+    world.say('DELETE', world.face(number, 1), '')
+    assert world.who(other, 1) is None, 'the template ends with its word'
+
+
 def test_an_unknown_person_can_be_ignored_as_a_whole(world):
     numbers = [world.add(like(ANN, n)) for n in range(3)]
     world.add(BEA)

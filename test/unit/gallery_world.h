@@ -20,7 +20,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { DIMENSION = 4, PAGE = 64, FACES_MAX = 400, CHANGES_MAX = 1000, HELD_MAX = 16 };
+enum { DIMENSION = 4, PAGE = 64, FACES_MAX = 400, CHANGES_MAX = 5000, HELD_MAX = 16 };
 
 /* --- the fake store --- */
 

@@ -349,6 +349,7 @@ static void test_rotation_keeps_distances_and_spreads_variance(void **state)
     (void)state;
     srand(9);
     for (size_t n = 0; n < sizeof dimensions / sizeof dimensions[0]; n++) {
+        struct rotation *r = rotation_new(dimensions[n]);
         float a[300] = {0}, b[300] = {0}, before, largest = 0;
 
         for (int d = 0; d < dimensions[n]; d++) {
@@ -356,15 +357,16 @@ static void test_rotation_keeps_distances_and_spreads_variance(void **state)
             b[d] = (float)(rand() % 2000 - 1000) / 1000;
         }
         before = embedding_squared(a, b, dimensions[n]);
-        rotate(a, dimensions[n]);
-        rotate(b, dimensions[n]);
+        rotate(r, a);
+        rotate(r, b);
         assert_true(fabsf(embedding_squared(a, b, dimensions[n]) - before) <= 1e-5f * before);
         memset(a, 0, sizeof a);
         a[0] = 1; /* all variance in one dimension: the rotation must spread it */
-        rotate(a, dimensions[n]);
+        rotate(r, a);
         for (int d = 0; d < dimensions[n]; d++)
             largest = fmaxf(largest, fabsf(a[d]));
         assert_true(largest <= 4 / sqrtf((float)dimensions[n]));
+        rotation_free(r);
     }
 }
 

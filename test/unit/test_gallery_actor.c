@@ -36,6 +36,75 @@ static void test_a_change_during_a_pass_is_answered_at_once_and_followed_by_anot
     assert_int_equal(world.faces[0].person, 7);
 }
 
+/* A face like Anna's that no pass has named although she is enrolled: a pass that compares all templates would. */
+static void add_missed_face(void)
+{
+    add_change(GALLERY_TEMPLATE_ADDED, 7, anna);
+    ask_changed();
+    UNTIL(!is_passing() && heard.read == 1);
+    add_face(anna);
+    world.faces[world.face_count - 1].unknown_person = 99;
+}
+
+static void test_a_pass_compares_with_the_templates_that_were_added(void **state)
+{
+    (void)state;
+    add_missed_face();
+    add_face(berta);
+    add_change(GALLERY_TEMPLATE_ADDED, 8, berta);
+    ask_changed();
+    UNTIL(!is_passing() && heard.read == 2);
+    assert_int_equal(world.faces[0].person, PERSON_UNKNOWN);
+    assert_int_equal(world.faces[0].unknown_person, 99);
+    assert_int_equal(world.faces[1].person, 8);
+}
+
+static void test_a_pass_compares_with_all_templates_after_a_failed_one(void **state)
+{
+    static const float cleo[DIMENSION] = {0, 0, 9, 0};
+
+    (void)state;
+    add_missed_face();
+    add_change(GALLERY_TEMPLATE_ADDED, 8, berta);
+    world.fail = STORE_UNKNOWN_FACES;
+    ask_changed();
+    UNTIL(world.fail == 0);
+    turn();
+    add_change(GALLERY_TEMPLATE_ADDED, 9, cleo); /* not the only one that the next pass compares */
+    fake_clock_advance_ms(&fake, PASS_RETRY_MS);
+    UNTIL(!is_passing() && heard.read == 2);
+    assert_int_equal(world.faces[0].person, 7);
+}
+
+static void test_a_pass_compares_with_all_templates_when_a_counter_example_has_gone(void **state)
+{
+    (void)state;
+    add_missed_face();
+    add_change(GALLERY_COUNTER_REMOVED, 7, NULL);
+    ask_changed();
+    UNTIL(!is_passing() && heard.read == 2);
+    assert_int_equal(world.faces[0].person, 7);
+}
+
+static void test_a_pass_compares_with_all_templates_after_many_were_added(void **state)
+{
+    (void)state;
+    assert_true(CHANGES_MAX > PASS_ADDED_MAX + 2);
+    add_missed_face();
+    world.hold = STORE_UNKNOWN_FACES; /* this pass has taken the first ones */
+    add_change(GALLERY_TEMPLATE_ADDED, 8, berta);
+    ask_changed();
+    UNTIL(world.held_count == 1);
+    while (world.change_count < CHANGES_MAX)
+        add_change(GALLERY_TEMPLATE_ADDED, 8, berta);
+    ask_changed();
+    UNTIL(heard.read == 3);
+    assert_int_equal(world.faces[0].person, PERSON_UNKNOWN);
+    release();
+    UNTIL(!is_passing());
+    assert_int_equal(world.faces[0].person, 7);
+}
+
 static void test_a_change_is_answered_before_the_pass_over_many_unknown_faces(void **state)
 {
     int64_t before = metric_value("kith_gallery_pass_faces_total");
@@ -230,6 +299,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_a_pass_names_the_unknown_faces_of_an_enrolled_person),
         TEST(test_a_change_during_a_pass_is_answered_at_once_and_followed_by_another_pass),
+        TEST(test_a_pass_compares_with_the_templates_that_were_added),
+        TEST(test_a_pass_compares_with_all_templates_after_a_failed_one),
+        TEST(test_a_pass_compares_with_all_templates_when_a_counter_example_has_gone),
+        TEST(test_a_pass_compares_with_all_templates_after_many_were_added),
         TEST(test_a_change_is_answered_before_the_pass_over_many_unknown_faces),
         TEST(test_a_change_that_cannot_be_read_is_answered_when_it_is),
         TEST(test_too_many_waiting_changes_are_refused),

@@ -247,6 +247,40 @@ static void test_the_report_is_read_in_pages(void **state)
     assert_int_equal(last->known_counts[KNOWN_DUPLICATE], 1);
 }
 
+/* The photo that the claim of a node gets; NULL: none. */
+static const struct photo *claim_photo(const char *model, int64_t after, int64_t lease_ms)
+{
+    struct store_claim_embedding *m = STORE_MESSAGE(STORE_CLAIM_PHOTO, store_claim_embedding);
+
+    m->model = model;
+    m->after = after;
+    m->lease_ms = lease_ms;
+    assert_int_equal(ask(m)->status, STORE_OK);
+    return last->photo_count ? last->photos : NULL;
+}
+
+/* Returns the status. */
+static int embed(int64_t photo, int64_t claim, const char *model, const char *sha256)
+{
+    struct store_photo *m = photo_of(NULL, "/k/Ann/1", sha256);
+
+    m->embedded_photo = photo;
+    m->claim = claim;
+    m->model = model;
+    return ask(m)->status;
+}
+
+static int64_t not_embedded(int64_t photo, int64_t claim, const char *model)
+{
+    struct store_embed *m = STORE_MESSAGE(STORE_NOT_EMBEDDED, store_embed);
+
+    m->photo = photo;
+    m->claim = claim;
+    m->model = model;
+    assert_int_equal(ask(m)->status, STORE_OK);
+    return last->changed;
+}
+
 static struct store_list *of_model(uint32_t type, const char *model)
 {
     struct store_list *m = store_message_new(type, sizeof *m);
@@ -259,31 +293,44 @@ static struct store_list *of_model(uint32_t type, const char *model)
 static void test_photos_without_a_template_of_a_model_are_found_and_embedded(void **state)
 {
     int64_t photo = enrol("Ann", "/k/Ann/1", "s1"), other = enrol("Bo", "/k/Bo/1", "s2");
-    struct store_photo *again = photo_of(NULL, "/k/Ann/1", "s1");
-    struct store_text *refused = STORE_MESSAGE(STORE_PHOTO_NOT_EMBEDDED, store_text);
 
     (void)state;
     person("Nobody"); /* without photos: no matter of the model */
-    assert_int_equal(ask(of_model(STORE_UNEMBEDDED_PHOTOS, "m"))->photo_count, 0);
-    assert_int_equal(ask(of_model(STORE_UNEMBEDDED_PHOTOS, "n"))->photo_count, 2);
-    assert_string_equal(last->photos[0].path, "/k/Ann/1");
+    assert_null(claim_photo("m", 0, 30000));
     assert_int_equal(ask(of_model(STORE_TEMPLATE_COUNTS, "n"))->without_template, 2);
     assert_int_equal(last->all_people, 3);
-    again->embedded_photo = photo;
-    again->model = "n";
-    assert_int_equal(ask(again)->status, STORE_OK);
-    again = photo_of(NULL, "/k/Ann/1", "changed");
-    again->embedded_photo = other;
-    again->model = "n";
-    assert_int_equal(ask(again)->status, STORE_MISMATCH);
-    refused->id = other;
-    refused->text = "n";
-    assert_int_equal(ask(refused)->status, STORE_OK);
-    assert_int_equal(ask(of_model(STORE_UNEMBEDDED_PHOTOS, "n"))->photo_count, 0);
+    assert_int_equal(claim_photo("n", 0, 30000)->id, photo);
+    assert_string_equal(last->photos[0].path, "/k/Ann/1");
+    assert_int_equal(embed(photo, 1, "n", "s1"), STORE_OK);
+    assert_int_equal(claim_photo("n", 0, 30000)->id, other);
+    assert_int_equal(embed(other, 1, "n", "changed"), STORE_MISMATCH);
+    assert_int_equal(not_embedded(other, 1, "n"), 1);
+    assert_null(claim_photo("n", 0, 30000));
+    assert_false(last->more);
     assert_int_equal(ask(of_model(STORE_TEMPLATE_COUNTS, "n"))->without_template, 1);
     /* all templates of a photo end with it */
     ask(known(STORE_KNOWN_FORGET, "/k/Ann/1", "Ann", photo));
     assert_int_equal(number("SELECT COUNT(*) FROM templates"), 1);
+}
+
+static void test_of_several_nodes_one_embeds_a_photo(void **state)
+{
+    int64_t first = enrol("Ann", "/k/Ann/1", "s1"), second = enrol("Bo", "/k/Bo/1", "s2");
+
+    (void)state;
+    assert_int_equal(claim_photo("n", 0, 3600000)->id, first);
+    assert_int_equal(claim_photo("n", 0, -1)->id, second); /* its lease is over at once: that node has died */
+    assert_int_equal(claim_photo("n", 0, 3600000)->id, second);
+    assert_int_equal(last->photos[0].claim, 2);
+    assert_null(claim_photo("n", 0, 3600000));
+    assert_true(last->more); /* nodes are at work */
+    assert_int_equal(embed(second, 1, "n", "s2"), STORE_CONFLICT);
+    assert_int_equal(not_embedded(second, 1, "n"), 0);
+    assert_int_equal(embed(second, 2, "n", "s2"), STORE_OK);
+    assert_int_equal(not_embedded(first, 1, NULL), 1); /* its file could not be read */
+    assert_int_equal(claim_photo("n", 0, 3600000)->id, first);
+    assert_int_equal(last->photos[0].claim, 2);
+    assert_int_equal(number("SELECT COUNT(*) FROM templates"), 3);
 }
 
 int main(void)
@@ -300,6 +347,7 @@ int main(void)
         TEST(test_a_chosen_face_of_a_refused_file_counts_as_enrolled),
         TEST(test_the_report_is_read_in_pages),
         TEST(test_photos_without_a_template_of_a_model_are_found_and_embedded),
+        TEST(test_of_several_nodes_one_embeds_a_photo),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -154,6 +154,90 @@ static void test_many_requests_of_one_sender_take_effect_in_their_order(void **s
         assert_true(crowd_ids[i] > crowd_ids[i - 1]);
 }
 
+/* --- a run that ends while its template or its person is deleted --- */
+
+static int64_t run_image;
+
+static void ask_finish(struct actor *self)
+{
+    static const int number = SUBMIT_OTHER;
+    struct store_finish *m = STORE_MESSAGE(STORE_FINISH, store_finish);
+
+    m->id = run_image;
+    m->attempt = 1;
+    m->outcome = OUTCOME_FACES;
+    m->faces = arena_alloc(&m->m.arena, sizeof *m->faces);
+    m->face_count = 1;
+    m->faces[0] =
+        (struct face){.width = 10, .height = 10, .model = "m", .person = ann, .template = 1, .similarity = 0.9};
+    actor_ask(self, "store", &m->m.head, 60000, on_ended, (void *)(uintptr_t)&number);
+}
+
+/* Another node runs the statement in a transaction that commits after the run has begun to end. */
+static void end_run_while(const char *sql)
+{
+    ended_count = 0;
+    ann = person("Ann");
+    run_image = submit("/a");
+    assert_int_equal(claim(1), 1);
+    observer_run("INSERT INTO templates(id, person_id, photo_id, model, embedding) VALUES(1, 1, 1, 'm', 'x')");
+    observer_run("START TRANSACTION");
+    observer_run(sql);
+    tell_tester(ask_finish);
+    until_one_waits();
+    observer_run("COMMIT");
+    until_ended(1);
+}
+
+static void test_a_face_whose_template_is_being_deleted_is_decided_again(void **state)
+{
+    (void)state;
+    if (one_writer())
+        skip();
+    end_run_while("DELETE FROM templates WHERE id = 1");
+    assert_int_equal(observer_number("SELECT person FROM faces"), ann);
+    assert_int_equal(observer_number("SELECT COUNT(*) FROM decide_again WHERE kind = 2"), 1);
+}
+
+static void test_a_face_whose_person_is_being_deleted_gets_no_name(void **state)
+{
+    (void)state;
+    if (one_writer())
+        skip();
+    end_run_while("DELETE FROM person WHERE id = 1");
+    assert_int_equal(observer_number("SELECT person FROM faces"), PERSON_UNKNOWN);
+    assert_int_equal(image(run_image)->verdict, VERDICT_UNKNOWN);
+}
+
+/* The other way round: the deletion comes while the run's end is not committed. */
+static void test_a_deletion_finds_the_face_of_a_run_that_ends_meanwhile(void **state)
+{
+    struct store_id *m = STORE_MESSAGE(STORE_PERSON_DELETE, store_id);
+    int before;
+
+    (void)state;
+    if (one_writer())
+        skip();
+    ann = person("Ann");
+    run_image = submit("/a");
+    before = answered;
+    observer_run("START TRANSACTION");
+    observer_run("SELECT id FROM person WHERE id = 1 LOCK IN SHARE MODE");
+    observer_run("INSERT INTO faces(image_id, x, y, width, height, quality, model, person) VALUES(1, 0, 0, 1, 1, 1, "
+                 "'m', 1)");
+    m->id = ann;
+    to_ask = &m->m.head;
+    actor_system_tell(sys, "events", msg_new(1, sizeof(struct msg)));
+    until_one_waits();
+    observer_run("COMMIT");
+    while (answered == before)
+        if (!actor_system_turn(sys) && answered == before)
+            wait_for_work();
+    assert_int_equal(last->status, STORE_OK);
+    assert_int_equal(observer_number("SELECT person FROM faces"), PERSON_UNKNOWN);
+    assert_int_equal(observer_number("SELECT COUNT(*) FROM person"), 0);
+}
+
 /* --- events of a transaction that commits late --- */
 
 static struct store_reply *read_events(int64_t after)
@@ -226,6 +310,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ORDER(test_a_later_request_of_the_same_sender_does_not_commit_first),
         ORDER(test_many_requests_of_one_sender_take_effect_in_their_order),
+        ORDER(test_a_face_whose_template_is_being_deleted_is_decided_again),
+        ORDER(test_a_face_whose_person_is_being_deleted_gets_no_name),
+        ORDER(test_a_deletion_finds_the_face_of_a_run_that_ends_meanwhile),
         ORDER(test_an_event_of_a_slow_transaction_is_waited_for),
         ORDER(test_a_number_that_was_rolled_back_is_passed),
         ORDER(test_a_new_reader_begins_before_the_event_of_a_slow_transaction),

@@ -316,6 +316,55 @@ static void test_a_quarantine_that_is_cut_keeps_the_newest_and_says_so(void **st
     assert_string_equal(last->texts[1], "new");
 }
 
+/* --- how much a run's end asks of the database --- */
+
+static struct store_finish *run_with_faces(int64_t id, int count, int64_t person)
+{
+    struct store_finish *m = STORE_MESSAGE(STORE_FINISH, store_finish);
+
+    m->id = id;
+    m->attempt = 1;
+    m->outcome = OUTCOME_FACES;
+    m->sha256 = "content";
+    m->faces = arena_alloc(&m->m.arena, (size_t)count * sizeof *m->faces);
+    m->face_count = count;
+    for (int i = 0; i < count; i++)
+        m->faces[i] = (struct face){
+            .x = (float)(20 * i), .width = 10, .height = 10, .model = "m", .person = person, .similarity = 0.9};
+    return m;
+}
+
+/* Steps of the statements of a finish, and of what follows it in the transaction: the first step that does not come. */
+static int steps_of_finish(const char *path, int faces, int64_t person)
+{
+    int64_t id = submit(path);
+
+    assert_int_equal(claim(1), 1);
+    for (int step = 1;; step++) {
+        atomic_store(&db_fault.hits, 0);
+        atomic_store(&db_fault.step, step);
+        ask(run_with_faces(id, faces, person));
+        atomic_store(&db_fault.step, 0);
+        if (atomic_load(&db_fault.hits) == 0) {
+            assert_int_equal(last->changed, 1);
+            return step - 1;
+        }
+    }
+}
+
+static void test_a_finish_asks_about_all_faces_at_once(void **state)
+{
+    int64_t ann = person("Ann");
+    int none = steps_of_finish("/none", 1, PERSON_UNKNOWN);
+
+    (void)state;
+    /* The image, its UPDATE, the event, the face; the counts, COMMIT. */
+    assert_int_equal(none, 6);
+    /* The person is one row of one statement more, of however many faces. */
+    assert_int_equal(steps_of_finish("/one", 1, ann), none + 2);
+    assert_int_equal(steps_of_finish("/eight", 8, ann), none + 2 + 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +380,7 @@ int main(void)
         TEST(test_a_full_last_page_has_no_next),
         TEST(test_a_quarantine_ends),
         TEST(test_a_quarantine_that_is_cut_keeps_the_newest_and_says_so),
+        TEST(test_a_finish_asks_about_all_faces_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

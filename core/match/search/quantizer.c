@@ -2,11 +2,11 @@
 
 #include "core/base/must.h"
 #include "core/match/search/blocks.h"
+#include "core/match/search/lanes.h"
 #include "core/match/search/rotation.h"
 #include "core/match/search/scan.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +14,10 @@ struct quantizer {
     int dimension;
     size_t count, capacity;   /* room: blocks that norms, upper_error and full_error have room for */
     float range, step, slack; /* slack: bounds the rounding errors of the arithmetic */
-    float *centre, *rotated;  /* `dimension` floats each: the origin; scratch, one rotated row */
+    float *centre;            /* `dimension` floats: the origin */
+    struct rotation *rotation;
+    float *rotated; /* scratch: one rotated row, with zeros up to 8 × groups floats */
+    uint8_t *codes; /* scratch: the codes of one row, as many */
     struct blocks blocks;
     float *norms;       /* of each template: its squared length */
     float *upper_error; /* of each block: the largest quantization error of the upper halves */
@@ -27,11 +30,13 @@ struct quantizer *quantizer_new(int dimension, const float *centre, float range)
 {
     struct quantizer *c = must(calloc(1, sizeof *c));
 
+    blocks_init(&c->blocks, ((size_t)dimension + 7) / 8);
     c->centre = must(malloc((size_t)dimension * sizeof(float)));
-    c->rotated = must(malloc((size_t)dimension * sizeof(float)));
+    c->rotation = rotation_new(dimension);
+    c->rotated = must(calloc(c->blocks.groups * 8, sizeof(float)));
+    c->codes = must(calloc(c->blocks.groups, 8));
     memcpy(c->centre, centre, (size_t)dimension * sizeof(float));
     c->dimension = dimension;
-    blocks_init(&c->blocks, ((size_t)dimension + 7) / 8);
     c->range = range;
     c->step = 2 * range / 256;
     c->slack = 1e-5f * range * sqrtf((float)dimension);
@@ -45,7 +50,9 @@ void quantizer_free(struct quantizer *c)
     if (!c)
         return;
     free(c->centre);
+    rotation_free(c->rotation);
     free(c->rotated);
+    free(c->codes);
     blocks_free(&c->blocks);
     free(c->norms);
     free(c->upper_error);
@@ -81,34 +88,10 @@ static uint8_t *quantizer_lower_row(const struct quantizer *c, size_t i)
     return blocks_lower(&c->blocks, i / SCAN_BLOCK) + i % SCAN_BLOCK * 4 * c->blocks.groups;
 }
 
-/* The half byte of one dimension, in the layout of scan.h. */
-struct nibble {
-    uint8_t *byte;
-    bool high;
-};
-
-static struct nibble quantizer_upper_at(const struct quantizer *c, size_t i, int d)
+/* The upper halves of a template: 4 bytes for every 8 dimensions, 4 × SCAN_BLOCK bytes apart (scan.h). */
+static uint8_t *quantizer_upper_row(const struct quantizer *c, size_t i)
 {
-    uint8_t *group = blocks_upper(&c->blocks, i / SCAN_BLOCK) + (size_t)d / 8 * 4 * SCAN_BLOCK;
-
-    return (struct nibble){group + i % SCAN_BLOCK * 4 + d % 4, d % 8 >= 4};
-}
-
-static struct nibble quantizer_lower_at(const struct quantizer *c, size_t i, int d)
-{
-    const size_t bytes = 4 * c->blocks.groups, at = (size_t)d;
-
-    return (struct nibble){quantizer_lower_row(c, i) + (at < bytes ? at : at - bytes), at >= bytes};
-}
-
-static void quantizer_set_nibble(struct nibble to, unsigned half)
-{
-    *to.byte = (uint8_t)(to.high ? (*to.byte & 0x0f) | half << 4 : (*to.byte & 0xf0) | half);
-}
-
-static unsigned quantizer_get_nibble(struct nibble from)
-{
-    return from.high ? *from.byte >> 4 : *from.byte & 15u;
+    return blocks_upper(&c->blocks, i / SCAN_BLOCK) + i % SCAN_BLOCK * 4;
 }
 
 static float quantizer_decode_upper(const struct quantizer *c, unsigned half)
@@ -121,28 +104,57 @@ static void quantizer_rotate(const struct quantizer *c, const float *row, float 
 {
     for (int d = 0; d < c->dimension; d++)
         out[d] = row[d] - c->centre[d];
-    rotate(out, c->dimension);
+    rotate(c->rotation, out);
 }
 
+/* Writes the codes in their two layouts: quantizer_upper_row() and quantizer_lower_row(). */
+static void quantizer_store_codes(const struct quantizer *c, size_t i)
+{
+    const size_t bytes = 4 * c->blocks.groups;
+    uint8_t *upper = quantizer_upper_row(c, i), *lower = quantizer_lower_row(c, i);
+    const uint8_t *codes = c->codes;
+
+    for (size_t g = 0; g < c->blocks.groups; g++, upper += (size_t)4 * SCAN_BLOCK)
+        for (size_t k = 0; k < 4; k++)
+            upper[k] = (uint8_t)(codes[8 * g + k] >> 4 | (codes[8 * g + k + 4] & 0xf0));
+    for (size_t k = 0; k < bytes; k++)
+        lower[k] = (uint8_t)((codes[k] & 15) | codes[k + bytes] << 4);
+}
+
+/* The codes of four numbers: the steps that they are in. */
+static inline lane_ints quantizer_code(lanes x, float range, float step)
+{
+    const lanes last = lanes_all(255);
+    lanes at = (x + range) / step;
+
+    at = lanes_where(at > 0, at);
+    at = lanes_where(at < last, at) + lanes_where(at >= last, last);
+    return __builtin_convertvector(at, lane_ints);
+}
+
+/* `row`: rotated, with zeros behind. */
 static void quantizer_encode(struct quantizer *c, size_t i, const float *row)
 {
-    float norm = 0, upper_error = 0, full_error = 0;
+    const float range = c->range, step = c->step;
+    lanes norm = lanes_all(0), upper_error = norm, full_error = norm;
 
-    for (int d = 0; d < c->dimension; d++) {
-        float at = floorf((row[d] + c->range) / c->step), x;
-        unsigned code = at <= 0 ? 0 : at >= 255 ? 255 : (unsigned)at;
+    for (int d = 0; d < c->dimension; d += LANES) {
+        const lane_ints used = (lane_ints){d, d + 1, d + 2, d + 3} < c->dimension;
+        const lanes x = lanes_load(row + d);
+        const lane_ints code = quantizer_code(x, range, step) & used;
+        const lanes upper = lanes_where(used, x + range - (__builtin_convertvector(code & 0xf0, lanes) + 8) * step);
+        const lanes full = lanes_where(used, x + range - (__builtin_convertvector(code, lanes) + 0.5f) * step);
 
-        quantizer_set_nibble(quantizer_upper_at(c, i, d), code >> 4);
-        quantizer_set_nibble(quantizer_lower_at(c, i, d), code & 15);
-        x = quantizer_decode_upper(c, code >> 4);
-        norm += row[d] * row[d];
-        upper_error += (row[d] - x) * (row[d] - x);
-        x = -c->range + ((float)code + 0.5f) * c->step;
-        full_error += (row[d] - x) * (row[d] - x);
+        norm += x * x;
+        upper_error += upper * upper;
+        full_error += full * full;
+        for (int k = 0; k < LANES; k++)
+            c->codes[d + k] = (uint8_t)code[k];
     }
-    c->norms[i] = norm;
-    c->upper_error[i / SCAN_BLOCK] = fmaxf(c->upper_error[i / SCAN_BLOCK], sqrtf(upper_error));
-    c->full_error[i] = sqrtf(full_error);
+    quantizer_store_codes(c, i);
+    c->norms[i] = lanes_sum(norm);
+    c->upper_error[i / SCAN_BLOCK] = fmaxf(c->upper_error[i / SCAN_BLOCK], sqrtf(lanes_sum(upper_error)));
+    c->full_error[i] = sqrtf(lanes_sum(full_error));
 }
 
 void quantizer_add(struct quantizer *c, const float *row)
@@ -156,9 +168,12 @@ void quantizer_move_last(struct quantizer *c, size_t to)
 {
     size_t last = --c->count;
 
-    for (int d = 0; to != last && d < c->dimension; d++) {
-        quantizer_set_nibble(quantizer_upper_at(c, to, d), quantizer_get_nibble(quantizer_upper_at(c, last, d)));
-        quantizer_set_nibble(quantizer_lower_at(c, to, d), quantizer_get_nibble(quantizer_lower_at(c, last, d)));
+    if (to != last) {
+        uint8_t *upper = quantizer_upper_row(c, to), *from = quantizer_upper_row(c, last);
+
+        for (size_t g = 0; g < c->blocks.groups; g++)
+            memcpy(upper + g * 4 * SCAN_BLOCK, from + g * 4 * SCAN_BLOCK, 4);
+        memcpy(quantizer_lower_row(c, to), quantizer_lower_row(c, last), 4 * c->blocks.groups);
     }
     c->norms[to] = c->norms[last];
     c->norms[last] = INFINITY;

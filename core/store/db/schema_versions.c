@@ -149,7 +149,9 @@ static const char *const version_4[] = {
  *   decide_again       work for the galleries: a row goes when its faces were decided (ops/people/again.c); n is the
  *                      change of the gallery that a gallery must have read before
  *   known_files        the content of each file, enum known_state, and the photo that was made of it (ops/known/)
- *   person_images.refused_model  the model that gave no template of this photo: it is not tried again
+ *   person_images.refused_model  the model that gave no template of this photo: it is not tried again; also words.
+ *   person_images.embed_claims   claims to embed the photo for another model: the fencing token of the last one
+ *   person_images.embed_until    the end of its lease; 0: it is not claimed. Both also of words
  *   person_images.face_box  "x y width height" of the face that was enrolled; NULL: the only one
  *   person.from_folder the known-people folder made this person: it goes with its last photo
  *   person.name_alike  key of the folded name, which alike names share; name_key is the same for the first of them
@@ -208,6 +210,13 @@ static const char *const version_5[] = {
     "state = CASE taken WHEN 0 THEN 2 ELSE 1 END WHERE state = 0",
     "ALTER TABLE person_images ADD COLUMN {| IF NOT EXISTS} refused_model VARCHAR(191)",
     "ALTER TABLE person_images ADD COLUMN {| IF NOT EXISTS} face_box VARCHAR(191)",
+    "ALTER TABLE person_images ADD COLUMN {| IF NOT EXISTS} embed_claims BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE person_images ADD COLUMN {| IF NOT EXISTS} embed_until BIGINT NOT NULL DEFAULT 0",
+    "CREATE INDEX IF NOT EXISTS person_images_embed ON person_images(embed_until){ WHERE embed_until > 0|}",
+    "ALTER TABLE words ADD COLUMN {| IF NOT EXISTS} refused_model VARCHAR(191)",
+    "ALTER TABLE words ADD COLUMN {| IF NOT EXISTS} embed_claims BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE words ADD COLUMN {| IF NOT EXISTS} embed_until BIGINT NOT NULL DEFAULT 0",
+    "CREATE INDEX IF NOT EXISTS words_embed ON words(embed_until){ WHERE embed_until > 0|}",
     "ALTER TABLE person ADD COLUMN {| IF NOT EXISTS} from_folder INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE person ADD COLUMN {| IF NOT EXISTS} name_alike VARBINARY(16)",
     "ALTER TABLE person ADD COLUMN {| IF NOT EXISTS} name_form INTEGER NOT NULL DEFAULT 0",

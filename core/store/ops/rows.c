@@ -37,21 +37,18 @@ int op_image_rows(struct op *op, struct db_statement *s, struct image *rows, int
     return result < 0 ? result : count;
 }
 
-static const char *rows_read_candidate_name(struct op *op, int64_t id)
+static bool rows_has_candidate(const struct candidate *list, int count, int64_t person)
 {
-    struct db_statement *s = db_query(op->db, "SELECT name FROM person WHERE id = ?");
-    const char *name = NULL;
-
-    op->d->bind_int(s, 1, id);
-    if (db_step(op->db, s) == DB_ROW)
-        name = op_text(op, s, 0);
-    op->d->reset(s);
-    return name;
+    for (int i = 0; i < count; i++)
+        if (list[i].person == person)
+            return true;
+    return false;
 }
 
-/* Candidates are stored as "person distance similarity template;" each; names are read when they are used, because a
- * person may be renamed. */
-static void rows_parse_candidates(struct op *op, struct face *face, const char *text)
+/* Candidates are stored as "person distance similarity template;" each, of the time when the face was decided. They are
+ * shown as the people that they are now: names are read here, and merges are followed. Of two candidates who are the
+ * same person now, the first one stays. A deleted person is left out. */
+static int rows_parse_candidates(struct op *op, struct face *face, const char *text)
 {
     struct candidate *list;
     int max = 0;
@@ -67,13 +64,15 @@ static void rows_parse_candidates(struct op *op, struct face *face, const char *
         c->distance = strtod(end, &end);
         c->similarity = strtod(end, &end);
         c->template = strtoll(end, &end, 10); /* 0 where an older version has written it */
-        c->name = rows_read_candidate_name(op, c->person);
-        if (c->name) /* NULL: the person was deleted */
+        if (op_person_shown(op, &c->person, &c->name) < 0)
+            return DB_ERROR;
+        if (c->name && !rows_has_candidate(list, face->candidate_count, c->person))
             face->candidate_count++;
         text = end + strcspn(end, ";");
         text += *text == ';';
     }
     face->candidates = list;
+    return 0;
 }
 
 char *op_candidates_text(struct op *op, const struct candidate *c, int count)
@@ -88,10 +87,10 @@ char *op_candidates_text(struct op *op, const struct candidate *c, int count)
     return text;
 }
 
-void op_face_row(struct op *op, struct db_statement *s, struct face *face)
+int op_face_row(struct op *op, struct db_statement *s, struct face *face)
 {
     const struct db_driver *d = op->d;
-    const char *candidates;
+    const char *candidates, *denied;
     const void *blob;
     size_t len;
 
@@ -122,8 +121,9 @@ void op_face_row(struct op *op, struct db_statement *s, struct face *face)
     face->word = (int)d->column_int(s, 18);
     face->place = d->column_int(s, 19);
     face->label = op_text(op, s, 20);
-    if (candidates)
-        rows_parse_candidates(op, face, candidates);
+    if (face->decision.denied && op_person_shown(op, &face->decision.denied, &denied) < 0)
+        return DB_ERROR;
+    return candidates ? rows_parse_candidates(op, face, candidates) : 0;
 }
 
 int op_load_faces(struct op *op, struct image *image)
@@ -142,7 +142,8 @@ int op_load_faces(struct op *op, struct image *image)
                 memcpy(more, image->faces, (size_t)image->face_count * sizeof *more);
             image->faces = more;
         }
-        op_face_row(op, s, &image->faces[image->face_count++]);
+        if ((result = op_face_row(op, s, &image->faces[image->face_count++])) < 0)
+            break;
     }
     op->d->reset(s);
     return result < 0 ? result : op_words_load(op, image);

@@ -271,12 +271,48 @@ static void *make_known_report(void)
     return m;
 }
 
-static void *make_photo_not_embedded(void)
+static void *make_claim_embedding(uint32_t type, const char *model)
 {
-    struct store_text *m = STORE_MESSAGE(STORE_PHOTO_NOT_EMBEDDED, store_text);
+    struct store_claim_embedding *m = store_message_new(type, sizeof *m);
 
-    m->id = photo;
-    m->text = "other model";
+    m->model = model;
+    m->lease_ms = 30000;
+    return m;
+}
+
+static void *make_claim_photo(void)
+{
+    return make_claim_embedding(STORE_CLAIM_PHOTO, "other model");
+}
+
+static void *make_claim_word(void)
+{
+    return make_claim_embedding(STORE_CLAIM_WORD, "other model");
+}
+
+static void *make_embed_word(void) /* that of make_claim_word() */
+{
+    struct store_embed *m = STORE_MESSAGE(STORE_EMBED_WORD, store_embed);
+    static const float embedding[2] = {0, 1};
+    static const struct face face = {.model = "other model", .embedding = embedding, .dimension = 2};
+
+    m->face = &face;
+    if (!observer) /* only the type is asked for */
+        return m;
+    m->word = observer_number("SELECT MIN(id) FROM words WHERE embed_claims > 0");
+    m->claim = observer_number("SELECT embed_claims FROM words WHERE embed_claims > 0 ORDER BY id LIMIT 1");
+    return m;
+}
+
+static void *make_not_embedded(void)
+{
+    struct store_embed *m = STORE_MESSAGE(STORE_NOT_EMBEDDED, store_embed);
+
+    m->model = "other model";
+    if (!observer)
+        return m;
+    m->photo = observer_number("SELECT MIN(id) FROM person_images WHERE embed_until > 0");
+    m->claim = observer_number("SELECT MAX(embed_claims) FROM person_images WHERE embed_until > 0");
     return m;
 }
 

@@ -81,7 +81,6 @@ LIST(make_unknown_faces, STORE_UNKNOWN_FACES)
 LIST(make_unknown_people, STORE_UNKNOWN_PEOPLE)
 LIST(make_known_files, STORE_KNOWN_FILES)
 LIST(make_quarantined, STORE_QUARANTINED)
-LIST(make_unembedded_photos, STORE_UNEMBEDDED_PHOTOS)
 LIST(make_template_counts, STORE_TEMPLATE_COUNTS)
 LIST(make_adopted_photos, STORE_ADOPTED_PHOTOS)
 LIST(make_keys, STORE_KEYS)
@@ -106,7 +105,8 @@ static const struct {
     {"person add", make_person_add, false},
     {"person rename", make_person_rename, false},
     {"photo add", make_photo_add, false},
-    {"photo not embedded", make_photo_not_embedded, false},
+    {"claim photo", make_claim_photo, false},
+    {"not embedded", make_not_embedded, false},
     {"known move", make_known_move, false},
     {"known update", make_known_update, false},
     {"known forget", make_known_forget, false},
@@ -114,6 +114,8 @@ static const struct {
     {"resolve", make_resolve, false},
     {"draw face", make_draw, false},
     {"word", make_word, false},
+    {"claim word", make_claim_word, false},
+    {"embed word", make_embed_word, false},
     {"known file", make_known_file, false},
     {"quarantine", make_quarantine, false},
     {"key add", make_key_add, false},
@@ -142,7 +144,6 @@ static const struct {
     {"unknown people", make_unknown_people, true},
     {"known files", make_known_files, true},
     {"known report", make_known_report, true},
-    {"unembedded photos", make_unembedded_photos, true},
     {"template counts", make_template_counts, true},
     {"quarantined", make_quarantined, true},
     {"path in use", make_path_in_use, true},

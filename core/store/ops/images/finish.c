@@ -1,6 +1,7 @@
 /* The end of a run, by its processor or by an expired lease. The compare-and-set on (status, attempt) is the fence: no
  * statement here changes a row of another run. `run_after` of an image in processing is the end of its lease, so the
  * same index finds due images and expired leases. */
+#include "core/store/ops/images/finish_people.h"
 #include "core/store/store_internal.h"
 
 #include <string.h>
@@ -28,7 +29,8 @@ static struct ending finish_judge_faces(const struct op *op, const struct face *
     return e;
 }
 
-static struct ending finish_compute(const struct op *op, const struct store_finish *m, const struct image *before)
+static struct ending finish_compute(const struct op *op, const struct store_finish *m, const struct finished_run *run,
+                                    const struct image *before)
 {
     struct ending e = {
         .status = IMAGE_FAILED, .person = PERSON_UNKNOWN, .finished_at = op->now_ms, .reason = m->reason};
@@ -56,7 +58,7 @@ static struct ending finish_compute(const struct op *op, const struct store_fini
         }
         break;
     case OUTCOME_FACES:
-        e = finish_judge_faces(op, m->faces, m->face_count);
+        e = finish_judge_faces(op, run->faces, run->face_count);
         break;
     }
     return e;
@@ -94,14 +96,23 @@ static int finish_write(struct op *op, const struct image *before, const struct 
     return op_event(op, EVENT_IMAGE, before->id, 0);
 }
 
-/* Reads the row without faces and locks it to the end of the transaction. 1: found, 0: not, or negative. */
-static int finish_read_run(struct op *op, int64_t id, struct image *image)
+/* Reads the row without faces and locks it to the end of the transaction. `words`: people said something about faces of
+ * the content `sha256`, NULL: of the run before. 1: found, 0: not, or negative. */
+static int finish_read_run(struct op *op, int64_t id, const char *sha256, struct image *image, bool *words)
 {
-    struct db_statement *s =
-        db_query(op->db, "SELECT " IMAGE_OWN_COLUMNS " FROM images i WHERE i.id = ?{| FOR UPDATE}");
+    struct db_statement *s = db_query(op->db, "SELECT " IMAGE_OWN_COLUMNS
+                                              ", EXISTS(SELECT 1 FROM words w WHERE w.sha256 = COALESCE(?, i.sha256)) "
+                                              "FROM images i WHERE i.id = ?{| FOR UPDATE}");
+    int result;
 
-    op->d->bind_int(s, 1, id);
-    return op_image_rows(op, s, image, 1);
+    db_bind_text(op->db, s, 1, sha256);
+    op->d->bind_int(s, 2, id);
+    if ((result = db_step(op->db, s)) == DB_ROW) {
+        op_image_row(op, s, image);
+        *words = op->d->column_int(s, IMAGE_COLUMN_COUNT) != 0;
+    }
+    op->d->reset(s);
+    return result < 0 ? result : result == DB_ROW;
 }
 
 /* Updates the struct as the row was updated; the person's name is not read. */
@@ -119,44 +130,38 @@ static void finish_apply(struct image *image, const struct ending *e)
 
 /* The people of faces may have been merged or deleted since they were decided. The message stays as it is;
  * its head belongs to the loop thread and is not copied. */
-static int finish_follow_people(struct op *op, const struct store_finish *m, struct store_finish *copy)
+static int finish_follow_people(struct op *op, const struct store_finish *m, struct finished_run *run)
 {
-    *copy = (struct store_finish){.id = m->id,
-                                  .attempt = m->attempt,
-                                  .outcome = m->outcome,
-                                  .face_count = m->face_count,
-                                  .reason = m->reason,
-                                  .sha256 = m->sha256,
-                                  .crashed = m->crashed,
-                                  .gone = m->gone,
-                                  .delay_ms = m->delay_ms,
-                                  .max_tries = m->max_tries,
-                                  .max_crashes = m->max_crashes};
-    copy->faces = arena_alloc(op->arena, (size_t)m->face_count * sizeof *copy->faces + 1);
-    for (int i = 0; i < m->face_count; i++) {
-        struct face *f = &copy->faces[i];
-        int64_t person;
+    struct face *faces = arena_alloc(op->arena, (size_t)m->face_count * sizeof *faces + 1);
+    bool *stale = arena_alloc(op->arena, (size_t)m->face_count + 1);
 
-        *f = m->faces[i];
-        person = f->person;
-        if (person > 0 && op_person_now(op, &person) < 0)
-            return DB_ERROR;
-        if (person == f->person)
-            continue;
-        f->person = person ? person : PERSON_UNKNOWN;
-        f->template = person ? f->template : 0;
-    }
-    return 0;
+    if (m->face_count)
+        memcpy(faces, m->faces, (size_t)m->face_count * sizeof *faces);
+    run->faces = faces;
+    run->face_count = m->face_count;
+    run->stale = stale;
+    return finish_people_follow(op, faces, m->face_count, stale);
+}
+
+/* Stores the faces. `said`: words decide some of them. */
+static int finish_replace_faces(struct op *op, const struct store_finish *m, const struct image *before,
+                                struct finished_run *run, bool *said)
+{
+    run->image = m->id;
+    run->attempt = m->attempt;
+    run->sha256 = m->sha256 ? m->sha256 : before->sha256;
+    run->words |= !run->sha256; /* words belong to the image then */
+    return op_replace_faces(op, run, said);
 }
 
 int op_finish(struct op *op, const struct msg *msg)
 {
     const struct store_finish *m = (const struct store_finish *)msg;
-    struct store_finish now;
+    struct finished_run run = {0};
     struct image *before = arena_alloc(op->arena, sizeof *before);
     struct ending ending;
-    bool same_bytes, said = false;
-    int result = finish_read_run(op, m->id, before);
+    bool said = false;
+    int result = finish_read_run(op, m->id, m->sha256, before, &run.words);
 
     if (result < 0)
         return result;
@@ -167,23 +172,23 @@ int op_finish(struct op *op, const struct msg *msg)
     }
     if (result == 0 || before->status != IMAGE_PROCESSING || before->attempt != m->attempt)
         return 0; /* a newer run has it, or it was deleted: `changed` is 0 */
-    if (finish_follow_people(op, m, &now) < 0)
+    if (finish_follow_people(op, m, &run) < 0)
         return DB_ERROR;
-    m = &now;
-    same_bytes = !m->sha256 || !before->sha256 || strcmp(m->sha256, before->sha256) == 0;
-    ending = finish_compute(op, m, before);
+    run.same_bytes = !m->sha256 || !before->sha256 || strcmp(m->sha256, before->sha256) == 0;
+    ending = finish_compute(op, m, &run, before);
     if ((result = finish_write(op, before, &ending, m->sha256)) < 0 || op->reply->changed == 0)
         return result;
-    if (!same_bytes && (result = op_erase(op, before->sha256, NULL)) < 0) /* thumbnails of the former content */
+    if (!run.same_bytes && (result = op_erase(op, before->sha256, NULL)) < 0) /* thumbnails of the former content */
         return result;
     if (m->outcome == OUTCOME_FACES || m->outcome == OUTCOME_FAILED)
-        if ((result = op_replace_faces(op, m, m->sha256 ? m->sha256 : before->sha256, same_bytes, &said)) < 0)
+        if ((result = finish_replace_faces(op, m, before, &run, &said)) < 0)
             return result;
     op->reply->changed = 1;                               /* the image: words have counted faces */
     ending.reason = arena_text(op->arena, ending.reason); /* the message may be freed before the reply */
     finish_apply(before, &ending);
     if (said && m->outcome == OUTCOME_FACES) /* words decide the image, too */
-        if ((result = op_judge_image(op, m->id)) < 0 || (result = finish_read_run(op, m->id, before)) < 0)
+        if ((result = op_judge_image(op, m->id)) < 0 ||
+            (result = finish_read_run(op, m->id, m->sha256, before, &run.words)) < 0)
             return result;
     op->reply->image_count = 1;
     return 0;

@@ -82,10 +82,20 @@ static struct known_place *replace_find(struct known_places *p, int first, int l
     return NULL;
 }
 
-/* Stores one face of the new run with the words of its place. */
-static int replace_store_face(struct op *op, int64_t image, struct known_places *p, int n, const struct face *from,
-                              bool *said)
+/* The gallery decides the face again when the template that gave it its name has gone. `admitted`: words let it have
+ * the name of another candidate, whose template was not read. */
+static int replace_check_template(struct op *op, const struct face *f, bool stale, bool admitted)
 {
+    if (admitted)
+        return words_check_template(op, f);
+    return stale && f->person > 0 ? op_decide_again(op, AGAIN_FACE, f->id) : 0;
+}
+
+/* Stores one face of the new run with the words of its place. */
+static int replace_store_face(struct op *op, const struct finished_run *run, struct known_places *p, int n, bool *said)
+{
+    const struct face *from = &run->faces[n];
+    const int64_t image = run->image;
     struct known_place *stored = replace_find(p, 0, p->stored, n), *words = replace_find(p, p->stored, p->count, n);
     struct face f = *from;
     int64_t place = stored && stored->place ? stored->place : words ? words->place : 0, id = stored ? stored->id : 0;
@@ -98,7 +108,8 @@ static int replace_store_face(struct op *op, int64_t image, struct known_places 
     if ((stored ? replace_update_face(op, stored, place, &f) : replace_insert_face(op, image, place, &f, &id)) < 0)
         return DB_ERROR;
     f.id = id;
-    if (!word && !(stored && stored->word) && words_check_template(op, &f) < 0)
+    if (!word && !(stored && stored->word) &&
+        replace_check_template(op, &f, run->stale[n], f.person != from->person) < 0)
         return DB_ERROR;
     if (word && words_decide(op, &(struct place_face){.id = id, .image = image}, word, words->person, NULL) < 0)
         return DB_ERROR;
@@ -132,27 +143,27 @@ static int replace_keep_place(struct op *op, int64_t image, const struct known_p
     return k->word ? words_decide(op, &(struct place_face){.id = id, .image = image}, k->word, k->person, NULL) : 0;
 }
 
-int op_replace_faces(struct op *op, const struct store_finish *m, const char *sha256, bool same_bytes, bool *said)
+int op_replace_faces(struct op *op, const struct finished_run *run, bool *said)
 {
     struct known_places places = {.count = 0};
     int result = 0;
 
     *said = false;
-    if (m->attempt > 1) /* the first run has no faces before it */
-        result = same_bytes ? face_places_read_stored(op, m->id, &places)
-                            : op_run_with_id(op, "DELETE FROM faces WHERE image_id = ?", m->id);
-    if (result < 0 || face_places_read_words(op, m->id, sha256, &places) < 0)
+    if (run->attempt > 1) /* the first run has no faces before it */
+        result = run->same_bytes ? face_places_read_stored(op, run->image, &places)
+                                 : op_run_with_id(op, "DELETE FROM faces WHERE image_id = ?", run->image);
+    if (result < 0 || (run->words && face_places_read_words(op, run->image, run->sha256, &places) < 0))
         return DB_ERROR;
-    face_places_match(op, &places, m->faces, m->face_count);
-    for (int i = 0; i < m->face_count && result >= 0; i++)
-        result = replace_store_face(op, m->id, &places, i, &m->faces[i], said);
+    face_places_match(op, &places, run->faces, run->face_count);
+    for (int i = 0; i < run->face_count && result >= 0; i++)
+        result = replace_store_face(op, run, &places, i, said);
     for (int i = 0; i < places.count && result >= 0; i++)
         if (places.list[i].found < 0)
-            result = replace_keep_place(op, m->id, &places.list[i], said);
-    if (op->once_a_picture && result >= 0 && m->face_count > 1) {
+            result = replace_keep_place(op, run->image, &places.list[i], said);
+    if (op->once_a_picture && result >= 0 && run->face_count > 1) {
         int64_t changed = op->reply->changed;
 
-        result = words_once_a_picture(op, m->id);
+        result = words_once_a_picture(op, run->image);
         *said |= op->reply->changed != changed;
     }
     return result < 0 ? result : 0;

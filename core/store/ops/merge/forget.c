@@ -142,6 +142,38 @@ int op_person_now(struct op *op, int64_t *id)
         if (merge_load_latest(op, *id, &m) < 0)
             return DB_ERROR;
         *id = merge_is_done(&m) ? m.into : 0;
+        if (!*id)
+            return 0;
+    }
+    *id = 0;
+    return 0;
+}
+
+/* DB_ROW, DB_DONE or negative. */
+static int forget_read_name(struct op *op, int64_t id, const char **name)
+{
+    struct db_statement *s = db_query(op->db, "SELECT name FROM person WHERE id = ?");
+    int result;
+
+    op->d->bind_int(s, 1, id);
+    if ((result = db_step(op->db, s)) == DB_ROW)
+        *name = op_text(op, s, 0);
+    op->d->reset(s);
+    return result;
+}
+
+int op_person_shown(struct op *op, int64_t *id, const char **name)
+{
+    *name = NULL;
+    for (int hop = 0; hop<FORGET_HOPS && * id> 0; hop++) {
+        struct merge m = {0};
+        int result = forget_read_name(op, *id, name);
+
+        if (result != DB_DONE)
+            return result < 0 ? result : 0;
+        if (merge_load_latest(op, *id, &m) < 0)
+            return DB_ERROR;
+        *id = merge_is_done(&m) ? m.into : 0;
     }
     *id = 0;
     return 0;

@@ -218,12 +218,25 @@ static int people_delete_rest(struct op *op, int64_t id)
     return op_event(op, EVENT_PERSON_DELETED, 0, id);
 }
 
+/* Runs of other nodes that give the person a face end before this transaction goes on, or find no person. DB_ROW,
+ * DB_DONE or negative. */
+static int people_lock(struct op *op, int64_t id)
+{
+    struct db_statement *s = db_query(op->db, "SELECT 1 FROM person WHERE id = ?{| FOR UPDATE}");
+    int result;
+
+    op->d->bind_int(s, 1, id);
+    result = db_step(op->db, s);
+    op->d->reset(s);
+    return result;
+}
+
 /* Removes the person from one batch of faces, or one batch of the photos. The last one deletes the person; the caller
  * repeats the request while `more`. */
 int op_person_delete(struct op *op, const struct msg *msg)
 {
     const struct store_id *m = (const struct store_id *)msg;
-    int result = op_person_exists(op, m->id);
+    int result = people_lock(op, m->id);
 
     if (result != DB_ROW)
         return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)m->id);

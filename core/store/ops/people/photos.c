@@ -143,9 +143,10 @@ static int photo_embed(struct op *op, const struct store_photo *m)
 {
     struct db_statement *s =
         db_query(op->db, "SELECT person_id, sha256, (SELECT COUNT(*) FROM templates t WHERE t.photo_id = "
-                         "person_images.id AND t.model = ?) FROM person_images WHERE id = ?");
+                         "person_images.id AND t.model = ?), embed_claims FROM person_images WHERE id = ?");
     const char *bytes = NULL;
     bool embedded = false;
+    int64_t claim = 0;
     int result;
 
     db_bind_text(op->db, s, 1, m->model);
@@ -154,14 +155,19 @@ static int photo_embed(struct op *op, const struct store_photo *m)
         op->reply->id = op->d->column_int(s, 0);
         bytes = op_text(op, s, 1);
         embedded = op->d->column_int(s, 2) > 0;
+        claim = op->d->column_int(s, 3);
     }
     op->d->reset(s);
     if (result < 0)
         return result;
     if (result != DB_ROW)
         return op_refuse(op, STORE_NOT_FOUND, "there is no photo %lld", (long long)m->embedded_photo);
+    if (m->claim && m->claim != claim)
+        return op_refuse(op, STORE_CONFLICT, "another node embeds photo %lld", (long long)m->embedded_photo);
     if (bytes && m->sha256 && strcmp(bytes, m->sha256) != 0)
         return op_refuse(op, STORE_MISMATCH, "the file has other bytes than the photo that was enrolled");
+    if (op_run_with_id(op, "UPDATE person_images SET embed_until = 0 WHERE id = ?", m->embedded_photo) < 0)
+        return DB_ERROR;
     photo_reply(op, m->embedded_photo, op->reply->id);
     op->reply->changed = !embedded && m->embedding;
     return op->reply->changed ? photo_insert_template(op, m, op->reply->id, m->embedded_photo) : 0;
@@ -234,9 +240,7 @@ static int photo_remove_templates(struct op *op, int64_t photo, int64_t person)
     int count = photo_read_templates(op, photo, ids);
 
     for (int i = 0; i < count; i++)
-        if (op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, person, ids[i]) < 0 ||
-            op_decide_again(op, AGAIN_TEMPLATE, ids[i]) < 0 ||
-            op_run_with_id(op, "DELETE FROM templates WHERE id = ?", ids[i]) < 0)
+        if (op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, person, ids[i]) < 0 || op_delete_template(op, ids[i]) < 0)
             return DB_ERROR;
     op->reply->template_count = count > 0 ? count : 0;
     if (count > 0) {
@@ -265,10 +269,9 @@ static int photo_move_template(struct op *op, int64_t template, int64_t from, in
     op->d->bind_int(s, 1, to);
     op->d->bind_int(s, 2, template);
     if (db_finish(op->db, s) < 0 || op_gallery_log(op, GALLERY_TEMPLATE_ADDED, to, op->d->last_id(op->db)) < 0 ||
-        op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, from, template) < 0 ||
-        op_decide_again(op, AGAIN_TEMPLATE, template) < 0)
+        op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, from, template) < 0)
         return DB_ERROR;
-    return op_run_with_id(op, "DELETE FROM templates WHERE id = ?", template);
+    return op_delete_template(op, template);
 }
 
 int op_move_photo(struct op *op, int64_t photo, int64_t from, int64_t to)

@@ -38,8 +38,8 @@ int op_load_face(struct op *op, int64_t id, struct face *face)
 
     op->d->bind_int(s, 1, id);
     result = db_step(op->db, s);
-    if (result == DB_ROW)
-        op_face_row(op, s, face);
+    if (result == DB_ROW && op_face_row(op, s, face) < 0)
+        result = DB_ERROR;
     op->d->reset(s);
     return result;
 }

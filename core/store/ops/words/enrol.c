@@ -11,9 +11,9 @@ static int enrol_remove_template(struct op *op, const struct word *w, int64_t te
     } else if (w->kind == WORD_NOT) { /* what it refuted is compared again by the galleries' next pass */
         if (op_gallery_log(op, GALLERY_COUNTER_REMOVED, w->person, template) < 0)
             return DB_ERROR;
-    } else if (op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, w->person, template) < 0 ||
-               op_decide_again(op, AGAIN_TEMPLATE, template) < 0) {
-        return DB_ERROR;
+    } else {
+        return op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, w->person, template) < 0 ? DB_ERROR
+                                                                                     : op_delete_template(op, template);
     }
     return op_run_with_id(op, "DELETE FROM templates WHERE id = ?", template);
 }
