@@ -41,11 +41,18 @@ static void request_free(struct request *request)
 }
 
 /* Outcomes that say nothing of the recogniser are not told. The breaker hears of its own health check as its asker. */
+static bool request_tells_of_recognizer(const struct recognizer *r, const struct msg_recognize *ask, int outcome)
+{
+    if (outcome > RECOGNIZED_UNAVAILABLE || ask->kind == JOB_HEALTH)
+        return false;
+    return recognized_is_infrastructure(outcome) || !recognizer_skips_plugin(r, ask);
+}
+
 static void request_tell_breaker(struct actor *self, const struct request *request, const struct msg_recognized *m)
 {
     struct msg_outcome *told;
 
-    if (m->outcome > RECOGNIZED_UNAVAILABLE || request->ask->kind == JOB_HEALTH)
+    if (!request_tells_of_recognizer(actor_state(self), request->ask, m->outcome))
         return;
     told = (struct msg_outcome *)msg_new(MSG_OUTCOME, sizeof *told);
     told->generation = request->generation;

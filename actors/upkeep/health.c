@@ -46,13 +46,24 @@ static void health_write_stats(struct health *h, struct buf *out, const struct s
     buf_str(out, "}}");
 }
 
-/* With an open breaker a receiver still accepts images, which wait; a node that only recognises is not ready. */
+/* With an open breaker a receiver still accepts images, which wait; a node that only recognises is not ready. A remote
+ * recogniser that does not answer is like a plug-in that cannot be loaded. */
 static bool health_breaker_blocks(struct actor *self)
 {
     const struct health_config *config = actor_config(self);
     struct health *h = actor_state(self);
 
-    return config->recognizes && !config->receives && h->breaker.state != BREAKER_CLOSED;
+    return config->recognizes && (config->remote || !config->receives) && h->breaker.state != BREAKER_CLOSED;
+}
+
+static void health_write_breaker(struct buf *out, const struct msg_breaker *breaker)
+{
+    char text[REASON_BYTES + 64];
+
+    snprintf(text, sizeof text, "the recogniser's breaker is %s: %s",
+             breaker->state == BREAKER_OPEN ? "open" : "waiting for a health check",
+             breaker->reason[0] ? breaker->reason : "its state is not known yet");
+    buf_json(out, text);
 }
 
 static bool health_disk_low(struct actor *self)
@@ -82,7 +93,7 @@ static void health_write_not_ready(struct actor *self, struct buf *out, int stat
     }
     if (health_breaker_blocks(self)) {
         buf_str(out, separator);
-        buf_json(out, "the recogniser's breaker is open");
+        health_write_breaker(out, &h->breaker);
         separator = ",";
     }
     if (health_disk_low(self)) {
@@ -322,9 +333,11 @@ static void health_timer(struct actor *self, uint32_t timer_id)
 /* After a restart, asks the other actors to send their state. */
 static int health_start(struct actor *self)
 {
+    const struct health_config *config = actor_config(self);
     struct health *h = actor_state(self);
 
     h->disk.free = UINT64_MAX;
+    h->breaker.state = config->remote ? BREAKER_PROBING : BREAKER_CLOSED; /* until the breaker tells it */
     health_timer(self, TIMER_DISK);
     msg_tell(self, "recognizer", MSG_SEND_STATE);
     msg_tell(self, "breaker", MSG_SEND_STATE);
