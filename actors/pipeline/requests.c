@@ -1,6 +1,7 @@
 #include "actors/pipeline/requests.h"
 
 #include "actors/pipeline/recognizer_internal.h"
+#include "core/base/disk.h"
 #include "core/base/metrics.h"
 #include "core/base/must.h"
 
@@ -183,13 +184,24 @@ static bool requests_may_lack_file(const struct recognizer *r, const struct requ
            (!r->has_hello || hello_by_path(&r->hello));
 }
 
+/* A disk that fails counts as a failure of the recogniser: the image is tried again, and the breaker stops claims while
+ * every image fails. */
+static int requests_outcome_without_file(const struct request *request)
+{
+    static const int outcomes[] = {[DISK_FAULT_FILE] = RECOGNIZED_BAD_IMAGE,
+                                   [DISK_FAULT_STORAGE] = RECOGNIZED_FAILED,
+                                   [DISK_FAULT_NODE] = RECOGNIZED_BUSY};
+
+    return request->ask->bytes ? RECOGNIZED_BUSY : outcomes[disk_fault_of(request->error.code)];
+}
+
 /* Why an opened request cannot wait for a worker; NULL: it can. */
 static struct msg_recognized *requests_refusal(struct actor *self, const struct request *request)
 {
     struct recognizer *r = actor_state(self);
 
     if (request->fd < 0 && !requests_may_lack_file(r, request))
-        return msg_recognized_new(request->ask->bytes ? RECOGNIZED_BUSY : RECOGNIZED_BAD_IMAGE, request->error.text);
+        return msg_recognized_new(requests_outcome_without_file(request), request->error.text);
     if (!worker_slots_can_serve(self))
         return msg_recognized_new(RECOGNIZED_UNAVAILABLE, r->slots.reason);
     return NULL;
