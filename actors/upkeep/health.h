@@ -8,6 +8,8 @@
 struct health_config {
     const struct http_server *server; /* borrowed; for its counters */
     uint64_t store_ms;
+    const char *node; /* whose row in the database is written to test writes */
+    uint64_t boot;    /* random number of this run of the node */
     struct offload *files;
     const char *folder;    /* the data folder */
     uint64_t disk_reserve; /* free bytes below which nothing new is accepted; 0: off */

@@ -162,6 +162,8 @@ static void cast_configure_edge(struct service *v)
                                        .folder = s->data,
                                        .disk_reserve = (uint64_t)s->disk_reserve,
                                        .store_ms = request_ms,
+                                       .node = v->node,
+                                       .boot = v->boot,
                                        .recognizes = v->roles & (ROLE_PROCESSOR | ROLE_RECOGNIZER),
                                        .remote = cast_recognizer_is_remote(v),
                                        .receives = v->roles & ROLE_RECEIVER};
