@@ -46,6 +46,8 @@ def occurrences(mutation, tree):
 def check(mutations, tree):
     wrong = [f"{m['name']}: matches {n} times, not {m.get('count', 1)}" for m in mutations
              for n in [occurrences(m, tree)[1]] if n != m.get('count', 1)]
+    wrong += [f"{m['name']}: there is no file test/{t}" for m in mutations for t in m['tests']
+              if '.py' in t and not (tree / 'test' / t.partition('::')[0]).is_file()]
     for line in wrong:
         print(f'mutate: {line}', file=sys.stderr)
     return 1 if wrong else 0
@@ -123,7 +125,7 @@ def test_fails(test):
     try:
         if '.py' not in test:
             return run('ctest', '-R', f'^{re.escape(test)}$', cwd=BUILD, seconds=TEST_S).returncode != 0
-        folder, file = test.split('/')
+        folder, file = test.split('/', 1)
         environment = {**os.environ, 'KITH_BUILD': str(BUILD), 'KITH_PATIENCE': '20', 'PYTHONDONTWRITEBYTECODE': '1'}
         return run_group('/usr/bin/python3', '-m', 'pytest', '-q', '-x', '-p', 'no:cacheprovider', file,
                          cwd=TREE / 'test' / folder, env=environment) != 0

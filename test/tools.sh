@@ -1,5 +1,5 @@
 #!/bin/bash
-# The tools that the tests of deploy/ check with, into build/tools: what Debian does not have, or only too old. Fetches
+# The tools that tests check with, into build/tools: what Debian does not have, or only too old. Fetches
 # what is missing, nothing else. One that cannot be had here is named, and its tests say that they are skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,15 +11,20 @@ fail() {
     exit 1
 }
 
-if ! [ -x "$tools/bin/kustomize" ]; then
-    if command -v go >/dev/null; then
-        echo "tools: building kustomize"
-        GOBIN="$tools/bin" GOFLAGS=-modcacherw go install sigs.k8s.io/kustomize/kustomize/v5@v5.7.1 >"$tools/go.log" 2>&1 ||
-            echo "tools: no kustomize: $(tail -n 1 "$tools/go.log")" >&2
-    else
-        echo "tools: no kustomize: there is no Go on this machine" >&2
+# go_tool NAME MODULE@VERSION
+go_tool() {
+    [ -x "$tools/bin/$1" ] && return
+    if ! command -v go >/dev/null; then
+        echo "tools: no $1: there is no Go on this machine" >&2
+        return
     fi
-fi
+    echo "tools: building $1"
+    GOBIN="$tools/bin" GOFLAGS=-modcacherw go install "$2" >"$tools/go.log" 2>&1 ||
+        echo "tools: no $1: $(tail -n 1 "$tools/go.log")" >&2
+}
+
+go_tool kustomize sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
+go_tool h2spec github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
 if ! [ -d "$tools/python/kubernetes_validate" ]; then
     echo "tools: fetching kubernetes-validate"
     /usr/bin/python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target "$tools/python" \

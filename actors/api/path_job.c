@@ -1,5 +1,8 @@
 #include "actors/api/path_job.h"
 
+#include "core/base/disk.h"
+
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
 
@@ -95,6 +98,15 @@ void path_job_start(struct actor *self, struct offload *files, struct path_job *
     if (offload_run(files, actor_find(actor_system_of(self), actor_name(self)), &job->head, path_job_work) < 0)
         http_problem(request, 503, "busy", "Too many files are being read or written.");
     http_request_unref(request);
+}
+
+struct path_refusal path_job_refusal(const struct path_job *job)
+{
+    if (job->status == -EACCES)
+        return (struct path_refusal){403, "outside"};
+    if (disk_fault_of(job->status) != DISK_FAULT_FILE)
+        return (struct path_refusal){503, "unreadable"};
+    return (struct path_refusal){400, "bad-path"};
 }
 
 bool path_job_left(const struct path_job *job)

@@ -48,6 +48,12 @@ void path_job_add_refused(struct path_job *job, const char *reason);
 /* Takes `job`. Calls `done` at once when no disk access is needed; else the actor calls it when the job arrives.
  * Answers 503 when too many jobs wait for the file threads. */
 void path_job_start(struct actor *self, struct offload *files, struct path_job *job, path_job_done_fn done);
+/* How a request with a refused path is answered. */
+struct path_refusal {
+    int http; /* 400, 403: outside the roots, 503: a root cannot be read now */
+    const char *slug;
+};
+struct path_refusal path_job_refusal(const struct path_job *job);
 /* Whether the client left while the job ran. The result is of no use then. */
 bool path_job_left(const struct path_job *job);
 

@@ -66,7 +66,7 @@ bool recognition_failed(struct http_request *request, int status, const struct m
         break;
     case RECOGNIZED_CRASHED:
     case RECOGNIZED_FAILED:
-        http_problem(request, 502, "recognizer-failed", "The recogniser failed: %s", r->reason);
+        http_problem(request, 502, "recognizer-failed", "Recognition failed: %s", r->reason);
         break;
     case RECOGNIZED_OPEN:
         http_problem(request, 503, "breaker-open", "The circuit breaker of the recogniser is open: %s", r->reason);

@@ -44,6 +44,7 @@ void picture_read_work(struct msg *m)
     struct picture_read *r = (struct picture_read *)m;
     size_t capacity = (size_t)64 << 10;
     ssize_t n = 1;
+    int code = 0;
     int fd = r->original ? path_open(r->config->roots, r->view->path, &r->error)
                          : open(r->view->cache, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
@@ -60,11 +61,12 @@ void picture_read_work(struct msg *m)
                 out_of_memory();
         }
         n = read(fd, r->data + r->len, capacity - r->len);
+        code = n < 0 ? errno : 0;
         r->len += n > 0 ? (size_t)n : 0;
     }
     close(fd);
     if (n < 0)
-        error_set(&r->error, -EIO, "the file cannot be read");
+        error_set(&r->error, -code, "cannot read the file: %s", strerror(code));
     else if (r->len > r->config->max_image)
         error_set(&r->error, -EFBIG, "the file has more than %zu bytes (KITH_MAX_IMAGE)", r->config->max_image);
 }

@@ -15,6 +15,7 @@
 #include "actors/api/problem.h"
 #include "actors/api/request.h"
 #include "actors/frontend/pictures_internal.h"
+#include "core/base/disk.h"
 #include "core/base/must.h"
 #include "core/image/sniff.h"
 
@@ -166,6 +167,15 @@ static void pictures_make(struct actor *self, struct picture_view *v)
     actor_ask(self, config->recognizer, &m->head, config->call_ms, pictures_on_made, v);
 }
 
+/* The original file of an image cannot be read. */
+static void pictures_refuse(struct http_request *request, const struct error *error)
+{
+    if (disk_fault_of(error->code) != DISK_FAULT_FILE)
+        http_problem(request, 503, "unreadable", "%s", error->text);
+    else
+        http_problem(request, error->code == -ENOENT ? 404 : 422, "bad-image", "%s", error->text);
+}
+
 static void pictures_on_read(struct actor *self, const struct picture_read *m)
 {
     struct pictures *p = actor_state(self);
@@ -174,7 +184,7 @@ static void pictures_on_read(struct actor *self, const struct picture_read *m)
     if (p->reading > 0) /* a read that was begun before a restart is not counted */
         p->reading--;
     if (m->original && m->error.code) {
-        http_problem(v->call->request, m->error.code == -ENOENT ? 404 : 422, "bad-image", "%s", m->error.text);
+        pictures_refuse(v->call->request, &m->error);
         pictures_free_view(v);
     } else if (m->original) {
         const char *type = sniff_content_type(sniff(m->data, m->len).type);

@@ -71,8 +71,9 @@ static void identify_on_resolved(struct actor *self, struct path_job *job)
     if (path_job_left(job))
         return;
     if (job->status < 0) {
-        http_problem(job->call->request, job->status == -EACCES ? 403 : 400,
-                     job->status == -EACCES ? "outside" : "bad-path", "%s", job->error.text);
+        const struct path_refusal refusal = path_job_refusal(job);
+
+        http_problem(job->call->request, refusal.http, refusal.slug, "%s", job->error.text);
         return;
     }
     identify_ask(self, msg_recognize_new(JOB_RECOGNIZE, job->paths[0].text, NULL, 0), job->call);

@@ -245,15 +245,14 @@ static void receiver_submit(struct actor *self, const struct call *call, struct 
 static bool receiver_refused(const struct path_job *job, int good)
 {
     struct http_request *request = job->call->request;
-    bool outside = job->status == -EACCES;
+    const struct path_refusal refusal = path_job_refusal(job);
 
     if (job->refusal_status != 413 && job->each && (good || job->count == 0))
         return false;
     if (job->status < 0 && job->failed > 0)
-        http_problem(request, outside ? 403 : 400, outside ? "outside" : "bad-path", "Path number %d: %s",
-                     job->failed + 1, job->error.text);
+        http_problem(request, refusal.http, refusal.slug, "Path number %d: %s", job->failed + 1, job->error.text);
     else if (job->status < 0)
-        http_problem(request, outside ? 403 : 400, outside ? "outside" : "bad-path", "%s", job->error.text);
+        http_problem(request, refusal.http, refusal.slug, "%s", job->error.text);
     else if (job->refusal_status)
         http_problem(request, job->refusal_status, job->refusal_slug, "%s", job->refusal_text);
     return job->status < 0 || job->refusal_status;

@@ -93,7 +93,10 @@ void photos_on_path(struct actor *self, struct path_job *job)
     if (path_job_left(job))
         return;
     if (job->status < 0) {
-        http_problem(call->request, 400, "bad-path", "%s", job->error.text);
+        const struct path_refusal refusal = path_job_refusal(job);
+
+        http_problem(call->request, refusal.http == 503 ? 503 : 400, refusal.http == 503 ? refusal.slug : "bad-path",
+                     "%s", job->error.text);
         return;
     }
     path = job->paths[0].text;

@@ -8,8 +8,11 @@
  * It stands beside the path of requests: the recogniser refuses requests unless the breaker is closed, and tells it
  * each outcome (MSG_OUTCOME). Only failures of the recogniser count (crash, timeout, cannot start), never a bad image.
  * An outcome carries the generation in which its request was let through; one of an earlier generation is not counted.
- * The check of a recogniser that gets paths is about a photo of a known person, where there is one.
  * The check is a real image on the real path, with a deadline of its own: a check that does not return has failed.
+ *
+ * A remote recogniser is checked before its first request, so the breaker begins as PROBING, and at an interval while
+ * it is CLOSED and no request has been answered meanwhile: a failed check opens it at once. Its check is about a photo
+ * of a known person, where there is one.
  */
 #include "actors/pipeline/circuit_breaker.h"
 
@@ -25,8 +28,9 @@
 #include <sys/random.h>
 
 #define HEALTH_CHECK "health check" /* instead of a path */
+#define NO_RETURN    "the health check did not return"
 
-enum { TIMER_PROBE = 1, STORE_MS = 5000 };
+enum { TIMER_PROBE = 1, TIMER_CHECK, STORE_MS = 5000 };
 
 struct breaker {
     enum breaker_state state;
@@ -34,6 +38,7 @@ struct breaker {
     uint32_t generation; /* of the state */
     uint64_t open_ms;    /* how long the next opening lasts */
     uint64_t wait_ms;    /* how long this one does */
+    bool answered;       /* the recogniser has processed an image since the latest check began */
     char reason[REASON_BYTES];
 };
 
@@ -86,16 +91,27 @@ static uint64_t breaker_add_jitter(uint64_t ms, uint32_t percent)
     return ms - span + random % (2 * span + 1);
 }
 
+/* A remote recogniser that is back is noticed after the interval of its checks at the latest. */
+static uint64_t breaker_longest_wait_ms(const struct breaker_config *config)
+{
+    uint64_t ms = config->open_max_ms;
+
+    if (config->check_ms && config->check_ms < ms)
+        ms = config->check_ms;
+    return ms < config->open_ms ? config->open_ms : ms;
+}
+
 static void breaker_open(struct actor *self, const char *reason)
 {
     const struct breaker_config *config = actor_config(self);
+    const uint64_t longest_ms = breaker_longest_wait_ms(config);
     struct breaker *b = actor_state(self);
 
     snprintf(b->reason, sizeof b->reason, "%s", reason);
     b->wait_ms = breaker_add_jitter(b->open_ms, config->jitter_percent);
-    if (b->wait_ms > config->open_max_ms)
-        b->wait_ms = config->open_max_ms;
-    b->open_ms = b->open_ms * 2 < config->open_max_ms ? b->open_ms * 2 : config->open_max_ms;
+    if (b->wait_ms > longest_ms)
+        b->wait_ms = longest_ms;
+    b->open_ms = b->open_ms * 2 < longest_ms ? b->open_ms * 2 : longest_ms;
     metric_add(&opened, 1);
     breaker_enter(self, BREAKER_OPEN);
     actor_after(self, b->wait_ms, TIMER_PROBE);
@@ -113,24 +129,49 @@ static void breaker_count_outcome(struct actor *self, const struct msg_outcome *
             breaker_open(self, m->reason);
     } else if (m->outcome <= RECOGNIZED_POISON) {
         b->failures = 0;
+        b->answered = true;
     }
+}
+
+static void breaker_close(struct actor *self)
+{
+    const struct breaker_config *config = actor_config(self);
+    struct breaker *b = actor_state(self);
+
+    b->open_ms = config->open_ms;
+    b->reason[0] = 0;
+    b->answered = false;
+    breaker_enter(self, BREAKER_CLOSED);
+    if (config->check_ms)
+        actor_after(self, config->check_ms, TIMER_CHECK);
+}
+
+/* While requests are answered, a check that had to wait for a worker shows nothing. */
+static void breaker_on_checked(struct actor *self, int status, const struct msg_recognized *r)
+{
+    const struct breaker_config *config = actor_config(self);
+    const struct breaker *b = actor_state(self);
+    const bool failed = status == ACTOR_OK ? recognized_is_infrastructure(r->outcome) : status == ACTOR_TIMEOUT;
+
+    if (failed && !b->answered)
+        breaker_open(self, status == ACTOR_OK ? r->reason : NO_RETURN);
+    else
+        actor_after(self, config->check_ms, TIMER_CHECK);
 }
 
 static void breaker_on_probed(struct actor *self, void *context, int status, const struct msg *reply)
 {
-    const struct breaker_config *config = actor_config(self);
-    struct breaker *b = actor_state(self);
+    const struct breaker *b = actor_state(self);
     const struct msg_recognized *r = (const struct msg_recognized *)reply;
 
     if ((uint32_t)(uintptr_t)context != b->generation)
         return;
-    if (status == ACTOR_OK && r->outcome <= RECOGNIZED_POISON) {
-        b->open_ms = config->open_ms;
-        b->reason[0] = 0;
-        breaker_enter(self, BREAKER_CLOSED);
-    } else {
-        breaker_open(self, status == ACTOR_OK ? r->reason : "the health check did not return");
-    }
+    if (b->state == BREAKER_CLOSED)
+        breaker_on_checked(self, status, r);
+    else if (status == ACTOR_OK && r->outcome <= RECOGNIZED_POISON)
+        breaker_close(self);
+    else
+        breaker_open(self, status == ACTOR_OK ? r->reason : NO_RETURN);
 }
 
 static void breaker_ask_health(struct actor *self, const char *path)
@@ -154,17 +195,24 @@ static void breaker_on_known_photo(struct actor *self, void *context, int status
         breaker_ask_health(self, status == ACTOR_OK && r->text_count ? r->texts[0] : HEALTH_CHECK);
 }
 
-static void breaker_probe(struct actor *self)
+/* In the state of the moment. */
+static void breaker_check(struct actor *self)
 {
     const struct breaker_config *config = actor_config(self);
     struct breaker *b = actor_state(self);
 
-    breaker_enter(self, BREAKER_PROBING);
-    if (config->known_photo)
+    b->answered = false;
+    if (config->check_ms)
         actor_ask(self, "store", &STORE_MESSAGE(STORE_KNOWN_PHOTO, store_id)->m.head, STORE_MS, breaker_on_known_photo,
                   (void *)(uintptr_t)b->generation);
     else
         breaker_ask_health(self, HEALTH_CHECK);
+}
+
+static void breaker_probe(struct actor *self)
+{
+    breaker_enter(self, BREAKER_PROBING);
+    breaker_check(self);
 }
 
 static int breaker_start(struct actor *self)
@@ -178,7 +226,12 @@ static int breaker_start(struct actor *self)
     for (int state = BREAKER_CLOSED; state <= BREAKER_PROBING; state++)
         metric_register(&state_gauges[state]);
     b->open_ms = config->open_ms;
-    breaker_enter(self, BREAKER_CLOSED);
+    if (!config->check_ms) {
+        breaker_close(self);
+        return 0;
+    }
+    snprintf(b->reason, sizeof b->reason, "the remote recogniser has not answered yet");
+    breaker_probe(self);
     return 0;
 }
 
@@ -192,8 +245,16 @@ static void breaker_receive(struct actor *self, const struct msg *m)
 
 static void breaker_timer(struct actor *self, uint32_t timer)
 {
-    (void)timer;
-    breaker_probe(self);
+    struct breaker *b = actor_state(self);
+
+    if (timer == TIMER_PROBE) {
+        breaker_probe(self);
+    } else if (b->state == BREAKER_CLOSED && !b->answered) {
+        breaker_check(self);
+    } else if (b->state == BREAKER_CLOSED) { /* its requests show that it works */
+        b->answered = false;
+        actor_after(self, ((const struct breaker_config *)actor_config(self))->check_ms, TIMER_CHECK);
+    }
 }
 
 static const uint32_t breaker_accepts[] = {MSG_OUTCOME, MSG_SEND_STATE, 0};

@@ -10,7 +10,7 @@ struct breaker_config {
     uint32_t failures;              /* in a row that open it */
     uint64_t open_ms, open_max_ms;  /* the first wait, and its limit */
     uint64_t probe_ms;              /* deadline of a health check */
-    bool known_photo;               /* a health check is about a photo of a known person: the recogniser gets paths */
+    uint64_t check_ms;              /* interval of health checks while closed: the recogniser is remote; 0: none */
     uint32_t jitter_percent;        /* of the wait, either way */
     const char *const *subscribers; /* told of every change, the recogniser among them; ends with NULL */
 };

@@ -4,8 +4,8 @@
  *                                                                                      └─ MSG_OUTCOME ─▶ breaker
  *
  * The breaker counts the outcomes and tells its state; the recogniser keeps the last state told and refuses requests
- * unless it is closed. Only the breaker's health check passes. It tells its capacity to the actors that claim work or
- * report it, and its model to the gallery and those who enrol photos of people.
+ * unless it is closed. The breaker's health check passes, and what does not call the plug-in. It tells its capacity to
+ * the actors that claim work or report it, and its model to the gallery and those who enrol photos of people.
  */
 #include "actors/pipeline/recognizer.h"
 
@@ -64,11 +64,17 @@ void recognizer_on_hello(struct actor *self, const struct packet_hello *hello)
     worker_slots_fill(self);
 }
 
+bool recognizer_skips_plugin(const struct recognizer *r, const struct msg_recognize *ask)
+{
+    return ask->kind == JOB_PICTURE || (ask->enrol && r->has_hello && r->hello.dimension == 0);
+}
+
 static void recognizer_on_request(struct actor *self, const struct msg *m)
 {
     const struct recognizer *r = actor_state(self);
+    const struct msg_recognize *ask = (const struct msg_recognize *)m;
 
-    if (r->breaker.state == BREAKER_CLOSED || ((const struct msg_recognize *)m)->kind == JOB_HEALTH) {
+    if (r->breaker.state == BREAKER_CLOSED || ask->kind == JOB_HEALTH || recognizer_skips_plugin(r, ask)) {
         requests_accept(self, m);
         return;
     }

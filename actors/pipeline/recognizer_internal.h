@@ -28,6 +28,8 @@ struct recognizer {
 
 /* recognizer.c: tells the number of ready workers to the actors that depend on it. */
 void recognizer_tell_capacity(struct actor *self);
+/* recognizer.c: whether a worker does the request without a call of its plug-in. */
+bool recognizer_skips_plugin(const struct recognizer *r, const struct msg_recognize *ask);
 /* recognizer.c: a worker has loaded its plug-in. */
 void recognizer_on_hello(struct actor *self, const struct packet_hello *hello);
 

@@ -1,6 +1,7 @@
 #include "actors/pipeline/requests.h"
 
 #include "actors/pipeline/recognizer_internal.h"
+#include "core/base/disk.h"
 #include "core/base/metrics.h"
 #include "core/base/must.h"
 
@@ -41,11 +42,18 @@ static void request_free(struct request *request)
 }
 
 /* Outcomes that say nothing of the recogniser are not told. The breaker hears of its own health check as its asker. */
+static bool request_tells_of_recognizer(const struct recognizer *r, const struct msg_recognize *ask, int outcome)
+{
+    if (outcome > RECOGNIZED_UNAVAILABLE || ask->kind == JOB_HEALTH)
+        return false;
+    return recognized_is_infrastructure(outcome) || !recognizer_skips_plugin(r, ask);
+}
+
 static void request_tell_breaker(struct actor *self, const struct request *request, const struct msg_recognized *m)
 {
     struct msg_outcome *told;
 
-    if (m->outcome > RECOGNIZED_UNAVAILABLE || request->ask->kind == JOB_HEALTH)
+    if (!request_tells_of_recognizer(actor_state(self), request->ask, m->outcome))
         return;
     told = (struct msg_outcome *)msg_new(MSG_OUTCOME, sizeof *told);
     told->generation = request->generation;
@@ -176,13 +184,24 @@ static bool requests_may_lack_file(const struct recognizer *r, const struct requ
            (!r->has_hello || hello_by_path(&r->hello));
 }
 
+/* A disk that fails counts as a failure of the recogniser: the image is tried again, and the breaker stops claims while
+ * every image fails. */
+static int requests_outcome_without_file(const struct request *request)
+{
+    static const int outcomes[] = {[DISK_FAULT_FILE] = RECOGNIZED_BAD_IMAGE,
+                                   [DISK_FAULT_STORAGE] = RECOGNIZED_FAILED,
+                                   [DISK_FAULT_NODE] = RECOGNIZED_BUSY};
+
+    return request->ask->bytes ? RECOGNIZED_BUSY : outcomes[disk_fault_of(request->error.code)];
+}
+
 /* Why an opened request cannot wait for a worker; NULL: it can. */
 static struct msg_recognized *requests_refusal(struct actor *self, const struct request *request)
 {
     struct recognizer *r = actor_state(self);
 
     if (request->fd < 0 && !requests_may_lack_file(r, request))
-        return msg_recognized_new(request->ask->bytes ? RECOGNIZED_BUSY : RECOGNIZED_BAD_IMAGE, request->error.text);
+        return msg_recognized_new(requests_outcome_without_file(request), request->error.text);
     if (!worker_slots_can_serve(self))
         return msg_recognized_new(RECOGNIZED_UNAVAILABLE, r->slots.reason);
     return NULL;

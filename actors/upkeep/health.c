@@ -7,22 +7,35 @@
 #include "core/actor/system.h"
 #include "core/base/disk.h"
 #include "core/base/metrics.h"
+#include "core/base/must.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 struct health {
     struct msg_capacity capacity; /* as last reported */
     struct msg_breaker breaker;
     struct disk_space disk;
     bool silent;                    /* the database did not answer in ANSWER_MS; a probe is under way */
+    uint64_t written_ms;            /* end of the last test of a write; 0: none yet */
+    bool writing;                   /* one is under way */
+    bool unwritable;                /* it failed */
+    char why[256];                  /* so: the store's words */
     struct msg_templates templates; /* as last told; people 0: not told yet */
     uint32_t copies;                /* peers on another database with the id of ours */
 };
 
 enum { TIMER_DISK = 1, DISK_MS = 2000 };
 enum {
-    ANSWER_MS = 700, /* /readyz and /metrics answer within a second, whatever the database does */
+    ANSWER_MS = 700, /* /readyz and /metrics answer within a second, whatever the database does: a write … */
+    BOTH_MS = 900,   /* … and then a read */
+    WRITE_MS = 1000, /* a test of a write is repeated after this time at the earliest */
     PROBE_MS = 60000
+};
+
+struct health_wait {   /* for the test of a write */
+    struct call *call; /* owned */
+    uint64_t begun_ms;
 };
 
 struct disk_job {
@@ -46,13 +59,24 @@ static void health_write_stats(struct health *h, struct buf *out, const struct s
     buf_str(out, "}}");
 }
 
-/* With an open breaker a receiver still accepts images, which wait; a node that only recognises is not ready. */
+/* With an open breaker a receiver still accepts images, which wait; a node that only recognises is not ready. A remote
+ * recogniser that does not answer is like a plug-in that cannot be loaded. */
 static bool health_breaker_blocks(struct actor *self)
 {
     const struct health_config *config = actor_config(self);
     struct health *h = actor_state(self);
 
-    return config->recognizes && !config->receives && h->breaker.state != BREAKER_CLOSED;
+    return config->recognizes && (config->remote || !config->receives) && h->breaker.state != BREAKER_CLOSED;
+}
+
+static void health_write_breaker(struct buf *out, const struct msg_breaker *breaker)
+{
+    char text[REASON_BYTES + 64];
+
+    snprintf(text, sizeof text, "the recogniser's breaker is %s: %s",
+             breaker->state == BREAKER_OPEN ? "open" : "waiting for a health check",
+             breaker->reason[0] ? breaker->reason : "its state is not known yet");
+    buf_json(out, text);
 }
 
 static bool health_disk_low(struct actor *self)
@@ -61,6 +85,14 @@ static bool health_disk_low(struct actor *self)
     struct health *h = actor_state(self);
 
     return config->receives && config->disk_reserve && h->disk.free < h->disk.reserve;
+}
+
+static void health_write_unwritable(struct buf *out, const char *why)
+{
+    char text[300];
+
+    snprintf(text, sizeof text, "a test write to the database (KITH_DATABASE) fails: %s", why);
+    buf_json(out, text);
 }
 
 static void health_write_not_ready(struct actor *self, struct buf *out, int status, const struct msg *reply)
@@ -75,6 +107,11 @@ static void health_write_not_ready(struct actor *self, struct buf *out, int stat
         buf_json(out, status == ACTOR_OK ? r->error : "the database (KITH_DATABASE) does not answer");
         separator = ",";
     }
+    if (h->unwritable) {
+        buf_str(out, separator);
+        health_write_unwritable(out, h->why);
+        separator = ",";
+    }
     if (config->recognizes && h->capacity.ready == 0) {
         buf_str(out, separator);
         buf_json(out, h->capacity.why[0] ? h->capacity.why : "the recogniser's workers are loading their models");
@@ -82,7 +119,7 @@ static void health_write_not_ready(struct actor *self, struct buf *out, int stat
     }
     if (health_breaker_blocks(self)) {
         buf_str(out, separator);
-        buf_json(out, "the recogniser's breaker is open");
+        health_write_breaker(out, &h->breaker);
         separator = ",";
     }
     if (health_disk_low(self)) {
@@ -201,6 +238,8 @@ static void health_write_metrics(struct actor *self, struct buf *out, const stru
         {"kith_disk_reserve_bytes", "gauge", "Free bytes below which no new image is accepted.",
          (long long)h->disk.reserve, false},
         {"kith_database_reachable", "gauge", "1 while the database answers.", r != NULL, false},
+        {"kith_database_writable", "gauge", "1 while a test write to the database succeeds.",
+         r && h->written_ms && !h->unwritable, false},
         {"kith_images_unknown", "gauge", "Processed images with unknown faces only.",
          r ? (long long)r->counts.unknown : 0, true},
         {"kith_images_no_face", "gauge", "Processed images without a face.", r ? (long long)r->counts.no_face : 0,
@@ -236,7 +275,7 @@ static void health_answer(struct actor *self, struct call *call, int status, con
     const struct health_config *config = actor_config(self);
     bool succeeded = status == ACTOR_OK && r->status == STORE_OK;
     bool blocked = (config->recognizes && h->capacity.ready == 0) || health_breaker_blocks(self) ||
-                   health_disk_low(self) || h->copies;
+                   health_disk_low(self) || h->copies || h->unwritable;
 
     if (call->op == OP_METRICS) { /* also without the database: its failure must be visible */
         health_write_metrics(self, &out, succeeded ? r : NULL);
@@ -261,15 +300,48 @@ static void health_ask_counts(struct actor *self, uint64_t deadline_ms, actor_re
     actor_ask(self, "store", &STORE_MESSAGE(STORE_STATUS_COUNTS, store_list)->m.head, deadline_ms, on_reply, context);
 }
 
+/* Writes this node's row, which says that the node works on this database. */
+static void health_ask_write(struct actor *self, uint64_t deadline_ms, actor_reply_fn on_reply, void *context)
+{
+    const struct health_config *config = actor_config(self);
+    struct store_node *m = STORE_MESSAGE(STORE_REGISTER_NODE, store_node);
+
+    m->node = config->node;
+    m->boot = (int64_t)config->boot;
+    actor_ask(self, "store", &m->m.head, deadline_ms, on_reply, context);
+}
+
 /* An error is an answer, too: the next request learns it from the store. */
-static void health_on_probed(struct actor *self, void *context, int status, const struct msg *reply)
+static void health_on_read_probed(struct actor *self, void *context, int status, const struct msg *reply)
 {
     struct health *h = actor_state(self);
 
     (void)context, (void)reply;
     h->silent = status != ACTOR_OK;
     if (h->silent)
-        health_ask_counts(self, PROBE_MS, health_on_probed, NULL);
+        health_ask_counts(self, PROBE_MS, health_on_read_probed, NULL);
+}
+
+static void health_note_write(struct actor *self, const struct msg *reply)
+{
+    const struct store_reply *r = (const struct store_reply *)reply;
+    struct health *h = actor_state(self);
+
+    h->written_ms = actor_now_ms(self) + 1;
+    h->unwritable = r->status != STORE_OK;
+    snprintf(h->why, sizeof h->why, "%s", h->unwritable ? r->error : "");
+}
+
+static void health_on_write_probed(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    struct health *h = actor_state(self);
+
+    (void)context;
+    h->silent = status != ACTOR_OK;
+    if (h->silent)
+        health_ask_write(self, PROBE_MS, health_on_write_probed, NULL);
+    else
+        health_note_write(self, reply);
 }
 
 /* While one probe waits, requests are answered at once: they do not add to the queue of the store. */
@@ -279,8 +351,45 @@ static void health_on_status_counts(struct actor *self, void *context, int statu
     struct call *call = context;
 
     if (status == ACTOR_TIMEOUT && call->op != OP_STATS && !h->silent)
-        health_on_probed(self, NULL, status, NULL);
+        health_on_read_probed(self, NULL, status, NULL);
     health_answer(self, call, status, reply);
+}
+
+static void health_on_written(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    struct health *h = actor_state(self);
+    struct health_wait *wait = context;
+    const uint64_t took_ms = actor_now_ms(self) - wait->begun_ms;
+
+    h->writing = false;
+    if (status == ACTOR_TIMEOUT && !h->silent)
+        health_on_write_probed(self, NULL, status, NULL);
+    if (status == ACTOR_OK) {
+        health_note_write(self, reply);
+        health_ask_counts(self, BOTH_MS > took_ms ? BOTH_MS - took_ms : 1, health_on_status_counts, wait->call);
+    } else {
+        health_answer(self, wait->call, status, NULL);
+    }
+    free(wait);
+}
+
+/* A database may answer reads and refuse writes: its disk is full, or the server is a replica. Requests that come while
+ * one tests a write, or soon after, use its result. */
+static void health_test_database(struct actor *self, struct call *call)
+{
+    struct health *h = actor_state(self);
+    struct health_wait *wait;
+
+    if (h->writing || (h->written_ms && actor_now_ms(self) - h->written_ms < WRITE_MS)) {
+        health_ask_counts(self, ANSWER_MS, health_on_status_counts, call);
+        return;
+    }
+    wait = malloc(sizeof *wait);
+    if (!wait)
+        out_of_memory();
+    *wait = (struct health_wait){call, actor_now_ms(self)};
+    h->writing = true;
+    health_ask_write(self, ANSWER_MS, health_on_written, wait);
 }
 
 /* --- the actor --- */
@@ -295,9 +404,10 @@ static void health_on_http(struct actor *self, struct http_request *request)
         http_reply(request, 200, "application/json", "{\"ok\":true}\n", 12);
     else if (op != OP_STATS && h->silent)
         health_answer(self, call_new(self, request, op), ACTOR_TIMEOUT, NULL);
+    else if (op == OP_STATS)
+        health_ask_counts(self, config->store_ms, health_on_status_counts, call_new(self, request, op));
     else
-        health_ask_counts(self, op == OP_STATS ? config->store_ms : ANSWER_MS, health_on_status_counts,
-                          call_new(self, request, op));
+        health_test_database(self, call_new(self, request, op));
 }
 
 static void health_read_disk(struct msg *m)
@@ -322,9 +432,11 @@ static void health_timer(struct actor *self, uint32_t timer_id)
 /* After a restart, asks the other actors to send their state. */
 static int health_start(struct actor *self)
 {
+    const struct health_config *config = actor_config(self);
     struct health *h = actor_state(self);
 
     h->disk.free = UINT64_MAX;
+    h->breaker.state = config->remote ? BREAKER_PROBING : BREAKER_CLOSED; /* until the breaker tells it */
     health_timer(self, TIMER_DISK);
     msg_tell(self, "recognizer", MSG_SEND_STATE);
     msg_tell(self, "breaker", MSG_SEND_STATE);

@@ -32,6 +32,12 @@ static const char *cast_gallery(const struct service *v)
     return v->roles & (ROLE_RECOGNIZER | ROLE_PROCESSOR) ? "gallery" : "gallery@*";
 }
 
+/* Whether the recogniser on this node is a client of a service elsewhere. */
+static bool cast_recognizer_is_remote(const struct service *v)
+{
+    return (v->roles & ROLE_RECOGNIZER) && loader_has_network(v->s->recognizer, v->s->plugin_allow_net);
+}
+
 /* Uploads are stored only in a spool that all nodes share. */
 static const struct spool *cast_spool(const struct service *v)
 {
@@ -61,7 +67,7 @@ static void cast_configure_recognition(struct service *v)
                                          .open_ms = (uint64_t)s->breaker_timeout,
                                          .open_max_ms = (uint64_t)s->breaker_timeout_max,
                                          .probe_ms = (uint64_t)s->recognize_timeout,
-                                         .known_photo = loader_has_network(s->recognizer, s->plugin_allow_net),
+                                         .check_ms = cast_recognizer_is_remote(v) ? (uint64_t)s->remote_check : 0,
                                          .jitter_percent = 20,
                                          .subscribers = breaker_subscribers};
     v->recognizer =
@@ -156,7 +162,10 @@ static void cast_configure_edge(struct service *v)
                                        .folder = s->data,
                                        .disk_reserve = (uint64_t)s->disk_reserve,
                                        .store_ms = request_ms,
+                                       .node = v->node,
+                                       .boot = v->boot,
                                        .recognizes = v->roles & (ROLE_PROCESSOR | ROLE_RECOGNIZER),
+                                       .remote = cast_recognizer_is_remote(v),
                                        .receives = v->roles & ROLE_RECEIVER};
     v->pictures = (struct pictures_config){.recognizer = cast_recognizer(v),
                                            .roots = v->roots,

@@ -64,3 +64,55 @@ int disk_sync_parent(const char *path)
     close(fd);
     return result;
 }
+
+/* An errno that is not listed is the file's fault. */
+static const struct {
+    int code;
+    enum disk_fault fault;
+} disk_faults[] = {
+    /* the device, or its file system, which a repair may help */
+    {EIO, DISK_FAULT_STORAGE},
+    {EREMOTEIO, DISK_FAULT_STORAGE},
+    {EBADMSG, DISK_FAULT_STORAGE}, /* a wrong checksum */
+    {EUCLEAN, DISK_FAULT_STORAGE}, /* the structure is damaged */
+    {ENOMEDIUM, DISK_FAULT_STORAGE},
+    /* NFS, SMB, FUSE: the server has restarted, or it or the network is away */
+    {ESTALE, DISK_FAULT_STORAGE},
+    {ETIMEDOUT, DISK_FAULT_STORAGE},
+    {EHOSTDOWN, DISK_FAULT_STORAGE},
+    {EHOSTUNREACH, DISK_FAULT_STORAGE},
+    {ENETDOWN, DISK_FAULT_STORAGE},
+    {ENETUNREACH, DISK_FAULT_STORAGE},
+    {ENETRESET, DISK_FAULT_STORAGE},
+    {ECONNREFUSED, DISK_FAULT_STORAGE},
+    {ECONNRESET, DISK_FAULT_STORAGE},
+    {ECONNABORTED, DISK_FAULT_STORAGE},
+    {ENOTCONN, DISK_FAULT_STORAGE},
+    {ESHUTDOWN, DISK_FAULT_STORAGE},
+    {ENOLINK, DISK_FAULT_STORAGE},
+    {EPROTO, DISK_FAULT_STORAGE},
+    /* an encrypted folder that is not unlocked; NFS without a Kerberos ticket */
+    {ENOKEY, DISK_FAULT_STORAGE},
+    {EKEYEXPIRED, DISK_FAULT_STORAGE},
+    {EKEYREVOKED, DISK_FAULT_STORAGE},
+    {EKEYREJECTED, DISK_FAULT_STORAGE},
+    /* another program has a lease of the file; a signal */
+    {EBUSY, DISK_FAULT_STORAGE},
+    {EAGAIN, DISK_FAULT_STORAGE},
+    {EINTR, DISK_FAULT_STORAGE},
+    /* this process or machine */
+    {EMFILE, DISK_FAULT_NODE},
+    {ENFILE, DISK_FAULT_NODE},
+    {ENOMEM, DISK_FAULT_NODE},
+    {ENOBUFS, DISK_FAULT_NODE},
+};
+
+enum disk_fault disk_fault_of(int code)
+{
+    const int positive = code < 0 ? -code : code;
+
+    for (size_t i = 0; i < sizeof disk_faults / sizeof disk_faults[0]; i++)
+        if (disk_faults[i].code == positive)
+            return disk_faults[i].fault;
+    return DISK_FAULT_FILE;
+}

@@ -1,5 +1,6 @@
 #include "core/base/path.h"
 
+#include "core/base/disk.h"
 #include "core/base/must.h"
 
 #include <ctype.h>
@@ -259,8 +260,12 @@ int path_find_root(const struct path_roots *roots, const char *relative, char *n
     for (int i = 0; i < roots->count && several; i++) {
         struct stat st;
 
-        if (!roots->at[i].hidden && fstatat(roots->at[i].fd, relative, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        if (roots->at[i].hidden)
+            continue;
+        if (fstatat(roots->at[i].fd, relative, &st, AT_SYMLINK_NOFOLLOW) == 0)
             return path_join(roots, i, relative, name, name_size, error);
+        if (disk_fault_of(errno) != DISK_FAULT_FILE) /* the file may be here: a later root could have another one */
+            return error_set(error, -errno, "cannot look for the file in %s: %s", roots->at[i].folder, strerror(errno));
     }
     return path_join(roots, 0, relative, name, name_size, error);
 }
@@ -305,7 +310,13 @@ int path_open(const struct path_roots *roots, const char *name, struct error *er
         return error_set(error, fd, "the path leads out of its image root or onto another file system");
     if (fd < 0)
         return error_set(error, fd, "cannot open: %s", strerror(-fd));
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+    if (fstat(fd, &st) < 0) {
+        const int code = -errno;
+
+        close(fd);
+        return error_set(error, code, "cannot open: %s", strerror(-code));
+    }
+    if (!S_ISREG(st.st_mode)) {
         close(fd);
         return error_set(error, -EINVAL, "not a regular file");
     }

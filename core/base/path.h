@@ -40,8 +40,8 @@ int path_resolve_text(const struct path_roots *roots, const char *path, size_t l
                       size_t name_size, struct error *error);
 
 /* Completes a relative name from path_resolve_text: the first visible root in which the name exists, else the first
- * root. Any thread; asks the file system when more than one root is visible, so it may block. 0 or -ENAMETOOLONG with
- * `error`. */
+ * root. Any thread; asks the file system when more than one root is visible, so it may block. 0, or with `error`:
+ * -ENAMETOOLONG; a root cannot be read now: an errno for which disk_fault_of does not say DISK_FAULT_FILE. */
 int path_find_root(const struct path_roots *roots, const char *relative, char *name, size_t name_size,
                    struct error *error);
 

@@ -140,10 +140,6 @@ static void request_dispatch(struct listener *listener, struct http_request *req
     struct trust_client client;
     char methods[64];
 
-    if (head->malformed) {
-        http_problem(request, 400, "bad-request", "%s", head->malformed);
-        return;
-    }
     if (!header_fits(request) || !origin_find_client(request, &client))
         return;
     if (discarded && server->o.admits && !request->conn->budget.admitted) {

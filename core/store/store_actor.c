@@ -21,8 +21,8 @@ struct store {
     struct threads threads;
     int lock_fd;
     uint64_t recount_begun_ms;
-    bool away;    /* the database cannot be reached, and this was logged */
-    bool damaged; /* its file is damaged, and the program was told to end */
+    bool reads_away, writes_away; /* the database cannot be reached, or a server refuses writes; one was logged */
+    bool damaged;                 /* its file is damaged, and the program was told to end */
 };
 
 static void store_message_free(struct msg *m)
@@ -48,9 +48,11 @@ static struct store *store_of(struct actor *self)
 
 static void store_log_reachability(struct store *store, const struct msg_done *done)
 {
-    if (done->away == store->away)
+    const bool before = store->reads_away || store->writes_away;
+
+    *(done->first->m->type < STORE_FIRST_READ ? &store->writes_away : &store->reads_away) = done->away;
+    if ((store->reads_away || store->writes_away) == before)
         return;
-    store->away = done->away;
     if (done->away)
         log_event(LOG_ERROR, "database away", LOG_STR("reason", done->cause));
     else
@@ -253,7 +255,7 @@ struct store *store_open(const struct store_options *options, struct error *erro
         goto fail;
     status = threads_open(&store->threads, error);
     if (status == -EAGAIN && store->threads.server) { /* requests are refused until it can be reached */
-        store->away = true;
+        store->reads_away = store->writes_away = true;
         log_event(LOG_ERROR, "database away", LOG_STR("reason", error->text));
     } else if (status < 0) {
         goto fail;

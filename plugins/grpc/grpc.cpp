@@ -10,9 +10,10 @@
  * kith has one worker for it by default, so that the service gets one call at a time. Photos of known people are never
  * sent to it when they are enrolled: the service has its own.
  *
- * health() asks the service whether it is ready, and about the image that it answered last once more: some services
- * report that they are ready before they can identify. kith's own health check then asks about a photo of a known
- * person, if there is one.
+ * health() asks the service whether it is ready: HealthCheck of face.proto; if the service does not implement it, Check
+ * of the gRPC health checking protocol; if it implements neither, any answer shows that it runs. After a failure it
+ * also asks about the image that was answered last once more: some services report that they are ready before they can
+ * identify. kith's own health check then asks about a photo of a known person, if there is one.
  *
  * gRPC connects at the first call and reconnects when the connection breaks; open() succeeds without a connection, so
  * that kith may start before the service. A gRPC error is a failure of the recogniser, which the circuit breaker
@@ -22,6 +23,7 @@
 
 #include <face.grpc.pb.h>
 #include <grpcpp/grpcpp.h>
+#include <health.grpc.pb.h>
 
 #include <chrono>
 #include <cstddef>
@@ -43,7 +45,9 @@ struct instance {
     std::chrono::milliseconds timeout{10000};
     std::unique_ptr<facerecog::Identify::Stub> identify;
     std::unique_ptr<facerecog::HealthCheck::Stub> check;
+    std::unique_ptr<grpc::health::v1::Health::Stub> standard;
     std::string answered; /* path of the latest image that the service answered; "": none */
+    bool failed = false;  /* it has not answered one since */
     std::string label;    /* part of the result: valid until the next call */
     kith_face face{};
 };
@@ -117,6 +121,7 @@ void *grpc_open_instance(const kith_settings *settings, char *error, size_t erro
     const std::shared_ptr<grpc::Channel> channel = grpc_connect(me->address, ca);
     me->identify = facerecog::Identify::NewStub(channel);
     me->check = facerecog::HealthCheck::NewStub(channel);
+    me->standard = grpc::health::v1::Health::NewStub(channel);
     return me.release();
 }
 
@@ -145,7 +150,7 @@ int grpc_call_again(const instance *me, char *error, size_t error_size)
     facerecog::IdentifyRequest request;
     facerecog::IdentifyResponse answer;
 
-    if (me->answered.empty())
+    if (me->answered.empty() || !me->failed)
         return KITH_OK;
     request.set_image_path(me->answered);
     context.set_deadline(std::chrono::system_clock::now() + me->timeout);
@@ -153,16 +158,42 @@ int grpc_call_again(const instance *me, char *error, size_t error_size)
     return status.ok() || grpc_is_about_image(status) ? KITH_OK : grpc_set_error(me, status, error, error_size);
 }
 
-int grpc_call_health(instance *me, char *error, size_t error_size)
+grpc::Status grpc_call_original_health(const instance *me, bool &ready)
 {
     grpc::ClientContext context;
     facerecog::HealthCheckResponse answer;
 
     context.set_deadline(std::chrono::system_clock::now() + me->timeout);
     const grpc::Status status = me->check->HealthCheck(&context, facerecog::Empty(), &answer);
+    ready = answer.ready();
+    return status;
+}
+
+/* NOT_FOUND: it does not report the health of the whole server, which the empty name stands for. */
+grpc::Status grpc_call_standard_health(const instance *me, bool &ready)
+{
+    grpc::ClientContext context;
+    grpc::health::v1::HealthCheckResponse answer;
+
+    context.set_deadline(std::chrono::system_clock::now() + me->timeout);
+    const grpc::Status status = me->standard->Check(&context, grpc::health::v1::HealthCheckRequest(), &answer);
+    ready = answer.status() == grpc::health::v1::HealthCheckResponse::SERVING;
+    if (status.error_code() != grpc::StatusCode::UNIMPLEMENTED && status.error_code() != grpc::StatusCode::NOT_FOUND)
+        return status;
+    ready = true;
+    return grpc::Status::OK;
+}
+
+int grpc_call_health(const instance *me, char *error, size_t error_size)
+{
+    bool ready = false;
+    grpc::Status status = grpc_call_original_health(me, ready);
+
+    if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED)
+        status = grpc_call_standard_health(me, ready);
     if (!status.ok())
         return grpc_set_error(me, status, error, error_size);
-    if (!answer.ready()) {
+    if (!ready) {
         std::snprintf(error, error_size, "the remote recogniser %s reports that it is not ready", me->address.c_str());
         return KITH_FAILED;
     }
@@ -183,6 +214,7 @@ int grpc_call_identify(instance *me, const kith_image *image, kith_result *resul
         context.AddMetadata("traceparent", image->trace);
     context.set_deadline(std::chrono::system_clock::now() + me->timeout);
     const grpc::Status status = me->identify->Identify(&context, request, &answer);
+    me->failed = !status.ok() && !grpc_is_about_image(status);
     if (grpc_is_about_image(status)) {
         std::snprintf(error, error_size, "%s", status.error_message().c_str());
         return KITH_BAD_IMAGE;
@@ -225,7 +257,7 @@ void *plugin_open(const kith_settings *settings, char *error, size_t error_size)
 int plugin_health(void *self, char *error, size_t error_size)
 {
     try {
-        return grpc_call_health(static_cast<instance *>(self), error, error_size);
+        return grpc_call_health(static_cast<const instance *>(self), error, error_size);
     } catch (const std::exception &e) {
         std::snprintf(error, error_size, "%s", e.what());
     } catch (...) {

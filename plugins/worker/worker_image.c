@@ -1,5 +1,6 @@
 #include "plugins/worker/worker_internal.h"
 
+#include "core/base/disk.h"
 #include "core/base/must.h"
 
 #include <errno.h>
@@ -19,6 +20,7 @@ static bool image_read_file(const struct child *c, struct child_job *job, int fd
     size_t capacity = (size_t)256 << 10, max = c->config.max_image;
     off_t size = lseek(fd, 0, SEEK_END);
     ssize_t n = 1;
+    enum work_status status = WORK_BAD_IMAGE;
     char reason[REASON_BYTES];
 
     if (size > 0)
@@ -34,13 +36,16 @@ static bool image_read_file(const struct child *c, struct child_job *job, int fd
         if (n > 0)
             job->len += (size_t)n;
     }
-    if (n < 0)
+    if (n < 0) {
+        if (disk_fault_of(errno) != DISK_FAULT_FILE)
+            status = WORK_FAILED;
         snprintf(reason, sizeof reason, "cannot read the file: %s", strerror(errno));
-    else if (job->len > max)
+    } else if (job->len > max) {
         snprintf(reason, sizeof reason, "the file has more than %zu bytes (KITH_MAX_IMAGE)", max);
-    else
+    } else {
         return true;
-    reply_set_failure(job, WORK_BAD_IMAGE, reason);
+    }
+    reply_set_failure(job, status, reason);
     return false;
 }
 

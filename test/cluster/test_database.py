@@ -74,6 +74,24 @@ def test_an_image_inserted_by_hand_is_processed(world):
     until(lambda: world.mariadb.rows('select verdict from images') == [['2']], 'it to be recognised')
 
 
+def test_a_server_that_refuses_writes_is_not_ready(world):
+    """A primary that has become a replica: reads go on, and the log says so once."""
+    a = world.start('a')
+    number, = world.submit(a, a.picture('a.png', 1, 2, 3))
+    a.finished(number)
+    world.mariadb.sql('SET GLOBAL read_only = 1')
+    reasons = until(lambda: (lambda r: r.json['reasons'] if r.status == 503 else None)(a.get('/readyz')), 'it not to be ready')
+    assert 'a test write to the database (KITH_DATABASE) fails' in reasons[0]
+    for _ in range(20):
+        assert a.get('/readyz').status == 503 and a.image(number)['verdict'] == 'unknown'
+    assert a.metric('kith_database_writable') == 0
+    assert a.log().count('database away') == 1 and 'database back' not in a.log()
+    world.mariadb.sql('SET GLOBAL read_only = 0')
+    a.until_ready()
+    until(lambda: 'database back' in a.log(), 'the line in the log')
+    assert a.metric('kith_database_writable') == 1
+
+
 def test_the_schema_can_be_applied_by_hand(world):
     """deploy/mariadb.sql is the output of `kith schema mariadb`. Once it is applied, kith needs no right to create tables."""
     printed = world.node('x').run('schema', 'mariadb').stdout

@@ -43,7 +43,12 @@ def test_a_full_disk_refuses_and_recovers(small_disk, make):
     assert upload.status in (503, 507) and 'full' in upload.json['detail'], upload
     assert kith.image(kept)['verdict'] == 'unknown', 'reading goes on'
     assert kith.get('/healthz').status == 200
+    ready = until(lambda: (lambda a: a if a.status == 503 else None)(kith.get('/readyz')), 'it not to be ready')
+    assert 'the disk of the database is full' in ready.text
+    assert kith.metric('kith_database_writable') == 0
     (small_disk / 'ballast').unlink()
+    kith.until_ready()
+    assert kith.metric('kith_database_writable') == 1
     number, = until(lambda: (lambda a: a.status == 202 and [i['id'] for i in a.json['images']])(
         kith.post('/v1/images', {'path': str(kith.picture('b.png', 7, 8, 9))})), 'room again')
     assert kith.finished(number)['verdict'] == 'unknown'

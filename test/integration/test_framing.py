@@ -1,17 +1,20 @@
 """HTTP/1 that two programs may read differently is refused; early answers reach the client; clients that left are noticed."""
+import json
 import os
 import re
 import signal
 import socket
+import ssl
 import struct
 
 import pytest
 
+h2 = pytest.importorskip('h2')
 pytest.importorskip('h2.connection')
 from harness import closed_within, png, until
 from http2 import Http2
 from test_keys import make_key
-from test_tls import connect, files  # noqa: F401
+from test_tls import ask, connect, files  # noqa: F401
 
 FIRST = b'POST /v1/people HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n'
 PERSON = b'{"name":"smuggled"}'
@@ -59,9 +62,7 @@ def sent(client, data, step=None):
 @pytest.mark.parametrize('name', MALFORMED)
 def test_malformed_requests_are_refused_and_the_connection_is_closed(kith, name):
     data = MALFORMED[name] + HEALTH
-    for before, step in ((b'', None), (b'', 1), (HEALTH * 2, None)):
-        if before and name in ('chunk lines in LF', 'text after a size'):
-            continue  # libh2o has decoded a part of the body before the connection is looked at again
+    for before, step in ((b'', None), (b'', 1), (HEALTH * 2, None), (HEALTH * 2, 7)):
         if step and len(data) > 10000:
             continue
         answer = sent(kith.socket(), before + data, step)
@@ -72,6 +73,90 @@ def test_malformed_requests_are_refused_and_the_connection_is_closed(kith, name)
     assert kith.get('/v1/people').json['people'] == []
     until(lambda: kith.metric('kith_http_connections') == 1, 'the connections to be closed')
     assert kith.metric('kith_http_memory_bytes') == 0
+
+
+UPGRADE = b'connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n'
+
+
+@pytest.mark.parametrize('name', [n for n in MALFORMED if MALFORMED[n].startswith(FIRST)])
+def test_an_upgrade_is_checked_like_other_requests(kith, name):
+    """Also one whose bytes came with an earlier request."""
+    data = MALFORMED[name].replace(b'\r\n', b'\r\n' + UPGRADE, 1)
+    for before in (b'', HEALTH * 2):
+        answer = sent(kith.socket(), before + data + HEALTH)
+        statuses = re.findall(rb'^HTTP/1\.1 (\d+)', answer, re.M)
+        assert statuses == [b'200'] * before.count(b'GET') + [b'400'], answer[-300:]
+    assert kith.get('/v1/people').json['people'] == []
+
+
+def test_requests_in_one_segment_are_answered_in_order(kith):
+    body = json.dumps({'name': 'Ann'}).encode()
+    chunked = FIRST + CHUNKED + b'\r\n3;x=y\r\n%s\r\n%x\r\n%s\r\n0\r\nx: y\r\n\r\n' % (body[:3], len(body) - 3, body[3:])
+    plain = FIRST + b'content-length: %d\r\n\r\n%s' % (len(body), body)
+    last = HEALTH.replace(b'\r\n\r\n', b'\r\nconnection: close\r\n\r\n')
+    data = HEALTH + chunked + HEALTH * 30 + plain + b'\r\n' + chunked + plain + last + HEALTH
+    for step in (None, 1, 1000):
+        answer = sent(kith.socket(), data, step)
+        statuses = re.findall(rb'^HTTP/1\.1 (\d+)', answer, re.M)
+        first = b'200' if step else b'201'  # it made the person, or there is one
+        assert statuses == [b'200', first] + [b'200'] * 34, answer[-300:]
+    assert [p['name'] for p in kith.get('/v1/people').json['people']] == ['Ann']
+    until(lambda: kith.metric('kith_http_memory_bytes') == 0, 'the memory to be given back')
+
+
+def test_a_body_that_waits_for_a_100_is_checked_to_its_end(kith):
+    head = FIRST + CHUNKED + b'expect: 100-continue\r\n\r\n'
+    for rest, status in ((b'e\r\ne":"Expected"}\r\n0\r\n\r\n', b'201'), (b'e\ne":"Expected"}\n0\n\n', b'400')):
+        client = kith.socket()
+        client.sendall(head + b'5\r\n{"nam\r\n')
+        assert client.recv(100).startswith(b'HTTP/1.1 100')
+        answer = sent(client, rest + HEALTH.replace(b'\r\n\r\n', b'\r\nconnection: close\r\n\r\n'))
+        assert re.findall(rb'^HTTP/1\.1 (\d+)', answer, re.M)[0] == status, answer
+    assert [p['name'] for p in kith.get('/v1/people').json['people']] == ['Expected']
+
+
+def test_what_comes_with_the_end_of_the_handshake_is_checked(make, files):
+    kith = make(**files).start(ready=False)
+    for data in (MALFORMED['chunk lines in LF'], MALFORMED['two lengths'], HEALTH + MALFORMED['text after a size'],
+                 HEALTH * 3):
+        raw, incoming, outgoing = kith.socket(), ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = ssl._create_unverified_context().wrap_bio(incoming, outgoing, server_hostname='127.0.0.1')
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                raw.sendall(outgoing.read())
+                incoming.write(raw.recv(65536))
+        tls.write(data + HEALTH.replace(b'\r\n\r\n', b'\r\nconnection: close\r\n\r\n'))
+        raw.sendall(outgoing.read())  # the end of the handshake and the requests, in one segment
+        while more := raw.recv(65536):
+            incoming.write(more)
+        answer, good = tls.read(1 << 20), data.count(b'GET')
+        while len(re.findall(rb'HTTP/1\.1 ', answer)) < good + 1:
+            answer += tls.read(1 << 20)
+        statuses = re.findall(rb'^HTTP/1\.1 (\d+)', answer, re.M)
+        assert statuses == [b'200'] * good + [b'200' if data == HEALTH * 3 else b'400'], answer[-300:]
+    assert b'smuggled' not in ask(kith, '/v1/people')
+
+
+def test_an_upgrade_behind_another_request_goes_on_in_http2(kith):
+    connection = h2.connection.H2Connection()
+    settings = connection.initiate_upgrade_connection()
+    upgrade = HEALTH.replace(b'\r\n\r\n', b'\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: '
+                             + settings + b'\r\n\r\n')
+    client = kith.socket()
+    client.sendall(HEALTH + upgrade + connection.data_to_send())
+    answer, ended = b'', False
+    while b'101 Switching Protocols' not in answer or b'\r\n\r\n' not in answer.partition(b' 101 ')[2]:
+        answer += client.recv(65536)
+    frames = answer.partition(b' 101 ')[2].partition(b'\r\n\r\n')[2]
+    while not ended:
+        for event in connection.receive_data(frames):
+            ended |= isinstance(event, h2.events.StreamEnded) and event.stream_id == 1
+        client.sendall(connection.data_to_send())
+        frames = b'' if ended else client.recv(65536)
+    assert answer.startswith(b'HTTP/1.1 200')
 
 
 def test_another_protocol_and_an_empty_path_end_the_connection(kith):

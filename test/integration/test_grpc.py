@@ -18,10 +18,10 @@ class FaceServer:
         self.stubs, self.port, self.process = stubs, free_port(), None
         self.calls = []
 
-    def start(self, *tls):
+    def start(self, *tls, health='original'):
         self.lines = queue.Queue()
         self.process = subprocess.Popen([sys.executable, ROOT / 'test/integration/face_server.py', self.stubs,
-                                         str(self.port), *map(str, tls)], stdin=subprocess.PIPE,
+                                         str(self.port), health, *map(str, tls)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
         threading.Thread(target=self.read, args=(self.process.stdout, self.lines), daemon=True).start()
         self.expect('serving')
@@ -29,7 +29,7 @@ class FaceServer:
 
     def read(self, stream, lines):
         for line in stream:
-            if line.startswith(('identify', 'health', 'trace')):
+            if line.startswith(('identify', 'health', 'trace', 'check', 'overlap')):
                 self.calls.append(line.strip())
             else:
                 lines.put(line)
@@ -45,6 +45,10 @@ class FaceServer:
     def kill(self):
         self.process.kill()
         self.process.wait()
+
+    def images(self):
+        """The calls but those that ask for its health."""
+        return [c for c in self.calls if not c.startswith(('health', 'check'))]
 
     def paths(self):
         return [c.split(' ', 1)[1] for c in self.calls if c.startswith('identify')]
@@ -72,9 +76,10 @@ def server(stubs):
 
 @pytest.fixture
 def kith_of(make, server):
-    def start(**settings):
+    def start(ready=True, **settings):
         return make(recognizer='grpc', **{'grpc_address': f'127.0.0.1:{server.port}', 'retry_backoff': '20ms',
-                                          'breaker_timeout': '200ms', **settings}).start()
+                                          'breaker_timeout': '200ms', 'remote_check': '1h',
+                                          **settings}).start(ready=ready)
     return start
 
 
@@ -205,15 +210,81 @@ def test_bytes_are_queued_as_a_file_and_refused_by_identify(kith_of, server):
 
 
 def test_absent_at_the_start(kith_of, server):
-    """kith starts first; the breaker opens at the fifth failure and closes when the service starts."""
-    kith = kith_of(tries=20)
+    """kith starts first: no image is tried before the service has answered."""
+    kith = kith_of(ready=False)
     numbers = kith.submit(*[kith.picture(f'{n}.png', n, 1, 1) for n in range(6)])
-    until(lambda: 'breaker state=open' in kith.log(), 'the breaker to open')
     until(lambda: kith.log().count('breaker state=probing') >= 2, 'it to look twice')
+    assert 'breaker state=closed' not in kith.log()
+    reason = until(lambda: [r for r in kith.get('/readyz').json['reasons'] if 'breaker is open' in r], 'the reason')[0]
+    assert f'127.0.0.1:{server.port}' in reason
+    assert all(kith.image(number)['status'] == 'pending' for number in numbers)
     server.start()
     for number in numbers:
-        assert kith.finished(number)['verdict'] == 'unknown'
+        image = kith.finished(number)
+        assert (image['verdict'], image['attempts']) == ('unknown', 1)
     assert 'health' in server.calls
+    kith.until_ready()
+
+
+def test_it_is_ready_while_the_service_answers(kith_of, server):
+    """No image is submitted: the checks alone notice that the service goes and comes back."""
+    kith = kith_of(ready=False, remote_check='50ms')
+
+    def reasons():
+        answer = kith.get('/readyz')
+        return answer.status == 503 and ' '.join(answer.json['reasons'])
+    until(lambda: f'127.0.0.1:{server.port}' in (reasons() or ''), 'the reason')
+    server.start()
+    kith.until_ready()
+    server.kill()
+    until(lambda: f'127.0.0.1:{server.port}' in (reasons() or ''), 'the reason again')
+    number, = kith.submit(kith.picture('a.png', 1, 1, 1))  # images are still taken
+    server.start()
+    kith.until_ready()
+    assert kith.finished(number)['attempts'] == 1
+    server.order(ready=False)
+    until(lambda: 'reports that it is not ready' in (reasons() or ''), 'what it reports')
+    server.order(ready=True)
+    kith.until_ready()
+    teach(kith, 'Hannibal', known := kith.picture('hannibal_1.png', 1, 2, 3))
+    server.order(error='UNAVAILABLE')
+    until(lambda: 'told to say UNAVAILABLE' in (reasons() or ''), 'what it says about the known photo')
+    assert str(known) in server.paths()
+    server.order(error=None)
+    kith.until_ready()
+
+
+@pytest.mark.parametrize('health', ['standard', 'none'])
+def test_a_service_without_the_health_check_of_the_original(kith_of, server, health):
+    """gRPC's own protocol is asked instead; a service without either is ready when it answers at all."""
+    kith = kith_of(ready=False, remote_check='50ms')
+    until(lambda: 'breaker state=open' in kith.log(), 'the breaker to open')
+    server.start(health=health)
+    kith.until_ready()
+    number, = kith.submit(kith.picture('a.png', 1, 1, 1))
+    assert kith.finished(number)['verdict'] == 'unknown'
+    if health == 'standard':
+        assert 'check' in {c.split(' ')[0] for c in server.calls}
+        server.order(ready=False)
+        until(lambda: 'reports that it is not ready' in kith.get('/readyz').text, 'it not to be ready')
+        server.order(ready=True)
+        kith.until_ready()
+    server.kill()
+    until(lambda: kith.get('/readyz').status == 503, 'it not to be ready')
+
+
+def test_photos_are_enrolled_and_shown_while_the_service_is_away(kith_of, server):
+    """Neither needs it."""
+    kith = kith_of(ready=False)
+    photo = kith.picture('hannibal_1.png', 1, 2, 3)
+    until(lambda: 'breaker state=open' in kith.log(), 'the breaker to open')
+    person = teach(kith, 'Hannibal', photo)
+    number, = kith.submit(photo)
+    assert kith.get(f'/v1/images/{number}/photo?width=32').status == 200
+    assert kith.get('/readyz').status == 503
+    server.start()
+    server.order(answer='hannibal_1.png')
+    assert kith.finished(number)['person'] == {'id': person, 'name': 'Hannibal'}
 
 
 def test_killed_and_back(kith_of, server):
@@ -228,11 +299,13 @@ def test_killed_and_back(kith_of, server):
     # the fifth failure opens it: the image has been requeued after each of the four before it
     assert story[:story.index('breaker state=open')].count(f' requeued image={second} ') == 4, story
     assert re.search(r'breaker state=open .*reason="the remote recogniser 127\.0\.0\.1:\d+', story), story
-    assert kith.get('/readyz').status == 200, 'images are still taken'
+    assert kith.post('/v1/images', {'path': str(kith.images / 'b.png')}).status == 202, 'images are still taken'
+    until(lambda: kith.get('/readyz').status == 503, 'it not to be ready')
     server.start()
     assert kith.finished(second)['verdict'] == 'unknown'
     story = kith.log()
-    assert story.index('state=open') < story.index('state=probing') < story.rindex('state=closed')
+    story = story[story.index('state=open'):]
+    assert story.index('state=probing') < story.rindex('state=closed')
 
 
 def test_a_service_that_is_not_ready_keeps_the_breaker_open(kith_of, server):
@@ -253,7 +326,7 @@ def test_a_service_that_is_ready_but_cannot_identify_keeps_the_breaker_open(kith
     kith.finished(first)
     server.order(error='UNAVAILABLE')
     second, = kith.submit(kith.picture('b.png', 2, 1, 1))
-    until(lambda: kith.log().count('breaker state=probing') >= 2, 'two health checks')
+    until(lambda: kith.log().count('breaker state=probing') >= 3, 'two health checks beside the first')
     story = kith.log()
     assert 'breaker state=closed' not in story[story.index('breaker state=open'):]
     server.order(error=None)
@@ -263,11 +336,11 @@ def test_a_service_that_is_ready_but_cannot_identify_keeps_the_breaker_open(kith
 
 def test_a_health_check_asks_about_a_known_photo(kith_of, server):
     """It is closed only when the service answers for a photo that it must know."""
-    kith = kith_of(tries=20, workers=1)
+    kith = kith_of(ready=False, tries=20, workers=1)
     known = kith.picture('hannibal_1.png', 1, 2, 3)
+    until(lambda: 'breaker state=open' in kith.log(), 'the breaker to open')
     person = teach(kith, 'Hannibal', known)
     number, = kith.submit(kith.picture('a.png', 1, 1, 1))
-    until(lambda: 'breaker state=open' in kith.log(), 'the breaker to open')
     server.start()
     server.order(error='UNAVAILABLE', answer='hannibal_1.png')
     until(lambda: str(known) in server.paths(), 'the question about the known photo')
@@ -278,7 +351,15 @@ def test_a_health_check_asks_about_a_known_photo(kith_of, server):
 
 def test_one_call_at_a_time_is_the_default(kith_of, server):
     server.start()
-    assert ' workers=1 ' in kith_of(workers=0).log()
+    kith = kith_of(workers=0, remote_check='10ms')
+    assert ' workers=1 ' in kith.log()
+    known = kith.picture('known.png', 200, 1, 1)
+    teach(kith, 'Hannibal', known)
+    server.order(wait=0.05)
+    for number in kith.submit(*[kith.picture(f'{n}.png', n, 1, 1) for n in range(10)]):
+        kith.finished(number)
+    until(lambda: server.paths().count(str(known)) > 3, 'checks')
+    assert not [c for c in server.calls if c.startswith('overlap')]
 
 
 def test_a_photo_that_is_enrolled_is_not_sent(kith_of, server):
@@ -332,11 +413,11 @@ def test_a_trace_reaches_the_remote_service(kith_of, server):
     path = str(kith.picture('a.png', 1, 1, 1))
     number = kith.post('/v1/images', {'path': path}, traceparent=trace).json['images'][0]['id']
     kith.finished(number)
-    assert server.calls == [f'identify {path}', f'trace {trace}']
+    assert server.images() == [f'identify {path}', f'trace {trace}']
     assert re.search(rf' claimed image={number} .*trace={trace}', kith.log())
     assert re.search(rf' request .*trace={trace}', kith.log())
     kith.post('/v1/identify', {'path': path}, traceparent=trace)
-    assert server.calls[2:] == [f'identify {path}', f'trace {trace}']
+    assert server.images()[2:] == [f'identify {path}', f'trace {trace}']
     for wrong in ('', 'x', trace.upper(), trace.replace('-', '_'), '00-' + '0' * 32 + '-b7ad6b7169203331-01', 'ff' + trace[2:]):
         kith.post('/v1/identify', {'path': path}, traceparent=wrong)
     assert server.calls.count(f'trace {trace}') == 2 and len([c for c in server.calls if c.startswith('trace')]) == 2
@@ -363,10 +444,8 @@ def test_wrong_settings(make, settings, words):
 
 
 def test_a_name_that_does_not_resolve(kith_of):
-    kith = kith_of(grpc_address='no-such-host.invalid:50051', tries=2, breaker_failures=100)
-    number, = kith.submit(kith.picture('a.png', 1, 1, 1))
-    image = kith.finished(number)
-    assert image['status'] == 'failed' and 'no-such-host.invalid' in image['reason']
+    kith = kith_of(ready=False, grpc_address='no-such-host.invalid:50051')
+    until(lambda: 'no-such-host.invalid' in kith.get('/readyz').text, 'the reason')
 
 
 def test_a_plugin_gets_the_network_only_when_allowed(make, kith_of, server):

@@ -123,6 +123,10 @@ int path_open(const struct path_roots *roots, const char *name, struct error *er
         return error_set(error, -ENOENT, "no such file");
     if (strcmp(name, "/link") == 0)
         return error_set(error, -ELOOP, "a symbolic link");
+    if (strcmp(name, "/stale") == 0)
+        return error_set(error, -ESTALE, "Stale file handle");
+    if (strcmp(name, "/many") == 0)
+        return error_set(error, -EMFILE, "Too many open files");
     return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
@@ -184,6 +188,15 @@ static const struct actor_ops asker = {.name = "asker", .receive = asker_receive
 static inline void ask_for(int kind, const char *path)
 {
     actor_system_tell(sys, "asker", &msg_recognize_new(kind, path, NULL, 0)->head);
+    settle();
+}
+
+static inline void ask_to_enrol(const char *path)
+{
+    struct msg_recognize *m = msg_recognize_new(JOB_RECOGNIZE, path, NULL, 0);
+
+    m->enrol = true;
+    actor_system_tell(sys, "asker", &m->head);
     settle();
 }
 

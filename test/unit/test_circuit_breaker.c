@@ -96,18 +96,48 @@ static void call(int outcome)
     end_request(generation_now(), outcome);
 }
 
-static int setup(void **state)
+/* A remote recogniser. */
+static const struct breaker_config remote = {.recognizer = "recognizer",
+                                             .failures = 5,
+                                             .open_ms = 2000,
+                                             .open_max_ms = 60000,
+                                             .probe_ms = 5000,
+                                             .check_ms = 8000,
+                                             .subscribers = subscribers};
+
+static void store_receive(struct actor *self, const struct msg *m)
+{
+    assert_int_equal(m->type, STORE_KNOWN_PHOTO);
+    actor_reply(self, &STORE_MESSAGE(STORE_REPLY, store_reply)->m.head);
+}
+
+static const struct actor_ops fake_store = {.name = "store", .receive = store_receive};
+
+static void start(const struct breaker_config *breaker)
 {
     struct actor_system_options options = {.now_ns = fake_now};
 
-    (void)state;
     memset(&world, 0, sizeof world);
     memset(&heard, 0, sizeof heard);
     sys = actor_system_new(&options);
     actor_spawn(sys, &(struct actor_spec){.name = "subscriber", .ops = &subscriber});
     actor_spawn(sys, &(struct actor_spec){.name = "recognizer", .ops = &fake_recognizer});
-    actor_spawn(sys, &(struct actor_spec){.name = "breaker", .ops = &breaker_actor, .config = &config});
+    actor_spawn(sys, &(struct actor_spec){.name = "store", .ops = &fake_store});
+    actor_spawn(sys, &(struct actor_spec){.name = "breaker", .ops = &breaker_actor, .config = breaker});
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    start(&config);
     settle();
+    return 0;
+}
+
+static int setup_remote(void **state)
+{
+    (void)state;
+    start(&remote);
     return 0;
 }
 
@@ -273,9 +303,93 @@ static void test_tells_its_state_when_asked(void **state)
     assert_int_equal(heard.generations[1], heard.generations[0]);
 }
 
+static void test_a_remote_recogniser_is_checked_before_its_first_request(void **state)
+{
+    (void)state;
+    world.outcome = RECOGNIZED_FAILED;
+    settle();
+    assert_int_equal(heard.states[0], BREAKER_PROBING);
+    assert_int_equal(state_now(), BREAKER_OPEN);
+    assert_int_equal(world.probes, 1);
+    world.outcome = RECOGNIZED_OK;
+    advance(2000);
+    assert_int_equal(world.probes, 2);
+    assert_int_equal(state_now(), BREAKER_CLOSED);
+}
+
+static void test_a_remote_recogniser_that_goes_away_opens_it_without_a_request(void **state)
+{
+    (void)state;
+    settle();
+    assert_int_equal(state_now(), BREAKER_CLOSED);
+    advance(7999);
+    assert_int_equal(world.probes, 1);
+    advance(1);
+    assert_int_equal(world.probes, 2);
+    assert_int_equal(state_now(), BREAKER_CLOSED);
+    world.outcome = RECOGNIZED_TIMEOUT;
+    advance(8000);
+    assert_int_equal(state_now(), BREAKER_OPEN);
+    for (int i = 0; i < 5; i++) { /* the waits double up to the interval of the checks */
+        const uint64_t waits[] = {2000, 4000, 8000, 8000, 8000};
+
+        assert_int_equal(heard.waits[heard.changes - 1], waits[i]);
+        advance(waits[i]);
+    }
+    world.outcome = RECOGNIZED_OK;
+    advance(8000);
+    assert_int_equal(state_now(), BREAKER_CLOSED);
+    world.probes = 0;
+    advance(8000);
+    assert_int_equal(world.probes, 1); /* one timer, though it was open in between */
+}
+
+static void test_a_remote_recogniser_that_answers_images_is_not_checked(void **state)
+{
+    (void)state;
+    settle();
+    for (int i = 0; i < 10; i++) {
+        call(i % 2 ? RECOGNIZED_OK : RECOGNIZED_BAD_IMAGE);
+        advance(8000);
+    }
+    assert_int_equal(world.probes, 1);
+    advance(8000);
+    assert_int_equal(world.probes, 2);
+}
+
+static void test_a_check_that_waits_while_images_are_answered_shows_nothing(void **state)
+{
+    (void)state;
+    settle();
+    world.outcome = -1;
+    advance(8000);
+    assert_int_equal(world.probes, 2);
+    call(RECOGNIZED_OK);
+    advance(5000);
+    assert_int_equal(state_now(), BREAKER_CLOSED);
+    advance(8000); /* the image has shown that it works */
+    assert_int_equal(world.probes, 2);
+    advance(8000);
+    assert_int_equal(world.probes, 3);
+    advance(5000);
+    assert_int_equal(state_now(), BREAKER_OPEN);
+}
+
+static void test_a_busy_recogniser_is_not_away(void **state)
+{
+    (void)state;
+    settle();
+    world.outcome = RECOGNIZED_BUSY;
+    for (int i = 0; i < 5; i++)
+        advance(8000);
+    assert_int_equal(state_now(), BREAKER_CLOSED);
+    assert_int_equal(world.probes, 6);
+}
+
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST_REMOTE(f) cmocka_unit_test_setup_teardown(f, setup_remote, teardown)
+#define TEST(f)        cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_opens_at_the_fifth_failure_in_a_row),
         TEST(test_a_success_starts_the_count_anew),
@@ -288,6 +402,11 @@ int main(void)
         TEST(test_an_outcome_of_before_a_change_is_not_counted),
         TEST(test_an_outcome_of_before_a_restart_is_not_counted),
         TEST(test_tells_its_state_when_asked),
+        TEST_REMOTE(test_a_remote_recogniser_is_checked_before_its_first_request),
+        TEST_REMOTE(test_a_remote_recogniser_that_goes_away_opens_it_without_a_request),
+        TEST_REMOTE(test_a_remote_recogniser_that_answers_images_is_not_checked),
+        TEST_REMOTE(test_a_check_that_waits_while_images_are_answered_shows_nothing),
+        TEST_REMOTE(test_a_busy_recogniser_is_not_away),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

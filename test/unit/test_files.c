@@ -117,6 +117,29 @@ static void test_the_parent_of_a_path_is_synced(void **state)
     assert_int_equal(disk_sync_parent("/no/such/folder"), -ENOENT);
 }
 
+static void test_which_errors_of_a_file_may_pass(void **state)
+{
+    static const struct {
+        int code;
+        enum disk_fault fault;
+    } cases[] = {
+        {ENOENT, DISK_FAULT_FILE},       {EACCES, DISK_FAULT_FILE},      {EPERM, DISK_FAULT_FILE},
+        {ELOOP, DISK_FAULT_FILE},        {EXDEV, DISK_FAULT_FILE},       {ENOTDIR, DISK_FAULT_FILE},
+        {EISDIR, DISK_FAULT_FILE},       {EINVAL, DISK_FAULT_FILE},      {ENAMETOOLONG, DISK_FAULT_FILE},
+        {ENXIO, DISK_FAULT_FILE},        {EOVERFLOW, DISK_FAULT_FILE},   {0, DISK_FAULT_FILE},
+        {EIO, DISK_FAULT_STORAGE},       {ESTALE, DISK_FAULT_STORAGE},   {ETIMEDOUT, DISK_FAULT_STORAGE},
+        {EHOSTDOWN, DISK_FAULT_STORAGE}, {ENOTCONN, DISK_FAULT_STORAGE}, {EKEYEXPIRED, DISK_FAULT_STORAGE},
+        {EUCLEAN, DISK_FAULT_STORAGE},   {EMFILE, DISK_FAULT_NODE},      {ENFILE, DISK_FAULT_NODE},
+        {ENOMEM, DISK_FAULT_NODE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(disk_fault_of(cases[i].code), cases[i].fault);
+        assert_int_equal(disk_fault_of(-cases[i].code), cases[i].fault);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +147,7 @@ int main(void)
         cmocka_unit_test(test_the_reserve_is_at_most_a_sixteenth_of_the_disk),
         cmocka_unit_test(test_a_disk_is_low_when_a_file_would_not_leave_the_reserve),
         cmocka_unit_test(test_the_parent_of_a_path_is_synced),
+        cmocka_unit_test(test_which_errors_of_a_file_may_pass),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,37 @@ static void test_an_open_breaker_lets_only_its_check_through(void **state)
     assert_int_equal(world.told, 0); /* neither refusals nor the check */
 }
 
+/* Pictures, and photos that a recogniser without embeddings is not asked about. */
+static void test_requests_that_do_not_call_the_plugin_pass_an_open_breaker_and_do_not_close_it(void **state)
+{
+    (void)state;
+    be_ready(0);
+    tell_breaker_state(BREAKER_OPEN, 7);
+    ask_for(JOB_PICTURE, "/a");
+    finish_job(0, WORK_OK);
+    ask_to_enrol("/a");
+    finish_job(0, WORK_OK);
+    assert_int_equal(host.jobs, 2);
+    assert_int_equal(world.told, 0);
+    ask_for(JOB_PICTURE, "/a");
+    finish_job(0, WORK_FAILED);
+    assert_int_equal(world.outcomes[0].outcome, RECOGNIZED_FAILED);
+}
+
+static void test_a_file_that_cannot_be_read_now_is_not_the_fault_of_the_image(void **state)
+{
+    (void)state;
+    host.needs = KITH_NEEDS_PIXELS;
+    be_ready(0);
+    ask_for(JOB_RECOGNIZE, "/stale");
+    assert_int_equal(world.last_outcome, RECOGNIZED_FAILED);
+    assert_string_equal(world.last_reason, "Stale file handle");
+    assert_int_equal(world.outcomes[0].outcome, RECOGNIZED_FAILED);
+    ask_for(JOB_RECOGNIZE, "/many"); /* of this node: the image costs no try */
+    assert_int_equal(world.last_outcome, RECOGNIZED_BUSY);
+    assert_int_equal(world.told, 1);
+}
+
 static void test_each_outcome_is_told_once(void **state)
 {
     static const struct {
@@ -290,6 +321,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_an_open_breaker_lets_only_its_check_through),
+        TEST(test_requests_that_do_not_call_the_plugin_pass_an_open_breaker_and_do_not_close_it),
+        TEST(test_a_file_that_cannot_be_read_now_is_not_the_fault_of_the_image),
         TEST(test_each_outcome_is_told_once),
         TEST(test_an_outcome_carries_the_generation_that_let_it_through),
         TEST(test_a_restart_asks_for_the_state_of_the_breaker),

@@ -3,6 +3,7 @@
 #include "core/http/engine/request_head.h"
 #include "test/unit/test.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define FIRST "POST /v1/people HTTP/1.1\r\n"
@@ -62,10 +63,10 @@ static void test_heads(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const char *head = cases[i].head, *error;
-        bool chunked;
+        struct request_framing framing;
 
         assert_int_equal(request_head_length(head, strlen(head), 0), strlen(head));
-        error = request_head_error(head, strlen(head), &chunked);
+        error = request_head_error(head, strlen(head), &framing);
         if (cases[i].error ? !error || !strstr(error, cases[i].error) : error != NULL)
             fail_msg("“%s”: %s; expected %s", head, error ? error : "good", cases[i].error ? cases[i].error : "good");
     }
@@ -96,11 +97,54 @@ static void test_another_protocol_is_told_by_its_first_line(void **state)
 static void test_a_nul_is_no_text(void **state)
 {
     static const char head[] = FIRST HOST "x: a\0b\r\n\r\n", name[] = FIRST HOST "x\0: a\r\n\r\n";
-    bool chunked;
+    struct request_framing framing;
 
     (void)state;
-    assert_non_null(request_head_error(head, sizeof head - 1, &chunked));
-    assert_non_null(request_head_error(name, sizeof name - 1, &chunked));
+    assert_non_null(request_head_error(head, sizeof head - 1, &framing));
+    assert_non_null(request_head_error(name, sizeof name - 1, &framing));
+}
+
+static void test_the_framing_of_the_body(void **state)
+{
+    static const struct {
+        const char *head;
+        struct request_framing framing;
+    } cases[] = {
+        {FIRST HOST "\r\n", {.length = 0}},
+        {FIRST HOST "content-length: 12\r\n\r\n", {.length = 12}},
+        {FIRST HOST "content-length: 18446744073709551620\r\n\r\n", {.length = UINT64_MAX}},
+        {FIRST HOST "content-length: 99999999999999999999999\r\n\r\n", {.length = UINT64_MAX}},
+        {FIRST HOST "transfer-encoding: chunked\r\n\r\n", {.chunked = true}},
+        {"PRI * HTTP/2.0\r\n\r\n", {.http2 = true}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct request_framing framing;
+
+        assert_null(request_head_error(cases[i].head, strlen(cases[i].head), &framing));
+        assert_int_equal(framing.length, cases[i].framing.length);
+        assert_int_equal(framing.chunked, cases[i].framing.chunked);
+        assert_int_equal(framing.http2, cases[i].framing.http2);
+    }
+}
+
+static void test_the_end_of_a_chunked_body(void **state)
+{
+    static const char body[] = "c\r\nhello, world\r\n0\r\nx: y\r\n\r\n", next[] = "GET / HTTP/1.1\r\n";
+    char both[sizeof body + sizeof next];
+
+    (void)state;
+    snprintf(both, sizeof both, "%s%s", body, next);
+    for (size_t cut = 0; cut <= strlen(both); cut++) {
+        struct request_chunks chunks = {0};
+        size_t first = 0, second = 0;
+
+        assert_true(request_chunks_read(&chunks, both, cut, &first));
+        assert_true(request_chunks_read(&chunks, both + cut, strlen(both) - cut, &second));
+        assert_int_equal(chunks.state, CHUNK_END);
+        assert_int_equal(first + second, strlen(body));
+    }
 }
 
 static void test_the_end_of_a_head_is_found_at_every_cut(void **state)
@@ -147,8 +191,9 @@ static void test_chunked_bodies(void **state)
 
         for (size_t cut = 0; cut <= strlen(body); cut++) {
             struct request_chunks chunks = {0};
-            bool good =
-                request_chunks_read(&chunks, body, cut) && request_chunks_read(&chunks, body + cut, strlen(body) - cut);
+            size_t used;
+            bool good = request_chunks_read(&chunks, body, cut, &used) &&
+                        request_chunks_read(&chunks, body + cut, strlen(body) - cut, &used);
 
             if (good != cases[i].good)
                 fail_msg("“%s” cut at %zu: %s", body, cut, good ? "good" : "malformed");
@@ -158,10 +203,13 @@ static void test_chunked_bodies(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_heads), cmocka_unit_test(test_a_nul_is_no_text),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_heads),
+                                       cmocka_unit_test(test_a_nul_is_no_text),
                                        cmocka_unit_test(test_another_protocol_is_told_by_its_first_line),
                                        cmocka_unit_test(test_the_end_of_a_head_is_found_at_every_cut),
-                                       cmocka_unit_test(test_chunked_bodies)};
+                                       cmocka_unit_test(test_chunked_bodies),
+                                       cmocka_unit_test(test_the_framing_of_the_body),
+                                       cmocka_unit_test(test_the_end_of_a_chunked_body)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -159,6 +159,9 @@ SETTING(breaker_timeout, duration, "10s", 1, 3600000,
         "time from the opening of the circuit breaker to its first health check")
 SETTING(breaker_timeout_max, duration, "5m", 1, 86400000,
         "longest time between health checks of the open circuit breaker; it doubles with each failed check")
+SETTING(remote_check, duration, "10s", 10, 3600000,
+        "interval at which a recogniser that may open network connections is asked for its health while no image shows "
+        "that it works; kith is not ready while it fails; also the longest wait of its open circuit breaker")
 SETTING(retry_policy, duration, "0s", 0, 2147483647,
         "interval at which the failed images that another try may cure are retried; 0s: only on request")
 SETTING(retry_pause, duration, "10m", 0, 2147483647,

@@ -35,8 +35,6 @@ struct engine_head {
     size_t path_len; /* of target, up to the "?" */
     int fd;          /* of the connection; negative: closed */
     int version;     /* major: 1 or 2 */
-    const char
-        *malformed; /* HTTP/1: why the head is malformed; the connection closes behind the reply. NULL: it is not */
 };
 
 /* What a connection holds of requests. */
@@ -50,7 +48,7 @@ struct engine_held {
 struct engine_callbacks {
     void (*received)(void *listener, struct engine_request *raw, const struct engine_head *head);
     void (*chunk_sent)(struct http_request *request); /* the next stream_send is allowed */
-    /* HTTP/1: the head that arrives is malformed. It is not parsed, and all further input is discarded.
+    /* HTTP/1: the request that arrives is malformed. It is not parsed, and all further input is discarded.
      * `status`: of the answer; 0: it is not HTTP. */
     void (*malformed)(void *listener, int fd, int status, const char *why);
     void (*disposed)(struct http_request *request); /* the last call: `raw` and its texts are gone */
@@ -77,7 +75,8 @@ struct engine_ops {
 
     /* Takes over an accepted connection; `closed` gets the handle last. */
     struct engine_socket *(*accept)(struct engine *engine, int listener, uv_tcp_t *tcp, uv_close_cb closed);
-    /* Call it when the engine reads the connection, before the loop waits for input: else heads are not checked. */
+    /* Call it when the engine reads the connection, before the loop waits for input: else heads are not checked. It may
+     * report a request whose bytes came behind an earlier one. */
     void (*watch)(struct engine_socket *socket);
     /* Measures a connection, and drops what has arrived of discarded bodies. */
     struct engine_held (*measure)(struct engine_socket *socket);

@@ -55,18 +55,14 @@ static int h2o_on_request(h2o_handler_t *self, h2o_req_t *req)
     struct engine_handler *handler = (struct engine_handler *)self;
     struct h2o_request *r = h2o_mem_alloc_shared(&req->pool, sizeof *r, h2o_on_dispose);
     const h2o_socket_t *sock = req->conn->callbacks->get_socket(req->conn);
-    const char *malformed = req->version < 0x200 ? h2o_input_error(sock) : NULL;
     const struct engine_head head = {.method = {req->method.base, req->method.len},
                                      .target = {req->path.base, req->path.len},
                                      .authority = {req->input.authority.base, req->input.authority.len},
                                      .body = {req->entity.base, req->entity.len},
                                      .path_len = req->query_at == SIZE_MAX ? req->path.len : req->query_at,
                                      .fd = h2o_socket_get_fd((h2o_socket_t *)(uintptr_t)sock),
-                                     .malformed = malformed,
                                      .version = req->version >> 8};
 
-    if (malformed)
-        req->http1_is_persistent = 0; /* what follows may be a part of this request */
     *r = (struct h2o_request){.engine = handler->engine, .req = req};
     handler->engine->callbacks->received(handler->listener, &r->base, &head);
     return 0;
@@ -142,12 +138,40 @@ static h2o_socket_t *h2o_socket_of(const struct engine_socket *socket)
     return (h2o_socket_t *)(uintptr_t)socket;
 }
 
+/* As libh2o's own, but for input that came with the end of the handshake: HTTP/1 would parse it without a read. */
+static void h2o_engine_on_handshake(h2o_socket_t *sock, const char *err)
+{
+    h2o_accept_ctx_t *accept = sock->data;
+    const struct timeval now = *h2o_get_timestamp(accept->ctx, NULL, NULL);
+    h2o_iovec_t protocol;
+
+    sock->data = NULL;
+    if (err) { /* there may be no session */
+        h2o_socket_close(sock);
+        return;
+    }
+    protocol = h2o_socket_ssl_get_selected_protocol(sock);
+    if (h2o_memis(protocol.base, protocol.len, H2O_STRLIT("h2"))) {
+        h2o_http2_accept(accept, sock, now);
+    } else {
+        h2o_input_begin(sock);
+        h2o_http1_accept(accept, sock, now);
+    }
+}
+
 static struct engine_socket *h2o_engine_accept(struct engine *engine, int listener, uv_tcp_t *tcp, uv_close_cb closed)
 {
     h2o_socket_t *sock = h2o_uv_socket_create((uv_stream_t *)tcp, closed);
 
+    h2o_accept_ctx_t *accept = &engine->listeners[listener].accept;
+
     h2o_input_add(&engine->context, sock, engine->listeners[listener].owner, &engine->input);
-    h2o_accept(&engine->listeners[listener].accept, sock);
+    if (accept->ssl_ctx) {
+        sock->data = accept;
+        h2o_socket_ssl_handshake(sock, accept->ssl_ctx, NULL, h2o_engine_on_handshake);
+    } else {
+        h2o_accept(accept, sock);
+    }
     return (struct engine_socket *)sock;
 }
 

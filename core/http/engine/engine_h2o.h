@@ -4,6 +4,7 @@
 
 #include "core/http/engine/engine.h"
 #include "core/http/engine/request_chunks.h"
+#include "core/http/engine/request_head.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
@@ -22,6 +23,8 @@
 
 enum { DISCARDED_MAX = 128 }; /* more than the streams that libh2o allows at once (100) */
 
+enum input_phase { INPUT_HEAD, INPUT_BODY, INPUT_WHOLE };
+
 struct h2o_input_config {
     const struct engine_callbacks *callbacks;
     size_t max_head; /* bytes of an HTTP/1 request head */
@@ -39,10 +42,11 @@ struct h2o_memo {
     const struct h2o_input_config *config;
     h2o_socket_cb read; /* libh2o's */
     size_t seen;        /* bytes of the input that were looked at */
-    bool partial;       /* libh2o has parsed a part of the body before the watch began */
-    bool head_done;     /* what arrives now belongs to the body */
-    bool chunked;       /* and its framing is checked */
+    enum input_phase phase;
+    struct request_framing framing; /* INPUT_BODY; the length is what is still to come */
     struct request_chunks chunks;
+    char *held; /* bytes behind a whole request, which libh2o gets when that one is answered; owned */
+    size_t held_len;
     bool answered; /* in place of libh2o: input is discarded */
     char *answer;  /* being sent */
 };
@@ -62,8 +66,8 @@ bool h2o_engine_is_discarded(h2o_req_t *req);
 void h2o_input_add(h2o_context_t *context, h2o_socket_t *sock, void *listener, const struct h2o_input_config *config);
 /* NULL once libh2o has closed the socket. */
 struct h2o_memo *h2o_memo_of(const h2o_socket_t *sock);
-/* Why the head of the HTTP/1 request that libh2o reports is malformed, or NULL. */
-const char *h2o_input_error(const h2o_socket_t *sock);
+/* HTTP/1 begins on a connection: input that has arrived with the end of the TLS handshake is held until the watch. */
+void h2o_input_begin(h2o_socket_t *sock);
 void h2o_engine_watch(struct engine_socket *socket);
 bool h2o_engine_answer_early(struct engine_socket *socket, const char *text, size_t len);
 

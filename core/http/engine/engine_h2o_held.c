@@ -75,6 +75,7 @@ struct engine_held h2o_engine_measure(struct engine_socket *socket)
 
     if (!memo)
         return held;
+    held.bytes += memo->held_len;
     /* The end of a TLS session outlives its HTTP/2 connection. */
     if (!memo->http2 || sock->ssl)
         memo->http2 = held_find_http2(memo->context, sock);

@@ -1,16 +1,18 @@
-/* Sees the head of an HTTP/1 request before libh2o parses it, and answers in its place.
+/* Sees an HTTP/1 request before libh2o parses it, and answers in its place.
  *
- * libh2o reads HTTP/1 with one callback of the socket. The watch replaces it by h2o_input_on_read, which checks the
- * head and calls it. libh2o sets its callback again when it starts reading, so the watch is called before each wait for
- * input. A head that came behind another request is parsed without such a read: h2o_input_error checks it when libh2o
- * reports its request.
+ * libh2o reads HTTP/1 with one callback of the socket. The watch replaces it by h2o_input_on_read, which checks what
+ * has arrived and calls it. libh2o sets its callback again when it starts reading, so the watch is called before each
+ * wait for input.
+ *
+ * libh2o gets one request at a time: when it has answered one, it would parse what lies behind it in the input without
+ * a read. Bytes behind a whole request are therefore held here. When libh2o reads again, the watch puts them into the
+ * input, as if they had arrived then; after a change of the protocol they belong to HTTP/2.
  *
  * Once the connection is answered here, its input is discarded. libh2o learns of the end of the connection only.
  */
 #include "core/http/engine/engine_h2o.h"
 
 #include "core/base/must.h"
-#include "core/http/engine/request_head.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +32,7 @@ static void h2o_input_forget(void *data)
     struct h2o_memo *memo = data;
 
     memo->sock->on_close.data = NULL;
+    free(memo->held);
     free(memo->answer);
     free(memo);
 }
@@ -53,10 +56,49 @@ struct h2o_memo *h2o_memo_of(const h2o_socket_t *sock)
     return sock->on_close.data;
 }
 
-static void h2o_input_discard(h2o_socket_t *sock)
+static void h2o_input_discard(struct h2o_memo *memo)
 {
+    h2o_socket_t *sock = memo->sock;
+
     if (sock->input->size)
         h2o_buffer_consume(&sock->input, sock->input->size);
+    free(memo->held);
+    memo->held = NULL;
+    memo->held_len = 0;
+}
+
+/* Takes what lies behind `end` out of the input. Nothing is held yet: libh2o does not read in the meantime. */
+static void h2o_input_hold(struct h2o_memo *memo, size_t end)
+{
+    h2o_buffer_t *input = memo->sock->input;
+
+    if (input->size == end)
+        return;
+    memo->held_len = input->size - end;
+    memo->held = malloc(memo->held_len);
+    if (!memo->held)
+        out_of_memory();
+    memcpy(memo->held, input->bytes + end, memo->held_len);
+    input->size = end;
+}
+
+/* Puts the held bytes back. Returns false when there are none. */
+static bool h2o_input_release(struct h2o_memo *memo)
+{
+    h2o_socket_t *sock = memo->sock;
+    h2o_iovec_t space;
+
+    if (!memo->held_len)
+        return false;
+    space = h2o_buffer_reserve(&sock->input, memo->held_len);
+    if (!space.base)
+        out_of_memory();
+    memcpy(space.base, memo->held, memo->held_len);
+    sock->input->size += memo->held_len;
+    free(memo->held);
+    memo->held = NULL;
+    memo->held_len = 0;
+    return true;
 }
 
 /* 0, or the status of the answer to a malformed head; INPUT_NO_HTTP: no answer. */
@@ -73,29 +115,55 @@ static int h2o_input_check_head(struct h2o_memo *memo, const char **why)
         *why = "The head of the request is too long (KITH_MAX_HEAD).";
         return 431;
     }
-    memo->head_done = len > 0;
-    *why = len ? request_head_error(input->bytes, len, &memo->chunked) : NULL;
-    memo->chunked = memo->chunked && !memo->partial;
+    *why = len ? request_head_error(input->bytes, len, &memo->framing) : NULL;
+    if (!len || *why)
+        return *why ? 400 : 0;
+    memo->phase = INPUT_BODY;
     memo->chunks = (struct request_chunks){0};
-    if (len)
-        memo->seen = len;
-    return *why ? 400 : 0;
+    memo->seen = len;
+    return 0;
 }
 
-/* libh2o decodes the chunks where they lie, so each byte is looked at before libh2o gets it. */
-static int h2o_input_check_chunks(struct h2o_memo *memo, const char **why)
+/* Finds the end of the body. libh2o decodes chunks where they lie, so each byte is looked at before libh2o gets it. */
+static int h2o_input_check_body(struct h2o_memo *memo, const char **why)
 {
     const h2o_buffer_t *input = memo->sock->input;
+    struct request_framing *framing = &memo->framing;
+    const size_t len = input->size - memo->seen;
+    size_t used = len;
+    bool whole;
 
-    *why = "The framing of the chunked body is malformed.";
-    return request_chunks_read(&memo->chunks, input->bytes + memo->seen, input->size - memo->seen) ? 0 : 400;
+    if (framing->chunked) {
+        *why = "The framing of the chunked body is malformed.";
+        if (!request_chunks_read(&memo->chunks, input->bytes + memo->seen, len, &used))
+            return 400;
+        whole = memo->chunks.state == CHUNK_END;
+    } else {
+        if (framing->length < used)
+            used = (size_t)framing->length;
+        framing->length -= used;
+        whole = framing->length == 0;
+    }
+    if (whole) {
+        memo->phase = INPUT_WHOLE;
+        h2o_input_hold(memo, memo->seen + used);
+    }
+    return 0;
 }
 
 static int h2o_input_check(struct h2o_memo *memo, const char **why)
 {
-    int status = memo->head_done ? 0 : h2o_input_check_head(memo, why);
+    int status = 0;
 
-    return status == 0 && memo->chunked ? h2o_input_check_chunks(memo, why) : status;
+    if (memo->phase == INPUT_WHOLE) { /* libh2o sees another end: it would take the next request for the body */
+        *why = "Input came behind the end of the request.";
+        return 400;
+    }
+    if (memo->phase == INPUT_HEAD)
+        status = h2o_input_check_head(memo, why);
+    if (status == 0 && memo->phase == INPUT_BODY && !memo->framing.http2)
+        status = h2o_input_check_body(memo, why);
+    return status;
 }
 
 static void h2o_input_on_read(h2o_socket_t *sock, const char *err)
@@ -107,15 +175,15 @@ static void h2o_input_on_read(h2o_socket_t *sock, const char *err)
     if (err) {
         memo->read(sock, err);
     } else if (memo->answered || sock->_cb.write) { /* a write during a read: libh2o's own 400, after which it closes */
-        h2o_input_discard(sock);
+        h2o_input_discard(memo);
     } else if ((status = h2o_input_check(memo, &why)) != 0) {
         memo->answered = true;
-        h2o_input_discard(sock);
+        h2o_input_discard(memo);
         memo->config->callbacks->malformed(memo->listener, h2o_socket_get_fd(sock),
                                            status == INPUT_NO_HTTP ? 0 : status, why);
     } else {
         memo->read(sock, NULL);
-        if (h2o_memo_of(sock) && memo->head_done)
+        if (h2o_memo_of(sock) && memo->phase == INPUT_BODY)
             memo->seen = sock->input->size;
     }
 }
@@ -139,28 +207,31 @@ static bool h2o_input_is_http1(const struct h2o_memo *memo)
     return false;
 }
 
+void h2o_input_begin(h2o_socket_t *sock)
+{
+    h2o_input_hold(h2o_memo_of(sock), 0);
+}
+
 void h2o_engine_watch(struct engine_socket *socket)
 {
     h2o_socket_t *sock = (h2o_socket_t *)(void *)socket;
     struct h2o_memo *memo = h2o_memo_of(sock);
-    size_t len;
 
-    if (!memo || !sock->_cb.read || sock->_cb.read == h2o_input_on_read || !h2o_input_is_http1(memo))
+    if (!memo || !sock->_cb.read || sock->_cb.read == h2o_input_on_read)
         return;
+    if (!h2o_input_is_http1(memo)) {
+        if (h2o_input_release(memo))
+            sock->_cb.read(sock, NULL);
+        return;
+    }
     memo->read = sock->_cb.read;
-    memo->head_done = memo->chunked = false;
-    len = request_head_length(sock->input->bytes, sock->input->size, 0);
-    memo->partial = len && sock->input->size > len;
-    memo->seen = 0;
+    if (memo->phase == INPUT_WHOLE)
+        memo->phase = INPUT_HEAD;
+    /* In the midst of a body after the answer 100: all of the input was looked at, and may have been decoded since. */
+    memo->seen = memo->phase == INPUT_BODY ? sock->input->size : 0;
     sock->_cb.read = h2o_input_on_read;
-}
-
-const char *h2o_input_error(const h2o_socket_t *sock)
-{
-    size_t len = request_head_length(sock->input->bytes, sock->input->size, 0);
-    bool chunked;
-
-    return len ? request_head_error(sock->input->bytes, len, &chunked) : NULL;
+    if (h2o_input_release(memo))
+        h2o_input_on_read(sock, NULL);
 }
 
 static void h2o_input_on_answered(h2o_socket_t *sock, const char *err)
@@ -182,7 +253,7 @@ bool h2o_engine_answer_early(struct engine_socket *socket, const char *text, siz
         out_of_memory();
     memcpy(memo->answer, text, len);
     memo->answered = true;
-    h2o_input_discard(sock);
+    h2o_input_discard(memo);
     answer = h2o_iovec_init(memo->answer, len);
     h2o_socket_write(sock, &answer, 1, h2o_input_on_answered);
     return true;

@@ -72,9 +72,11 @@ static bool chunk_read_byte(struct request_chunks *c, char byte)
     }
 }
 
-bool request_chunks_read(struct request_chunks *c, const char *bytes, size_t len)
+bool request_chunks_read(struct request_chunks *c, const char *bytes, size_t len, size_t *used)
 {
-    for (size_t i = 0; i < len && c->state != CHUNK_END; i++) {
+    size_t i = 0;
+
+    for (; i < len && c->state != CHUNK_END; i++) {
         if (c->state == CHUNK_DATA) {
             size_t n = c->left < len - i ? (size_t)c->left : len - i;
 
@@ -86,5 +88,6 @@ bool request_chunks_read(struct request_chunks *c, const char *bytes, size_t len
             return false;
         }
     }
+    *used = i;
     return true;
 }

@@ -27,7 +27,8 @@ struct request_chunks { /* all zero: at the begin of a body */
     int digits;    /* of its size */
 };
 
-/* Reads the next bytes of a body, up to its end. False: the framing is malformed. */
-bool request_chunks_read(struct request_chunks *chunks, const char *bytes, size_t len);
+/* Reads the next bytes of a body, up to its end (CHUNK_END). `used`: so many of them belong to the body. False: the
+ * framing is malformed. */
+bool request_chunks_read(struct request_chunks *chunks, const char *bytes, size_t len, size_t *used);
 
 #endif

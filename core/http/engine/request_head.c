@@ -14,6 +14,7 @@ struct head_text {
 struct head { /* what the lines have had so far */
     bool is_1_0;
     int hosts, lengths, encodings;
+    uint64_t length;
 };
 
 size_t request_head_length(const char *bytes, size_t len, size_t from)
@@ -73,11 +74,14 @@ static bool head_is_word(struct head_text text, const char *word)
     return text.len == strlen(word) && strncasecmp(text.at, word, text.len) == 0;
 }
 
-static bool head_is_number(struct head_text text)
+static bool head_read_number(struct head_text text, uint64_t *value)
 {
-    for (size_t i = 0; i < text.len; i++)
+    *value = 0;
+    for (size_t i = 0; i < text.len; i++) {
         if (text.at[i] < '0' || text.at[i] > '9')
             return false;
+        *value = *value > (UINT64_MAX - 9) / 10 ? UINT64_MAX : *value * 10 + (uint64_t)(text.at[i] - '0');
+    }
     return text.len > 0;
 }
 
@@ -106,7 +110,7 @@ static const char *head_check_known(struct head *head, struct head_text name, st
     if (head_is_word(name, "content-length")) {
         if (++head->lengths > 1)
             return "The header “content-length” is given more than once.";
-        if (!head_is_number(value))
+        if (!head_read_number(value, &head->length))
             return "The header “content-length” is not a number.";
     }
     if (head_is_word(name, "transfer-encoding")) {
@@ -140,13 +144,14 @@ static const char *head_check_line(struct head *head, struct head_text line)
     return head_check_known(head, name, value);
 }
 
-const char *request_head_error(const char *bytes, size_t len, bool *chunked)
+const char *request_head_error(const char *bytes, size_t len, struct request_framing *framing)
 {
     struct head head = {0};
     const char *at = bytes, *end = bytes + len, *why = NULL;
 
-    *chunked = false;
-    if (len >= strlen(HTTP2_PREFACE) && memcmp(bytes, HTTP2_PREFACE, strlen(HTTP2_PREFACE)) == 0)
+    *framing = (struct request_framing){.http2 = len >= strlen(HTTP2_PREFACE) &&
+                                                 memcmp(bytes, HTTP2_PREFACE, strlen(HTTP2_PREFACE)) == 0};
+    if (framing->http2)
         return NULL;
     if (len >= 2 && memcmp(at, "\r\n", 2) == 0)
         at += 2;
@@ -166,6 +171,7 @@ const char *request_head_error(const char *bytes, size_t len, bool *chunked)
         why = "The headers “content-length” and “transfer-encoding” exclude each other.";
     if (!why && !head.hosts && !head.is_1_0)
         why = "The header “host” is missing.";
-    *chunked = head.encodings > 0;
+    framing->chunked = head.encodings > 0;
+    framing->length = head.length;
     return why;
 }

@@ -31,7 +31,9 @@ static void meter_on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *bu
         budget_on_read(conn);
 }
 
-/* Replaces the callback of a connection that is read. Returns false when it is not read now. */
+/* Replaces the callback of a connection that is read. Returns false when it is not read now. The engine may begin with
+ * a request whose bytes have been read already; the messages that this sends are handled before the loop waits, because
+ * this handle was started after that of the actors and runs before it. */
 static bool meter_wrap(struct conn *conn)
 {
     if (!conn->tcp.read_cb || uv_is_closing((uv_handle_t *)&conn->tcp))
@@ -42,7 +44,7 @@ static bool meter_wrap(struct conn *conn)
         conn->tcp.read_cb = meter_on_read;
     }
     conn->server->ops->watch(conn->sock);
-    return true;
+    return conn->tcp.read_cb == meter_on_read || uv_is_closing((uv_handle_t *)&conn->tcp);
 }
 
 static void meter_on_prepare(uv_prepare_t *prepare)
