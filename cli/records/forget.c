@@ -90,6 +90,7 @@ static bool forget_in_records(struct records *r, uint32_t type, int64_t id)
         struct store_id *m = store_message_new(type, sizeof *m);
 
         m->id = id;
+        m->said_by = "kith forget";
         reply = records_ask(r, &m->m.head);
     } while (reply && reply->more);
     return reply != NULL;

@@ -184,6 +184,8 @@ static void cast_configure_edge(struct service *v)
                                          .thumbs = v->thumbs,
                                          .files = v->files,
                                          .store_ms = STORE_MS,
+                                         .alone = strcmp(s->database, "sqlite") == 0,
+                                         .lease_ms = s->lease,
                                          .reap_ms = (uint64_t)(s->lease / 3 > 5000 ? 5000 : s->lease / 3),
                                          .sweep_ms = (uint64_t)s->spool_sweep,
                                          .prune_ms = 60000,

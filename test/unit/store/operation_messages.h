@@ -343,6 +343,14 @@ static void *make_expire(void)
     return m;
 }
 
+static void *make_continue(void)
+{
+    struct store_continue *m = STORE_MESSAGE(STORE_CONTINUE, store_continue);
+
+    m->before_ms = INT64_MAX;
+    return m;
+}
+
 static void *make_eraser(uint32_t type, const char *node)
 {
     enum { IDS = 100 }; /* a rolled back insertion uses up an id in MariaDB */

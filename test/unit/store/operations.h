@@ -130,6 +130,7 @@ static const struct {
     {"operation", make_operation, true},
     {"register node", make_register_node, false},
     {"resolve labels", make_resolve_labels, false},
+    {"continue", make_continue, false},
     {"image", make_image, true},
     {"face", make_face, true},
     {"photos", make_photos, true},
@@ -207,6 +208,14 @@ static int64_t twin_of(const char *name)
     return ask(m)->id;
 }
 
+/* The deletion of a person that was cut short. */
+static void begin_deletion(void)
+{
+    person("Cut");
+    observer_run("INSERT INTO unfinished(scope, subject, kind, batch_at) SELECT 1, id, 1, 1 FROM person WHERE name = "
+                 "'Cut'");
+}
+
 /* A face with a label, and then the person of that name. */
 static void label_again(void)
 {
@@ -256,6 +265,7 @@ static void fill_records(void)
         if (i == 2)
             msg_unref(&k->m.head);
     }
+    begin_deletion();
     twin = twin_of("Ann");
     unknown_again("/unknown");
     running = submit("/running");
