@@ -1,8 +1,10 @@
 /* Deletions and what they leave to the nodes; deletion by age; the audit trail; the size of the file. On SQLite and on
  * MariaDB. */
-#include "test/unit/store_world.h"
+#include "test/unit/store/deletion_world.h"
 
 #include <sys/stat.h>
+
+static const float EMBEDDING[2] = {1, 0};
 
 static struct store_reply *as_eraser(uint32_t type, const char *node, const int64_t *ids, int count)
 {
@@ -17,43 +19,6 @@ static struct store_reply *as_eraser(uint32_t type, const char *node, const int6
 static struct store_reply *erasures(const char *node)
 {
     return as_eraser(STORE_ERASURES, node, NULL, 10);
-}
-
-static struct store_reply *with_id(uint32_t type, int64_t id)
-{
-    struct store_id *m = store_message_new(type, sizeof *m);
-
-    m->id = id;
-    return ask(m);
-}
-
-static int64_t upload(const char *path, const char *sha256)
-{
-    struct store_submit *m = submission(path);
-
-    m->spooled = true;
-    m->sha256 = sha256;
-    m->idempotency_key = path;
-    m->request_hash = "hash";
-    assert_int_equal(ask(m)->status, STORE_OK);
-    return last->images[0].id;
-}
-
-static int64_t enrol(int64_t person, const char *path, const char *sha256)
-{
-    struct store_photo *m = STORE_MESSAGE(STORE_PHOTO_ADD, store_photo);
-    static const float embedding[2] = {1, 0};
-
-    m->person = person;
-    m->photo_name = path;
-    m->path = path;
-    m->sha256 = sha256;
-    m->spooled = true;
-    m->model = "m";
-    m->embedding = embedding;
-    m->dimension = 2;
-    assert_int_equal(ask(m)->status, STORE_OK);
-    return last->photos[0].id;
 }
 
 static struct store_reply *expire(int64_t before_ms, bool unknown_only, bool dry)
@@ -83,8 +48,8 @@ static void test_a_deletion_is_listed_for_each_node_until_it_is_done(void **stat
 
     (void)state;
     assert_int_equal(erasures("a")->changed, 0); /* it has not joined */
-    as_eraser(STORE_ERASER_JOIN, "a", NULL, 0);
-    as_eraser(STORE_ERASER_JOIN, "b", NULL, 0);
+    join_as("a");
+    join_as("b");
     assert_int_equal(with_id(STORE_DELETE, id)->status, STORE_OK);
     assert_int_equal(last->deleted.images, 1);
     assert_int_equal(last->deleted.files, 1);
@@ -120,7 +85,7 @@ static void test_thumbnails_of_a_former_content_are_left_to_the_nodes(void **sta
     int64_t id = submit("/a.jpg");
 
     (void)state;
-    as_eraser(STORE_ERASER_JOIN, "a", NULL, 0);
+    join_as("a");
     finish_with_hash(id, "aa");
     m->id = id;
     ask(m);
@@ -135,7 +100,7 @@ static void test_the_faces_of_an_unknown_person_go_and_the_images_stay(void **st
     int64_t id = submit("/a.jpg"), face;
 
     (void)state;
-    as_eraser(STORE_ERASER_JOIN, "a", NULL, 0);
+    join_as("a");
     claim(10);
     finish_with_face(id, 1, PERSON_UNKNOWN, 0);
     face = image(id)->faces[0].id;
@@ -152,10 +117,10 @@ static void test_the_faces_of_an_unknown_person_go_and_the_images_stay(void **st
 
 static void test_a_file_that_something_else_has_is_in_use(void **state)
 {
-    int64_t id = upload("/s/a.jpg", "aa"), ann = person("Ann"), photo = enrol(ann, "/s/a.jpg", "aa");
+    int64_t id = upload("/s/a.jpg", "aa"), ann = person("Ann"), photo = enrol(ann, "/s/a.jpg", "aa", EMBEDDING);
 
     (void)state;
-    as_eraser(STORE_ERASER_JOIN, "a", NULL, 0);
+    join_as("a");
     with_id(STORE_DELETE, id);
     assert_true(erasures("a")->erasures[0].in_use);
     assert_int_equal(with_id(STORE_PHOTO_DELETE, photo)->deleted.photos, 1);
@@ -172,11 +137,11 @@ static void test_a_person_with_more_photos_than_a_batch_leaves_them_all_to_the_n
     int batches = 0, photos = 0;
 
     (void)state;
-    as_eraser(STORE_ERASER_JOIN, "a", NULL, 0);
+    join_as("a");
     ann = person("Ann");
     for (int i = 0; i < PHOTOS; i++) {
         snprintf(path, sizeof path, "/s/%d.jpg", i);
-        enrol(ann, path, path);
+        enrol(ann, path, path, EMBEDDING);
     }
     do {
         assert_int_equal(with_id(STORE_PERSON_DELETE, ann)->status, STORE_OK);
@@ -332,7 +297,7 @@ static void test_old_events_go_and_nodes_that_were_away_for_long(void **state)
     int64_t id = upload("/s/a.jpg", "aa");
 
     (void)state;
-    as_eraser(STORE_ERASER_JOIN, "a", NULL, 0);
+    join_as("a");
     with_id(STORE_DELETE, id);
     open_observer();
     observer_run("UPDATE erasers SET seen_at = 5");
@@ -420,7 +385,7 @@ static void test_traces_of_a_person_and_an_image_are_found(void **state)
     int64_t id = upload("/s/a.jpg", "aa"), ann = person("Ann");
 
     (void)state;
-    enrol(ann, "/s/b.jpg", "bb");
+    enrol(ann, "/s/b.jpg", "bb", EMBEDDING);
     assert_int_equal(traces(0, ann, NULL)->text_count, 4);
     assert_string_equal(last->texts[0], "person: 1");
     assert_int_equal(last->template_count, 1);
