@@ -93,6 +93,7 @@ enum store_message {
     STORE_ERASURES,
     STORE_AUDIT,
     STORE_TRACES,
+    STORE_SEARCH_COLUMN,
     /* sent by the store */
     STORE_REPLY,
     STORE_CHANGED, /* told to the actor "events" after a commit with events */
@@ -416,6 +417,15 @@ struct store_traces {
     const char *text;      /* a name, a path or a sha256; NULL: not asked */
     const void *embedding; /* NULL: not asked */
     size_t embedding_bytes;
+};
+
+/* SEARCH_COLUMN: the column with that number, from 0, of all columns of text and bytes. `texts` of the reply has a line
+ * for each string in it; `more`: there is such a column. */
+struct store_search {
+    struct store_message_head m;
+    int64_t column;
+    const struct search_string *strings;
+    int count;
 };
 
 struct store_reply {

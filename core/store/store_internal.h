@@ -296,5 +296,6 @@ int op_erasures(struct op *op, const struct msg *m);
 int op_audit_add(struct op *op, const struct msg *m);
 int op_audit_list(struct op *op, const struct msg *m);
 int op_traces(struct op *op, const struct msg *m);
+int op_search_column(struct op *op, const struct msg *m);
 
 #endif

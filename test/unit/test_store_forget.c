@@ -399,6 +399,53 @@ static void test_traces_of_a_person_and_an_image_are_found(void **state)
     assert_int_equal(traces(0, 0, "/s/b.jpg")->text_count, 0);
 }
 
+/* --- the search of all columns --- */
+
+/* What all columns hold of the string, one line after the other. */
+static const char *search(const char *bytes, size_t len, bool text)
+{
+    static char lines[2048];
+    struct search_string string = {.what = "it", .bytes = bytes, .len = len, .text = text};
+    int64_t column = 0;
+
+    lines[0] = 0;
+    do {
+        struct store_search *m = STORE_MESSAGE(STORE_SEARCH_COLUMN, store_search);
+
+        m->column = column++;
+        m->strings = &string;
+        m->count = 1;
+        assert_int_equal(ask(m)->status, STORE_OK);
+        for (int i = 0; i < last->text_count; i++) {
+            strcat(lines, last->texts[i]);
+            strcat(lines, "\n");
+        }
+    } while (last->more);
+    assert_true(column > 20);
+    return lines;
+}
+
+static void test_all_columns_are_searched_also_those_of_other_tables(void **state)
+{
+    static const float found[2] = {0.123f, 0.456f};
+
+    (void)state;
+    enrol(person("Ann"), "/s/Ann.jpg", "aa", found);
+    person("Annabel");
+    assert_string_equal(search("Ann", 3, true), "column person.name: 1 row with it\n"
+                                                "column person_images.image_name: 1 row with it\n"
+                                                "column person_images.path: 1 row with it\n");
+    assert_string_equal(search("nn", 2, true), "");
+    assert_string_equal(search((const char *)found, sizeof found, false),
+                        "column templates.embedding: 1 row with it\n");
+    open_observer();
+    observer_run("CREATE TABLE `old `` people`(id INTEGER, `full name` VARCHAR(20){| CHARACTER SET latin1})");
+    observer_run("INSERT INTO `old `` people` VALUES(1, 'Zo\u00eb'), (2, 'Zo\u00eb!'), (3, 'Zo\u00ebs')");
+    assert_string_equal(search("Zo\u00eb", 4, true), "column old ` people.full name: 2 rows with it\n");
+    observer_run("DROP TABLE `old `` people`");
+    close_observer();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -416,6 +463,7 @@ int main(void)
         TEST(test_the_file_shrinks_and_the_log_is_emptied),
         TEST(test_a_reader_delays_the_emptying_of_the_log),
         TEST(test_traces_of_a_person_and_an_image_are_found),
+        TEST(test_all_columns_are_searched_also_those_of_other_tables),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

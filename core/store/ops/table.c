@@ -72,4 +72,5 @@ const op_fn store_ops[] = {
     [STORE_ERASURES - STORE_SUBMIT] = op_erasures,
     [STORE_AUDIT - STORE_SUBMIT] = op_audit_list,
     [STORE_TRACES - STORE_SUBMIT] = op_traces,
+    [STORE_SEARCH_COLUMN - STORE_SUBMIT] = op_search_column,
 };

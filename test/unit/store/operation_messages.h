@@ -413,6 +413,16 @@ static void *make_traces(void)
     return m;
 }
 
+static void *make_search_column(void)
+{
+    static const struct search_string string = {.what = "Ann", .bytes = "Ann", .len = 3, .text = true};
+    struct store_search *m = STORE_MESSAGE(STORE_SEARCH_COLUMN, store_search);
+
+    m->strings = &string;
+    m->count = 1;
+    return m;
+}
+
 static void *make_look_again(enum look_again_action action)
 {
     struct store_look_again *m = STORE_MESSAGE(STORE_LOOK_AGAIN, store_look_again);

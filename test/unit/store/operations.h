@@ -160,6 +160,7 @@ static const struct {
     {"erasures", make_erasures, true},
     {"audit", make_audit_list, true},
     {"traces", make_traces, true},
+    {"search column", make_search_column, true},
 };
 
 /* Two operations each need an unknown face of their own. */
