@@ -79,8 +79,10 @@ static const struct command commands[] = {
      cli_compact},
     {"forget", "[WHAT …]",
      "delete, then search for what is left: image:7, person:3, a name, a path, a sha256\n"
-     "--verify: search only; --direct: without a running kith; --older 30d [--unknown] [--dry-run]: images by age",
-     "verify direct older= unknown dry-run", cli_forget},
+     "--verify: search only; --files FOLDER:…: also in these, as of MariaDB and NATS; --direct: without a running "
+     "kith\n"
+     "--older 30d [--unknown] [--dry-run]: images by age",
+     "verify files= direct older= unknown dry-run", cli_forget},
     {"config", "", "print the settings in force and the source of each", "", cli_config},
     {"schema", "mariadb|sqlite", "print the SQL of the database schema, to apply it by hand", "", cli_schema},
     {"plugin", "check FILE.so", "check that a recogniser plug-in fits this kith and works", "", cli_plugin},

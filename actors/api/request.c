@@ -220,6 +220,13 @@ bool query_explain(struct http_request *request, bool *explain)
 }
 
 /* Stored behind the answer: the actor audit asks the store. */
+const char *request_said_by(const struct http_request *request, struct arena *arena)
+{
+    const char *who = http_request_who(request);
+
+    return who && who[0] ? arena_text(arena, who) : NULL;
+}
+
 static void request_tell_audit(const struct http_request *request, const char *what, int64_t person, const char *key,
                                int64_t id)
 {

@@ -57,6 +57,8 @@ bool query_text(struct http_request *request, const char *name, size_t max, char
 /* The query parameter “explain”, as query_bool. */
 bool query_explain(struct http_request *request, bool *explain);
 
+/* Who makes the request, for the record; in the arena. NULL: not known. */
+const char *request_said_by(const struct http_request *request, struct arena *arena);
 /* Logs a change and stores it in the audit trail. `key`: "photo", "image", "face", "unknown_person" or "merge", what
  * `id` is of; id 0: none. `name`: a person's, for the log only. */
 void audit(const struct http_request *request, const char *what, int64_t person, const char *key, int64_t id,

@@ -67,6 +67,13 @@ static void known_people_fill_row(struct store_known *s, const struct known_peop
     s->file.born_ns = f->born_ns;
 }
 
+static bool known_people_had_photo(const struct known_people *k)
+{
+    const struct known_action *a = known_people_action(k);
+
+    return a->row >= 0 && k->scan->known->files[a->row].photo > 0;
+}
+
 /* Writes the row of the file, with `reason` and without a photo. */
 static void known_people_record(struct actor *self, const struct known_photo *f, enum known_state state,
                                 const char *reason, const struct msg_enrolled *found)
@@ -85,6 +92,8 @@ static void known_people_record(struct actor *self, const struct known_photo *f,
         faces[found->faces.len] = 0;
         s->file.faces = faces;
     }
+    if (known_people_had_photo(k)) /* of another content: it goes, and perhaps its person */
+        k->sweeps = SWEEPS;
     k->state.refused += state == KNOWN_REFUSED;
     k->state.duplicates += state == KNOWN_DUPLICATE;
     if (known_people_may_log(k))

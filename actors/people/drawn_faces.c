@@ -30,13 +30,9 @@ static void drawing_on_drawn(struct actor *self, void *context, int status, cons
     const struct store_reply *r = (const struct store_reply *)reply;
     struct call *call = context;
 
-    if (reply_failed(call->request, status, reply)) {
-        call_free(call);
+    if (!faces_add_answer(call, status, reply))
         return;
-    }
     call->id = r->id;
-    call->changed = r->changed;
-    call->deciding = r->deciding;
     audit(call->request, "face drawn", 0, "image", r->images[0].id, NULL);
     faces_ask_gallery(self, call);
 }
@@ -163,7 +159,7 @@ void drawn_faces_add(struct actor *self, struct http_request *request)
     d->m->person = name.person;
     d->m->person_name = name.name;
     d->m->no_template = name.no_template;
-    d->m->said_by = faces_said_by(request, &d->m->m.arena);
+    d->m->said_by = request_said_by(request, &d->m->m.arena);
     ask = STORE_MESSAGE(STORE_IMAGE, store_id);
     ask->id = image;
     actor_ask(self, "store", &ask->m.head, config->store_ms, drawing_on_image, d);

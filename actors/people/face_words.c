@@ -30,12 +30,8 @@ static void face_words_on_said(struct actor *self, void *context, int status, co
     const struct store_reply *r = (const struct store_reply *)reply;
     struct call *call = context;
 
-    if (reply_failed(call->request, status, reply)) {
-        call_free(call);
+    if (!faces_add_answer(call, status, reply))
         return;
-    }
-    call->changed = r->changed;
-    call->deciding = r->deciding;
     audit(call->request, face_words[face_words_find(call->op)].audit, r->id, "image", r->images[0].id, NULL);
     faces_ask_gallery(self, call);
 }
@@ -55,7 +51,7 @@ void face_words_say(struct actor *self, struct http_request *request, int op)
     m->take_back = face_words[row].take_back;
     m->face = face;
     m->person = person;
-    m->said_by = faces_said_by(request, &m->m.arena);
+    m->said_by = request_said_by(request, &m->m.arena);
     call = call_new(self, request, op);
     call->id = face;
     actor_ask(self, "store", &m->m.head, config->store_ms, face_words_on_said, call);

@@ -39,18 +39,24 @@ static void faces_on_read(struct actor *self, void *context, int status, const s
     call_free(call);
 }
 
+bool faces_add_answer(struct call *call, int status, const struct msg *reply)
+{
+    const struct store_reply *r = (const struct store_reply *)reply;
+
+    if (reply_failed(call->request, status, reply)) {
+        call_free(call);
+        return false;
+    }
+    call->changed += r->changed;
+    call->deciding += r->deciding;
+    return true;
+}
+
 void faces_ask_gallery(struct actor *self, struct call *call)
 {
     const struct faces_config *config = actor_config(self);
 
     people_ask_gallery_read(self, config->gallery, config->call_ms, faces_on_read, call);
-}
-
-const char *faces_said_by(const struct http_request *request, struct arena *arena)
-{
-    const char *who = http_request_who(request);
-
-    return who && who[0] ? arena_text(arena, who) : NULL;
 }
 
 bool faces_read_name(struct http_request *request, json_t *object, struct arena *arena, bool required,
@@ -97,13 +103,9 @@ static void faces_on_named(struct actor *self, void *context, int status, const 
     const struct store_reply *r = (const struct store_reply *)reply;
     struct call *call = context;
 
-    if (reply_failed(call->request, status, reply)) {
-        call_free(call);
+    if (!faces_add_answer(call, status, reply))
         return;
-    }
     call->id = r->id;
-    call->changed = r->changed;
-    call->deciding = r->deciding;
     faces_copy_name(call, &r->images[0]);
     audit(call->request, "face named", r->id, "image", r->images[0].id, call->name);
     faces_ask_gallery(self, call);
@@ -131,7 +133,7 @@ static void faces_name(struct actor *self, struct http_request *request)
     m->person = name.person;
     m->person_name = name.name;
     m->no_template = name.no_template;
-    m->said_by = faces_said_by(request, &m->m.arena);
+    m->said_by = request_said_by(request, &m->m.arena);
     actor_ask(self, "store", &m->m.head, config->store_ms, faces_on_named, call_new(self, request, OP_NAME_FACE));
 }
 

@@ -17,8 +17,8 @@ struct face_name {
 /* Reads it from the body; `required`: one must be named. False: answered. */
 bool faces_read_name(struct http_request *request, json_t *object, struct arena *arena, bool required,
                      struct face_name *name);
-/* Who makes the request, for the record; NULL: not known. */
-const char *faces_said_by(const struct http_request *request, struct arena *arena);
+/* Adds the counts of the store's answer to `call`. False: it refused; the request is answered and `call` freed. */
+bool faces_add_answer(struct call *call, int status, const struct msg *reply);
 /* A change is committed: the gallery reads it, then the request is answered with `call`. */
 void faces_ask_gallery(struct actor *self, struct call *call);
 

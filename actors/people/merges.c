@@ -1,6 +1,7 @@
 /* Merging people, undoing it, and the list of merges. Part of the actor people.
  *
- * A merge is done in batches of the store, one after the other; a request that is repeated after a crash continues it.
+ * A merge is done in batches of the store, one after the other. After a crash a janitor continues it, and so does a
+ * request that is repeated.
  * The answer counts what all batches moved. One that takes longer than half of KITH_REQUEST_TIMEOUT is answered with
  * 202 before its end and goes on. */
 #include "actors/api/json_records.h"
@@ -81,11 +82,10 @@ static void merges_ask(struct actor *self, struct call *call)
 {
     const struct people_config *config = actor_config(self);
     struct store_merge *m = STORE_MESSAGE(call->op == OP_MERGE ? STORE_MERGE : STORE_MERGE_UNDO, store_merge);
-    const char *who = http_request_who(call->request);
 
     m->person = m->merge = call->id;
     m->into = call->photo;
-    m->said_by = who[0] ? arena_text(&m->m.arena, who) : NULL;
+    m->said_by = request_said_by(call->request, &m->m.arena);
     actor_ask(self, "store", &m->m.head, config->store_ms, merges_on_batch, call);
 }
 

@@ -239,24 +239,48 @@ void people_on_deletion_read(struct actor *self, void *context, int status, cons
     call_free(call);
 }
 
-static void people_on_person_deleted(struct actor *self, void *context, int status, const struct msg *reply)
+static void people_on_person_deleted(struct actor *self, void *context, int status, const struct msg *reply);
+
+static void people_ask_deletion(struct actor *self, struct call *call)
 {
     const struct people_config *config = actor_config(self);
+    struct store_id *m = people_id_message(STORE_PERSON_DELETE, call->id);
+
+    m->said_by = request_said_by(call->request, &m->m.arena);
+    actor_ask(self, "store", &m->m.head, config->store_ms, people_on_person_deleted, call);
+}
+
+/* call->changed: the batches that are done. A janitor that took this request for dead may have done the last one. */
+static void people_on_person_deleted(struct actor *self, void *context, int status, const struct msg *reply)
+{
     const struct store_reply *r = (const struct store_reply *)reply;
     struct call *call = context;
+    bool ended = call->changed && status == ACTOR_OK && r->status == STORE_NOT_FOUND;
 
-    if (reply_failed(call->request, status, reply)) {
+    if (!ended && reply_failed(call->request, status, reply)) {
         call_free(call);
         return;
     }
     deleted_add(&call->deleted, &r->deleted);
-    if (r->more)
-        actor_ask(self, "store", &people_id_message(STORE_PERSON_DELETE, call->id)->m.head, config->store_ms,
-                  people_on_person_deleted, call);
-    else {
+    call->changed++;
+    if (r->more && !ended) {
+        people_ask_deletion(self, call);
+    } else {
         audit(call->request, "person deleted", call->id, "photo", 0, NULL);
         people_ask_gallery(self, call, people_on_deletion_read);
     }
+}
+
+static void people_delete(struct actor *self, struct http_request *request)
+{
+    struct call *call;
+    int64_t id;
+
+    if (!part_number(request, 0, &id))
+        return;
+    call = call_new(self, request, OP_PERSON_DELETE);
+    call->id = id;
+    people_ask_deletion(self, call);
 }
 
 /* --- the actor --- */
@@ -278,7 +302,7 @@ static void people_on_http(struct actor *self, struct http_request *request)
         folder_report(self, request);
         break;
     case OP_PERSON_DELETE:
-        people_ask_by_id(self, request, STORE_PERSON_DELETE, people_on_person_deleted);
+        people_delete(self, request);
         break;
     case OP_PHOTO_ADD:
         photos_add(self, request);

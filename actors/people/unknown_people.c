@@ -58,19 +58,15 @@ static void unknown_people_on_named(struct actor *self, void *context, int statu
     struct call *call = context;
     struct store_name_face *m;
 
-    if (reply_failed(call->request, status, reply)) {
-        call_free(call);
+    if (!faces_add_answer(call, status, reply))
         return;
-    }
     call->id = r->id;
-    call->changed += r->changed;
-    call->deciding += r->deciding;
     if (r->more) {
         m = STORE_MESSAGE(STORE_NAME_UNKNOWN_PERSON, store_name_face);
         m->face = unknown_people_id(call);
         m->person = r->id;
         m->next_batch = true;
-        m->said_by = faces_said_by(call->request, &m->m.arena);
+        m->said_by = request_said_by(call->request, &m->m.arena);
         actor_ask(self, "store", &m->m.head, config->store_ms, unknown_people_on_named, call);
         return;
     }
@@ -101,7 +97,7 @@ void unknown_people_name(struct actor *self, struct http_request *request)
     m->person = name.person;
     m->person_name = name.name;
     m->no_template = name.no_template;
-    m->said_by = faces_said_by(request, &m->m.arena);
+    m->said_by = request_said_by(request, &m->m.arena);
     call = call_new(self, request, OP_NAME_UNKNOWN_PERSON);
     call->name = name.name ? strdup(name.name) : NULL;
     actor_ask(self, "store", &m->m.head, config->store_ms, unknown_people_on_named, call);
@@ -120,7 +116,7 @@ static void unknown_people_ask_ignore(struct actor *self, struct call *call, boo
     m->take_back = call->op == OP_UNIGNORE_UNKNOWN_PERSON;
     m->face = call->id;
     m->next_batch = next_batch;
-    m->said_by = faces_said_by(call->request, &m->m.arena);
+    m->said_by = request_said_by(call->request, &m->m.arena);
     actor_ask(self, "store", &m->m.head, config->store_ms, unknown_people_on_ignored, call);
 }
 
@@ -129,12 +125,8 @@ static void unknown_people_on_ignored(struct actor *self, void *context, int sta
     const struct store_reply *r = (const struct store_reply *)reply;
     struct call *call = context;
 
-    if (reply_failed(call->request, status, reply)) {
-        call_free(call);
+    if (!faces_add_answer(call, status, reply))
         return;
-    }
-    call->changed += r->changed;
-    call->deciding += r->deciding;
     if (r->more) {
         unknown_people_ask_ignore(self, call, true);
         return;

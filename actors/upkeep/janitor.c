@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TIMER_REAP = 1, TIMER_SWEEP, TIMER_PRUNE, TIMER_RETRY, TIMER_LABELS };
-enum { REAP_MORE_MS = 1, LABELS_MORE_MS = 1, PRUNE_MORE_MS = 50, SWEEP_MORE_MS = 1000 };
+enum { TIMER_REAP = 1, TIMER_SWEEP, TIMER_PRUNE, TIMER_RETRY, TIMER_LABELS, TIMER_CONTINUE };
+enum { REAP_MORE_MS = 1, LABELS_MORE_MS = 1, CONTINUE_MORE_MS = 1, PRUNE_MORE_MS = 50, SWEEP_MORE_MS = 1000 };
 
 struct janitor {
     int folder;               /* of the spool: the next to sweep */
@@ -17,6 +17,7 @@ struct janitor {
     int64_t retried;          /* images of the retry batches under way */
     char label[1024];         /* the last label that was resolved or left; "": begin with the first */
     int64_t reaped;           /* the last image of the batch of leases before; 0: begin with the first */
+    int64_t started_ms;
 };
 
 static bool janitor_succeeded(int status, const struct msg *reply)
@@ -156,6 +157,38 @@ static void janitor_resolve_labels(struct actor *self)
     actor_ask(self, "store", &m->m.head, config->store_ms, janitor_on_labels, NULL);
 }
 
+/* --- operations that were cut short --- */
+
+static void janitor_on_continued(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct janitor_config *config = actor_config(self);
+    const struct store_reply *r = (const struct store_reply *)reply;
+    bool changed = janitor_succeeded(status, reply) && r->changed;
+
+    (void)context;
+    if (changed && r->text_count) {
+        log_event(LOG_INFO, "operation finished that was cut short", LOG_STR("what", r->texts[0]),
+                  LOG_INT("subject", r->id));
+        msg_tell(self, "eraser", MSG_ERASE);
+        msg_tell_gallery(self);
+    }
+    actor_after(self, changed ? CONTINUE_MORE_MS : config->reap_ms, TIMER_CONTINUE);
+}
+
+/* An operation that had no batch for KITH_LEASE has no caller any more. An embedded database has one process: what is
+ * unfinished when that starts has none either. */
+static void janitor_continue(struct actor *self)
+{
+    const struct janitor_config *config = actor_config(self);
+    const struct janitor *j = actor_state(self);
+    struct store_continue *m = STORE_MESSAGE(STORE_CONTINUE, store_continue);
+
+    m->before_ms = clock_wall_ms() - config->lease_ms;
+    if (config->alone && m->before_ms < j->started_ms)
+        m->before_ms = j->started_ms;
+    actor_ask(self, "store", &m->m.head, config->store_ms, janitor_on_continued, NULL);
+}
+
 static void janitor_on_pruned(struct actor *self, void *context, int status, const struct msg *reply)
 {
     const struct janitor_config *config = actor_config(self);
@@ -223,6 +256,8 @@ static int janitor_start(struct actor *self)
 {
     const struct janitor_config *config = actor_config(self);
 
+    ((struct janitor *)actor_state(self))->started_ms = clock_wall_ms();
+    actor_after(self, 0, TIMER_CONTINUE);
     actor_after(self, config->reap_ms, TIMER_REAP);
     actor_after(self, config->sweep_ms, TIMER_SWEEP);
     actor_after(self, config->prune_ms, TIMER_PRUNE);
@@ -248,6 +283,8 @@ static void janitor_timer(struct actor *self, uint32_t timer)
         janitor_prune(self);
     else if (timer == TIMER_LABELS)
         janitor_resolve_labels(self);
+    else if (timer == TIMER_CONTINUE)
+        janitor_continue(self);
     else
         janitor_retry(self, (struct retry_cursor){0});
 }

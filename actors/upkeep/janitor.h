@@ -1,6 +1,6 @@
-/* Periodic maintenance: expires leases, prunes old events, Idempotency-Keys and rows of the gallery's log, removes
- * orphan files and old thumbnails, and retries failed images when KITH_RETRY_POLICY says so. Each step is bounded, so
- * that other asks of the store do not wait long.
+/* Periodic maintenance: expires leases, continues deletions and merges that were cut short, prunes old events,
+ * Idempotency-Keys and rows of the gallery's log, removes orphan files and old thumbnails, and retries failed images
+ * when KITH_RETRY_POLICY says so. Each step is bounded, so that other asks of the store do not wait long.
  */
 #ifndef KITH_ACTORS_UPKEEP_JANITOR_H
 #define KITH_ACTORS_UPKEEP_JANITOR_H
@@ -12,6 +12,8 @@ struct janitor_config {
     const struct spool *spool; /* borrowed, as thumbs and files */
     const char *thumbs;
     struct offload *files;
+    bool alone;       /* the database has one process, this one */
+    int64_t lease_ms; /* after so long without a batch, an operation has no caller any more */
     uint64_t store_ms, reap_ms, sweep_ms, prune_ms;
     uint64_t retry_ms;              /* 0: failed images are retried by request only */
     int64_t pause_ms, pause_max_ms; /* before an image that failed again is retried again */

@@ -168,6 +168,7 @@ static void retry_delete_unknown(struct actor *self, struct call *call, bool fir
 
     m->id = call->id;
     m->person = !first;
+    m->said_by = request_said_by(call->request, &m->m.arena);
     actor_ask(self, "store", &m->m.head, config->store_ms, retry_on_unknown_deleted, call);
 }
 

@@ -1,70 +1,17 @@
 /* kith forget: deletes images and people, then searches for what is left of them: in every table, in the files of the
- * data folder and of the spool (the database, its log and its free pages, caches). --verify only searches.
+ * data folder and of the spool (the database, its log and its free pages, caches), in the messages that NATS stores,
+ * and in the folders of --files. --verify only searches.
  *
  * The records are read directly. The deletion itself is asked of a running kith, or with --direct done in the database:
  * the nodes then remove the files when they run. */
 #include "cli/cli.h"
 #include "cli/client.h"
-#include "cli/records/forget_targets.h"
+#include "cli/records/forget_search.h"
 #include "core/base/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-enum { WAIT_MS = 40000, LOOK_MS = 500 }; /* the file of a young upload stays for ten seconds */
-
-static bool forget_quiet; /* the search is repeated: only the last one is printed */
-static int forget_files;  /* in which something was found */
-
-static void forget_print_table(const char *line)
-{
-    if (!forget_quiet)
-        printf("left: %s\n", line);
-}
-
-static void forget_print_file(void *context, const char *what, const char *file)
-{
-    (void)context;
-    forget_files++;
-    if (!forget_quiet)
-        printf("left: file %s: %s\n", file, what);
-}
-
-/* The number of places where something is left, or -1: reported. */
-static int forget_search(const struct invocation *in, struct records *r, const struct targets *t, struct raw_search *s)
-{
-    int tables = targets_search_tables(t, r, forget_print_table);
-
-    forget_files = 0;
-    raw_search_folder(s, in->settings->data, forget_print_file, NULL);
-    if (in->settings->spool[0])
-        raw_search_folder(s, in->settings->spool, forget_print_file, NULL);
-    return tables < 0 ? -1 : tables + forget_files;
-}
-
-static int forget_verify(const struct invocation *in, struct records *r, const struct targets *t, bool wait)
-{
-    struct raw_search *s = raw_search_new();
-    uint64_t end_ms = clock_monotonic_ms() + WAIT_MS;
-    int left;
-
-    targets_fill_search(t, s);
-    forget_quiet = wait;
-    while ((left = forget_search(in, r, t, s)) > 0 && wait && clock_monotonic_ms() < end_ms)
-        nanosleep(&(struct timespec){.tv_nsec = LOOK_MS * 1000000L}, NULL);
-    if (left > 0 && wait) {
-        forget_quiet = false;
-        left = forget_search(in, r, t, s);
-    }
-    raw_search_free(s);
-    if (strcmp(in->settings->database, "sqlite") != 0)
-        fprintf(stderr, "kith: the files of the MariaDB server are not searched; its tables are\n");
-    if (left == 0)
-        printf("nothing is left\n");
-    return left == 0 ? 0 : 1;
-}
 
 /* --- deleting --- */
 
@@ -90,6 +37,7 @@ static bool forget_in_records(struct records *r, uint32_t type, int64_t id)
         struct store_id *m = store_message_new(type, sizeof *m);
 
         m->id = id;
+        m->said_by = "kith forget";
         reply = records_ask(r, &m->m.head);
     } while (reply && reply->more);
     return reply != NULL;
@@ -158,6 +106,8 @@ int cli_forget(const struct invocation *in)
     struct records *r;
     int code = 0;
 
+    if (cli_flag(in, "older") && cli_flag(in, "files"))
+        return cli_refuse("--files has no meaning with --older, which searches nothing");
     if (cli_flag(in, "older"))
         return forget_older(in, cli_flag(in, "older"));
     if (in->count == 0 || cli_flag(in, "unknown") || cli_flag(in, "dry-run"))

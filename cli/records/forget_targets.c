@@ -156,36 +156,72 @@ void targets_fill_search(const struct targets *t, struct raw_search *s)
         raw_search_add_bytes(s, "an embedding", t->embeddings[i].bytes, t->embeddings[i].len);
 }
 
-static int targets_search_one(struct records *r, struct store_traces *m, const char *of, void (*left)(const char *line))
+static int targets_search_one(struct records *r, struct store_traces *m, const char *of, targets_left_fn left,
+                              void *context)
 {
     const struct store_reply *reply = records_ask(r, &m->m.head);
     char line[512];
 
     for (int i = 0; reply && i < reply->text_count; i++) {
         snprintf(line, sizeof line, "table %s (%s)", reply->texts[i], of);
-        left(line);
+        left(context, line);
     }
     return reply ? reply->text_count : -1;
 }
 
-int targets_search_tables(const struct targets *t, struct records *r, void (*left)(const char *line))
+int targets_search_tables(const struct targets *t, struct records *r, targets_left_fn left, void *context)
 {
     int count = 0, n = 0;
     char of[64];
 
     for (int i = 0; i < t->image_count && n >= 0; i++, count += n > 0 ? n : 0) {
         snprintf(of, sizeof of, "image %lld", (long long)t->images[i]);
-        n = targets_search_one(r, targets_ask_traces(t->images[i], 0, NULL, NULL), of, left);
+        n = targets_search_one(r, targets_ask_traces(t->images[i], 0, NULL, NULL), of, left, context);
     }
     for (int i = 0; i < t->person_count && n >= 0; i++, count += n > 0 ? n : 0) {
         snprintf(of, sizeof of, "person %lld", (long long)t->people[i]);
-        n = targets_search_one(r, targets_ask_traces(0, t->people[i], NULL, NULL), of, left);
+        n = targets_search_one(r, targets_ask_traces(0, t->people[i], NULL, NULL), of, left, context);
     }
     for (int i = 0; i < t->text_count && n >= 0; i++, count += n > 0 ? n : 0)
-        n = targets_search_one(r, targets_ask_traces(0, 0, t->texts[i], NULL), t->texts[i], left);
+        n = targets_search_one(r, targets_ask_traces(0, 0, t->texts[i], NULL), t->texts[i], left, context);
     for (int i = 0; i < t->embedding_count && n >= 0; i++, count += n > 0 ? n : 0)
-        n = targets_search_one(r, targets_ask_traces(0, 0, NULL, &t->embeddings[i]), "embedding", left);
+        n = targets_search_one(r, targets_ask_traces(0, 0, NULL, &t->embeddings[i]), "embedding", left, context);
     return n < 0 ? -1 : count;
+}
+
+/* In the arena of `m`, which asks for one column. */
+static void targets_fill_strings(const struct targets *t, struct store_search *m)
+{
+    struct search_string *strings =
+        arena_alloc(&m->m.arena, (size_t)(t->text_count + t->embedding_count) * sizeof *strings + 1);
+
+    for (int i = 0; i < t->text_count; i++)
+        strings[m->count++] =
+            (struct search_string){.what = t->texts[i], .bytes = t->texts[i], .len = strlen(t->texts[i]), .text = true};
+    for (int i = 0; i < t->embedding_count; i++)
+        strings[m->count++] = (struct search_string){
+            .what = "an embedding", .bytes = t->embeddings[i].bytes, .len = t->embeddings[i].len};
+    m->strings = strings;
+}
+
+int targets_search_columns(const struct targets *t, struct records *r, targets_left_fn left, void *context)
+{
+    const struct store_reply *reply;
+    int64_t column = 0;
+    int count = 0;
+
+    do {
+        struct store_search *m = STORE_MESSAGE(STORE_SEARCH_COLUMN, store_search);
+
+        m->column = column++;
+        targets_fill_strings(t, m);
+        if (!(reply = records_ask(r, &m->m.head)))
+            return -1;
+        for (int i = 0; i < reply->text_count; i++)
+            left(context, reply->texts[i]);
+        count += reply->text_count;
+    } while (reply->more);
+    return count;
 }
 
 void targets_free(struct targets *t)

@@ -22,8 +22,12 @@ struct targets {
 int targets_add(struct targets *t, struct records *r, const char *argument);
 /* Adds their texts and embeddings to the search of files. */
 void targets_fill_search(const struct targets *t, struct raw_search *s);
-/* Calls `left` with each line of what the tables hold of them. The number of lines, or -1: reported. */
-int targets_search_tables(const struct targets *t, struct records *r, void (*left)(const char *line));
+/* Calls `left` with each line of what the tables hold of them: rows with their ids, and columns that are equal to one
+ * of their texts or embeddings. The number of lines, or -1: reported. */
+typedef void (*targets_left_fn)(void *context, const char *line);
+int targets_search_tables(const struct targets *t, struct records *r, targets_left_fn left, void *context);
+/* The same for all columns of the database, of whatever table, that contain one of their texts or embeddings. */
+int targets_search_columns(const struct targets *t, struct records *r, targets_left_fn left, void *context);
 void targets_free(struct targets *t);
 
 #endif

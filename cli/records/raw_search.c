@@ -1,7 +1,7 @@
 #include "cli/records/raw_search.h"
 #include "core/base/must.h"
+#include "core/base/text.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -111,11 +111,6 @@ void raw_search_add_bytes(struct raw_search *s, const char *what, const void *by
     }
 }
 
-static bool raw_is_word(int c)
-{
-    return isalnum(c) || c >= 0x80;
-}
-
 /* Searches data[from, len). What stands before `from` was searched before. */
 static void raw_search_data(struct raw_search *s, const uint8_t *data, size_t from, size_t len, bool last)
 {
@@ -125,8 +120,7 @@ static void raw_search_data(struct raw_search *s, const uint8_t *data, size_t fr
 
             if (n->found || i + n->len > len || memcmp(data + i, n->bytes, n->len) != 0)
                 continue;
-            if (n->text && ((i > 0 && raw_is_word(data[i - 1]) && raw_is_word(data[i])) ||
-                            (i + n->len < len && raw_is_word(data[i + n->len]) && raw_is_word(data[i + n->len - 1]))))
+            if (n->text && !text_stands_alone(data, len, i, n->len))
                 continue;
             if (n->text && i + n->len == len && !last) /* the next piece shows what follows */
                 continue;
@@ -155,26 +149,45 @@ static void raw_search_contents(struct raw_search *s, int fd)
     free(data);
 }
 
-static void raw_search_file(struct raw_search *s, const char *path, raw_found_fn found, void *context)
+/* Calls `found` once for each string that was found since raw_forget_found(). */
+static void raw_report(struct raw_search *s, const char *where, raw_found_fn found, void *context)
 {
-    const char *name = strrchr(path, '/') + 1;
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-
-    for (int i = 0; i < s->count; i++)
-        s->needles[i].found = false;
-    raw_search_data(s, (const uint8_t *)name, 0, strlen(name), true);
-    if (fd >= 0) {
-        raw_search_contents(s, fd);
-        close(fd);
-    }
     for (int i = 0; i < s->count; i++) {
         bool again = false;
 
         for (int k = 0; k < i && s->needles[i].found; k++)
             again |= s->needles[k].found && strcmp(s->needles[k].what, s->needles[i].what) == 0;
         if (s->needles[i].found && !again)
-            found(context, s->needles[i].what, path);
+            found(context, s->needles[i].what, where);
     }
+}
+
+static void raw_forget_found(struct raw_search *s)
+{
+    for (int i = 0; i < s->count; i++)
+        s->needles[i].found = false;
+}
+
+void raw_search_bytes(struct raw_search *s, const char *where, const void *data, size_t len, raw_found_fn found,
+                      void *context)
+{
+    raw_forget_found(s);
+    raw_search_data(s, data, 0, len, true);
+    raw_report(s, where, found, context);
+}
+
+static void raw_search_file(struct raw_search *s, const char *path, raw_found_fn found, void *context)
+{
+    const char *name = strrchr(path, '/') + 1;
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+    raw_forget_found(s);
+    raw_search_data(s, (const uint8_t *)name, 0, strlen(name), true);
+    if (fd >= 0) {
+        raw_search_contents(s, fd);
+        close(fd);
+    }
+    raw_report(s, path, found, context);
 }
 
 void raw_search_folder(struct raw_search *s, const char *folder, raw_found_fn found, void *context)

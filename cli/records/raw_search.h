@@ -16,7 +16,10 @@ bool raw_search_add_text(struct raw_search *s, const char *what, const char *tex
 void raw_search_add_bytes(struct raw_search *s, const char *what, const void *bytes, size_t len);
 
 /* Searches all regular files below `folder`; links are not followed. Calls `found` once for each file and string. */
-typedef void (*raw_found_fn)(void *context, const char *what, const char *file);
+typedef void (*raw_found_fn)(void *context, const char *what, const char *where);
 void raw_search_folder(struct raw_search *s, const char *folder, raw_found_fn found, void *context);
+/* The same for bytes in memory; `where` is what `found` gets. */
+void raw_search_bytes(struct raw_search *s, const char *where, const void *data, size_t len, raw_found_fn found,
+                      void *context);
 
 #endif

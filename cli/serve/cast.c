@@ -3,6 +3,7 @@
 #include "cli/serve/service.h"
 
 #include "core/base/log/log.h"
+#include "core/bus/bus_settings.h"
 #include "plugins/shared/loader.h"
 #include "plugins/shared/protocol.h"
 
@@ -193,6 +194,8 @@ static void cast_configure_edge(struct service *v)
                                          .thumbs = v->thumbs,
                                          .files = v->files,
                                          .store_ms = STORE_MS,
+                                         .alone = strcmp(s->database, "sqlite") == 0,
+                                         .lease_ms = s->lease,
                                          .reap_ms = (uint64_t)(s->lease / 3 > 5000 ? 5000 : s->lease / 3),
                                          .sweep_ms = (uint64_t)s->spool_sweep,
                                          .prune_ms = 60000,
@@ -281,26 +284,14 @@ static void cast_configure_keys(struct service *v)
 
 static void cast_configure_bus(struct service *v)
 {
-    const struct settings *s = v->s;
-
-    v->bus_link.config =
-        (struct bus_link_config){.driver = v->driver,
-                                 .prefix = s->nats_prefix,
-                                 .node = v->node,
-                                 .inbox = v->inbox,
-                                 .inbox_actor = "work_queue",
-                                 .bus = {.loop = &v->loop,
-                                         .servers = s->nats,
-                                         .name = v->node,
-                                         .user = s->nats_user,
-                                         .password = s->nats_password,
-                                         .token = s->nats_token,
-                                         .password_file = settings_secret_file(v->in->book, s->nats_password),
-                                         .token_file = settings_secret_file(v->in->book, s->nats_token),
-                                         .creds_file = s->nats_creds,
-                                         .nkey_seed_file = s->nats_nkey,
-                                         .ca_file = s->nats_ca,
-                                         .max_queued_bytes = (size_t)s->nats_buffer}};
+    v->bus_link.config = (struct bus_link_config){.driver = v->driver,
+                                                  .prefix = v->s->nats_prefix,
+                                                  .node = v->node,
+                                                  .inbox = v->inbox,
+                                                  .inbox_actor = "work_queue",
+                                                  .bus = bus_settings(v->in->book)};
+    v->bus_link.config.bus.loop = &v->loop;
+    v->bus_link.config.bus.name = v->node;
 }
 
 void cast_spawn(struct service *v)

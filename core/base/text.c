@@ -48,3 +48,29 @@ size_t text_copy_utf8(char *to, size_t size, const char *from)
     to[at] = 0;
     return at;
 }
+
+static bool text_is_letter(unsigned char c)
+{
+    return c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+bool text_stands_alone(const void *data, size_t len, size_t at, size_t words_len)
+{
+    const unsigned char *p = data;
+    size_t end = at + words_len;
+
+    return !(at > 0 && text_is_letter(p[at - 1]) && text_is_letter(p[at])) &&
+           !(end < len && text_is_letter(p[end]) && text_is_letter(p[end - 1]));
+}
+
+bool text_has_words(const void *data, size_t len, const void *words, size_t words_len)
+{
+    const unsigned char *from = data, *at = from;
+
+    while (words_len && (at = memmem(at, len - (size_t)(at - from), words, words_len))) {
+        if (text_stands_alone(data, len, (size_t)(at - from), words_len))
+            return true;
+        at++;
+    }
+    return false;
+}

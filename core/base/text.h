@@ -11,4 +11,10 @@ bool text_is_utf8(const char *text);
  * border when `from` does not fit. Returns the length of the copy in bytes. */
 size_t text_copy_utf8(char *to, size_t size, const char *from);
 
+/* Whether `data` holds `words` at a place where no letter or digit stands beside it. Bytes from 0x80 count as letters.
+ */
+bool text_has_words(const void *data, size_t len, const void *words, size_t words_len);
+/* The same of one place: `data` holds `words_len` bytes at `at`. */
+bool text_stands_alone(const void *data, size_t len, size_t at, size_t words_len);
+
 #endif

@@ -46,6 +46,11 @@ struct bus {
 
 /* connection.c: the thread of the bus; `arg` is the bus. */
 void *bus_run(void *arg);
+/* One connection with the options and subscriptions of the bus. Waits for the server. When a secret cannot be read,
+ * bus->error says why. */
+natsStatus bus_connect(struct bus *bus, natsConnection **nc);
+/* Closes it; `nc` may be NULL. */
+void bus_disconnect(struct bus *bus, natsConnection *nc);
 
 /* bus_queue.c. Hands a message or a change of state (owned) to the loop. Any thread. */
 void bus_hand_over(struct bus *bus, struct incoming *in);

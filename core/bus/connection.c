@@ -150,10 +150,12 @@ static natsStatus connection_set_options(struct bus *bus, natsOptions *o)
     natsOptions_SetMaxReconnect(o, RECONNECTS);
     natsOptions_SetReconnectWait(o, RETRY_MIN_MS);
     natsOptions_SetMaxPendingMsgs(o, BUS_INCOMING_MAX);
-    natsOptions_SetDisconnectedCB(o, connection_on_disconnected, bus);
-    natsOptions_SetReconnectedCB(o, connection_on_reconnected, bus);
-    natsOptions_SetClosedCB(o, connection_on_closed, bus);
-    natsOptions_SetErrorHandler(o, connection_on_error, bus);
+    natsOptions_SetErrorHandler(o, connection_on_error, NULL);
+    if (bus->o.on_state) { /* they may come until after the connection was closed */
+        natsOptions_SetDisconnectedCB(o, connection_on_disconnected, bus);
+        natsOptions_SetReconnectedCB(o, connection_on_reconnected, bus);
+        natsOptions_SetClosedCB(o, connection_on_closed, bus);
+    }
     if (s == NATS_OK)
         s = connection_set_secrets(bus, o);
     if (s == NATS_OK && connection_option_given(bus->o.creds_file))
@@ -168,7 +170,7 @@ static natsStatus connection_set_options(struct bus *bus, natsOptions *o)
     return s;
 }
 
-static natsStatus connection_open(struct bus *bus, natsConnection **nc)
+natsStatus bus_connect(struct bus *bus, natsConnection **nc)
 {
     natsOptions *o = NULL;
     natsStatus s = natsOptions_Create(&o);
@@ -190,7 +192,7 @@ static natsStatus connection_open(struct bus *bus, natsConnection **nc)
     return s;
 }
 
-static void connection_close(struct bus *bus, natsConnection *nc)
+void bus_disconnect(struct bus *bus, natsConnection *nc)
 {
     for (int i = 0; i < BUS_SUBJECTS_MAX; i++) {
         natsSubscription_Destroy(bus->subscriptions[i].handle);
@@ -257,7 +259,7 @@ void *bus_run(void *arg)
         bus->lost = false;
         pthread_mutex_unlock(&bus->lock);
         bus->error.text[0] = 0;
-        s = connection_open(bus, &nc);
+        s = bus_connect(bus, &nc);
         if (s == NATS_OK) {
             connection_report(bus, true, "");
             retry_ms = RETRY_MIN_MS;
@@ -273,7 +275,7 @@ void *bus_run(void *arg)
                          bus->o.servers, natsStatus_GetText(s));
             connection_report(bus, false, reason);
         }
-        connection_close(bus, nc);
+        bus_disconnect(bus, nc);
         pthread_mutex_lock(&bus->lock);
         bus->connected = false;
         bus_drop_outgoing(bus);

@@ -60,9 +60,9 @@ enum store_message {
     STORE_ERASED,
     STORE_AUDIT_ADD,
     STORE_LOOK_AGAIN,
-    STORE_RESOLVE_LABELS, /* store_text, the label after which to go on; the reply's text is the next one, none at the
-                             end */
+    STORE_RESOLVE_LABELS, /* store_text: continues behind this label; texts[0]: the next one, none at the end */
     STORE_REGISTER_NODE,  /* store_node: writes its row; the reply lists all nodes */
+    STORE_CONTINUE,
     STORE_FIRST_READ,
     /* reads */
     STORE_IMAGE = STORE_FIRST_READ,
@@ -95,6 +95,7 @@ enum store_message {
     STORE_ERASURES,
     STORE_AUDIT,
     STORE_TRACES,
+    STORE_SEARCH_COLUMN,
     /* sent by the store */
     STORE_REPLY,
     STORE_CHANGED, /* told to the actor "events" after a commit with events */
@@ -185,7 +186,15 @@ struct store_retry {
 struct store_id { /* FORGET_UNKNOWN, KEY_REVOKE, IMAGE, DELETE, FACE, PHOTO_DELETE, PERSON_DELETE, PHOTOS */
     struct store_message_head m;
     int64_t id;
-    int64_t person; /* PHOTO_DELETE: refused unless the photo is this person's; 0: any person's */
+    int64_t person;      /* PHOTO_DELETE: refused unless the photo is this person's; 0: any person's */
+    const char *said_by; /* FORGET_UNKNOWN, PERSON_DELETE: name of the API key, or NULL */
+};
+
+/* CONTINUE: one batch of what was cut short longest ago. The reply: `changed` 1, `id` the subject; after the last batch
+ * the name of the operation in texts[0]. `changed` 0: there is none, or it cannot go on. */
+struct store_continue {
+    struct store_message_head m;
+    int64_t before_ms; /* only operations whose last batch is older: others may still have a caller */
 };
 
 /* IMAGES (status: as clients are shown it), PEOPLE, EVENTS, GALLERY_CHANGES, UNKNOWN_FACES, PERSON_FACES, AGAIN_FACES,
@@ -198,9 +207,7 @@ struct store_list {
     int64_t after;       /* cursor: the last id of the page before; 0: from the start */
     int limit;
     const char *model;
-    int64_t mark; /* GALLERY_CHANGES, EVENTS: the mark of `after`, from the reply of the page before; 0: not checked
-                   * (EVENTS)
-                   */
+    int64_t mark; /* GALLERY_CHANGES, EVENTS: the mark of `after`, from the page before; 0: not checked (EVENTS) */
     /* PEOPLE: the search form of how a name begins, or NULL; the next page also needs texts[0] of the page before */
     const char *name, *after_word;
     int64_t head; /* AGAIN_FACES: the last change of the gallery's log that the asker has read */
@@ -428,6 +435,15 @@ struct store_traces {
     const char *text;      /* a name, a path or a sha256; NULL: not asked */
     const void *embedding; /* NULL: not asked */
     size_t embedding_bytes;
+};
+
+/* SEARCH_COLUMN: the column with that number, from 0, of all columns of text and bytes. `texts` of the reply has a line
+ * for each string in it; `more`: there is such a column. */
+struct store_search {
+    struct store_message_head m;
+    int64_t column;
+    const struct search_string *strings;
+    int count;
 };
 
 struct store_reply {

@@ -198,4 +198,11 @@ struct audit_entry {
     const char *person_name;                /* in a reply: the present one; NULL: none, or deleted */
 };
 
+struct search_string {
+    const char *what; /* for people */
+    const void *bytes;
+    size_t len;
+    bool text; /* found only where no letter or digit stands beside it */
+};
+
 #endif

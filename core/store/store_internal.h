@@ -112,6 +112,25 @@ int op_forget_photo_names(struct op *op, int64_t person, int64_t last);
 int op_prune_erasers(struct op *op, int64_t before_ms);
 /* Whether an image or a photo has the spooled file: DB_ROW, DB_DONE or negative. */
 int op_path_used(struct op *op, const char *path);
+/* unfinished.c: operations in batches, to be continued when their caller ends in between. */
+enum unfinished_kind {
+    UNFINISHED_DELETE_PERSON = 1,
+    UNFINISHED_MERGE, /* other: the person into whom */
+    UNFINISHED_UNDO,  /* other: the merge */
+    /* of unknown people: */
+    UNFINISHED_DELETE_UNKNOWN,
+    UNFINISHED_NAME, /* other: the person */
+    UNFINISHED_IGNORE,
+    UNFINISHED_UNIGNORE
+};
+struct unfinished {
+    enum unfinished_kind kind;
+    int64_t subject, other; /* subject: a person or an unknown person */
+    const char *said_by;    /* or NULL */
+};
+/* At the end of each batch: stores that the operation has to be continued when the reply says `more`, else that it is
+ * finished. 0 or negative. */
+int op_batch_done(struct op *op, const struct unfinished *u);
 /* audit.c */
 int op_audit(struct op *op, const struct audit_entry *entry);
 int op_prune_audit(struct op *op, int64_t before_ms);
@@ -277,6 +296,7 @@ int op_keys(struct op *op, const struct msg *m);
 int op_cluster(struct op *op, const struct msg *m);
 int op_resolve_labels(struct op *op, const struct msg *m);
 int op_register_node(struct op *op, const struct msg *m);
+int op_continue(struct op *op, const struct msg *m);
 /* Deletes the rows of nodes that have not written them for a day. */
 int op_forget_nodes(struct op *op);
 int op_photo_person(struct op *op, const struct msg *m);
@@ -298,5 +318,6 @@ int op_erasures(struct op *op, const struct msg *m);
 int op_audit_add(struct op *op, const struct msg *m);
 int op_audit_list(struct op *op, const struct msg *m);
 int op_traces(struct op *op, const struct msg *m);
+int op_search_column(struct op *op, const struct msg *m);
 
 #endif

@@ -4,6 +4,7 @@ import subprocess
 
 from forgetting import noise, traces
 from harness import until
+from servers import Bus
 
 NAME = 'Zacharias Quux'
 
@@ -58,6 +59,48 @@ def test_a_deletion_is_done_on_each_node_and_by_one_that_was_down_when_it_is_bac
     ran = a.run('forget', '--verify', NAME, sha)
     assert ran.returncode == 0, ran
     world.accepted.discard(number)
+
+
+def stored_messages(world):
+    """What a stream of kith's holds."""
+    stream, bus = f'kith_{world.cluster}_test', Bus(world.nats)
+    bus.subscribe('answers')
+
+    def ask(subject, text):
+        bus.socket.sendall(b'PUB %s answers %d\r\n%s\r\n' % (subject.encode(), len(text), text.encode()))
+        return bus.next()
+    ask(f'$JS.API.STREAM.CREATE.{stream}', f'{{"name":"{stream}","subjects":["{stream}"],"storage":"file"}}')
+    for text in ('nothing', f'it holds {NAME}.', NAME + 'a'):
+        ask(stream, text)
+    return lambda: ask(f'$JS.API.STREAM.PURGE.{stream}', '') and bus.close()
+
+
+def test_the_command_searches_all_columns_the_streams_and_given_folders(world):
+    a = world.start('a')
+    rows, purge = world.mariadb.rows, stored_messages(world)
+    rows(f"CREATE TABLE notes(id INT, text TEXT); INSERT INTO notes VALUES(1, 'of {NAME}'), (2, '{NAME}s')")
+    (world.folder / 'backup').mkdir()
+    (world.folder / 'backup/old.sql').write_text(f"('{NAME}')")
+    ran = a.run('forget', '--verify', '--files', f'{world.folder}/backup:{world.mariadb.folder}/data', NAME)
+    left = ran.stdout.splitlines()
+    assert ran.returncode == 1 and ran.stderr == '', ran
+    assert f'left: column notes.text: 1 row with {NAME}' in left
+    assert f'left: NATS stream kith_{world.cluster}_test: a message with {NAME}' in left
+    assert f'left: file {world.folder}/backup/old.sql: {NAME}' in left
+    assert any(line.startswith(f'left: file {world.mariadb.folder}/data/') for line in left), 'a log or a page of MariaDB'
+    rows('DELETE FROM notes')
+    purge()
+    (world.folder / 'backup/old.sql').unlink()
+    ran = a.run('forget', '--verify', '--files', f'{world.folder}/backup', NAME)
+    assert ran.returncode == 0 and ran.stdout == 'nothing is left\n', ran
+    ran = a.run('forget', '--verify', NAME)
+    assert ran.returncode == 0 and 'MariaDB server and of NATS are not searched' in ran.stderr, ran
+    nats, a.settings['nats'] = a.settings['nats'], 'nats://127.0.0.1:1'
+    ran = a.run('forget', '--verify', NAME)
+    assert ran.returncode == 1 and 'KITH_NATS: nats://127.0.0.1:1' in ran.stderr, ran
+    a.settings['nats'] = nats
+    ran = a.run('forget', '--verify', '--files', '/nowhere/at/all', NAME)
+    assert ran.returncode == 1 and '/nowhere/at/all: No such file' in ran.stderr, ran
 
 
 def test_images_expire_once_though_both_nodes_look(world):

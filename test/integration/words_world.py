@@ -7,7 +7,7 @@ import zlib
 from harness import BUILD, until
 
 PLUGINS = BUILD / 'test/plugins'
-PITCH, TILE, THRESHOLD = 48, 32, 20
+PITCH, TILE, THRESHOLD, MISSED = 48, 32, 20, 255
 
 
 def chunk(kind, data):
@@ -41,6 +41,7 @@ class World:
         self.kith = make(recognizer=PLUGINS / f'{plugin}.so', **self.settings)
         self.kith.start()
         self.serial = itertools.count()
+        self.kill_next = False  # behind the answer of the next word
 
     def people(self, *names):
         return [self.kith.post('/v1/people', {'name': n}).json['id'] for n in names]
@@ -66,6 +67,10 @@ class World:
         """Until nothing is to be decided any more. A change that was answered has begun its pass."""
         until(lambda: self.kith.metric('kith_gallery_pass_running') == 0, 'the pass to end', pause=0.002)
 
+    def has_templates(self, count):
+        """The gallery's thread counts behind the answer of a change."""
+        until(lambda: self.kith.metric('kith_gallery_templates') == count, f'{count} templates')
+
     def retry(self, number):
         attempts = self.kith.image(number)['attempts']
         assert self.kith.post(f'/v1/images/{number}/retry').status in (200, 202)
@@ -89,20 +94,60 @@ class World:
     def say(self, method, face, what, body=None, status=200):
         answer = self.kith.call(method, f'/v1/faces/{face}{what}', body)
         assert answer.status == status, answer
+        if self.kill_next:
+            self.kill_next = False
+            self.kith.kill()
+            self.kith.start()
         self.settle()
         return answer.json
+
+    def look_again(self):
+        """All images, until each has its new result."""
+        def images():
+            return self.kith.get('/v1/images?limit=500').json['images']
+        attempts = {i['id']: i['attempts'] for i in images()}
+        assert self.kith.post('/v1/images/look-again').status == 202
+        until(lambda: all(i['attempts'] > attempts[i['id']] and i['finished_at'] for i in images()), 'all images',
+              pause=0.005)
+        until(lambda: self.kith.get('/v1/images/look-again').json['operation']['state'] == 'done', 'the end', pause=0.005)
+        self.settle()
+
+    def draw(self, number, tile, person=None, template=True):
+        """A box around a tile; its face."""
+        body = {'box': {'x': PITCH * tile + 3, 'y': 3, 'width': 26, 'height': 26}}
+        if person:
+            body.update(person=person, template=template)
+        answer = self.kith.post(f'/v1/images/{number}/faces', body)
+        assert answer.status in (200, 201), answer
+        self.settle()
+        return answer.json['id']
+
+    def merge(self, person, into):
+        """The id of the merge."""
+        answer = self.kith.post(f'/v1/people/{person}/merge', {'into': into})
+        assert answer.status == 200, answer
+        self.settle()
+        return answer.json['id']
+
+    def undo(self, merge):
+        answer = self.kith.post(f'/v1/merges/{merge}/undo')
+        assert answer.status == 200, answer
+        self.settle()
 
     def name(self, face, person, template=True):
         return self.say('PUT', face, '/person', {'person': person, 'template': template})
 
 
-def colours(random, count, identities):
-    """Colours around some identities, no two pairs of which have the same distance."""
+def colours(random, count, identities, missed=0):
+    """Colours around some identities, no two pairs of which have the same distance. The last `missed` ones are those of
+    tiles that the recogniser finds only where a client drew a box."""
     bases = [(60 + 70 * (i % 3), 60 + 70 * (i // 3), 60) for i in range(identities)]
     found, seen = [], set()
-    while len(found) < count:
+    while len(found) < count + missed:
         base = bases[len(found) % identities]
         new = tuple(c + random.randint(-9, 9) for c in base)
+        if len(found) >= count:
+            new = *new[:2], MISSED
         apart = [sum((x - y) ** 2 for x, y in zip(new, other)) for other in found]
         if 0 not in apart and len(set(apart)) == len(apart) and not seen & set(apart):
             found.append(new)
@@ -114,7 +159,8 @@ class Oracle:
     """Who should be named what, by the rules of design and README alone. A place is (content, tile)."""
 
     def __init__(self, contents):
-        self.contents = contents  # content → colours of its tiles
+        self.contents = contents  # content → colours of its tiles; those with MISSED are faces once they are drawn
+        self.drawn = set()  # places
         self.images = {}  # image → content
         self.words = {}  # place → (kind, person, enrols)
         self.denied = {}  # place → people, with a counter-example
@@ -148,9 +194,13 @@ class Oracle:
                 return person, via
         return None
 
+    def tiles(self, content):
+        return [tile for tile, colour in enumerate(self.contents[content])
+                if colour[2] != MISSED or (content, tile) in self.drawn]
+
     def faces(self):
         for image, content in self.images.items():
-            for tile in range(len(self.contents[content])):
+            for tile in self.tiles(content):
                 yield (image, tile), (content, tile)
 
     def redo(self, condition):
@@ -174,7 +224,7 @@ class Oracle:
     def expected(self, image):
         content = self.images[image]
         answer = {}
-        for tile in range(len(self.contents[content])):
+        for tile in self.tiles(content):
             kind, person, _ = self.words.get((content, tile), (None, None, None))
             machine = self.machine.get((image, tile))
             answer[tile] = kind, person if kind == 'named' else machine and machine[0] if kind is None else None
@@ -249,11 +299,7 @@ class Oracle:
         self.denied[place].add(person)
         if new:
             self.counters[place, person] = self.colour(place)
-            for face, of in self.faces():
-                machine = self.machine.get(face) if of not in self.words else None
-                if machine and machine[0] == person and self.refuted(self.colour(of), person,
-                                                                     self.nearest(self.colour(of)).get(person, [1e9])[0]):
-                    self.again.add(face)
+            self.review(person)
         self.redo(lambda face, of: of == place and (not self.machine.get(face) or self.machine[face][0] == person))
 
     def undeny(self, place, person):
@@ -280,8 +326,116 @@ class Oracle:
                 gone |= self.counters.pop((place, person), None) is not None
         for tile in range(len(self.contents[content])):
             self.drop_template((content, tile))
+            self.drawn.discard((content, tile))
         if gone:
             self.compare_unknown()
+
+    def look_again(self):
+        self.redo(lambda face, of: True)
+
+    def draw(self, place, person=None, template=True):
+        if place not in self.drawn:
+            self.drawn.add(place)
+            self.redo(lambda _, of: of == place)
+        if person:
+            self.name(place, person, template)
+
+    def undraw(self, place):
+        """The face goes from all images of the content, with what was said about it."""
+        if place not in self.drawn:
+            return
+        self.words.pop(place, None)
+        self.off.pop(place, None)
+        gone = [self.counters.pop((place, person), None) for person in self.denied.pop(place, set())]
+        self.drawn.discard(place)
+        for image, content in self.images.items():
+            if content == place[0]:
+                self.machine.pop((image, place[1]), None)
+        self.drop_template(place)
+        if any(gone):
+            self.compare_unknown()
+
+    # --- merging ---
+
+    def deny_place(self, place, person):
+        """A word denies the person to the place: faces to which the gallery gave the name are decided again."""
+        for face, of in self.faces():
+            if of == place and place not in self.words and (self.machine.get(face) or [None])[0] == person:
+                self.machine[face] = None
+                self.again.add(face)
+
+    def review(self, person):
+        """Faces with the name that a counter-example contradicts are decided again."""
+        for face, of in self.faces():
+            machine = self.machine.get(face) if of not in self.words else None
+            if machine and machine[0] == person and self.refuted(self.colour(of), person,
+                                                                 self.nearest(self.colour(of)).get(person, [1e9])[0]):
+                self.again.add(face)
+
+    def move_counter(self, place, person, into):
+        colour = self.counters.pop((place, person), None)
+        if colour and into:
+            self.counters[place, into] = colour
+
+    def merge(self, person, into):
+        """Returns what undoing needs."""
+        before = (dict(self.words), {p: set(s) for p, s in self.denied.items()}, {p: set(s) for p, s in self.off.items()},
+                  dict(self.templates), dict(self.counters))
+        moved, denied = set(), set()
+        for place, (who, colour) in self.templates.items():
+            if who == person:
+                self.templates[place] = into, colour
+        for face, place in self.faces():
+            machine = self.machine.get(face) if place not in self.words else None
+            if machine and machine[0] == person:
+                if into in self.denied.get(place, set()) | self.off.get(place, set()):
+                    self.machine[face] = None
+                    self.again.add(face)
+                    denied.add(face)
+                else:
+                    self.machine[face] = into, machine[1]
+                    moved.add(face)
+        for place, (kind, who, enrols) in list(self.words.items()):
+            if kind == 'named' and who == person:
+                self.words[place] = kind, into, enrols
+                self.denied.get(place, set()).discard(into)
+                self.off.get(place, set()).discard(into)
+                self.move_counter(place, into, None)
+        for sets, counts in ((self.denied, True), (self.off, False)):
+            for place, people in sets.items():
+                if person not in people:
+                    continue
+                people.discard(person)
+                named = self.words.get(place, (None, None))[:2] == ('named', into)
+                parked = named or into in people
+                if counts:
+                    self.move_counter(place, person, None if parked else into)
+                if not parked:
+                    people.add(into)
+                    self.deny_place(place, into)
+        self.compare_unknown()
+        self.review(into)
+        return person, into, before, moved, denied
+
+    def undo_merge(self, merge):
+        """Nothing else has happened since."""
+        person, into, before, moved, denied = merge
+        self.words, self.denied, self.off, self.templates, self.counters = before
+        for face, place in self.faces():
+            machine = self.machine.get(face) if place not in self.words else None
+            if machine and machine[0] == into and (face in moved or self.templates[machine[1]][0] == person):
+                self.machine[face] = person, machine[1]
+            elif not machine and face in moved | denied:
+                self.again.add(face)
+            machine = self.machine.get(face)
+            if machine and place not in self.words:
+                for sets in (self.denied, self.off):
+                    if machine[0] in sets.get(place, set()) & {person, into}:
+                        self.machine[face] = None
+                        self.again.add(face)
+        self.compare_unknown()
+        self.review(person)
+        self.review(into)
 
     def delete_person(self, person):
         for place in [p for p, w in self.words.items() if w[1] == person]:

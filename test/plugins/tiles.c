@@ -4,41 +4,19 @@
  * A tile with the blue value 255 is found in a small picture only (at most 80 pixels wide), as a face that a detector
  * misses. With TILES_OTHER it is another model: the colours in another order, and the boxes are a pixel larger.
  */
-#include "plugins/recognizer.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-enum { TILE = 32, MARGIN = 4, FACES_MAX = 64, SMALL = 80, MISSED = 255, DARK = 8 };
-
+#define NAME "tiles"
 #ifdef TILES_OTHER
-enum { GROWN = 1, FIRST = 1 };
 #define MODEL "tiles-other"
+enum { GROWN = 1, FIRST = 1 };
 #else
-enum { GROWN = 0, FIRST = 0 };
 #define MODEL "tiles"
+enum { GROWN = 0, FIRST = 0 };
 #endif
+enum { TILE = 32, MARGIN = 4, FACES_MAX = 64, THRESHOLD = 20, SMALL = 80, MISSED = 255, DARK = 8 };
 
-struct instance {
-    float embeddings[FACES_MAX][3];
-    struct kith_face faces[FACES_MAX];
-};
+#include "test/plugins/colours.h"
 
-static void *tiles_open(const struct kith_settings *settings, char *error, size_t error_size)
-{
-    (void)settings;
-    (void)error;
-    (void)error_size;
-    return calloc(1, sizeof(struct instance));
-}
-
-static int tiles_health(void *self, char *error, size_t error_size)
-{
-    (void)self;
-    (void)error;
-    (void)error_size;
-    return KITH_OK;
-}
+#include <string.h>
 
 /* The picture may be a part of a larger one: a tile begins where the colour does. */
 static int tiles_is_corner(const struct kith_image *image, uint32_t x, uint32_t y)
@@ -49,14 +27,10 @@ static int tiles_is_corner(const struct kith_image *image, uint32_t x, uint32_t 
     return p[0] + p[1] + p[2] > DARK && (!left || memcmp(p, left, 3) != 0) && (!above || memcmp(p, above, 3) != 0);
 }
 
-static int tiles_recognize(void *self, const struct kith_image *image, struct kith_result *result, char *error,
-                           size_t error_size)
+static uint32_t colours_find(struct instance *me, const struct kith_image *image)
 {
-    struct instance *me = self;
     uint32_t count = 0;
 
-    (void)error;
-    (void)error_size;
     for (uint32_t y = 0; y < image->height; y++)
         for (uint32_t x = 0; x < image->width && count < FACES_MAX; x++) {
             const uint8_t *p = image->rgb + (size_t)y * image->stride + (size_t)x * 3;
@@ -74,34 +48,5 @@ static int tiles_recognize(void *self, const struct kith_image *image, struct ki
                                                   .embedding = me->embeddings[count]};
             count++;
         }
-    result->faces = me->faces;
-    result->face_count = count;
-    return KITH_OK;
-}
-
-static void tiles_close(void *self)
-{
-    free(self);
-}
-
-static const struct kith_recognizer descriptor = {
-    .magic = KITH_RECOGNIZER_MAGIC,
-    .abi = KITH_RECOGNIZER_ABI,
-    .size = sizeof descriptor,
-    .needs = KITH_NEEDS_PIXELS,
-    .name = "tiles",
-    .version = "1",
-    .model_id = MODEL,
-    .metric = KITH_METRIC_L2,
-    .dimension = 3,
-    .threshold = 20,
-    .open = tiles_open,
-    .health = tiles_health,
-    .recognize = tiles_recognize,
-    .close = tiles_close,
-};
-
-const struct kith_recognizer *kith_recognizer_get(void)
-{
-    return &descriptor;
+    return count;
 }

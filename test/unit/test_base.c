@@ -5,6 +5,7 @@
 #include "core/base/must.h"
 #include "core/base/path.h"
 #include "core/base/settings/settings.h"
+#include "core/base/text.h"
 #include "test/unit/test.h"
 
 #include <errno.h>
@@ -389,6 +390,22 @@ static void test_an_integer_is_written_as_printf_writes_it(void **state)
     }
 }
 
+static void test_words_are_found_where_they_stand_alone(void **state)
+{
+    static const struct {
+        const char *data, *words;
+        bool found;
+    } cases[] = {{"Ann", "Ann", true},           {"Annabel, Ann", "Ann", true}, {"Annabel", "Ann", false},
+                 {"/JoAnn/1.png", "Ann", false}, {"/Ann/1.png", "Ann", true},   {"Ann2", "Ann", false},
+                 {"Ann\xc3\xa9", "Ann", false},  {"x[Ann]x", "[Ann]", true},    {"", "Ann", false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        if (text_has_words(cases[i].data, strlen(cases[i].data), cases[i].words, strlen(cases[i].words)) !=
+            cases[i].found)
+            fail_msg("%s in %s", cases[i].words, cases[i].data);
+}
+
 static void test_clock_and_hash_agree_with_references(void **state)
 {
     char text[CLOCK_TEXT_BYTES], hex[SHA256_HEX_BYTES];
@@ -441,6 +458,7 @@ int main(void)
         cmocka_unit_test(test_a_long_path_names_limit_and_setting),
         cmocka_unit_test(test_json_text_is_always_valid),
         cmocka_unit_test(test_an_integer_is_written_as_printf_writes_it),
+        cmocka_unit_test(test_words_are_found_where_they_stand_alone),
         cmocka_unit_test(test_clock_and_hash_agree_with_references),
     };
 

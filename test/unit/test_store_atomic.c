@@ -39,6 +39,7 @@ static const struct {
     {"SELECT id, at, person_id FROM audit ORDER BY id", 3},
     {"SELECT id, state, done, after_image, finished_at FROM operations ORDER BY id", 5},
     {"SELECT boot FROM nodes ORDER BY node", 1},
+    {"SELECT scope, subject, kind FROM unfinished ORDER BY scope, subject", 3},
 };
 
 /* FNV-1a over all integers of all tables. */

@@ -1,8 +1,10 @@
 /* Deletions and what they leave to the nodes; deletion by age; the audit trail; the size of the file. On SQLite and on
  * MariaDB. */
-#include "test/unit/store_world.h"
+#include "test/unit/store/deletion_world.h"
 
 #include <sys/stat.h>
+
+static const float EMBEDDING[2] = {1, 0};
 
 static struct store_reply *as_eraser(uint32_t type, const char *node, const int64_t *ids, int count)
 {
@@ -17,43 +19,6 @@ static struct store_reply *as_eraser(uint32_t type, const char *node, const int6
 static struct store_reply *erasures(const char *node)
 {
     return as_eraser(STORE_ERASURES, node, NULL, 10);
-}
-
-static struct store_reply *with_id(uint32_t type, int64_t id)
-{
-    struct store_id *m = store_message_new(type, sizeof *m);
-
-    m->id = id;
-    return ask(m);
-}
-
-static int64_t upload(const char *path, const char *sha256)
-{
-    struct store_submit *m = submission(path);
-
-    m->spooled = true;
-    m->sha256 = sha256;
-    m->idempotency_key = path;
-    m->request_hash = "hash";
-    assert_int_equal(ask(m)->status, STORE_OK);
-    return last->images[0].id;
-}
-
-static int64_t enrol(int64_t person, const char *path, const char *sha256)
-{
-    struct store_photo *m = STORE_MESSAGE(STORE_PHOTO_ADD, store_photo);
-    static const float embedding[2] = {1, 0};
-
-    m->person = person;
-    m->photo_name = path;
-    m->path = path;
-    m->sha256 = sha256;
-    m->spooled = true;
-    m->model = "m";
-    m->embedding = embedding;
-    m->dimension = 2;
-    assert_int_equal(ask(m)->status, STORE_OK);
-    return last->photos[0].id;
 }
 
 static struct store_reply *expire(int64_t before_ms, bool unknown_only, bool dry)
@@ -83,8 +48,8 @@ static void test_a_deletion_is_listed_for_each_node_until_it_is_done(void **stat
 
     (void)state;
     assert_int_equal(erasures("a")->changed, 0); /* it has not joined */
-    as_eraser(STORE_ERASER_JOIN, "a", NULL, 0);
-    as_eraser(STORE_ERASER_JOIN, "b", NULL, 0);
+    join_as("a");
+    join_as("b");
     assert_int_equal(with_id(STORE_DELETE, id)->status, STORE_OK);
     assert_int_equal(last->deleted.images, 1);
     assert_int_equal(last->deleted.files, 1);
@@ -120,7 +85,7 @@ static void test_thumbnails_of_a_former_content_are_left_to_the_nodes(void **sta
     int64_t id = submit("/a.jpg");
 
     (void)state;
-    as_eraser(STORE_ERASER_JOIN, "a", NULL, 0);
+    join_as("a");
     finish_with_hash(id, "aa");
     m->id = id;
     ask(m);
@@ -135,7 +100,7 @@ static void test_the_faces_of_an_unknown_person_go_and_the_images_stay(void **st
     int64_t id = submit("/a.jpg"), face;
 
     (void)state;
-    as_eraser(STORE_ERASER_JOIN, "a", NULL, 0);
+    join_as("a");
     claim(10);
     finish_with_face(id, 1, PERSON_UNKNOWN, 0);
     face = image(id)->faces[0].id;
@@ -152,10 +117,10 @@ static void test_the_faces_of_an_unknown_person_go_and_the_images_stay(void **st
 
 static void test_a_file_that_something_else_has_is_in_use(void **state)
 {
-    int64_t id = upload("/s/a.jpg", "aa"), ann = person("Ann"), photo = enrol(ann, "/s/a.jpg", "aa");
+    int64_t id = upload("/s/a.jpg", "aa"), ann = person("Ann"), photo = enrol(ann, "/s/a.jpg", "aa", EMBEDDING);
 
     (void)state;
-    as_eraser(STORE_ERASER_JOIN, "a", NULL, 0);
+    join_as("a");
     with_id(STORE_DELETE, id);
     assert_true(erasures("a")->erasures[0].in_use);
     assert_int_equal(with_id(STORE_PHOTO_DELETE, photo)->deleted.photos, 1);
@@ -172,11 +137,11 @@ static void test_a_person_with_more_photos_than_a_batch_leaves_them_all_to_the_n
     int batches = 0, photos = 0;
 
     (void)state;
-    as_eraser(STORE_ERASER_JOIN, "a", NULL, 0);
+    join_as("a");
     ann = person("Ann");
     for (int i = 0; i < PHOTOS; i++) {
         snprintf(path, sizeof path, "/s/%d.jpg", i);
-        enrol(ann, path, path);
+        enrol(ann, path, path, EMBEDDING);
     }
     do {
         assert_int_equal(with_id(STORE_PERSON_DELETE, ann)->status, STORE_OK);
@@ -332,7 +297,7 @@ static void test_old_events_go_and_nodes_that_were_away_for_long(void **state)
     int64_t id = upload("/s/a.jpg", "aa");
 
     (void)state;
-    as_eraser(STORE_ERASER_JOIN, "a", NULL, 0);
+    join_as("a");
     with_id(STORE_DELETE, id);
     open_observer();
     observer_run("UPDATE erasers SET seen_at = 5");
@@ -420,7 +385,7 @@ static void test_traces_of_a_person_and_an_image_are_found(void **state)
     int64_t id = upload("/s/a.jpg", "aa"), ann = person("Ann");
 
     (void)state;
-    enrol(ann, "/s/b.jpg", "bb");
+    enrol(ann, "/s/b.jpg", "bb", EMBEDDING);
     assert_int_equal(traces(0, ann, NULL)->text_count, 4);
     assert_string_equal(last->texts[0], "person: 1");
     assert_int_equal(last->template_count, 1);
@@ -432,6 +397,53 @@ static void test_traces_of_a_person_and_an_image_are_found(void **state)
     assert_int_equal(traces(id, ann, "Ann")->text_count, 0);
     assert_int_equal(traces(0, 0, "aa")->text_count, 0);
     assert_int_equal(traces(0, 0, "/s/b.jpg")->text_count, 0);
+}
+
+/* --- the search of all columns --- */
+
+/* What all columns hold of the string, one line after the other. */
+static const char *search(const char *bytes, size_t len, bool text)
+{
+    static char lines[2048];
+    struct search_string string = {.what = "it", .bytes = bytes, .len = len, .text = text};
+    int64_t column = 0;
+
+    lines[0] = 0;
+    do {
+        struct store_search *m = STORE_MESSAGE(STORE_SEARCH_COLUMN, store_search);
+
+        m->column = column++;
+        m->strings = &string;
+        m->count = 1;
+        assert_int_equal(ask(m)->status, STORE_OK);
+        for (int i = 0; i < last->text_count; i++) {
+            strcat(lines, last->texts[i]);
+            strcat(lines, "\n");
+        }
+    } while (last->more);
+    assert_true(column > 20);
+    return lines;
+}
+
+static void test_all_columns_are_searched_also_those_of_other_tables(void **state)
+{
+    static const float found[2] = {0.123f, 0.456f};
+
+    (void)state;
+    enrol(person("Ann"), "/s/Ann.jpg", "aa", found);
+    person("Annabel");
+    assert_string_equal(search("Ann", 3, true), "column person.name: 1 row with it\n"
+                                                "column person_images.image_name: 1 row with it\n"
+                                                "column person_images.path: 1 row with it\n");
+    assert_string_equal(search("nn", 2, true), "");
+    assert_string_equal(search((const char *)found, sizeof found, false),
+                        "column templates.embedding: 1 row with it\n");
+    open_observer();
+    observer_run("CREATE TABLE `old `` people`(id INTEGER, `full name` VARCHAR(20){| CHARACTER SET latin1})");
+    observer_run("INSERT INTO `old `` people` VALUES(1, 'Zo\u00eb'), (2, 'Zo\u00eb!'), (3, 'Zo\u00ebs')");
+    assert_string_equal(search("Zo\u00eb", 4, true), "column old ` people.full name: 2 rows with it\n");
+    observer_run("DROP TABLE `old `` people`");
+    close_observer();
 }
 
 int main(void)
@@ -451,6 +463,7 @@ int main(void)
         TEST(test_the_file_shrinks_and_the_log_is_emptied),
         TEST(test_a_reader_delays_the_emptying_of_the_log),
         TEST(test_traces_of_a_person_and_an_image_are_found),
+        TEST(test_all_columns_are_searched_also_those_of_other_tables),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

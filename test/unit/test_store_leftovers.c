@@ -1,6 +1,6 @@
 /* After a deletion no table holds anything of what was deleted: names, paths, hashes, embeddings, rows with its ids.
  * All columns of all tables are searched. On SQLite and on MariaDB. */
-#include "test/unit/store_world.h"
+#include "test/unit/store/deletion_world.h"
 
 /* --- the search --- */
 
@@ -108,42 +108,6 @@ static void expect_no_id(const char *sql, int64_t id)
 
 /* --- the records --- */
 
-static struct store_reply *with_id(uint32_t type, int64_t id)
-{
-    struct store_id *m = store_message_new(type, sizeof *m);
-
-    m->id = id;
-    return ask(m);
-}
-
-static int64_t upload(const char *path, const char *sha256)
-{
-    struct store_submit *m = submission(path);
-
-    m->spooled = true;
-    m->sha256 = sha256;
-    m->idempotency_key = path;
-    m->request_hash = "hash";
-    assert_int_equal(ask(m)->status, STORE_OK);
-    return last->images[0].id;
-}
-
-static int64_t enrol(int64_t id, const char *path, const char *sha256, const float *embedding)
-{
-    struct store_photo *m = STORE_MESSAGE(STORE_PHOTO_ADD, store_photo);
-
-    m->person = id;
-    m->photo_name = path + 3;
-    m->path = path;
-    m->sha256 = sha256;
-    m->spooled = m->chosen = true;
-    m->model = "m";
-    m->embedding = embedding;
-    m->dimension = 2;
-    assert_int_equal(ask(m)->status, STORE_OK);
-    return last->photos[0].id;
-}
-
 /* An image with one face of that embedding. Returns the face. */
 static int64_t look_at(int64_t id, const float *embedding)
 {
@@ -202,10 +166,7 @@ static void delete_person(int64_t id)
 
 static void join(void)
 {
-    struct store_eraser *m = STORE_MESSAGE(STORE_ERASER_JOIN, store_eraser);
-
-    m->node = "a";
-    ask(m);
+    join_as("a");
     open_observer();
 }
 

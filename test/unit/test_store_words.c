@@ -287,6 +287,52 @@ static void test_a_drawn_face_is_in_every_image_of_the_content(void **state)
     expect_status_counts(0, 2, 0, 0, 0);
 }
 
+static void test_a_drawn_face_has_its_embedding_in_an_image_that_comes_later(void **state)
+{
+    static const int face[] = {0};
+    static const float embedding[2] = {7, 8};
+    int64_t a = new_image("/a", "s", face, 1), b;
+    struct store_draw *m = STORE_MESSAGE(STORE_DRAW_FACE, store_draw);
+    struct face drawn = {
+        .x = 300, .y = 10, .width = 40, .height = 40, .model = "m", .embedding = embedding, .dimension = 2};
+
+    (void)state;
+    m->image = a;
+    m->face = &drawn;
+    assert_int_equal(ask(m)->status, STORE_OK);
+    b = new_image("/b", "s", face, 1);
+    assert_int_equal(image(b)->face_count, 2);
+    assert_int_equal(last->images[0].faces[1].dimension, 2);
+    assert_memory_equal(last->images[0].faces[1].embedding, embedding, sizeof embedding);
+    assert_string_equal(last->images[0].faces[1].model, "m");
+    assert_int_equal(number("SELECT COUNT(*) FROM decide_again d JOIN faces f ON f.id = d.subject WHERE d.kind = 2 AND "
+                            "f.image_id = (SELECT MAX(id) FROM images)"),
+                     1);
+}
+
+/* A word that a merge parked keeps its place, which a face of a new image of the content has too. */
+static void test_a_name_is_one_in_all_images_though_a_merge_parked_a_word(void **state)
+{
+    static const int face[] = {0};
+    int64_t a = new_image("/a", "s", face, 1), b, ann, bo;
+    struct store_merge *m = STORE_MESSAGE(STORE_MERGE, store_merge);
+
+    (void)state;
+    ann = person("Ann");
+    bo = person("Bo");
+    assert_int_equal(say(image(a)->faces[0].id, WORD_NOT, ann, false)->status, STORE_OK);
+    assert_int_equal(say(image(a)->faces[0].id, WORD_NOT, bo, false)->status, STORE_OK);
+    m->person = ann;
+    m->into = bo;
+    assert_int_equal(ask(m)->status, STORE_OK);
+    assert_int_equal(say(image(a)->faces[0].id, WORD_NOT, bo, true)->status, STORE_OK);
+    assert_int_equal(number("SELECT COUNT(*) FROM words WHERE kind > 0"), 0);
+    assert_int_equal(number("SELECT COUNT(*) FROM words WHERE kind < 0"), 1);
+    b = new_image("/b", "s", face, 1);
+    assert_int_equal(name(image(b)->faces[0].id, "Cleo", false)->changed, 2);
+    assert_string_equal(image(a)->faces[0].person_name, "Cleo");
+}
+
 static void test_an_ignored_unknown_person_stays_ignored(void **state)
 {
     static const int face[] = {0};
@@ -336,6 +382,8 @@ int main(void)
         TEST(test_another_model_makes_another_template_of_the_word),
         TEST(test_deleting_removes_words_and_templates),
         TEST(test_a_drawn_face_is_in_every_image_of_the_content),
+        TEST(test_a_drawn_face_has_its_embedding_in_an_image_that_comes_later),
+        TEST(test_a_name_is_one_in_all_images_though_a_merge_parked_a_word),
         TEST(test_an_ignored_unknown_person_stays_ignored),
     };
 

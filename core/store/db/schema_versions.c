@@ -245,6 +245,10 @@ static const char *const version_5[] = {
     "CREATE TABLE IF NOT EXISTS erasures(id " ID
     ", node VARCHAR(191) NOT NULL, sha256 VARCHAR(64), path TEXT, made_at BIGINT NOT NULL) " END,
     "CREATE INDEX IF NOT EXISTS erasures_node ON erasures(node, id)",
+    /* Operations in batches that have to be continued (ops/unfinished.c). */
+    "CREATE TABLE IF NOT EXISTS unfinished(scope INTEGER NOT NULL, subject BIGINT NOT NULL, kind INTEGER NOT NULL, "
+    "other BIGINT NOT NULL DEFAULT 0, said_by VARCHAR(255), batch_at BIGINT NOT NULL, PRIMARY KEY(scope, "
+    "subject))" BYKEY,
     /* The image of a record that names one only; 0: several. */
     "ALTER TABLE idempotency ADD COLUMN {| IF NOT EXISTS} image_id BIGINT NOT NULL DEFAULT 0",
     "CREATE INDEX IF NOT EXISTS idempotency_image ON idempotency(image_id){ WHERE image_id > 0|}",

@@ -43,6 +43,7 @@ const op_fn store_ops[] = {
     [STORE_LOOK_AGAIN - STORE_SUBMIT] = op_look_again,
     [STORE_RESOLVE_LABELS - STORE_SUBMIT] = op_resolve_labels,
     [STORE_REGISTER_NODE - STORE_SUBMIT] = op_register_node,
+    [STORE_CONTINUE - STORE_SUBMIT] = op_continue,
     [STORE_IMAGE - STORE_SUBMIT] = op_image,
     [STORE_IMAGES - STORE_SUBMIT] = op_images,
     [STORE_EVENTS - STORE_SUBMIT] = op_read_events,
@@ -73,4 +74,5 @@ const op_fn store_ops[] = {
     [STORE_ERASURES - STORE_SUBMIT] = op_erasures,
     [STORE_AUDIT - STORE_SUBMIT] = op_audit_list,
     [STORE_TRACES - STORE_SUBMIT] = op_traces,
+    [STORE_SEARCH_COLUMN - STORE_SUBMIT] = op_search_column,
 };

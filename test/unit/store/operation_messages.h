@@ -379,6 +379,14 @@ static void *make_expire(void)
     return m;
 }
 
+static void *make_continue(void)
+{
+    struct store_continue *m = STORE_MESSAGE(STORE_CONTINUE, store_continue);
+
+    m->before_ms = INT64_MAX;
+    return m;
+}
+
 static void *make_eraser(uint32_t type, const char *node)
 {
     enum { IDS = 100 }; /* a rolled back insertion uses up an id in MariaDB */
@@ -438,6 +446,16 @@ static void *make_traces(void)
     m->text = "Ann";
     m->embedding = "01234567";
     m->embedding_bytes = 8;
+    return m;
+}
+
+static void *make_search_column(void)
+{
+    static const struct search_string string = {.what = "Ann", .bytes = "Ann", .len = 3, .text = true};
+    struct store_search *m = STORE_MESSAGE(STORE_SEARCH_COLUMN, store_search);
+
+    m->strings = &string;
+    m->count = 1;
     return m;
 }
 

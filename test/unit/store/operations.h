@@ -132,6 +132,7 @@ static const struct {
     {"operation", make_operation, true},
     {"register node", make_register_node, false},
     {"resolve labels", make_resolve_labels, false},
+    {"continue", make_continue, false},
     {"image", make_image, true},
     {"face", make_face, true},
     {"photos", make_photos, true},
@@ -160,6 +161,7 @@ static const struct {
     {"erasures", make_erasures, true},
     {"audit", make_audit_list, true},
     {"traces", make_traces, true},
+    {"search column", make_search_column, true},
 };
 
 /* Two operations each need an unknown face of their own. */
@@ -206,6 +208,14 @@ static int64_t twin_of(const char *name)
     m->name = name;
     m->another = true;
     return ask(m)->id;
+}
+
+/* The deletion of a person that was cut short. */
+static void begin_deletion(void)
+{
+    person("Cut");
+    observer_run("INSERT INTO unfinished(scope, subject, kind, batch_at) SELECT 1, id, 1, 1 FROM person WHERE name = "
+                 "'Cut'");
 }
 
 /* A face with a label, and then the person of that name. */
@@ -257,6 +267,7 @@ static void fill_records(void)
         if (i == 2)
             msg_unref(&k->m.head);
     }
+    begin_deletion();
     twin = twin_of("Ann");
     unknown_again("/unknown");
     running = submit("/running");

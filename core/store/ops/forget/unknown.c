@@ -57,5 +57,7 @@ int op_forget_unknown(struct op *op, const struct msg *msg)
             return result;
     op->reply->changed = count;
     op->reply->more = count == UNKNOWN_BATCH;
-    return op->reply->more ? 0 : op_words_unknown_deleted(op, m->id);
+    if (!op->reply->more && op_words_unknown_deleted(op, m->id) < 0)
+        return DB_ERROR;
+    return op_batch_done(op, &(struct unfinished){UNFINISHED_DELETE_UNKNOWN, m->id, 0, m->said_by});
 }

@@ -65,14 +65,15 @@ static int face_places_follow_people(struct op *op, struct known_places *p)
     return 0;
 }
 
-/* A recogniser that takes paths alone gives no hash: words then belong to the image. */
+/* A recogniser that takes paths alone gives no hash: words then belong to the image. Words that a merge parked have a
+ * negative kind. They decide nothing, but their place is one: the same face has it in all images. */
 int face_places_read_words(struct op *op, int64_t image, const char *sha256, struct known_places *p)
 {
     struct db_statement *s =
         sha256 ? db_query(op->db, "SELECT face_id, kind, person_id, x, y, width, height FROM words WHERE sha256 = ? "
-                                  "AND kind > 0 ORDER BY id")
+                                  "ORDER BY id")
                : db_query(op->db, "SELECT face_id, kind, person_id, x, y, width, height FROM words WHERE image_id = ? "
-                                  "AND kind > 0 AND sha256 IS NULL ORDER BY id");
+                                  "AND sha256 IS NULL ORDER BY id");
     int result;
 
     if (sha256)
@@ -91,7 +92,7 @@ int face_places_read_words(struct op *op, int64_t image, const char *sha256, str
                 k->box[i] = op->d->column_real(s, 3 + i);
         }
         k->drawn |= kind == WORD_DRAWN;
-        if (kind > 0 && kind <= WORD_NOT_A_FACE) { /* negative: a merge keeps it for its undoing */
+        if (kind > 0 && kind <= WORD_NOT_A_FACE) {
             k->word = kind;
             k->person = op->d->column_int(s, 2);
         }

@@ -120,8 +120,33 @@ static int replace_store_face(struct op *op, const struct finished_run *run, str
     return place ? words_enrol_place(op, place, &f) : 0;
 }
 
-/* A place that the new run did not find: a face with words stays. */
-static int replace_keep_place(struct op *op, int64_t image, const struct known_place *k, bool *said)
+/* The face of a drawn box was embedded for the image in which it was drawn. Other images have the same content. */
+static int replace_copy_embedding(struct op *op, int64_t place, struct face *f)
+{
+    struct db_statement *s = db_query(
+        op->db, "SELECT id FROM faces WHERE place = ? AND place > 0 AND embedding IS NOT NULL ORDER BY id LIMIT 1");
+    struct face from = {0};
+    int64_t id = 0;
+    int result;
+
+    op->d->bind_int(s, 1, place);
+    if ((result = db_step(op->db, s)) == DB_ROW)
+        id = op->d->column_int(s, 0);
+    op->d->reset(s);
+    if (result == DB_ROW)
+        result = op_load_face(op, id, &from);
+    if (result != DB_ROW)
+        return result;
+    f->landmarks = from.landmarks;
+    f->landmark_count = from.landmark_count;
+    f->quality = from.quality;
+    f->model = from.model;
+    f->embedding = from.embedding;
+    f->dimension = from.dimension;
+    return 0;
+}
+
+static int replace_insert_place(struct op *op, int64_t image, const struct known_place *k)
 {
     struct face f = {.x = (float)k->box[0],
                      .y = (float)k->box[1],
@@ -131,16 +156,23 @@ static int replace_keep_place(struct op *op, int64_t image, const struct known_p
                      .person = PERSON_UNKNOWN};
     int64_t id;
 
+    if (replace_copy_embedding(op, k->place, &f) < 0 || replace_insert_face(op, image, k->place, &f, &id) < 0)
+        return DB_ERROR;
+    if (k->word)
+        return words_decide(op, &(struct place_face){.id = id, .image = image}, k->word, k->person, NULL);
+    return f.embedding ? op_decide_again(op, AGAIN_FACE, id) : 0;
+}
+
+/* A place that the new run did not find: a face with words stays. */
+static int replace_keep_place(struct op *op, int64_t image, const struct known_place *k, bool *said)
+{
+
     if (k->id && !k->place)
         return op_run_with_id(op, "DELETE FROM faces WHERE id = ?", k->id);
     if (!k->id && !k->word && !k->drawn)
         return 0;
     *said = true;
-    if (k->id)
-        return 0;
-    if (replace_insert_face(op, image, k->place, &f, &id) < 0)
-        return DB_ERROR;
-    return k->word ? words_decide(op, &(struct place_face){.id = id, .image = image}, k->word, k->person, NULL) : 0;
+    return k->id ? 0 : replace_insert_place(op, image, k);
 }
 
 int op_replace_faces(struct op *op, const struct finished_run *run, bool *said)

@@ -4,7 +4,8 @@
 
 #include <assert.h>
 
-static_assert(MERGE_PHOTO == 4 && MERGE_PARKED_PHOTO == 7 && MERGE_RUNNING == 1 && WORD_NOT == 4 && WORD_NAME_OFF == 5,
+static_assert(MERGE_PHOTO == 4 && MERGE_PARKED_PHOTO == 7 && MERGE_RUNNING == 1 && MERGE_UNDOING == 3 &&
+                  WORD_NOT == 4 && WORD_NAME_OFF == 5,
               "numbers in the statements below");
 
 /* --- templates --- */
@@ -217,6 +218,26 @@ static bool merge_is_open(const struct merge *m)
     return m->state == MERGE_RUNNING || m->state == MERGE_UNDOING;
 }
 
+/* The merge under way of another person into this one. DB_ROW, DB_DONE or negative. */
+static int merge_find_open_into(struct op *op, int64_t person, struct merge *m)
+{
+    struct db_statement *s =
+        db_query(op->db, "SELECT " MERGE_COLUMNS "WHERE m.into_id = ? AND m.state IN (1, 3) ORDER BY m.id LIMIT 1");
+    int result;
+
+    op->d->bind_int(s, 1, person);
+    if ((result = db_step(op->db, s)) == DB_ROW)
+        merge_read_row(op, s, m);
+    op->d->reset(s);
+    return result;
+}
+
+static int merge_refuse_open(struct op *op, const struct merge *m)
+{
+    return op_refuse(op, STORE_CONFLICT, "person %lld is being merged into person %lld", (long long)m->person,
+                     (long long)m->into);
+}
+
 /* Finds the merge under way, or begins it. 0: `m` is RUNNING; DB_DONE with a reply: `m->id` is 0. */
 static int merge_begin(struct op *op, const struct store_merge *msg, struct merge *m)
 {
@@ -235,13 +256,14 @@ static int merge_begin(struct op *op, const struct store_merge *msg, struct merg
     if ((result = op_person_exists(op, msg->into)) != DB_ROW)
         return result < 0 ? result : op_refuse(op, STORE_NOT_FOUND, "there is no person %lld", (long long)msg->into);
     if (merge_is_open(&other))
-        return op_refuse(op, STORE_CONFLICT, "person %lld is being merged into person %lld", (long long)other.person,
-                         (long long)other.into);
+        return merge_refuse_open(op, &other);
     if (merge_is_open(m) && (m->into != msg->into || m->state == MERGE_UNDOING))
         return op_refuse(op, STORE_CONFLICT, "merge %lld of person %lld into person %lld is not finished: repeat it",
                          (long long)m->id, (long long)m->person, (long long)m->into);
     if (m->state == MERGE_RUNNING)
         return 0;
+    if ((result = merge_find_open_into(op, msg->person, &other)) != DB_DONE)
+        return result < 0 ? result : merge_refuse_open(op, &other);
     if (merge_insert(op, msg) < 0)
         return DB_ERROR;
     return merge_load(op, op->d->last_id(op->db), m) == DB_ROW ? 0 : DB_ERROR;
@@ -262,7 +284,8 @@ int op_merge(struct op *op, const struct msg *message)
         return DB_ERROR;
     op->reply->changed = 1;
     op->reply->more = count > 0;
-    if (!op->reply->more && merge_end(op, &m) < 0)
+    if ((!op->reply->more && merge_end(op, &m) < 0) ||
+        op_batch_done(op, &(struct unfinished){UNFINISHED_MERGE, m.person, m.into, msg->said_by}) < 0)
         return DB_ERROR;
     if (merge_load(op, m.id, &m) != DB_ROW)
         return DB_ERROR;

@@ -242,7 +242,8 @@ int op_merge_undo(struct op *op, const struct msg *message)
         return DB_ERROR;
     op->reply->changed = 1;
     op->reply->more = count > 0;
-    if (!op->reply->more && undo_rest(op, &m) < 0)
+    if ((!op->reply->more && undo_rest(op, &m) < 0) ||
+        op_batch_done(op, &(struct unfinished){UNFINISHED_UNDO, m.person, m.id, msg->said_by}) < 0)
         return DB_ERROR;
     if (merge_load(op, m.id, &m) != DB_ROW)
         return DB_ERROR;

@@ -245,5 +245,7 @@ int op_person_delete(struct op *op, const struct msg *msg)
     op->reply->changed = op->reply->deleted.faces = result;
     if (!op->reply->more && (result = people_delete_photos(op, m->id)) < 0)
         return result;
-    return op->reply->more ? 0 : people_delete_rest(op, m->id);
+    if (!op->reply->more && people_delete_rest(op, m->id) < 0)
+        return DB_ERROR;
+    return op_batch_done(op, &(struct unfinished){UNFINISHED_DELETE_PERSON, m->id, 0, m->said_by});
 }

@@ -88,7 +88,9 @@ int op_name_unknown_person(struct op *op, const struct msg *msg)
         if (unknown_name_face(op, faces.ids[i], person, false, m->said_by) < 0)
             return DB_ERROR;
     op->reply->id = person;
-    return op_event(op, EVENT_PERSON, 0, person);
+    if (op_event(op, EVENT_PERSON, 0, person) < 0)
+        return DB_ERROR;
+    return op_batch_done(op, &(struct unfinished){UNFINISHED_NAME, m->face, person, m->said_by});
 }
 
 /* --- ignore --- */
@@ -155,5 +157,8 @@ int op_ignore_unknown_person(struct op *op, const struct msg *msg)
     op->reply->id = m->face;
     if (count < 0)
         return count;
-    return op_events(op, EVENT_IMAGE, faces.images, count > UNKNOWN_BATCH ? UNKNOWN_BATCH : count);
+    if (op_events(op, EVENT_IMAGE, faces.images, count > UNKNOWN_BATCH ? UNKNOWN_BATCH : count) < 0)
+        return DB_ERROR;
+    return op_batch_done(
+        op, &(struct unfinished){m->take_back ? UNFINISHED_UNIGNORE : UNFINISHED_IGNORE, m->face, 0, m->said_by});
 }
