@@ -40,7 +40,7 @@ static struct store_reply *undo(int64_t id)
 }
 
 /* The photo's id; 0: the person has it. */
-static int64_t enrol(int64_t who, const char *sha256)
+__attribute__((unused)) static int64_t enrol(int64_t who, const char *sha256)
 {
     struct store_photo *m = STORE_MESSAGE(STORE_PHOTO_ADD, store_photo);
     static const float embedding[2] = {1, 0};
@@ -60,7 +60,7 @@ static int64_t enrol(int64_t who, const char *sha256)
 static int images_made;
 
 /* An image with one face that the gallery gave to the person. Returns the face. */
-static int64_t face_of(int64_t who)
+__attribute__((unused)) static int64_t face_of(int64_t who)
 {
     char path[32];
     int64_t id;
@@ -99,7 +99,7 @@ static int64_t number(const char *sql, int64_t a, int64_t b)
     return value;
 }
 
-static int64_t person_of_face(int64_t face)
+__attribute__((unused)) static int64_t person_of_face(int64_t face)
 {
     return number("SELECT person FROM faces WHERE id = ?", face, 0);
 }
@@ -144,7 +144,7 @@ static void read_log(struct reader *r)
     } while (last->more);
 }
 
-static void expect_readers_know_the_templates(void)
+__attribute__((unused)) static void expect_readers_know_the_templates(void)
 {
     memset(&fresh, 0, sizeof fresh);
     read_log(&follower);

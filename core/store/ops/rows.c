@@ -49,29 +49,40 @@ static const char *rows_read_candidate_name(struct op *op, int64_t id)
     return name;
 }
 
-/* Candidates are stored as "person distance similarity template;" each; names are read when they are used, because a
- * person may be renamed. */
-static void rows_parse_candidates(struct op *op, struct face *face, const char *text)
+/* Candidates are stored as "person distance similarity template;" each. */
+int op_read_candidates(struct op *op, const char *text, struct candidate **list)
 {
-    struct candidate *list;
-    int max = 0;
+    int max = 0, count = 0;
 
     for (const char *c = text; *c; c++)
         max += *c == ';';
-    list = arena_alloc(op->arena, (size_t)max * sizeof *list + 1);
-    while (*text && face->candidate_count < max) {
-        struct candidate *c = &list[face->candidate_count];
+    *list = arena_alloc(op->arena, (size_t)max * sizeof **list + 1);
+    while (*text && count < max) {
+        struct candidate *c = &(*list)[count++];
         char *end;
 
         c->person = strtoll(text, &end, 10);
         c->distance = strtod(end, &end);
         c->similarity = strtod(end, &end);
         c->template = strtoll(end, &end, 10); /* 0 where an older version has written it */
-        c->name = rows_read_candidate_name(op, c->person);
-        if (c->name) /* NULL: the person was deleted */
-            face->candidate_count++;
         text = end + strcspn(end, ";");
         text += *text == ';';
+    }
+    return count;
+}
+
+/* Names are read when they are used, because a person may be renamed. */
+static void rows_name_candidates(struct op *op, struct face *face, const char *text)
+{
+    struct candidate *list;
+    int count = op_read_candidates(op, text, &list);
+
+    for (int i = 0; i < count; i++) {
+        struct candidate c = list[i];
+
+        c.name = rows_read_candidate_name(op, c.person);
+        if (c.name) /* NULL: the person was deleted */
+            list[face->candidate_count++] = c;
     }
     face->candidates = list;
 }
@@ -122,8 +133,10 @@ void op_face_row(struct op *op, struct db_statement *s, struct face *face)
     face->word = (int)d->column_int(s, 18);
     face->place = d->column_int(s, 19);
     face->label = op_text(op, s, 20);
+    face->doubt = (int)d->column_int(s, 21) & DOUBT_ALL;
+    face->rival = d->column_int(s, 22);
     if (candidates)
-        rows_parse_candidates(op, face, candidates);
+        rows_name_candidates(op, face, candidates);
 }
 
 int op_load_faces(struct op *op, struct image *image)
@@ -233,5 +246,7 @@ int op_judge_image(struct op *op, int64_t image)
     if ((result = rows_write_judgement(op, image, person, judged, &judged_status)) < 0)
         return result;
     op_moved(op, status, verdict, judged_status, judged);
+    if (op_doubt_image(op, image) < 0)
+        return DB_ERROR;
     return op_event(op, EVENT_IMAGE, image, 0);
 }

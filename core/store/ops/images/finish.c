@@ -149,13 +149,26 @@ static int finish_follow_people(struct op *op, const struct store_finish *m, str
     return 0;
 }
 
+/* Judges what the ending does not: words decide the image, too, and names may be in doubt. */
+static int finish_judge_stored(struct op *op, const struct store_finish *m, const struct replaced *replaced,
+                               struct image *image)
+{
+    int result;
+
+    if (!replaced->said || m->outcome != OUTCOME_FACES)
+        return replaced->doubted || m->attempt > 1 ? op_doubt_image(op, m->id) : 0;
+    result = op_judge_image(op, m->id);
+    return result < 0 ? result : finish_read_run(op, m->id, image);
+}
+
 int op_finish(struct op *op, const struct msg *msg)
 {
     const struct store_finish *m = (const struct store_finish *)msg;
     struct store_finish now;
     struct image *before = arena_alloc(op->arena, sizeof *before);
     struct ending ending;
-    bool same_bytes, said = false;
+    struct replaced replaced = {.said = false};
+    bool same_bytes;
     int result = finish_read_run(op, m->id, before);
 
     if (result < 0)
@@ -177,14 +190,13 @@ int op_finish(struct op *op, const struct msg *msg)
     if (!same_bytes && (result = op_erase(op, before->sha256, NULL)) < 0) /* thumbnails of the former content */
         return result;
     if (m->outcome == OUTCOME_FACES || m->outcome == OUTCOME_FAILED)
-        if ((result = op_replace_faces(op, m, m->sha256 ? m->sha256 : before->sha256, same_bytes, &said)) < 0)
+        if ((result = op_replace_faces(op, m, m->sha256 ? m->sha256 : before->sha256, same_bytes, &replaced)) < 0)
             return result;
     op->reply->changed = 1;                               /* the image: words have counted faces */
     ending.reason = arena_text(op->arena, ending.reason); /* the message may be freed before the reply */
     finish_apply(before, &ending);
-    if (said && m->outcome == OUTCOME_FACES) /* words decide the image, too */
-        if ((result = op_judge_image(op, m->id)) < 0 || (result = finish_read_run(op, m->id, before)) < 0)
-            return result;
+    if ((result = finish_judge_stored(op, m, &replaced, before)) < 0)
+        return result;
     op->reply->image_count = 1;
     return 0;
 }

@@ -31,19 +31,21 @@ static void replace_bind_decision(struct op *op, struct db_statement *s, const s
     /* The text is read when the statement runs. */
     db_bind_text(op->db, s, 14, f->decision.rule ? arena_text(op->arena, decision) : NULL);
     op->d->bind_int(s, 15, f->template);
+    op->d->bind_int(s, 16, f->doubt);
+    op->d->bind_int(s, 17, f->rival);
 }
 
 static int replace_insert_face(struct op *op, int64_t image, int64_t place, const struct face *f, int64_t *id)
 {
     struct db_statement *s = db_query(
         op->db, "INSERT INTO faces(x, y, width, height, landmarks, quality, model, embedding, candidates, "
-                "label, person, distance, similarity, decision, template_id, image_id, place) VALUES(?, ?, ?, ?, ?, ?, "
-                "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                "label, person, distance, similarity, decision, template_id, doubt, rival, image_id, place) VALUES(?, "
+                "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
     replace_bind_face(op, s, f);
     replace_bind_decision(op, s, f);
-    op->d->bind_int(s, 16, image);
-    op->d->bind_int(s, 17, place);
+    op->d->bind_int(s, 18, image);
+    op->d->bind_int(s, 19, place);
     if (db_finish(op->db, s) < 0)
         return DB_ERROR;
     *id = op->d->last_id(op->db);
@@ -64,11 +66,11 @@ static int replace_update_face(struct op *op, const struct known_place *k, int64
     } else {
         s = db_query(op->db, "UPDATE faces SET x = ?, y = ?, width = ?, height = ?, landmarks = ?, quality = ?, model "
                              "= ?, embedding = ?, candidates = ?, label = ?, person = ?, distance = ?, similarity = ?, "
-                             "decision = ?, template_id = ?, place = ? WHERE id = ?");
+                             "decision = ?, template_id = ?, doubt = ?, rival = ?, place = ? WHERE id = ?");
         replace_bind_face(op, s, f);
         replace_bind_decision(op, s, f);
-        op->d->bind_int(s, 16, place);
-        op->d->bind_int(s, 17, k->id);
+        op->d->bind_int(s, 18, place);
+        op->d->bind_int(s, 19, k->id);
     }
     return db_finish(op->db, s);
 }
@@ -84,7 +86,7 @@ static struct known_place *replace_find(struct known_places *p, int first, int l
 
 /* Stores one face of the new run with the words of its place. */
 static int replace_store_face(struct op *op, int64_t image, struct known_places *p, int n, const struct face *from,
-                              bool *said)
+                              struct replaced *out)
 {
     struct known_place *stored = replace_find(p, 0, p->stored, n), *words = replace_find(p, p->stored, p->count, n);
     struct face f = *from;
@@ -102,7 +104,8 @@ static int replace_store_face(struct op *op, int64_t image, struct known_places 
         return DB_ERROR;
     if (word && words_decide(op, &(struct place_face){.id = id, .image = image}, word, words->person, NULL) < 0)
         return DB_ERROR;
-    *said |= place != 0 || (stored && stored->word);
+    out->said |= place != 0 || (stored && stored->word);
+    out->doubted |= f.doubt != 0;
     if (stored && !stored->word && !word && f.person == PERSON_UNKNOWN && /* passes read new faces by their id */
         op_decide_again(op, AGAIN_FACE, id) < 0)
         return DB_ERROR;
@@ -110,7 +113,7 @@ static int replace_store_face(struct op *op, int64_t image, struct known_places 
 }
 
 /* A place that the new run did not find: a face with words stays. */
-static int replace_keep_place(struct op *op, int64_t image, const struct known_place *k, bool *said)
+static int replace_keep_place(struct op *op, int64_t image, const struct known_place *k, struct replaced *out)
 {
     struct face f = {.x = (float)k->box[0],
                      .y = (float)k->box[1],
@@ -124,7 +127,7 @@ static int replace_keep_place(struct op *op, int64_t image, const struct known_p
         return op_run_with_id(op, "DELETE FROM faces WHERE id = ?", k->id);
     if (!k->id && !k->word && !k->drawn)
         return 0;
-    *said = true;
+    out->said = true;
     if (k->id)
         return 0;
     if (replace_insert_face(op, image, k->place, &f, &id) < 0)
@@ -132,12 +135,13 @@ static int replace_keep_place(struct op *op, int64_t image, const struct known_p
     return k->word ? words_decide(op, &(struct place_face){.id = id, .image = image}, k->word, k->person, NULL) : 0;
 }
 
-int op_replace_faces(struct op *op, const struct store_finish *m, const char *sha256, bool same_bytes, bool *said)
+int op_replace_faces(struct op *op, const struct store_finish *m, const char *sha256, bool same_bytes,
+                     struct replaced *out)
 {
     struct known_places places = {.count = 0};
     int result = 0;
 
-    *said = false;
+    *out = (struct replaced){.said = false};
     if (m->attempt > 1) /* the first run has no faces before it */
         result = same_bytes ? face_places_read_stored(op, m->id, &places)
                             : op_run_with_id(op, "DELETE FROM faces WHERE image_id = ?", m->id);
@@ -145,15 +149,15 @@ int op_replace_faces(struct op *op, const struct store_finish *m, const char *sh
         return DB_ERROR;
     face_places_match(op, &places, m->faces, m->face_count);
     for (int i = 0; i < m->face_count && result >= 0; i++)
-        result = replace_store_face(op, m->id, &places, i, &m->faces[i], said);
+        result = replace_store_face(op, m->id, &places, i, &m->faces[i], out);
     for (int i = 0; i < places.count && result >= 0; i++)
         if (places.list[i].found < 0)
-            result = replace_keep_place(op, m->id, &places.list[i], said);
+            result = replace_keep_place(op, m->id, &places.list[i], out);
     if (op->once_a_picture && result >= 0 && m->face_count > 1) {
         int64_t changed = op->reply->changed;
 
         result = words_once_a_picture(op, m->id);
-        *said |= op->reply->changed != changed;
+        out->said |= op->reply->changed != changed;
     }
     return result < 0 ? result : 0;
 }

@@ -235,8 +235,7 @@ static int photo_remove_templates(struct op *op, int64_t photo, int64_t person)
 
     for (int i = 0; i < count; i++)
         if (op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, person, ids[i]) < 0 ||
-            op_decide_again(op, AGAIN_TEMPLATE, ids[i]) < 0 ||
-            op_run_with_id(op, "DELETE FROM templates WHERE id = ?", ids[i]) < 0)
+            op_decide_again(op, AGAIN_TEMPLATE, ids[i]) < 0 || op_delete_template(op, ids[i], person) < 0)
             return DB_ERROR;
     op->reply->template_count = count > 0 ? count : 0;
     if (count > 0) {
@@ -268,7 +267,7 @@ static int photo_move_template(struct op *op, int64_t template, int64_t from, in
         op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, from, template) < 0 ||
         op_decide_again(op, AGAIN_TEMPLATE, template) < 0)
         return DB_ERROR;
-    return op_run_with_id(op, "DELETE FROM templates WHERE id = ?", template);
+    return op_delete_template(op, template, from);
 }
 
 int op_move_photo(struct op *op, int64_t photo, int64_t from, int64_t to)

@@ -15,7 +15,7 @@ static int enrol_remove_template(struct op *op, const struct word *w, int64_t te
                op_decide_again(op, AGAIN_TEMPLATE, template) < 0) {
         return DB_ERROR;
     }
-    return op_run_with_id(op, "DELETE FROM templates WHERE id = ?", template);
+    return op_delete_template(op, template, w->person);
 }
 
 int words_remove_templates(struct op *op, const struct word *w)
