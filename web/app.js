@@ -64,12 +64,27 @@ function statusCell(image) {
   return cell;
 }
 
+// A name in doubt has a word beside it.
+const DOUBTS = {
+  near_threshold: 'the name is near the threshold',
+  small_margin: 'another person is nearly as similar',
+  low_quality: 'the face has low quality',
+};
+function personCell(image) {
+  const cell = text('td', image.person.name, 'known');
+  if (!image.review) return cell;
+  const check = text('span', 'check', 'check');
+  check.title = image.review_reasons.map((reason) => DOUBTS[reason] || reason).join('; ');
+  cell.append(' ', check);
+  return cell;
+}
+
 function rowOf(image) {
   const row = document.createElement('tr');
   const best = bestFace(image);
   row.dataset.id = image.id;
   row.append(text('td', image.id, 'number'), pictureCell(image), text('td', image.path, 'path'));
-  if (image.person) row.append(text('td', image.person.name, 'known'));
+  if (image.person) row.append(personCell(image));
   else row.append(text('td', PERSON_OF[image.verdict] || '', image.verdict || ''));
   row.append(text('td', best ? best.similarity.toFixed(2) : '', 'number'));
   row.append(statusCell(image), text('td', image.reason || '', 'reason'));
@@ -78,6 +93,7 @@ function rowOf(image) {
 
 function matches(image) {
   if (filter.value === '') return true;
+  if (filter.value === 'review') return image.review;
   if (VERDICTS.includes(filter.value)) return image.verdict === filter.value;
   return image.status === filter.value;
 }
@@ -120,7 +136,8 @@ function removeImage(id) {
 async function loadPage(after) {
   const mine = ++requested;
   const query = new URLSearchParams({limit: PAGE});
-  if (filter.value) query.set(VERDICTS.includes(filter.value) ? 'verdict' : 'status', filter.value);
+  if (filter.value === 'review') query.set('review', 1);
+  else if (filter.value) query.set(VERDICTS.includes(filter.value) ? 'verdict' : 'status', filter.value);
   if (after) query.set('after', after);
   loading++;
   const page = await fetch(`v1/images?${query}`).then((answer) => (answer.ok ? answer.json() : null), () => null);
@@ -143,7 +160,8 @@ async function updateCounts() {
   const s = await answer.json();
   document.getElementById('counts').textContent =
     `${s.processed - s.unknown - s.no_face} known · ${s.unknown} unknown · ${s.no_face} without a face · ` +
-    `${s.pending} pending · ${s.processing} processing · ${s.failed} failed · ${s.workers_ready} of ${s.workers} workers`;
+    `${s.pending} pending · ${s.processing} processing · ${s.failed} failed · ` +
+    `${s.review} to check · ${s.workers_ready} of ${s.workers} workers`;
   showBreaker(s.breaker.state);
 }
 

@@ -53,6 +53,45 @@ static void explain_write_sentence(struct buf *out, const struct face *f)
     }
 }
 
+static const char *explain_rival_name(const struct face *f)
+{
+    for (int i = 0; i < f->candidate_count; i++)
+        if (f->candidates[i].person == f->rival && f->candidates[i].name)
+            return f->candidates[i].name;
+    return "another person";
+}
+
+static void explain_write_doubt(struct buf *out, const struct face *f, enum doubt reason)
+{
+    if (reason == DOUBT_NEAR_THRESHOLD)
+        buf_printf(out, "the similarity is %.2f; 0.5 is the threshold (KITH_REVIEW_SIMILARITY)", f->similarity);
+    else if (reason == DOUBT_SMALL_MARGIN)
+        buf_printf(out, "%s is nearly as similar (KITH_REVIEW_MARGIN)", explain_rival_name(f));
+    else
+        buf_printf(out, "the quality of the face is %.2f (KITH_REVIEW_QUALITY)", (double)f->quality);
+}
+
+/* Why the name is for review: {"small_margin": "…"}. */
+static void explain_doubts(struct buf *out, const struct face *f)
+{
+    const char *separator = "";
+
+    buf_str(out, ",\"review\":{");
+    for (int bit = 1; bit <= DOUBT_ALL; bit *= 2) {
+        struct buf why = {0};
+
+        if (!(f->doubt & bit))
+            continue;
+        explain_write_doubt(&why, f, (enum doubt)bit);
+        buf_add(&why, "", 1);
+        buf_printf(out, "%s\"%s\":", separator, doubt_name((enum doubt)bit));
+        buf_json(out, why.data);
+        buf_free(&why);
+        separator = ",";
+    }
+    buf_str(out, "}");
+}
+
 void json_decision(struct buf *out, const struct face *f)
 {
     const struct decision *d = &f->decision;
@@ -79,5 +118,7 @@ void json_decision(struct buf *out, const struct face *f)
     }
     if (d->denied)
         buf_printf(out, ",\"not\":%lld", (long long)d->denied);
+    if (f->doubt)
+        explain_doubts(out, f);
     buf_str(out, "}");
 }

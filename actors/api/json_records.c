@@ -41,6 +41,20 @@ static void json_candidates(struct buf *out, const struct face *f)
     buf_str(out, "]");
 }
 
+/* `doubt`: bits of enum doubt. */
+static void json_review(struct buf *out, int doubt)
+{
+    const char *separator = "";
+
+    buf_printf(out, ",\"review\":%s,\"review_reasons\":[", doubt ? "true" : "false");
+    for (int bit = 1; bit <= DOUBT_ALL; bit *= 2)
+        if (doubt & bit) {
+            buf_printf(out, "%s\"%s\"", separator, doubt_name((enum doubt)bit));
+            separator = ",";
+        }
+    buf_str(out, "]");
+}
+
 const char *json_word_name(int kind)
 {
     static const char *const names[FACE_WORDS] = {NULL, "named", "ignored", "not_a_face", "not", "not_named", "drawn"};
@@ -90,6 +104,7 @@ static void json_face(struct buf *out, const struct face *f, bool explain)
     } else {
         buf_str(out, ",\"distance\":null,\"similarity\":null");
     }
+    json_review(out, f->doubt);
     json_candidates(out, f);
     if (f->label) {
         buf_str(out, ",\"label\":");
@@ -134,6 +149,7 @@ void json_image(struct buf *out, const struct image *image, bool explain)
     buf_json(out, image->path);
     buf_printf(out, ",\"status\":\"%s\",\"verdict\":", image_status_name(status));
     buf_json(out, processed ? image_verdict_name(image->verdict) : NULL);
+    json_review(out, image_doubt(image));
     buf_str(out, ",\"reason\":");
     buf_json(out, processed ? NULL : image->reason);
     if (status == IMAGE_FAILED)

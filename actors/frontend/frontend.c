@@ -76,12 +76,26 @@ static bool frontend_query_retryable(struct http_request *request, struct store_
     return true;
 }
 
-/* As clients are shown an image: ?status=, ?verdict=, ?retryable=; and ?person=, the id of a person. */
+static bool frontend_query_review(struct http_request *request, struct store_list *m)
+{
+    char text[HTTP_QUERY_MAX];
+    bool review = false;
+
+    if (!http_request_query(request, "review", text, sizeof text))
+        return true;
+    if (!query_bool(request, "review", &review))
+        return false;
+    m->review = review ? 1 : -1;
+    return true;
+}
+
+/* As clients are shown an image: ?status=, ?verdict=, ?retryable=, ?review=; and ?person=, the id of a person. */
 static bool frontend_query_filters(struct http_request *request, struct store_list *m)
 {
     m->status = m->verdict = -1;
     return frontend_query_status(request, m) && frontend_query_verdict(request, m) &&
-           frontend_query_retryable(request, m) && query_number(request, "person", 1, INT64_MAX, &m->person);
+           frontend_query_retryable(request, m) && frontend_query_review(request, m) &&
+           query_number(request, "person", 1, INT64_MAX, &m->person);
 }
 
 static void frontend_list_images(struct actor *self, struct http_request *request)

@@ -15,8 +15,24 @@ enum { EXPLAINED = 1 }; /* in call->op: the answer holds the reasons of each dec
 
 static struct metric identified = {.name = "kith_identified_total", .help = "Images identified by POST /v1/identify."};
 
+/* The faces, with what is in doubt about them. Nothing is stored, so no word decides one. */
+static void identify_write_faces(struct buf *out, const struct identify_config *config, const struct msg_matched *m,
+                                 bool explain)
+{
+    struct arena arena = {0};
+    struct face *faces = arena_alloc(&arena, (size_t)m->face_count * sizeof *faces + 1);
+
+    for (int i = 0; i < m->face_count; i++) {
+        faces[i] = m->faces[i];
+        doubt_judge(&config->doubt, &faces[i]);
+    }
+    json_faces(out, faces, m->face_count, explain);
+    arena_free(&arena);
+}
+
 static void identify_on_matched(struct actor *self, void *context, int status, const struct msg *reply)
 {
+    const struct identify_config *config = actor_config(self);
     const struct msg_matched *m = (const struct msg_matched *)reply;
     struct call *call = context;
     struct buf out = {0};
@@ -26,7 +42,7 @@ static void identify_on_matched(struct actor *self, void *context, int status, c
     } else {
         metric_add(&identified, 1);
         buf_printf(&out, "{\"width\":%u,\"height\":%u,\"faces\":", m->event->done.width, m->event->done.height);
-        json_faces(&out, m->faces, m->face_count, call->op == EXPLAINED);
+        identify_write_faces(&out, config, m, call->op == EXPLAINED);
         buf_printf(&out, ",\"threshold\":");
         buf_number(&out, m->threshold, 4);
         buf_printf(&out, ",\"ms\":%llu}", (unsigned long long)(actor_now_ms(self) - call->begun_ms));

@@ -4,6 +4,7 @@
 
 #include "core/actor/offload.h"
 #include "core/base/path.h"
+#include "core/match/face.h"
 
 struct identify_config {
     const char *recognizer, *gallery;
@@ -11,6 +12,7 @@ struct identify_config {
     struct offload *files; /* looks up relative paths */
     size_t max_path;
     uint64_t call_ms;
+    struct doubt_limits doubt;
 };
 
 extern const struct actor_ops identify_actor;

@@ -50,8 +50,10 @@ static void health_write_stats(struct health *h, struct buf *out, const struct s
 {
     for (int i = 0; i < IMAGE_STATUSES; i++)
         buf_printf(out, "%s\"%s\":%lld", i ? "," : "{", image_status_name(i), (long long)r->counts.by_status[i]);
-    buf_printf(out, ",\"unknown\":%lld,\"no_face\":%lld,\"workers\":%d,\"workers_ready\":%d,\"recognizer\":",
-               (long long)r->counts.unknown, (long long)r->counts.no_face, h->capacity.workers, h->capacity.ready);
+    buf_printf(out,
+               ",\"unknown\":%lld,\"no_face\":%lld,\"review\":%lld,\"workers\":%d,\"workers_ready\":%d,\"recognizer\":",
+               (long long)r->counts.unknown, (long long)r->counts.no_face, (long long)r->counts.review,
+               h->capacity.workers, h->capacity.ready);
     buf_json(out, h->capacity.recognizer);
     buf_printf(out, ",\"breaker\":{\"state\":\"%s\",\"wait_ms\":%llu,\"reason\":", breaker_state_name(h->breaker.state),
                (unsigned long long)h->breaker.wait_ms);
@@ -243,6 +245,8 @@ static void health_write_metrics(struct actor *self, struct buf *out, const stru
         {"kith_images_unknown", "gauge", "Processed images with unknown faces only.",
          r ? (long long)r->counts.unknown : 0, true},
         {"kith_images_no_face", "gauge", "Processed images without a face.", r ? (long long)r->counts.no_face : 0,
+         true},
+        {"kith_images_review", "gauge", "Processed images with a name in doubt.", r ? (long long)r->counts.review : 0,
          true},
     };
 

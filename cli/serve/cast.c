@@ -141,7 +141,8 @@ static void cast_configure_edge(struct service *v)
                                            .roots = v->roots,
                                            .files = v->files,
                                            .max_path = (size_t)s->max_path,
-                                           .call_ms = request_ms};
+                                           .call_ms = request_ms,
+                                           .doubt = startup_doubt_limits(s)};
     v->faces = (struct faces_config){.gallery = cast_gallery(v),
                                      .recognizer = cast_recognizer(v),
                                      .page_limit = s->page_limit,

@@ -108,6 +108,7 @@ int check_node_name(struct service *v);
 
 /* startup.c. startup_open: 0, or an exit status; the error was reported. */
 void startup_raise_descriptors(const struct settings *s);
+struct doubt_limits startup_doubt_limits(const struct settings *s);
 int startup_open(struct service *v);
 
 /* shutdown.c. */

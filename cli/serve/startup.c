@@ -39,6 +39,12 @@ static void startup_on_actor_event(void *context, const char *actor, const char 
     log_event(LOG_WARN, "actor", LOG_STR("actor", actor), LOG_STR("event", text));
 }
 
+struct doubt_limits startup_doubt_limits(const struct settings *s)
+{
+    return (struct doubt_limits){
+        .similarity = s->review_similarity, .margin = s->review_margin, .quality = s->review_quality};
+}
+
 static int startup_open_folders(struct service *v)
 {
     struct store_options options = {.folder = v->s->data,
@@ -50,6 +56,7 @@ static int startup_open_folders(struct service *v)
                                     .timeout_ms = v->s->database_timeout,
                                     .queue_limit = v->s->queue_limit,
                                     .once_a_picture = strcmp(v->s->once_a_picture, "on") == 0,
+                                    .doubt = startup_doubt_limits(v->s),
                                     .recount_ms = v->s->recount,
                                     .disk_reserve = (uint64_t)v->s->disk_reserve,
                                     .give_up = startup_on_fatal,

@@ -203,6 +203,7 @@ struct store_list {
     struct store_message_head m;
     int status, verdict; /* -1: any */
     int retryable;       /* of IMAGES: 1: only failed ones that are, -1: only failed ones that are not, 0: any */
+    int review;          /* of IMAGES: 1: only those with a name in doubt, -1: only those without, 0: any */
     int64_t person;      /* 0: any */
     int64_t after;       /* cursor: the last id of the page before; 0: from the start */
     int limit;

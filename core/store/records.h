@@ -25,9 +25,10 @@ int image_status_from(const char *name);     /* -1: no such status */
 const char *image_verdict_name(int verdict); /* "known", …; NULL for VERDICT_NONE */
 int image_verdict_from(const char *name);    /* -1: no such verdict */
 
-/* The images of each status as clients are shown it. `unknown` and `no_face` are among the processed ones. */
+/* The images of each status as clients are shown it. `unknown`, `no_face` and `review` (with a name in doubt) are among
+ * the processed ones. */
 struct image_counts {
-    int64_t by_status[IMAGE_STATUSES], unknown, no_face;
+    int64_t by_status[IMAGE_STATUSES], unknown, no_face, review;
 };
 
 struct image {
@@ -46,6 +47,9 @@ struct image {
     struct face *faces;
     int face_count;
 };
+
+/* The bits of enum doubt of its faces; 0 unless it is processed. */
+int image_doubt(const struct image *image);
 
 /* Pending: it waits; processed: a verdict was reached; failed: it could not be looked at. */
 int image_shown_status(const struct image *image);

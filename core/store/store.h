@@ -32,12 +32,13 @@ struct store_options {         /* borrowed for the store's life */
     const char *node;          /* this node's name among those that share a server */
     int64_t timeout_ms;        /* of a server's answers; 0: 5 s */
     int64_t queue_limit;
-    uint64_t disk_reserve; /* bytes of the embedded database's disk below which nothing new is accepted; 0: off */
-    int64_t recount_ms;    /* time between two recounts of the images by status; 0: none */
-    bool once_a_picture;   /* a name is given to at most one face of a picture */
-    bool relaxed;          /* accept a server that does not flush its log at each commit */
-    bool without_lock;     /* another process owns the folder: open beside it */
-    const char *ca;        /* file of CA certificates for TLS to a server; NULL or "": no TLS */
+    uint64_t disk_reserve;     /* bytes of the embedded database's disk below which nothing new is accepted; 0: off */
+    int64_t recount_ms;        /* time between two recounts of the images by status; 0: none */
+    bool once_a_picture;       /* a name is given to at most one face of a picture */
+    struct doubt_limits doubt; /* of the names that galleries give */
+    bool relaxed;              /* accept a server that does not flush its log at each commit */
+    bool without_lock;         /* another process owns the folder: open beside it */
+    const char *ca;            /* file of CA certificates for TLS to a server; NULL or "": no TLS */
     void (*give_up)(void *context, const char *reason); /* the program must end: the database is damaged */
     void *context;
 };

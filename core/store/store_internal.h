@@ -25,6 +25,7 @@ struct op {
     int64_t rows_waiting, queue_limit;
     bool once_a_picture;
     bool all_keyed; /* no image was without a key when the transaction began */
+    struct doubt_limits doubt;
     bool made_events;
     bool erased;          /* after the commit the log of an embedded database is emptied */
     bool disk_low;        /* the reserve of the disk is reached */
@@ -90,8 +91,11 @@ int op_load_faces(struct op *op, struct image *image);
 int op_face_row(struct op *op, struct db_statement *s, struct face *face);
 /* again.c: has the galleries decide faces again; counts them in `deciding` of the reply. */
 int op_decide_again(struct op *op, enum again_kind kind, int64_t subject);
-/* Deletes the template, and has the galleries decide the faces again that have their name through it. */
-int op_delete_template(struct op *op, int64_t template);
+/* Deletes a template of the person. The galleries decide the faces again that have their name through it, and names
+ * that were in doubt because of it are judged again. */
+int op_delete_template(struct op *op, int64_t template, int64_t person);
+/* doubt.c: the same for one that gave no face its name: a counter-example, or one that a merge parked. */
+int op_delete_unused_template(struct op *op, int64_t template, int64_t person);
 /* The faces of the row were decided: deletes it. */
 int op_decided_again(struct op *op, int64_t row);
 /* Steps through a statement of EMBEDDED_FACES into the reply's faces. */
@@ -168,6 +172,12 @@ int op_words_person_deleted(struct op *op, int64_t person);
 int op_unknown_is_ignored(struct op *op, int64_t unknown_person);
 /* Sets an image's person, status and verdict from its faces, as finishing does. */
 int op_judge_image(struct op *op, int64_t image);
+/* words/doubt.c. The image is among those for review, or not, as its stored faces say; counts it. Writes no event. */
+int op_doubt_image(struct op *op, int64_t image);
+/* The image waits again, or is deleted: it is not for review. */
+int op_doubt_forget(struct op *op, int64_t image);
+/* rows.c: candidates as they were stored, without names: into the arena. */
+int op_read_candidates(struct op *op, const char *text, struct candidate **list);
 /* A run that ends with these faces. */
 struct finished_run {
     int64_t image, attempt;
@@ -179,9 +189,13 @@ struct finished_run {
     const bool *stale; /* of each face: the template that gave the name is not that person's any more */
 };
 
-/* replace_faces.c: stores the faces of the run instead of those before, except what a person said about them. `said`:
- * words decide faces, so the image must be judged by its stored faces. */
-int op_replace_faces(struct op *op, const struct finished_run *run, bool *said);
+struct replaced {
+    bool said;    /* words decide faces, so the image must be judged by its stored faces */
+    bool doubted; /* the name of a face is in doubt */
+};
+
+/* replace_faces.c: stores the faces of the run instead of those before, except what a person said about them. */
+int op_replace_faces(struct op *op, const struct finished_run *run, struct replaced *out);
 int op_load_face(struct op *op, int64_t id, struct face *face); /* DB_ROW, DB_DONE or negative */
 /* Enrols what `m` says as a photo of that person, with its template. */
 int op_insert_photo(struct op *op, const struct store_photo *m, int64_t person);
@@ -214,7 +228,7 @@ char *op_candidates_text(struct op *op, const struct candidate *c, int count);
 void op_moved(struct op *op, int from_status, int from_verdict, int to_status, int to_verdict);
 void op_add_counts(struct image_counts *to, const struct image_counts *more);
 bool op_counts_are_zero(const struct image_counts *c);
-/* Binds the parameters 1 to 6: pending, processed, failed, processing, unknown and no_face of status_counts. */
+/* Binds the parameters 1 to 7: pending, processed, failed, processing, unknown, no_face and review of status_counts. */
 void op_bind_counts(const struct db_driver *d, struct db_statement *s, const struct image_counts *c);
 
 #define IMAGE_COLUMNS                                                                                                  \
@@ -228,7 +242,7 @@ enum { IMAGE_COLUMN_COUNT = 16 };
 #define FACE_COLUMNS                                                                                                   \
     "f.id, f.image_id, f.x, f.y, f.width, f.height, f.landmarks, f.quality, f.model, f.embedding, f.person, "          \
     "f.distance, f.similarity, f.candidates, p.name, f.unknown_person, f.decision, f.template_id, f.word, f.place, "   \
-    "f.label"
+    "f.label, f.doubt, f.rival"
 #define EMBEDDED_FACES                                                                                                 \
     "SELECT id, image_id, model, embedding, quality, person, ABS(unknown_person), distance, word FROM faces WHERE "
 

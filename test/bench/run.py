@@ -229,11 +229,11 @@ def gallery(quick):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('what', nargs='*', help='actor, accept, pages, start, recognition, images, gallery, words, cluster, renewal, remote, hostile, attacks; none: all')
+    parser.add_argument('what', nargs='*', help='actor, accept, pages, lists, start, recognition, images, gallery, words, cluster, renewal, remote, hostile, attacks; none: all')
     parser.add_argument('--json', metavar='FILE')
     parser.add_argument('--quick', action='store_true', help='a tenth of the work, to see that it runs')
     given = parser.parse_args()
-    wanted = set(given.what) or {'actor', 'accept', 'pages', 'start', 'recognition', 'images', 'gallery', 'words', 'cluster', 'renewal', 'remote',
+    wanted = set(given.what) or {'actor', 'accept', 'pages', 'lists', 'start', 'recognition', 'images', 'gallery', 'words', 'cluster', 'renewal', 'remote',
                                        'hostile', 'attacks'}
     if 'actor' in wanted:
         actor(given.quick)
@@ -245,6 +245,9 @@ def main():
         images(given.quick)
     if wanted & {'accept', 'pages'}:
         accept_and_pages(given.quick, 'pages' in wanted)
+    if 'lists' in wanted:
+        import lists
+        lists.run(figure, given.quick)
     if 'gallery' in wanted:
         gallery(given.quick)
     if 'words' in wanted:

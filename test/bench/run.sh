@@ -1,7 +1,7 @@
 #!/bin/bash
 # The benchmarks: sets up, builds, prints a table; --json FILE writes the figures as JSON as well.
 #
-#   test/bench/run.sh [--json FILE] [--quick] [actor] [accept] [pages] [start] [recognition] [images] [gallery] [words] [cluster] [renewal] [remote] [hostile] [attacks]
+#   test/bench/run.sh [--json FILE] [--quick] [actor] [accept] [pages] [lists] [start] [recognition] [images] [gallery] [words] [cluster] [renewal] [remote] [hostile] [attacks]
 #
 # They print figures and never fail for being slow: a shared machine is noisy. Compare runs of one machine, near in time.
 set -euo pipefail

@@ -2,6 +2,7 @@
 import pytest
 from browser import CHROMIUM, NODE, Page
 from harness import BUILD, png, until
+from words_world import World
 
 
 @pytest.fixture
@@ -82,6 +83,27 @@ def test_what_people_say_is_shown_at_once(kith, page):
         assert (row['status'], row['reason']) == ('processed', '')
         until(lambda: page.ask('text', '#counts').startswith(counts), counts)
         until(lambda: page.ask('pictures') == 1, 'the thumbnail')
+
+
+def test_a_name_in_doubt_has_a_word_beside_it(make, tmp_path):
+    if not CHROMIUM or not NODE.exists():
+        pytest.skip('no chromium or no playwright-core: test/run.sh installs them')
+    world = World(make)
+    ann, = world.people('Ann')
+    world.enrol(ann, (40, 40, 40))
+    near, sure = world.add((60, 40, 40)), world.add((43, 40, 40))
+    page = Page(world.kith.dashboard, tmp_path)
+    try:
+        page.until_row(near, lambda r: r['person'] == 'Ann check')
+        page.until_row(sure, lambda r: r['person'] == 'Ann')
+        until(lambda: '· 1 to check ·' in page.ask('text', '#counts'), 'the count')
+        page.ask('select', '#filter', 'review')
+        until(lambda: [r['id'] for r in page.rows()] == [str(near)], 'only the name in doubt')
+        world.name(world.face(near), ann, template=False)
+        until(lambda: page.rows() == [], 'the confirmed name to leave the list')
+        assert page.ask('errors') == []
+    finally:
+        page.close()
 
 
 def test_pages_and_filters(kith, page):

@@ -183,7 +183,7 @@ def test_file_names_of_any_bytes_give_valid_json(kith):
 
 
 @pytest.mark.parametrize('path, words', [
-    ('/v1/images?colour=red', ['“colour”', 'status verdict retryable person after limit']),
+    ('/v1/images?colour=red', ['“colour”', 'status verdict retryable review person after limit']),
     ('/v1/images?status=' + 'x' * 2000, ['“status”', '1024']),
     ('/v1/images?status=failed%00', ['“status”', 'NUL']),
     ('/v1/images?=1', ['parameter']),

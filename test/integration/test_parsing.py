@@ -18,6 +18,7 @@ PARAMETERS = {
     ('GET', '/v1/images', 'status'): STATUS,
     ('GET', '/v1/images', 'verdict'): VERDICT,
     ('GET', '/v1/images', 'retryable'): BOOL,
+    ('GET', '/v1/images', 'review'): BOOL,
     ('GET', '/v1/images', 'person'): NUMBER,
     ('GET', '/v1/images', 'after'): NUMBER,
     ('GET', '/v1/images', 'limit'): NUMBER,

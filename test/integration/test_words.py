@@ -320,6 +320,74 @@ def test_names_and_counter_examples_of_version_4_become_words(make, tmp_path):
     assert kith.get('/v1/people/1').json['faces'] == kith.get('/v1/people/2').json['not'] == []
 
 
+# --- names in doubt ---
+
+def reasons(world, number):
+    """The reasons of the image; its face, the list and the events agree with them."""
+    image = world.kith.image(number)
+    face, = image['faces']
+    assert face['review_reasons'] == image['review_reasons'] and image['review'] == face['review'] == bool(image['review_reasons'])
+    listed = [i['id'] for i in world.kith.get('/v1/images?review=1').json['images']]
+    assert (number in listed) == image['review']
+    assert (number in [i['id'] for i in world.kith.get('/v1/images?review=0').json['images']]) != image['review']
+    return image['review_reasons']
+
+
+def test_a_name_near_the_threshold_is_for_review_until_it_is_confirmed(world):
+    ann, = world.people('Ann')
+    world.enrol(ann, ANN)
+    near, sure = world.add(like(ANN, 20)), world.add(like(ANN, 3))
+    assert reasons(world, near) == ['near_threshold'] and reasons(world, sure) == []
+    image = world.kith.image(near)
+    assert (image['verdict'], image['person']['name']) == ('known', 'Ann')
+    explained = world.faces(near)[0]['explain']['review']
+    assert list(explained) == ['near_threshold'] and 'KITH_REVIEW_SIMILARITY' in explained['near_threshold']
+    identified, = world.kith.post('/v1/identify', picture([like(ANN, 20)]), content_type='image/png').json['faces']
+    assert identified['review_reasons'] == ['near_threshold'] and identified['person']['id'] == ann
+    assert world.kith.get('/v1/stats').json['review'] == world.kith.metric('kith_images_review') == 1
+    world.name(world.face(near), ann, template=False)
+    assert reasons(world, near) == [] and world.kith.get('/v1/stats').json['review'] == 0
+    world.say('DELETE', world.face(near), '/person')
+    assert reasons(world, near) == ['near_threshold'] and world.who(near) == 'Ann'
+
+
+@pytest.mark.parametrize('event', EVENTS[:4], ids=lambda e: e.__name__)
+def test_a_second_person_is_in_doubt_until_it_is_denied(world, event):
+    ann, bea = world.people('Ann', 'Bea')
+    world.enrol(ann, ANN)
+    world.enrol(bea, like(ANN, 6))
+    number = world.add(like(ANN, 2))
+    assert reasons(world, number) == ['small_margin'] and world.who(number) == 'Ann'
+    assert 'Bea' in world.faces(number)[0]['explain']['review']['small_margin']
+    world.say('POST', world.face(number), f'/not/{bea}')
+    assert reasons(world, number) == []
+    after = event(world, number)
+    assert reasons(world, after) == [] and world.who(after) == 'Ann'
+    world.say('DELETE', world.face(after), f'/not/{bea}')
+    assert reasons(world, after) == ['small_margin']
+
+
+def test_the_settings_of_reviews(make):
+    world = World(make, review_similarity=0, review_margin=0)
+    ann, bea = world.people('Ann', 'Bea')
+    world.enrol(ann, ANN)
+    world.enrol(bea, like(ANN, 6))
+    near, between = world.add((20, *ANN[1:])), world.add(like(ANN, 2))
+    assert reasons(world, near) == reasons(world, between) == []
+    world.kith.stop()
+    world.kith.settings.update(review_similarity=0.9999, review_margin=1, review_quality=1)
+    world.kith.start()
+    assert reasons(world, near) == []  # until it is decided again
+    world.retry(near)
+    assert reasons(world, near) == ['near_threshold']  # Bea does not pass the threshold; the quality is 1
+    world.retry(between)
+    assert reasons(world, between) == ['near_threshold', 'small_margin']
+
+
+def test_a_review_that_is_neither_true_nor_false_is_refused(world):
+    assert world.kith.get('/v1/images?review=maybe').status == 400
+
+
 # --- a random walk ---
 
 def test_a_random_walk_agrees_with_the_model(make, tmp_path):

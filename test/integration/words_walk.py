@@ -24,9 +24,14 @@ def plan(seed, steps):
 def compare(world, oracle):
     """The first image of which kith and the oracle do not say the same."""
     for number in oracle.images:
-        seen = {tile: (f.get('word'), f['person'] and f['person']['id']) for tile, f in world.faces(number).items()}
+        seen = {tile: (f.get('word'), f['person'] and f['person']['id'], tuple(f['review_reasons']))
+                for tile, f in world.faces(number).items()}
         if seen != oracle.expected(number):
             return f'image {number}: {seen}, not {oracle.expected(number)}'
+    doubtful = [n for n in sorted(oracle.images, reverse=True) if any(d for _, _, d in oracle.expected(n).values())]
+    listed = [i['id'] for i in world.kith.get('/v1/images?review=1&limit=100').json['images']]
+    if listed != doubtful or world.kith.get('/v1/stats').json['review'] != len(doubtful):
+        return f'for review are {listed}, not {doubtful}'
     return None
 
 

@@ -1,5 +1,6 @@
 """A small model of who should be named what, and a kith whose recogniser sees tiles (test/plugins/tiles.c)."""
 import itertools
+import math
 import pathlib
 import struct
 import zlib
@@ -8,6 +9,7 @@ from harness import BUILD, until
 
 PLUGINS = BUILD / 'test/plugins'
 PITCH, TILE, THRESHOLD, MISSED = 48, 32, 20, 255
+REVIEW_SIMILARITY, REVIEW_MARGIN = 0.6, 0.1  # the settings' defaults
 
 
 def chunk(kind, data):
@@ -31,6 +33,10 @@ def picture(tiles, serial=0):
 
 def distance(a, b):
     return sum((x - y) ** 2 for x, y in zip(a, b)) ** .5
+
+
+def similarity(far):
+    return 1 / (1 + math.exp(8 * (far / THRESHOLD - 1)))
 
 
 class World:
@@ -168,6 +174,7 @@ class Oracle:
         self.templates = {}  # place → (person, colour)
         self.counters = {}  # (place, person) → colour
         self.machine = {}  # (image, tile) → (person, place of the template) or None
+        self.candidates = {}  # (image, tile) → person → similarity, of all who passed the threshold at the decision
         self.again, self.all_unknown = set(), False  # what is to be decided when the change is complete
 
     # --- decisions ---
@@ -186,6 +193,19 @@ class Oracle:
 
     def refuted(self, colour, person, far):
         return any(p == person and distance(colour, of) <= far for (_, p), of in self.counters.items())
+
+    def passing(self, place):
+        colour = self.colour(place)
+        return {person: similarity(far) for person, (far, _) in self.nearest(colour).items()
+                if far <= THRESHOLD and not self.refuted(colour, person, far)}
+
+    def doubts(self, face, place):
+        """Why the name that the machine gave is for review, as the words and the people are now."""
+        person, candidates = self.machine[face][0], self.candidates[face]
+        blocked = self.denied.get(place, set()) | self.off.get(place, set()) | {person}
+        rivals = [p for p, s in candidates.items() if p not in blocked and candidates[person] - s < REVIEW_MARGIN]
+        return ((('near_threshold',) if candidates[person] < REVIEW_SIMILARITY else ()) +
+                (('small_margin',) if rivals else ()))
 
     def decide(self, place):
         blocked = self.denied.get(place, set()) | self.off.get(place, set())
@@ -212,6 +232,7 @@ class Oracle:
         for face, place in self.faces():
             if place not in self.words and (face in self.again or self.all_unknown and not self.machine.get(face)):
                 self.machine[face] = self.decide(place)
+                self.candidates[face] = self.passing(place)
         self.again, self.all_unknown = set(), False
 
     def drop_template(self, place):
@@ -227,7 +248,9 @@ class Oracle:
         for tile in self.tiles(content):
             kind, person, _ = self.words.get((content, tile), (None, None, None))
             machine = self.machine.get((image, tile))
-            answer[tile] = kind, person if kind == 'named' else machine and machine[0] if kind is None else None
+            decided = machine if kind is None else None
+            answer[tile] = (kind, person if kind == 'named' else decided and decided[0],
+                            self.doubts((image, tile), (content, tile)) if decided else ())
         return answer
 
     # --- what happens ---
@@ -447,4 +470,6 @@ class Oracle:
             for people in sets.values():
                 people.discard(person)
         self.counters = {k: c for k, c in self.counters.items() if k[1] != person}
+        for candidates in self.candidates.values():
+            candidates.pop(person, None)
         self.redo(lambda face, _: not self.machine.get(face) or self.machine[face][0] == person)

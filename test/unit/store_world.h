@@ -20,6 +20,7 @@
 static int64_t recount_ms;          /* as the next one */
 static int64_t database_timeout_ms; /* of the store that open_store opens; 0: the default */
 static int64_t queue_limit = 1000;  /* as the one before */
+static const struct doubt_limits doubt_limits = {.similarity = 0.6, .margin = 0.1, .quality = 0.3};
 static struct actor_system *sys;
 static struct store *store;
 static char folder[64];
@@ -115,6 +116,7 @@ static void open_store(void)
                                .node = "test",
                                .timeout_ms = database_timeout_ms,
                                .recount_ms = recount_ms,
+                               .doubt = doubt_limits,
                                .queue_limit = queue_limit};
     struct error error = {0};
 
@@ -278,8 +280,9 @@ __attribute__((unused)) static struct store_reply *finish_gone(int64_t id, int64
     return ask(m);
 }
 
-__attribute__((unused)) static struct store_reply *finish_with_face(int64_t id, int64_t attempt, int64_t person,
-                                                                    double distance)
+/* The end of a run with one face. */
+__attribute__((unused)) static struct store_finish *finish_of_face(int64_t id, int64_t attempt, int64_t person,
+                                                                   double distance)
 {
     struct store_finish *m = STORE_MESSAGE(STORE_FINISH, store_finish);
     float *e = arena_alloc(&m->m.arena, 2 * sizeof *e);
@@ -298,7 +301,13 @@ __attribute__((unused)) static struct store_reply *finish_with_face(int64_t id, 
                                 .person = person,
                                 .distance = distance,
                                 .similarity = 0.9};
-    return ask(m);
+    return m;
+}
+
+__attribute__((unused)) static struct store_reply *finish_with_face(int64_t id, int64_t attempt, int64_t person,
+                                                                    double distance)
+{
+    return ask(finish_of_face(id, attempt, person, distance));
 }
 
 /* By a recogniser without embeddings. */

@@ -120,6 +120,13 @@ SETTING(once_a_picture, choice, "off", "off,on", 0,
         "on: a person's name is given to at most one face of a picture, the most similar one")
 SETTING(naming_quality, number, "0", 0, 1,
         "least quality (0 to 1: size, sharpness, contrast, pose) at which a face is assigned a name")
+SETTING(review_similarity, number, "0.6", 0, 1,
+        "a name with less similarity than this is for review (near_threshold); 0.5 is the threshold; 0: off")
+SETTING(review_margin, number, "0.1", 0, 1,
+        "a name is for review (small_margin) when a second person passes the threshold, too, with a similarity that is "
+        "less than this below it; 0: off")
+SETTING(review_quality, number, "0.3", 0, 1,
+        "the name of a face of less quality (0 to 1) than this is for review (low_quality); 0: off")
 SETTING(enroll_quality, number, "0.1", 0, 1, "least quality (0 to 1) at which a face is enrolled")
 SETTING(enroll_prominence, number, "1.4", 1, 100,
         "how many times as high as each other face the largest one must be to be enrolled from a photo with bystanders")

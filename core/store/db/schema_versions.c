@@ -142,6 +142,10 @@ static const char *const version_4[] = {
  *                      faces of all images of the same content that overlap have the same place
  *   faces.unknown_person   negative when the face is ignored, or is none
  *   faces.label        what a recogniser without embeddings said (ops/people/labels.c)
+ *   faces.doubt        bits of enum doubt: why the name is in doubt (ops/words/doubt.c)
+ *   faces.rival        with DOUBT_SMALL_MARGIN: the second person; else 0
+ *   doubts             a row a processed image with a face in doubt; person is that of the image. It is a table, so
+ *                      that lists for review read no other images, and submissions write no index more
  *   templates.word_id  the word that the template was made of; 0: an enrolled photo (photo_id)
  *   words              one row a word (enum face_word): it belongs to a place in a picture of that content; face_id is
  *                      the place. person_id -N, of no face: the unknown person N is ignored
@@ -191,6 +195,11 @@ static const char *const version_5[] = {
     "CREATE TABLE IF NOT EXISTS decide_again(id " ID ", kind INTEGER NOT NULL, subject BIGINT NOT NULL, n BIGINT NOT "
     "NULL) " END,
     "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} label VARCHAR(255)",
+    "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} doubt INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} rival BIGINT NOT NULL DEFAULT 0",
+    "CREATE INDEX IF NOT EXISTS faces_rival ON faces(rival, id){ WHERE rival > 0|}",
+    "CREATE TABLE IF NOT EXISTS doubts(image_id BIGINT PRIMARY KEY, person BIGINT NOT NULL)" BYKEY,
+    "CREATE INDEX IF NOT EXISTS doubts_person ON doubts(person, image_id)",
     "CREATE INDEX IF NOT EXISTS faces_label ON faces(person, label){ WHERE label IS NOT NULL|}",
     "CREATE TABLE IF NOT EXISTS nodes(node VARCHAR(64) PRIMARY KEY, boot BIGINT NOT NULL, seen_at BIGINT NOT "
     "NULL)" BYKEY,
@@ -272,6 +281,7 @@ static const char *const version_5[] = {
     "verdict <> 3|}",
     "DROP INDEX IF EXISTS images_status{| ON images}",
     "ALTER TABLE status_counts ADD COLUMN {| IF NOT EXISTS} no_face BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE status_counts ADD COLUMN {| IF NOT EXISTS} review BIGINT NOT NULL DEFAULT 0",
     "UPDATE status_counts SET no_face = (SELECT COUNT(*) FROM images WHERE verdict = 3 AND path_key IS NOT NULL) "
     "WHERE id = 0",
     "CREATE TABLE IF NOT EXISTS operations(id " ID

@@ -59,6 +59,15 @@ int image_shown_status(const struct image *image)
     return common_shown_status(image->status, image->verdict);
 }
 
+int image_doubt(const struct image *image)
+{
+    int doubt = 0;
+
+    for (int i = 0; i < image->face_count && image_shown_status(image) == IMAGE_PROCESSED; i++)
+        doubt |= image->faces[i].doubt;
+    return doubt;
+}
+
 int op_refuse(struct op *op, int status, const char *text, ...)
 {
     va_list args;

@@ -45,31 +45,42 @@ static bool rows_has_candidate(const struct candidate *list, int count, int64_t 
     return false;
 }
 
-/* Candidates are stored as "person distance similarity template;" each, of the time when the face was decided. They are
- * shown as the people that they are now: names are read here, and merges are followed. Of two candidates who are the
- * same person now, the first one stays. A deleted person is left out. */
-static int rows_parse_candidates(struct op *op, struct face *face, const char *text)
+/* Candidates are stored as "person distance similarity template;" each, of the time when the face was decided. */
+int op_read_candidates(struct op *op, const char *text, struct candidate **list)
 {
-    struct candidate *list;
-    int max = 0;
+    int max = 0, count = 0;
 
     for (const char *c = text; *c; c++)
         max += *c == ';';
-    list = arena_alloc(op->arena, (size_t)max * sizeof *list + 1);
-    while (*text && face->candidate_count < max) {
-        struct candidate *c = &list[face->candidate_count];
+    *list = arena_alloc(op->arena, (size_t)max * sizeof **list + 1);
+    while (*text && count < max) {
+        struct candidate *c = &(*list)[count++];
         char *end;
 
         c->person = strtoll(text, &end, 10);
         c->distance = strtod(end, &end);
         c->similarity = strtod(end, &end);
         c->template = strtoll(end, &end, 10); /* 0 where an older version has written it */
-        if (op_person_shown(op, &c->person, &c->name) < 0)
-            return DB_ERROR;
-        if (c->name && !rows_has_candidate(list, face->candidate_count, c->person))
-            face->candidate_count++;
         text = end + strcspn(end, ";");
         text += *text == ';';
+    }
+    return count;
+}
+
+/* Candidates are shown as the people that they are now: names are read here, and merges are followed. Of two candidates
+ * who are the same person now, the first one stays. A deleted person is left out. */
+static int rows_show_candidates(struct op *op, struct face *face, const char *text)
+{
+    struct candidate *list;
+    int count = op_read_candidates(op, text, &list);
+
+    for (int i = 0; i < count; i++) {
+        struct candidate c = list[i];
+
+        if (op_person_shown(op, &c.person, &c.name) < 0)
+            return DB_ERROR;
+        if (c.name && !rows_has_candidate(list, face->candidate_count, c.person))
+            list[face->candidate_count++] = c;
     }
     face->candidates = list;
     return 0;
@@ -121,9 +132,11 @@ int op_face_row(struct op *op, struct db_statement *s, struct face *face)
     face->word = (int)d->column_int(s, 18);
     face->place = d->column_int(s, 19);
     face->label = op_text(op, s, 20);
+    face->doubt = (int)d->column_int(s, 21) & DOUBT_ALL;
+    face->rival = d->column_int(s, 22);
     if (face->decision.denied && op_person_shown(op, &face->decision.denied, &denied) < 0)
         return DB_ERROR;
-    return candidates ? rows_parse_candidates(op, face, candidates) : 0;
+    return candidates ? rows_show_candidates(op, face, candidates) : 0;
 }
 
 int op_load_faces(struct op *op, struct image *image)
@@ -234,5 +247,7 @@ int op_judge_image(struct op *op, int64_t image)
     if ((result = rows_write_judgement(op, image, person, judged, &judged_status)) < 0)
         return result;
     op_moved(op, status, verdict, judged_status, judged);
+    if (op_doubt_image(op, image) < 0)
+        return DB_ERROR;
     return op_event(op, EVENT_IMAGE, image, 0);
 }

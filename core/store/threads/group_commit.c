@@ -27,6 +27,7 @@ struct op operation_for(struct group *g, struct store_reply *reply)
                        .queue_limit = g->w->of->o.queue_limit,
                        .once_a_picture = g->w->of->o.once_a_picture,
                        .all_keyed = !g->unkeyed_images,
+                       .doubt = g->w->of->o.doubt,
                        .disk_low = g->disk_low,
                        .outcome_unknown = g->outcome_unknown};
 }
@@ -140,9 +141,9 @@ static int group_write_counts(struct group *g)
     s = db_query(
         db,
         "UPDATE status_counts SET pending = pending + ?, processed = processed + ?, failed = failed + ?, processing = "
-        "processing + ?, unknown = unknown + ?, no_face = no_face + ? WHERE id = ?");
+        "processing + ?, unknown = unknown + ?, no_face = no_face + ?, review = review + ? WHERE id = ?");
     op_bind_counts(db->driver, s, &g->sum.counts);
-    db->driver->bind_int(s, 7, g->w->slot);
+    db->driver->bind_int(s, 8, g->w->slot);
     return db_finish(db, s);
 }
 

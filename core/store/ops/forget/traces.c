@@ -14,6 +14,7 @@ static const struct {
 } traces[] = {
     {TRACE_IMAGE, "images", "SELECT COUNT(*) FROM images WHERE id = ?"},
     {TRACE_IMAGE, "faces of the image", "SELECT COUNT(*) FROM faces WHERE image_id = ?"},
+    {TRACE_IMAGE, "images for review", "SELECT COUNT(*) FROM doubts WHERE image_id = ?"},
     {TRACE_IMAGE, "words about the image", "SELECT COUNT(*) FROM words WHERE image_id = ?"},
     {TRACE_IMAGE, "idempotency records", "SELECT COUNT(*) FROM idempotency WHERE image_id = ?"},
     {TRACE_PERSON, "person", "SELECT COUNT(*) FROM person WHERE id = ?"},
@@ -21,6 +22,8 @@ static const struct {
     {TRACE_PERSON, "templates", "SELECT COUNT(*) FROM templates WHERE person_id = ?"},
     {TRACE_PERSON, "faces with the person's name", "SELECT COUNT(*) FROM faces WHERE person = ?"},
     {TRACE_PERSON, "images with the person's name", "SELECT COUNT(*) FROM images WHERE person = ?"},
+    {TRACE_PERSON, "images for review", "SELECT COUNT(*) FROM doubts WHERE person = ?"},
+    {TRACE_PERSON, "faces in doubt with the person", "SELECT COUNT(*) FROM faces WHERE rival = ?"},
     {TRACE_PERSON, "words about the person", "SELECT COUNT(*) FROM words WHERE person_id = ?"},
     {TRACE_PERSON, "search forms of the name", "SELECT COUNT(*) FROM person_names WHERE person_id = ?"},
     {TRACE_PERSON, "merges", "SELECT COUNT(*) FROM merges WHERE ? IN (person_id, into_id)"},

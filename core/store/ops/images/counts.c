@@ -11,7 +11,8 @@ int op_status_counts(struct op *op, const struct msg *msg)
         op->db,
         "SELECT {|CAST(}SUM(pending){| AS SIGNED)}, {|CAST(}SUM(processed){| AS SIGNED)}, {|CAST(}SUM(failed){| "
         "AS SIGNED)}, {|CAST(}SUM(processing){| AS SIGNED)}, {|CAST(}SUM(unknown){| AS SIGNED)}, "
-        "{|CAST(}SUM(no_face){| AS SIGNED)}, {|CAST(}SUM(corrections){| AS SIGNED)} FROM status_counts");
+        "{|CAST(}SUM(no_face){| AS SIGNED)}, {|CAST(}SUM(corrections){| AS SIGNED)}, {|CAST(}SUM(review){| AS SIGNED)} "
+        "FROM status_counts");
     struct image_counts *c = &op->reply->counts;
     int result;
 
@@ -24,6 +25,7 @@ int op_status_counts(struct op *op, const struct msg *msg)
         c->by_status[IMAGE_FAILED] = op->d->column_int(s, IMAGE_FAILED) - c->no_face;
         c->by_status[IMAGE_PROCESSING] = op->d->column_int(s, IMAGE_PROCESSING);
         op->reply->next = op->d->column_int(s, 6);
+        c->review = op->d->column_int(s, 7);
     }
     op->d->reset(s);
     return result < 0 ? result : 0;
@@ -37,11 +39,12 @@ void op_bind_counts(const struct db_driver *d, struct db_statement *s, const str
     d->bind_int(s, 4, c->by_status[IMAGE_PROCESSING]);
     d->bind_int(s, 5, c->unknown);
     d->bind_int(s, 6, c->no_face);
+    d->bind_int(s, 7, c->review);
 }
 
 bool op_counts_are_zero(const struct image_counts *c)
 {
-    bool any = c->unknown != 0 || c->no_face != 0;
+    bool any = c->unknown != 0 || c->no_face != 0 || c->review != 0;
 
     for (int i = 0; i < IMAGE_STATUSES; i++)
         any |= c->by_status[i] != 0;
@@ -70,6 +73,11 @@ static int counts_count(struct op *op, const char *sql, int64_t value, int64_t *
     return result;
 }
 
+/* A row whose image another program deleted does not count. Its one value is 0. */
+#define SLICE_REVIEW                                                                                                   \
+    "SELECT COUNT(*), MAX(id) FROM (SELECT i.id FROM doubts d {CROSS JOIN|STRAIGHT_JOIN} images i ON i.id = "          \
+    "d.image_id "                                                                                                      \
+    "WHERE ? = 0 AND d.image_id > ? ORDER BY d.image_id LIMIT 100000) s"
 #define VERDICT_IS "verdict = ? AND verdict > 0"
 #define SLICE(condition)                                                                                               \
     "SELECT COUNT(*), MAX(id) FROM (SELECT id FROM images WHERE " condition " AND id > ? ORDER BY id LIMIT 100000) s"
@@ -124,12 +132,14 @@ int op_recount(struct op *op, const struct msg *msg)
         (result = counts_count(op, SLICE("state = ?"), STATE_RETRYABLE, &real.by_status[IMAGE_FAILED])) < 0 ||
         (result = counts_count(op, SLICE(VERDICT_IS " AND state + 0 = 1"), VERDICT_UNKNOWN, &real.unknown)) < 0 ||
         (result = counts_count(op, SLICE(VERDICT_IS " AND state + 0 = 1"), VERDICT_NO_FACE, &real.no_face)) < 0 ||
+        (result = counts_count(op, SLICE_REVIEW, 0, &real.review)) < 0 ||
         (result = counts_subtract_unkeyed(op, &real)) < 0)
         return result;
     for (int i = 0; i < IMAGE_STATUSES; i++)
         difference->by_status[i] = real.by_status[i] - difference->by_status[i];
     difference->unknown = real.unknown - difference->unknown;
     difference->no_face = real.no_face - difference->no_face;
+    difference->review = real.review - difference->review;
     op->reply->changed = !op_counts_are_zero(difference);
     return 0;
 }
@@ -140,6 +150,7 @@ void op_add_counts(struct image_counts *to, const struct image_counts *more)
         to->by_status[i] += more->by_status[i];
     to->unknown += more->unknown;
     to->no_face += more->no_face;
+    to->review += more->review;
 }
 
 /* The number of corrections tells whether another node has corrected the same difference since the recount. */

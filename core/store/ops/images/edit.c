@@ -57,6 +57,8 @@ int op_delete_image(struct op *op, const struct image *image)
     d->files += image->spooled;
     op->reply->changed++;
     op_moved(op, image->status, image->verdict, -1, 0);
+    if (op_doubt_forget(op, image->id) < 0)
+        return DB_ERROR;
     return op_event(op, EVENT_IMAGE_DELETED, image->id, 0);
 }
 

@@ -143,15 +143,28 @@ static int finish_follow_people(struct op *op, const struct store_finish *m, str
     return finish_people_follow(op, faces, m->face_count, stale);
 }
 
-/* Stores the faces. `said`: words decide some of them. */
+/* Stores the faces. */
 static int finish_replace_faces(struct op *op, const struct store_finish *m, const struct image *before,
-                                struct finished_run *run, bool *said)
+                                struct finished_run *run, struct replaced *replaced)
 {
     run->image = m->id;
     run->attempt = m->attempt;
     run->sha256 = m->sha256 ? m->sha256 : before->sha256;
     run->words |= !run->sha256; /* words belong to the image then */
-    return op_replace_faces(op, run, said);
+    return op_replace_faces(op, run, replaced);
+}
+
+/* Judges what the ending does not: words decide the image, too, and names may be in doubt. */
+static int finish_judge_stored(struct op *op, const struct store_finish *m, const struct replaced *replaced,
+                               struct image *image)
+{
+    bool words;
+    int result;
+
+    if (!replaced->said || m->outcome != OUTCOME_FACES)
+        return replaced->doubted || m->attempt > 1 ? op_doubt_image(op, m->id) : 0;
+    result = op_judge_image(op, m->id);
+    return result < 0 ? result : finish_read_run(op, m->id, m->sha256, image, &words);
 }
 
 int op_finish(struct op *op, const struct msg *msg)
@@ -160,7 +173,7 @@ int op_finish(struct op *op, const struct msg *msg)
     struct finished_run run = {0};
     struct image *before = arena_alloc(op->arena, sizeof *before);
     struct ending ending;
-    bool said = false;
+    struct replaced replaced = {.said = false};
     int result = finish_read_run(op, m->id, m->sha256, before, &run.words);
 
     if (result < 0)
@@ -181,15 +194,13 @@ int op_finish(struct op *op, const struct msg *msg)
     if (!run.same_bytes && (result = op_erase(op, before->sha256, NULL)) < 0) /* thumbnails of the former content */
         return result;
     if (m->outcome == OUTCOME_FACES || m->outcome == OUTCOME_FAILED)
-        if ((result = finish_replace_faces(op, m, before, &run, &said)) < 0)
+        if ((result = finish_replace_faces(op, m, before, &run, &replaced)) < 0)
             return result;
     op->reply->changed = 1;                               /* the image: words have counted faces */
     ending.reason = arena_text(op->arena, ending.reason); /* the message may be freed before the reply */
     finish_apply(before, &ending);
-    if (said && m->outcome == OUTCOME_FACES) /* words decide the image, too */
-        if ((result = op_judge_image(op, m->id)) < 0 ||
-            (result = finish_read_run(op, m->id, m->sha256, before, &run.words)) < 0)
-            return result;
+    if ((result = finish_judge_stored(op, m, &replaced, before)) < 0)
+        return result;
     op->reply->image_count = 1;
     return 0;
 }

@@ -14,9 +14,15 @@ int op_image(struct op *op, const struct msg *msg)
                         : 0;
 }
 
+/* The last parameters are whether images for review are left out, the cursor, and the limit. */
 #define LIST_IMAGES(condition)                                                                                         \
     "SELECT " IMAGE_COLUMNS " FROM images i LEFT JOIN person p ON p.id = i.person WHERE " condition                    \
-    " i.id < ? ORDER BY i.id DESC LIMIT ?"
+    " (? = 0 OR NOT EXISTS(SELECT 1 FROM doubts d WHERE d.image_id = i.id)) AND i.id < ? ORDER BY i.id DESC LIMIT ?"
+/* Images for review have a table of their own, which is read first. */
+#define LIST_REVIEW(condition)                                                                                         \
+    "SELECT " IMAGE_COLUMNS                                                                                            \
+    " FROM doubts d {CROSS JOIN|STRAIGHT_JOIN} images i ON i.id = d.image_id LEFT JOIN person "                        \
+    "p ON p.id = i.person WHERE " condition " i.state + 0 = 1 AND d.image_id < ? ORDER BY d.image_id DESC LIMIT ?"
 #define LIST_FAILED                                                                                                    \
     "SELECT " IMAGE_COLUMNS " FROM (SELECT id FROM (SELECT id FROM images WHERE state = 2 AND id < ? ORDER BY id "     \
     "DESC LIMIT ?) a UNION ALL SELECT id FROM (SELECT id FROM images WHERE state = 4 AND id < ? ORDER BY id DESC "     \
@@ -32,6 +38,19 @@ static struct db_statement *images_prepare_failed(struct op *op, int64_t before,
     op->d->bind_int(s, 3, before);
     op->d->bind_int(s, 4, limit);
     op->d->bind_int(s, 5, limit);
+    return s;
+}
+
+static struct db_statement *images_prepare_review(struct op *op, const struct store_list *m, int64_t before,
+                                                  int64_t limit)
+{
+    struct db_statement *s = db_query(op->db, m->person > 0 ? LIST_REVIEW("d.person = ? AND") : LIST_REVIEW(""));
+    int at = 0;
+
+    if (m->person > 0)
+        op->d->bind_int(s, ++at, m->person);
+    op->d->bind_int(s, ++at, before);
+    op->d->bind_int(s, ++at, limit);
     return s;
 }
 
@@ -58,6 +77,8 @@ static struct db_statement *images_prepare_list(struct op *op, const struct stor
     struct db_statement *s;
     int at = 0;
 
+    if (m->review > 0)
+        return images_prepare_review(op, m, before, limit);
     if (m->person > 0) {
         s = images_prepare_of_person(op, m, &at);
     } else if (m->verdict > 0) {
@@ -71,9 +92,18 @@ static struct db_statement *images_prepare_list(struct op *op, const struct stor
     } else {
         s = db_query(op->db, LIST_IMAGES(""));
     }
-    op->d->bind_int(s, at + 1, before);
-    op->d->bind_int(s, at + 2, limit);
+    op->d->bind_int(s, at + 1, m->review < 0);
+    op->d->bind_int(s, at + 2, before);
+    op->d->bind_int(s, at + 3, limit);
     return s;
+}
+
+/* Only processed images have a verdict, and only known ones a name in doubt. */
+static bool images_are_none(const struct store_list *m)
+{
+    if ((m->verdict > 0 || m->review > 0) && m->status >= 0 && m->status != IMAGE_PROCESSED)
+        return true;
+    return m->review > 0 && m->verdict > 0 && m->verdict != VERDICT_KNOWN;
 }
 
 int op_images(struct op *op, const struct msg *msg)
@@ -83,8 +113,8 @@ int op_images(struct op *op, const struct msg *msg)
     struct db_statement *s;
     int result = 0;
 
-    if (m->verdict > 0 && m->status >= 0 && m->status != IMAGE_PROCESSED)
-        return 0; /* only processed images have a verdict */
+    if (images_are_none(m))
+        return 0;
     s = images_prepare_list(op, m);
     r->images = arena_alloc(op->arena, (size_t)(m->limit + 1) * sizeof(struct image));
     while (r->image_count <= m->limit && (result = db_step(op->db, s)) == DB_ROW)

@@ -31,19 +31,21 @@ static void replace_bind_decision(struct op *op, struct db_statement *s, const s
     /* The text is read when the statement runs. */
     db_bind_text(op->db, s, 14, f->decision.rule ? arena_text(op->arena, decision) : NULL);
     op->d->bind_int(s, 15, f->template);
+    op->d->bind_int(s, 16, f->doubt);
+    op->d->bind_int(s, 17, f->rival);
 }
 
 static int replace_insert_face(struct op *op, int64_t image, int64_t place, const struct face *f, int64_t *id)
 {
     struct db_statement *s = db_query(
         op->db, "INSERT INTO faces(x, y, width, height, landmarks, quality, model, embedding, candidates, "
-                "label, person, distance, similarity, decision, template_id, image_id, place) VALUES(?, ?, ?, ?, ?, ?, "
-                "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                "label, person, distance, similarity, decision, template_id, doubt, rival, image_id, place) VALUES(?, "
+                "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
     replace_bind_face(op, s, f);
     replace_bind_decision(op, s, f);
-    op->d->bind_int(s, 16, image);
-    op->d->bind_int(s, 17, place);
+    op->d->bind_int(s, 18, image);
+    op->d->bind_int(s, 19, place);
     if (db_finish(op->db, s) < 0)
         return DB_ERROR;
     *id = op->d->last_id(op->db);
@@ -64,11 +66,11 @@ static int replace_update_face(struct op *op, const struct known_place *k, int64
     } else {
         s = db_query(op->db, "UPDATE faces SET x = ?, y = ?, width = ?, height = ?, landmarks = ?, quality = ?, model "
                              "= ?, embedding = ?, candidates = ?, label = ?, person = ?, distance = ?, similarity = ?, "
-                             "decision = ?, template_id = ?, place = ? WHERE id = ?");
+                             "decision = ?, template_id = ?, doubt = ?, rival = ?, place = ? WHERE id = ?");
         replace_bind_face(op, s, f);
         replace_bind_decision(op, s, f);
-        op->d->bind_int(s, 16, place);
-        op->d->bind_int(s, 17, k->id);
+        op->d->bind_int(s, 18, place);
+        op->d->bind_int(s, 19, k->id);
     }
     return db_finish(op->db, s);
 }
@@ -92,7 +94,8 @@ static int replace_check_template(struct op *op, const struct face *f, bool stal
 }
 
 /* Stores one face of the new run with the words of its place. */
-static int replace_store_face(struct op *op, const struct finished_run *run, struct known_places *p, int n, bool *said)
+static int replace_store_face(struct op *op, const struct finished_run *run, struct known_places *p, int n,
+                              struct replaced *out)
 {
     const struct face *from = &run->faces[n];
     const int64_t image = run->image;
@@ -113,7 +116,8 @@ static int replace_store_face(struct op *op, const struct finished_run *run, str
         return DB_ERROR;
     if (word && words_decide(op, &(struct place_face){.id = id, .image = image}, word, words->person, NULL) < 0)
         return DB_ERROR;
-    *said |= place != 0 || (stored && stored->word);
+    out->said |= place != 0 || (stored && stored->word);
+    out->doubted |= f.doubt != 0;
     if (stored && !stored->word && !word && f.person == PERSON_UNKNOWN && /* passes read new faces by their id */
         op_decide_again(op, AGAIN_FACE, id) < 0)
         return DB_ERROR;
@@ -164,23 +168,22 @@ static int replace_insert_place(struct op *op, int64_t image, const struct known
 }
 
 /* A place that the new run did not find: a face with words stays. */
-static int replace_keep_place(struct op *op, int64_t image, const struct known_place *k, bool *said)
+static int replace_keep_place(struct op *op, int64_t image, const struct known_place *k, struct replaced *out)
 {
-
     if (k->id && !k->place)
         return op_run_with_id(op, "DELETE FROM faces WHERE id = ?", k->id);
     if (!k->id && !k->word && !k->drawn)
         return 0;
-    *said = true;
+    out->said = true;
     return k->id ? 0 : replace_insert_place(op, image, k);
 }
 
-int op_replace_faces(struct op *op, const struct finished_run *run, bool *said)
+int op_replace_faces(struct op *op, const struct finished_run *run, struct replaced *out)
 {
     struct known_places places = {.count = 0};
     int result = 0;
 
-    *said = false;
+    *out = (struct replaced){.said = false};
     if (run->attempt > 1) /* the first run has no faces before it */
         result = run->same_bytes ? face_places_read_stored(op, run->image, &places)
                                  : op_run_with_id(op, "DELETE FROM faces WHERE image_id = ?", run->image);
@@ -188,15 +191,15 @@ int op_replace_faces(struct op *op, const struct finished_run *run, bool *said)
         return DB_ERROR;
     face_places_match(op, &places, run->faces, run->face_count);
     for (int i = 0; i < run->face_count && result >= 0; i++)
-        result = replace_store_face(op, run, &places, i, said);
+        result = replace_store_face(op, run, &places, i, out);
     for (int i = 0; i < places.count && result >= 0; i++)
         if (places.list[i].found < 0)
-            result = replace_keep_place(op, run->image, &places.list[i], said);
+            result = replace_keep_place(op, run->image, &places.list[i], out);
     if (op->once_a_picture && result >= 0 && run->face_count > 1) {
         int64_t changed = op->reply->changed;
 
         result = words_once_a_picture(op, run->image);
-        *said |= op->reply->changed != changed;
+        out->said |= op->reply->changed != changed;
     }
     return result < 0 ? result : 0;
 }

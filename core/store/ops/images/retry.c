@@ -28,6 +28,8 @@ int op_requeue(struct op *op, int64_t id, int status, int verdict, int64_t pause
         return 0;
     op->reply->changed++;
     op_moved(op, status, verdict, IMAGE_PENDING, VERDICT_NONE);
+    if (verdict == VERDICT_KNOWN && op_doubt_forget(op, id) < 0)
+        return DB_ERROR;
     return op_event(op, EVENT_IMAGE, id, 0);
 }
 

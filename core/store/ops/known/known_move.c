@@ -1,5 +1,5 @@
 /* Files of the known-people folder that have moved: the photo keeps its templates and may change its person. */
-#include "core/store/store_internal.h"
+#include "core/store/ops/words/words_internal.h"
 
 #include <stdio.h>
 
@@ -181,26 +181,48 @@ int op_known_move(struct op *op, const struct msg *msg)
     "g.into_id = person.id AND g.state NOT IN (4, 5)) AND NOT EXISTS(SELECT 1 FROM merges h WHERE h.person_id = "      \
     "person.id AND h.state IN (1, 3))" /* 1: RUNNING, 3: UNDOING, 4: UNDONE, 5: KEPT */
 
+/* The faces of other people with whom the person was in doubt. 1: all of them, 0: a batch, and there are more. */
+static int known_end_doubts(struct op *op, int64_t person)
+{
+    int64_t faces[DOUBT_BATCH];
+    int count = words_doubt_rivals(op, &(struct doubt_change){.person = person}, faces);
+
+    return count < 0 ? count : count < DOUBT_BATCH;
+}
+
+/* Deletes the person, or a batch of the doubts; the next sweep goes on. 1: deleted, 0: not yet, or negative. */
+static int known_sweep_person(struct op *op, int64_t person)
+{
+    int result = known_end_doubts(op, person);
+
+    if (result <= 0)
+        return result;
+    if (op_run_with_id(op, "DELETE FROM person WHERE id = ?", person) < 0 ||
+        op_run_with_id(op, "DELETE FROM person_names WHERE person_id = ?", person) < 0 ||
+        op_forget_merges(op, person) < 0 ||
+        op_run_with_id(op, "DELETE FROM gallery_log WHERE person_id = ?", person) < 0 ||
+        op_gallery_log(op, GALLERY_PERSON_REMOVED, person, 0) < 0 || op_event(op, EVENT_PERSON_DELETED, 0, person) < 0)
+        return DB_ERROR;
+    return 1;
+}
+
 int op_person_sweep(struct op *op)
 {
     enum { BATCH = 100 };
     struct db_statement *s = db_query(op->db, "SELECT id FROM person WHERE " HAS_NOTHING " LIMIT 100");
     int64_t ids[BATCH];
-    int count = 0, result = DB_DONE;
+    int count = 0, changed = 0, result = DB_DONE;
 
     while (count < BATCH && (result = db_step(op->db, s)) == DB_ROW)
         ids[count++] = op->d->column_int(s, 0);
     op->d->reset(s);
     if (result < 0)
         return result;
-    for (int i = 0; i < count; i++)
-        if (op_run_with_id(op, "DELETE FROM person WHERE id = ?", ids[i]) < 0 ||
-            op_run_with_id(op, "DELETE FROM person_names WHERE person_id = ?", ids[i]) < 0 ||
-            op_forget_merges(op, ids[i]) < 0 ||
-            op_run_with_id(op, "DELETE FROM gallery_log WHERE person_id = ?", ids[i]) < 0 ||
-            op_gallery_log(op, GALLERY_PERSON_REMOVED, ids[i], 0) < 0 ||
-            op_event(op, EVENT_PERSON_DELETED, 0, ids[i]) < 0)
+    for (int i = 0; i < count; i++) {
+        if ((result = known_sweep_person(op, ids[i])) < 0)
             return DB_ERROR;
-    op->reply->changed = count;
+        changed += result;
+    }
+    op->reply->changed = changed;
     return 0;
 }

@@ -87,7 +87,7 @@ static int merge_face(struct op *op, const struct merge *m, const struct merge_f
 {
     if (f->denied && f->face.word != WORD_NAMED)
         return merge_deny_face(op, m, &f->face, m->into);
-    if (merge_move_face(op, f->face.id, f->face.image, m->into) < 0)
+    if (merge_move_face(op, m, f->face.id, f->face.image, m->into) < 0)
         return DB_ERROR;
     return merge_record(op, m->id, MERGE_FACE, f->face.id, f->face.word);
 }
@@ -114,6 +114,18 @@ static int merge_faces(struct op *op, const struct merge *m)
         result = merge_face(op, m, &faces[i]);
     }
     return result < 0 || merge_count(op, m->id, moved, 0, 0) < 0 ? DB_ERROR : count;
+}
+
+/* Names of which the person was the second one: the person `into` is, or nobody. */
+static int merge_doubts(struct op *op, const struct merge *m)
+{
+    int64_t faces[DOUBT_BATCH];
+    int count = words_doubt_rivals(op, &(struct doubt_change){.person = m->person, .now = m->into}, faces);
+
+    for (int i = 0; i < count; i++)
+        if (merge_record(op, m->id, MERGE_DOUBT, faces[i], 0) < 0)
+            return DB_ERROR;
+    return count;
 }
 
 /* --- the rest --- */
@@ -280,7 +292,8 @@ int op_merge(struct op *op, const struct msg *message)
     if ((result = merge_begin(op, msg, &m)) < 0 || m.id == 0)
         return result;
     if ((count = merge_templates(op, &m)) < 0 || (count < MERGE_TEMPLATES && (count = merge_faces(op, &m)) < 0) ||
-        (count == 0 && (count = merge_words(op, &m)) < 0) || (count == 0 && (count = merge_counters(op, &m)) < 0))
+        (count == 0 && (count = merge_words(op, &m)) < 0) || (count == 0 && (count = merge_counters(op, &m)) < 0) ||
+        (count == 0 && (count = merge_doubts(op, &m)) < 0))
         return DB_ERROR;
     op->reply->changed = 1;
     op->reply->more = count > 0;

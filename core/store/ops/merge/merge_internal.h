@@ -30,7 +30,8 @@ enum merge_kind {
     MERGE_PARKED_PHOTO,
     MERGE_PARKED_COUNTER, /* the person of whom it was a counter-example */
     MERGE_PARKED_WORD,    /* the person whom it named */
-    MERGE_DENIED_FACE     /* of A, and it has a word that it is not B: it has lost its name */
+    MERGE_DENIED_FACE,    /* of A, and it has a word that it is not B: it has lost its name */
+    MERGE_DOUBT           /* A was the second person of this face, whose name is in doubt */
 };
 
 enum { MERGE_FACES = 500, MERGE_TEMPLATES = 100, MERGE_WORDS = 200 }; /* a batch */
@@ -71,7 +72,7 @@ int merge_run(struct op *op, const char *sql, const int64_t *values, int count);
 #define MERGE_RUN(op, sql, ...)                                                                                        \
     merge_run(op, sql, (const int64_t[]){__VA_ARGS__}, (int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)))
 /* Gives a face to a person and judges its image. */
-int merge_move_face(struct op *op, int64_t face, int64_t image, int64_t person);
+int merge_move_face(struct op *op, const struct merge *m, int64_t face, int64_t image, int64_t person);
 /* Gives a template to a person, for the galleries too. `from` 0: it was parked. */
 int merge_move_template(struct op *op, int64_t template, int64_t from, int64_t to, bool counter);
 /* Takes a template away from its person without deleting it. */

@@ -88,11 +88,12 @@ int merge_lock_people(struct op *op, int64_t first, int64_t second)
     return MERGE_RUN(op, "SELECT id FROM person WHERE id IN (?, ?) ORDER BY id{| FOR UPDATE}", first, second);
 }
 
-int merge_move_face(struct op *op, int64_t face, int64_t image, int64_t person)
+int merge_move_face(struct op *op, const struct merge *m, int64_t face, int64_t image, int64_t person)
 {
+    const struct doubt_change change = {.person = person == m->into ? m->person : 0, .now = m->into};
     int result = MERGE_RUN(op, "UPDATE faces SET person = ? WHERE id = ?", person, face);
 
-    if (result < 0 || op_judge_image(op, image) < 0)
+    if (result < 0 || words_doubt_again(op, face, &change) < 0 || op_judge_image(op, image) < 0)
         return DB_ERROR;
     return words_once_a_picture(op, image);
 }

@@ -165,7 +165,7 @@ static int merge_undo_moved(struct op *op, const struct merge *m, const struct w
     if ((count = words_faces(op, w->place, &faces)) < 0)
         return count;
     for (int i = 0; i < count; i++)
-        if (faces[i].word == WORD_NAMED && merge_move_face(op, faces[i].id, faces[i].image, m->person) < 0)
+        if (faces[i].word == WORD_NAMED && merge_move_face(op, m, faces[i].id, faces[i].image, m->person) < 0)
             return DB_ERROR;
     return 0;
 }

@@ -1,11 +1,12 @@
 /* Undoing a merge: the rows that it moved and that still exist go back, one batch a request. */
 #include "core/store/ops/merge/merge_internal.h"
+#include "core/store/ops/words/words_internal.h"
 
 #include <assert.h>
 
 static_assert(MERGE_FACE == 1 && MERGE_TEMPLATE == 2 && MERGE_COUNTER == 3 && MERGE_PHOTO == 4 && MERGE_WORD == 5 &&
                   MERGE_PARKED_TEMPLATE == 6 && MERGE_PARKED_PHOTO == 7 && MERGE_PARKED_COUNTER == 8 &&
-                  MERGE_PARKED_WORD == 9 && MERGE_DENIED_FACE == 10,
+                  MERGE_PARKED_WORD == 9 && MERGE_DENIED_FACE == 10 && MERGE_DOUBT == 11,
               "numbers in the statements below");
 
 /* --- faces --- */
@@ -33,7 +34,7 @@ static int undo_faces(struct op *op, const struct merge *m)
     op->d->reset(s);
     for (int i = 0; i < count && result >= 0; i++) {
         if (faces[i].image)
-            result = faces[i].person > 0 ? merge_move_face(op, faces[i].row, faces[i].image, m->person)
+            result = faces[i].person > 0 ? merge_move_face(op, m, faces[i].row, faces[i].image, m->person)
                                          : op_decide_again(op, AGAIN_FACE, faces[i].row);
         if (result >= 0)
             result = merge_forget_record(op, m->id, MERGE_FACE, faces[i].row);
@@ -55,7 +56,7 @@ int merge_return_faces(struct op *op, const struct merge *m, int64_t template)
         faces[count] = (struct undo_face){op->d->column_int(s, 0), op->d->column_int(s, 1), 0};
     op->d->reset(s);
     for (int i = 0; i < count && result >= 0; i++)
-        result = merge_move_face(op, faces[i].row, faces[i].image, m->person);
+        result = merge_move_face(op, m, faces[i].row, faces[i].image, m->person);
     return result < 0 ? result : count;
 }
 
@@ -131,6 +132,18 @@ static int undo_new_templates(struct op *op, const struct merge *m)
     return result < 0 ? result : count;
 }
 
+/* Runs a query of a batch of the merge's rows, and the images of their faces. Returns their number. */
+static int undo_read_faces(struct op *op, struct db_statement *s, int64_t merge, struct undo_face faces[MERGE_FACES])
+{
+    int count = 0, result = DB_DONE;
+
+    op->d->bind_int(s, 1, merge);
+    for (; count < MERGE_FACES && (result = db_step(op->db, s)) == DB_ROW; count++)
+        faces[count] = (struct undo_face){op->d->column_int(s, 0), op->d->column_int(s, 1), 0};
+    op->d->reset(s);
+    return result < 0 ? result : count;
+}
+
 /* Faces that lost their name because a word denied the other person: they are decided with the templates that are back.
  */
 static int undo_denied(struct op *op, const struct merge *m)
@@ -140,17 +153,31 @@ static int undo_denied(struct op *op, const struct merge *m)
                          "r.row_id AND f.person = -1 AND f.word = 0 WHERE r.merge_id = ? AND r.kind = 10 ORDER BY "
                          "r.row_id LIMIT 500");
     struct undo_face faces[MERGE_FACES];
-    int count = 0, result = DB_DONE;
+    int count = undo_read_faces(op, s, m->id, faces), result = count;
 
-    op->d->bind_int(s, 1, m->id);
-    for (; count < MERGE_FACES && (result = db_step(op->db, s)) == DB_ROW; count++)
-        faces[count] = (struct undo_face){op->d->column_int(s, 0), op->d->column_int(s, 1), 0};
-    op->d->reset(s);
     for (int i = 0; i < count && result >= 0; i++) {
         if (faces[i].image)
             result = op_decide_again(op, AGAIN_FACE, faces[i].row);
         if (result >= 0)
             result = merge_forget_record(op, m->id, MERGE_DENIED_FACE, faces[i].row);
+    }
+    return result < 0 ? result : count;
+}
+
+/* Names that were in doubt between their person and the one who is back. */
+static int undo_doubts(struct op *op, const struct merge *m)
+{
+    struct db_statement *s =
+        db_query(op->db, "SELECT r.row_id, COALESCE(f.image_id, 0) FROM merge_rows r LEFT JOIN faces f ON f.id = "
+                         "r.row_id WHERE r.merge_id = ? AND r.kind = 11 ORDER BY r.row_id LIMIT 500");
+    struct undo_face faces[MERGE_FACES];
+    int count = undo_read_faces(op, s, m->id, faces), result = count;
+
+    for (int i = 0; i < count && result >= 0; i++) {
+        if (faces[i].image)
+            result = words_doubt_tell(op, faces[i].row, faces[i].image, &(struct doubt_change){.person = 0});
+        if (result >= 0)
+            result = merge_forget_record(op, m->id, MERGE_DOUBT, faces[i].row);
     }
     return result < 0 ? result : count;
 }
@@ -238,7 +265,8 @@ int op_merge_undo(struct op *op, const struct msg *message)
         return result;
     if ((count = undo_faces(op, &m)) < 0 || (count < MERGE_FACES && (count = undo_templates(op, &m)) < 0) ||
         (count == 0 && (count = undo_new_templates(op, &m)) < 0) ||
-        (count == 0 && (count = merge_undo_words(op, &m)) < 0) || (count == 0 && (count = undo_denied(op, &m)) < 0))
+        (count == 0 && (count = merge_undo_words(op, &m)) < 0) || (count == 0 && (count = undo_denied(op, &m)) < 0) ||
+        (count == 0 && (count = undo_doubts(op, &m)) < 0))
         return DB_ERROR;
     op->reply->changed = 1;
     op->reply->more = count > 0;

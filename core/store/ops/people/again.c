@@ -39,9 +39,9 @@ int op_decide_again(struct op *op, enum again_kind kind, int64_t subject)
 
 /* The faces are counted when the row is gone: the runs of other nodes that named a face by the template have locked it
  * until they end (finish_people.c), and those that end later do not find it. */
-int op_delete_template(struct op *op, int64_t template)
+int op_delete_template(struct op *op, int64_t template, int64_t person)
 {
-    if (op_run_with_id(op, "DELETE FROM templates WHERE id = ?", template) < 0)
+    if (op_delete_unused_template(op, template, person) < 0)
         return DB_ERROR;
     return op_decide_again(op, AGAIN_TEMPLATE, template);
 }

@@ -1,7 +1,7 @@
 /* Faces whose recogniser gave a label and no embedding. A label is the name of a photo (person_images) or of a person.
  * A face whose label names neither is unknown and keeps the label. When such a photo or person comes, from kith or from
  * another program, the face gets its person: the janitor asks for it again and again, label after label. */
-#include "core/store/store_internal.h"
+#include "core/store/ops/words/words_internal.h"
 
 #include <assert.h>
 #include <string.h>
@@ -53,6 +53,8 @@ static int label_name_face(struct op *op, const struct face *f, int64_t person)
     if (db_finish(op->db, s) < 0)
         return DB_ERROR;
     op->reply->changed += op->d->changes(op->db);
+    if (words_doubt_again(op, f->id, &(struct doubt_change){.person = 0}) < 0)
+        return DB_ERROR;
     return op_judge_image(op, f->image);
 }
 

@@ -1,5 +1,5 @@
 /* People: create, change, delete. */
-#include "core/store/store_internal.h"
+#include "core/store/ops/words/words_internal.h"
 
 #include <string.h>
 
@@ -168,11 +168,22 @@ static int people_unname_faces(struct op *op, int64_t person)
     for (int i = 0; i < count; i++)
         if (op_run_with_id(op,
                            "UPDATE faces SET person = -1, distance = NULL, similarity = NULL, decision = NULL, word = "
-                           "0, label = NULL WHERE id = ?", /* template_id stays: its faces are decided again */
+                           "0, doubt = 0, rival = 0, label = NULL WHERE id = ?", /* template_id stays: its faces are
+                                                                                    decided again */
                            faces[i]) < 0 ||
             op_judge_image(op, images[i]) < 0)
             return DB_ERROR;
     op->reply->more = count == BATCH;
+    return count;
+}
+
+/* One batch of the faces of other people with whom the person was in doubt. */
+static int people_end_doubts(struct op *op, int64_t person)
+{
+    int64_t faces[DOUBT_BATCH];
+    int count = words_doubt_rivals(op, &(struct doubt_change){.person = person}, faces);
+
+    op->reply->more |= count == DOUBT_BATCH;
     return count;
 }
 
@@ -243,6 +254,8 @@ int op_person_delete(struct op *op, const struct msg *msg)
     if ((result = people_unname_faces(op, m->id)) < 0)
         return result;
     op->reply->changed = op->reply->deleted.faces = result;
+    if (!op->reply->more && (result = people_end_doubts(op, m->id)) < 0)
+        return result;
     if (!op->reply->more && (result = people_delete_photos(op, m->id)) < 0)
         return result;
     if (!op->reply->more && people_delete_rest(op, m->id) < 0)

@@ -240,7 +240,8 @@ static int photo_remove_templates(struct op *op, int64_t photo, int64_t person)
     int count = photo_read_templates(op, photo, ids);
 
     for (int i = 0; i < count; i++)
-        if (op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, person, ids[i]) < 0 || op_delete_template(op, ids[i]) < 0)
+        if (op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, person, ids[i]) < 0 ||
+            op_delete_template(op, ids[i], person) < 0)
             return DB_ERROR;
     op->reply->template_count = count > 0 ? count : 0;
     if (count > 0) {
@@ -271,7 +272,7 @@ static int photo_move_template(struct op *op, int64_t template, int64_t from, in
     if (db_finish(op->db, s) < 0 || op_gallery_log(op, GALLERY_TEMPLATE_ADDED, to, op->d->last_id(op->db)) < 0 ||
         op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, from, template) < 0)
         return DB_ERROR;
-    return op_delete_template(op, template);
+    return op_delete_template(op, template, from);
 }
 
 int op_move_photo(struct op *op, int64_t photo, int64_t from, int64_t to)

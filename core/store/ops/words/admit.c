@@ -2,20 +2,13 @@
  * similar face of the picture has. The next candidate that passes takes its place. */
 #include "core/store/ops/words/words_internal.h"
 
-enum { BLOCKED_MAX = 256 };
-
-struct blocked { /* people whose name the face must not get */
-    int64_t people[BLOCKED_MAX];
-    int count;
-};
-
-static void blocked_add(struct blocked *b, int64_t person)
+static void admit_block(struct blocked *b, int64_t person)
 {
     if (b->count < BLOCKED_MAX)
         b->people[b->count++] = person;
 }
 
-static bool blocked_has(const struct blocked *b, int64_t person)
+bool words_blocks(const struct blocked *b, int64_t person)
 {
     for (int i = 0; i < b->count; i++)
         if (b->people[i] == person)
@@ -23,22 +16,21 @@ static bool blocked_has(const struct blocked *b, int64_t person)
     return false;
 }
 
-/* Adds the people that words deny the place. */
-static int admit_read_blocked(struct op *op, int64_t place, struct blocked *b)
+int words_read_blocked(struct op *op, int64_t place, struct blocked *b)
 {
     struct word *words;
     int count = place ? words_of_place(op, place, &words) : 0;
 
     for (int i = 0; i < count; i++)
         if (words[i].kind == WORD_NOT || words[i].kind == WORD_NAME_OFF)
-            blocked_add(b, words[i].person);
+            admit_block(b, words[i].person);
     return count < 0 ? count : 0;
 }
 
 /* The face keeps its person, gets that of the next candidate, or none. Similarity 0.5 is the threshold. */
 static int admit_choose(struct op *op, const struct blocked *b, struct face *f)
 {
-    if (f->person <= 0 || !blocked_has(b, f->person))
+    if (f->person <= 0 || !words_blocks(b, f->person))
         return 0;
     f->decision.denied = f->person;
     for (int i = 0; i < f->candidate_count; i++) {
@@ -49,7 +41,7 @@ static int admit_choose(struct op *op, const struct blocked *b, struct face *f)
             continue;
         if (op_person_now(op, &person) < 0) /* who may have been merged or deleted since */
             return DB_ERROR;
-        if (!person || blocked_has(b, person))
+        if (!person || words_blocks(b, person))
             continue;
         f->person = person;
         f->distance = c->distance;
@@ -67,11 +59,9 @@ int words_admit(struct op *op, int64_t place, struct face *f)
 {
     struct blocked blocked = {.count = 0};
 
-    if (!place || f->person <= 0)
-        return 0;
-    if (admit_read_blocked(op, place, &blocked) < 0)
+    if (f->person > 0 && (words_read_blocked(op, place, &blocked) < 0 || admit_choose(op, &blocked, f) < 0))
         return DB_ERROR;
-    return admit_choose(op, &blocked, f);
+    return words_doubt(op, &blocked, &(struct doubt_change){.person = 0}, f);
 }
 
 int words_check_template(struct op *op, const struct face *f)
@@ -104,7 +94,7 @@ static int admit_store(struct op *op, const struct face *f)
 {
     struct db_statement *s =
         db_query(op->db, "UPDATE faces SET person = ?, distance = ?, similarity = ?, decision = ?, "
-                         "template_id = ? WHERE id = ? AND word = 0");
+                         "template_id = ?, doubt = ?, rival = ? WHERE id = ? AND word = 0");
     char decision[DECISION_BYTES];
 
     decision_write(&f->decision, decision);
@@ -113,7 +103,9 @@ static int admit_store(struct op *op, const struct face *f)
     op->d->bind_real(s, 3, f->similarity);
     db_bind_text(op->db, s, 4, f->decision.rule ? arena_text(op->arena, decision) : NULL);
     op->d->bind_int(s, 5, f->template);
-    op->d->bind_int(s, 6, f->id);
+    op->d->bind_int(s, 6, f->doubt);
+    op->d->bind_int(s, 7, f->rival);
+    op->d->bind_int(s, 8, f->id);
     op->reply->changed++;
     return db_finish(op->db, s);
 }
@@ -169,17 +161,18 @@ static int admit_share_out(struct op *op, struct image *i, bool *moved)
         int64_t person = f->person;
 
         if (f->word == WORD_NONE && f->person > 0 &&
-            (admit_read_blocked(op, f->place, &blocked) < 0 || admit_choose(op, &blocked, f) < 0))
+            (words_read_blocked(op, f->place, &blocked) < 0 || admit_choose(op, &blocked, f) < 0))
             return DB_ERROR;
         if (f->person != person)
             continue;
         done[f - i->faces] = true;
         if (f->person > 0)
-            blocked_add(&taken, f->person);
+            admit_block(&taken, f->person);
         if (f->person == before[f - i->faces])
             continue;
         *moved = true;
-        if (admit_store(op, f) < 0 || words_check_template(op, f) < 0)
+        if (words_doubt(op, &blocked, &(struct doubt_change){.person = 0}, f) < 0 || admit_store(op, f) < 0 ||
+            words_check_template(op, f) < 0)
             return DB_ERROR;
     }
     return 0;

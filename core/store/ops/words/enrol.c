@@ -6,16 +6,16 @@
 static int enrol_remove_template(struct op *op, const struct word *w, int64_t template)
 {
     op->reply->deleted.templates++;
-    if (w->kind < 0) { /* parked by a merge: no gallery has it */
-        return op_run_with_id(op, "DELETE FROM templates WHERE id = ?", template);
-    } else if (w->kind == WORD_NOT) { /* what it refuted is compared again by the galleries' next pass */
-        if (op_gallery_log(op, GALLERY_COUNTER_REMOVED, w->person, template) < 0)
+    if (w->kind > 0 && w->kind != WORD_NOT) {
+        if (op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, w->person, template) < 0)
             return DB_ERROR;
-    } else {
-        return op_gallery_log(op, GALLERY_TEMPLATE_REMOVED, w->person, template) < 0 ? DB_ERROR
-                                                                                     : op_delete_template(op, template);
+        return op_delete_template(op, template, w->person);
     }
-    return op_run_with_id(op, "DELETE FROM templates WHERE id = ?", template);
+    /* What a counter-example refuted is compared again by the galleries' next pass. No gallery has a template that a
+     * merge parked. */
+    if (w->kind == WORD_NOT && op_gallery_log(op, GALLERY_COUNTER_REMOVED, w->person, template) < 0)
+        return DB_ERROR;
+    return op_delete_unused_template(op, template, w->person);
 }
 
 int words_remove_templates(struct op *op, const struct word *w)

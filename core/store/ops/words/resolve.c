@@ -4,7 +4,7 @@
 static int resolve_set_person(struct op *op, const struct face *f)
 {
     struct db_statement *s = db_query(op->db, "UPDATE faces SET person = ?, distance = ?, similarity = ?, candidates = "
-                                              "?, decision = ?, template_id = ? WHERE id = ?");
+                                              "?, decision = ?, template_id = ?, doubt = ?, rival = ? WHERE id = ?");
     char decision[DECISION_BYTES];
 
     decision_write(&f->decision, decision);
@@ -14,7 +14,9 @@ static int resolve_set_person(struct op *op, const struct face *f)
     db_bind_text(op->db, s, 4, op_candidates_text(op, f->candidates, f->candidate_count));
     db_bind_text(op->db, s, 5, f->decision.rule ? decision : NULL);
     op->d->bind_int(s, 6, f->template);
-    op->d->bind_int(s, 7, f->id);
+    op->d->bind_int(s, 7, f->doubt);
+    op->d->bind_int(s, 8, f->rival);
+    op->d->bind_int(s, 9, f->id);
     return db_finish(op->db, s);
 }
 
@@ -37,16 +39,21 @@ static int resolve_set_unknown_person(struct op *op, int64_t face, int64_t unkno
     return db_finish(op->db, s);
 }
 
-/* The place of a face that is still as the gallery saw it. 1: it is, 0: it has changed since. */
-static int resolve_read_place(struct op *op, const struct resolved *r, int64_t *place)
+/* Reads what is stored of a face that is still as the gallery saw it. 1: it is, 0: it has changed since. */
+static int resolve_read_face(struct op *op, const struct resolved *r, struct face *f)
 {
-    struct db_statement *s = db_query(op->db, "SELECT place FROM faces WHERE id = ? AND person = ? AND word = 0");
+    struct db_statement *s =
+        db_query(op->db, "SELECT place, quality, width, doubt FROM faces WHERE id = ? AND person = ? AND word = 0");
     int result;
 
     op->d->bind_int(s, 1, r->face);
     op->d->bind_int(s, 2, r->was);
-    if ((result = db_step(op->db, s)) == DB_ROW)
-        *place = op->d->column_int(s, 0);
+    if ((result = db_step(op->db, s)) == DB_ROW) {
+        f->place = op->d->column_int(s, 0);
+        f->quality = (float)op->d->column_real(s, 1);
+        f->width = (float)op->d->column_real(s, 2);
+        f->doubt = (int)op->d->column_int(s, 3);
+    }
     op->d->reset(s);
     return result;
 }
@@ -61,12 +68,12 @@ static int resolve_face(struct op *op, const struct resolved *r)
                      .candidates = r->candidates,
                      .candidate_count = r->candidate_count,
                      .decision = r->decision};
-    int64_t place = 0;
-    int result = resolve_read_place(op, r, &place);
+    int doubt, result = resolve_read_face(op, r, &f);
 
     if (result != DB_ROW || (r->person > 0 && (result = op_person_exists(op, r->person)) != DB_ROW))
         return result < 0 ? result : 0;
-    if (words_admit(op, place, &f) < 0)
+    doubt = f.doubt;
+    if (words_admit(op, f.place, &f) < 0)
         return DB_ERROR;
     if (f.person == r->was && !r->again)
         return 0;
@@ -76,6 +83,8 @@ static int resolve_face(struct op *op, const struct resolved *r)
         op->reply->changed++;
         if (op_judge_image(op, r->image) < 0)
             return DB_ERROR;
+    } else if (f.doubt != doubt && (op_doubt_image(op, r->image) < 0 || op_event(op, EVENT_IMAGE, r->image, 0) < 0)) {
+        return DB_ERROR;
     }
     if (f.person > 0)
         return words_once_a_picture(op, r->image);

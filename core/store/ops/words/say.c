@@ -136,6 +136,18 @@ static int say_count_reviewed(struct op *op, int64_t person)
     return result < 0 ? result : 0;
 }
 
+/* The person is not the second person of a face of the place any more. */
+static int say_end_doubts(struct op *op, int64_t place)
+{
+    struct place_face *faces;
+    int count = words_faces(op, place, &faces);
+
+    for (int i = 0; i < count; i++)
+        if (words_doubt_tell(op, faces[i].id, faces[i].image, &(struct doubt_change){.person = 0}) < 0)
+            return DB_ERROR;
+    return count < 0 ? count : 0;
+}
+
 /* The face does not show the person: with a counter-example (WORD_NOT) or without (WORD_NAME_OFF). */
 static int say_not(struct op *op, struct face *face, const struct image *image, int kind, int64_t person,
                    const char *said_by)
@@ -155,7 +167,7 @@ static int say_not(struct op *op, struct face *face, const struct image *image, 
         op->reply->changed += kind == WORD_NOT && face->person != person;
         reviewed = kind == WORD_NOT;
     }
-    if (say_take_name(op, face->place, person) < 0)
+    if (say_take_name(op, face->place, person) < 0 || say_end_doubts(op, face->place) < 0)
         return DB_ERROR;
     return reviewed ? say_count_reviewed(op, person) : 0;
 }

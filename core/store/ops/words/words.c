@@ -125,7 +125,7 @@ int words_decide(struct op *op, const struct place_face *face, int word, int64_t
     struct db_statement *s = db_query(
         op->db,
         "UPDATE faces SET person = ?, word = ?, distance = CASE WHEN ? > 0 THEN 0 END, similarity = CASE WHEN ? "
-        "> 0 THEN 1 END, decision = ?, template_id = 0, unknown_person = ? WHERE id = ?");
+        "> 0 THEN 1 END, decision = ?, template_id = 0, doubt = 0, rival = 0, unknown_person = ? WHERE id = ?");
     bool hidden = word == WORD_IGNORED || word == WORD_NOT_A_FACE;
     int64_t unknown = face->unknown_person < 0 ? -face->unknown_person : face->unknown_person;
 

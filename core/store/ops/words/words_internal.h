@@ -7,6 +7,7 @@
  *   unknown.c    the same for all faces of an unknown person
  *   draw.c       a box that a client drew
  *   admit.c      which names the gallery may give to a face
+ *   doubt.c      names in doubt, and the images for review
  *   resolve.c    decisions of the gallery
  *   subject.c    words of a person or an image that is deleted or listed
  *
@@ -77,11 +78,39 @@ int words_name(struct op *op, struct face *face, const struct image *image, int6
 
 /* --- admit.c --- */
 
-/* The best of the face's candidates that words allow; `f` gets it as its person, or none. */
+enum { BLOCKED_MAX = 256 };
+struct blocked { /* people whose name the face must not get */
+    int64_t people[BLOCKED_MAX];
+    int count;
+};
+
+/* Adds the people that words deny the place; 0: no place. */
+int words_read_blocked(struct op *op, int64_t place, struct blocked *b);
+bool words_blocks(const struct blocked *b, int64_t person);
+/* The best of the face's candidates that words allow; `f` gets it as its person, or none. Sets its doubt. */
 int words_admit(struct op *op, int64_t place, struct face *f);
 /* The stored face was decided by a template that has gone since: it is decided again. */
 int words_check_template(struct op *op, const struct face *f);
 /* With KITH_ONCE_A_PICTURE: of several faces of a person the most similar one keeps the name. */
 int words_once_a_picture(struct op *op, int64_t image);
+
+/* --- doubt.c --- */
+
+enum { DOUBT_BATCH = 500 };
+struct doubt_change { /* a person who is deleted (`now` 0) or becomes the person `now`, in this transaction or a later
+                         one */
+    int64_t person, now; /* person 0: nobody */
+};
+
+/* Sets `doubt` and `rival` of a face by its candidates. People who are blocked are no rivals. */
+int words_doubt(struct op *op, const struct blocked *blocked, const struct doubt_change *change, struct face *f);
+/* Judges the stored face again, unless a word decides it. 1: its doubt has changed, 0: not, or negative. The caller has
+ * the image judged. */
+int words_doubt_again(struct op *op, int64_t face, const struct doubt_change *change);
+/* The same, with the image and its event. */
+int words_doubt_tell(struct op *op, int64_t face, int64_t image, const struct doubt_change *change);
+/* The same for a batch of the faces in doubt between their person and change->person. Their ids are written into
+ * `faces`, DOUBT_BATCH. Returns their number. */
+int words_doubt_rivals(struct op *op, const struct doubt_change *change, int64_t *faces);
 
 #endif
