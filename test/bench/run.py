@@ -14,7 +14,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'test/integration'))
+sys.path[:0] = [str(ROOT / 'test/integration'), str(ROOT / 'test/bench/attack')]
 sys.dont_write_bytecode = True
 from harness import BUILD, Kith, remove, until  # noqa: E402
 

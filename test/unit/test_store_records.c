@@ -329,8 +329,13 @@ static struct store_finish *run_with_faces(int64_t id, int count, int64_t person
     m->faces = arena_alloc(&m->m.arena, (size_t)count * sizeof *m->faces);
     m->face_count = count;
     for (int i = 0; i < count; i++)
-        m->faces[i] = (struct face){
-            .x = (float)(20 * i), .width = 10, .height = 10, .model = "m", .person = person, .similarity = 0.9};
+        m->faces[i] = (struct face){.x = (float)(20 * i),
+                                    .width = 90,
+                                    .height = 90,
+                                    .model = "m",
+                                    .person = person,
+                                    .similarity = 0.9,
+                                    .quality = 1}; /* a name in no doubt */
     return m;
 }
 

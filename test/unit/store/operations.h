@@ -3,6 +3,7 @@
 #ifndef KITH_TEST_UNIT_STORE_OPERATIONS_H
 #define KITH_TEST_UNIT_STORE_OPERATIONS_H
 
+#include "test/unit/store/look_again_messages.h"
 #include "test/unit/store/operation_messages.h"
 
 /* --- operations that read --- */
