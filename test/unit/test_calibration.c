@@ -228,10 +228,9 @@ static double share_named(struct decider *d, int64_t from, int count, bool right
     return (double)named / count;
 }
 
-/* A tenth of the people are of a type that the model confuses. Their rate is bounded, too; and the others are named. */
-static void test_a_confused_type_gets_no_more_wrong_names_and_the_others_keep_theirs(void **state)
+/* Of 100 enrolled people and 900 unknown ones a tenth are of a type that the model confuses. Calibrated. */
+static struct decider *decider_of_two_types(void)
 {
-    enum { TRIES = 3000 };
     struct decider *d = decider_new(&(struct decider_policy){.threshold = -1,
                                                              .rate = RATE,
                                                              .candidates = 5,
@@ -239,9 +238,7 @@ static void test_a_confused_type_gets_no_more_wrong_names_and_the_others_keep_th
                                                              .unknown_people = 5000,
                                                              .memory_max = 64 << 20});
     bool lowered;
-    double plain;
 
-    (void)state;
     enrol(d, 1, 90);
     enrol(d, CONFUSED, 10);
     meet(d, 1000, 810);
@@ -249,11 +246,56 @@ static void test_a_confused_type_gets_no_more_wrong_names_and_the_others_keep_th
     while (decider_refresh(d, &model, &lowered))
         ;
     assert_true(decider_state(d).calibrated);
+    return d;
+}
+
+static void test_a_confused_type_gets_no_more_wrong_names_and_the_others_keep_theirs(void **state)
+{
+    enum { TRIES = 3000 };
+    struct decider *d = decider_of_two_types();
+    double plain;
+
+    (void)state;
     assert_true(share_named(d, CONFUSED + 10000, TRIES, false) <= RATE * 1.5); /* 3 % with one threshold for all */
     plain = share_named(d, 10000, TRIES, false);
     assert_true(plain <= RATE * 1.5 && plain >= RATE / 4);
     assert_true(share_named(d, 1, 90, true) > 0.97);
     assert_true(share_named(d, CONFUSED, 10, true) > 0.6);
+    decider_free(d);
+}
+
+static struct face decide(struct decider *d, const float *embedding)
+{
+    struct face f = {.model = model.id, .embedding = embedding, .dimension = DIMENSION, .quality = 1}, *faces = &f;
+    struct arena arena = {0}, *arenas = &arena;
+
+    decider_decide(d, &model, &faces, &arenas, 1);
+    arena_free(&arena);
+    return f;
+}
+
+static void test_a_person_who_was_denied_is_no_rival(void **state)
+{
+    struct decider *d = decider_of_two_types();
+    float e[DIMENSION], twin[DIMENSION];
+    struct face alone, beside, after;
+
+    (void)state;
+    look(1, e);
+    alone = decide(d, e);
+    assert_int_equal(alone.person, 1);
+    look(1, twin);
+    gallery_index_add(
+        decider_index(d), INDEX_TEMPLATES,
+        &(struct template){.id = 90000, .person = 900, .model = model.id, .embedding = twin, .dimension = DIMENSION});
+    beside = decide(d, e);
+    assert_true(beside.decision.score_threshold > alone.decision.score_threshold + 0.1);
+    gallery_index_add(
+        decider_index(d), INDEX_COUNTERS,
+        &(struct template){.id = 1, .person = 900, .model = model.id, .embedding = e, .dimension = DIMENSION});
+    after = decide(d, e);
+    assert_int_equal(after.person, 1);
+    assert_true(fabs(after.decision.score_threshold - alone.decision.score_threshold) < 1e-9);
     decider_free(d);
 }
 
@@ -267,6 +309,7 @@ int main(void)
         cmocka_unit_test(test_a_person_who_is_seen_often_counts_as_often),
         cmocka_unit_test(test_a_rival_raises_the_threshold_up_to_a_limit),
         cmocka_unit_test(test_a_confused_type_gets_no_more_wrong_names_and_the_others_keep_theirs),
+        cmocka_unit_test(test_a_person_who_was_denied_is_no_rival),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
