@@ -299,6 +299,34 @@ static void test_a_person_who_was_denied_is_no_rival(void **state)
     decider_free(d);
 }
 
+/* The last people are deleted while a calibration is under way. */
+static void test_a_gallery_that_is_emptied_meanwhile_is_not_calibrated(void **state)
+{
+    (void)state;
+    for (int slices = 1; slices < 100; slices += 49) {
+        struct decider *d = decider_of_two_types();
+        bool lowered;
+
+        meet(d, 5000, 300);
+        for (int i = 0; i < slices; i++)
+            decider_refresh(d, &model, &lowered);
+        for (int64_t p = 1; p <= 90; p++)
+            gallery_index_remove_person(decider_index(d), p);
+        for (int64_t p = CONFUSED; p < CONFUSED + 10; p++)
+            gallery_index_remove_person(decider_index(d), p);
+        while (decider_refresh(d, &model, &lowered))
+            ;
+        assert_true(decider_state(d).score_threshold < 100); /* a NaN is not */
+        assert_true(share_named(d, 1, 90, false) == 0);
+        enrol(d, 1, 90);
+        while (decider_refresh(d, &model, &lowered))
+            ;
+        assert_true(decider_state(d).calibrated);
+        assert_true(share_named(d, 1, 90, true) > 0.97);
+        decider_free(d);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +338,7 @@ int main(void)
         cmocka_unit_test(test_a_rival_raises_the_threshold_up_to_a_limit),
         cmocka_unit_test(test_a_confused_type_gets_no_more_wrong_names_and_the_others_keep_theirs),
         cmocka_unit_test(test_a_person_who_was_denied_is_no_rival),
+        cmocka_unit_test(test_a_gallery_that_is_emptied_meanwhile_is_not_calibrated),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
