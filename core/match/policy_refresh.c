@@ -44,7 +44,7 @@ static bool refresh_begin(const struct decider *d, struct impostor_model *b, str
     if (!b->running)
         refresh_replace_cohort(b);
     else if (!b->impostors)
-        b->impostors = must(malloc(PROBES_MAX * sizeof *b->impostors));
+        b->impostors = must(calloc(PROBES_MAX, sizeof *b->impostors));
     return b->running;
 }
 

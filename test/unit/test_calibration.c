@@ -4,24 +4,10 @@
 #include "core/match/policy.h"
 #include "plugins/recognizer.h"
 #include "test/unit/test.h"
+#include "test/unit/test_random.h"
 
 #include <math.h>
 #include <string.h>
-
-static uint64_t random_state = 88172645463325252u;
-
-static double uniform(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return ((double)(random_state >> 11) + 0.5) * 0x1p-53;
-}
-
-static double normal(void)
-{
-    return sqrt(-2 * log(uniform())) * cos(2 * M_PI * uniform());
-}
 
 /* --- scores --- */
 
@@ -34,7 +20,7 @@ static struct impostor impostor(double mean, double alike)
     struct impostor one = {.best = -INFINITY, .rival = -INFINITY, .alike = alike, .weight = 1};
 
     for (int k = 0; k < PEOPLE; k++) {
-        double score = mean + normal();
+        double score = mean + random_normal();
 
         one.rival = fmax(one.rival, fmin(one.best, score));
         one.best = fmax(one.best, score);
@@ -92,7 +78,7 @@ static void test_each_type_of_faces_keeps_the_rate(void **state)
     for (int i = 0; i < SEEN; i++) { /* a tenth is of a type that scores 1.5 more; neighbours are like it */
         double mean = i % 10 ? 0 : 1.5;
 
-        list[i] = impostor(mean, 1 + 0.7 * mean + 0.1 * normal());
+        list[i] = impostor(mean, 1 + 0.7 * mean + 0.1 * random_normal());
     }
     c = calibrate_list(list, SEEN);
     assert_true(c.slope > 0.8);
@@ -111,7 +97,7 @@ static void test_neighbours_that_say_nothing_change_nothing(void **state)
 
     (void)state;
     for (int i = 0; i < SEEN; i++)
-        list[i] = impostor(0, normal());
+        list[i] = impostor(0, random_normal());
     c = calibrate_list(list, SEEN);
     assert_true(c.slope < 0.06);
     assert_true(fabs(calibration_threshold(&c, 3, 0) - calibration_threshold(&c, NAN, 0)) < 0.25);
@@ -179,10 +165,10 @@ static void look(uint64_t person, float out[DIMENSION])
 
     random_state = (person + 1) * 0x9e3779b97f4a7c15u;
     for (int d = 0; d < DIMENSION; d++)
-        out[d] = (float)(spread * normal() / sqrt(DIMENSION));
+        out[d] = (float)(spread * random_normal() / sqrt(DIMENSION));
     random_state = then;
     for (int d = 0; d < DIMENSION; d++)
-        out[d] += (float)(0.28 * normal() / sqrt(DIMENSION));
+        out[d] += (float)(0.28 * random_normal() / sqrt(DIMENSION));
     out[0] += person >= CONFUSED ? 0.3f : 0;
 }
 
