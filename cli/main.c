@@ -88,8 +88,9 @@ static const struct command commands[] = {
     {"plugin", "check FILE.so", "check that a recogniser plug-in fits this kith and works", "", cli_plugin},
     {"eval", "DIR",
      "measure the accuracy of the recogniser on labelled photos DIR/NAME/*.jpg\n"
-     "--pairs FILE, --json, --sizes 50,100, --repeats 5, --enroll 2: photos of each enrolled person,\n"
-     "--groups 8: of alike faces, --part 1/2: only every second person, --cache FILE",
+     "--pairs FILE, --json, --sizes 50,100, --repeats 5, --enroll 2 (photos of each), --groups 8, --part 1/2 (every "
+     "second "
+     "person), --cache FILE",
      "pairs= json sizes= repeats= enroll= groups= part= cache=", cli_eval},
     {"bench", "[PHOTO|DIR …]",
      "measure recognition by stage, search, decisions and accepting on this machine\n"

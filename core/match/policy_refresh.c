@@ -44,7 +44,7 @@ static bool refresh_begin(const struct decider *d, struct impostor_model *b, str
     if (!b->running)
         refresh_replace_cohort(b);
     else if (!b->impostors)
-        b->impostors = must(malloc(PROBES_MAX * sizeof *b->impostors));
+        b->impostors = must(calloc(PROBES_MAX, sizeof *b->impostors));
     return b->running;
 }
 
@@ -89,6 +89,8 @@ static double refresh_rate(const struct decider *d, const struct impostor_model 
 
 static void refresh_begin_calibration(const struct decider *d, struct impostor_model *b)
 {
+    if (b->count < COHORT_MIN / 2) /* refresh_end() sees that there are too few */
+        return;
     b->count = calibrate_begin(&b->next_calibration, b->impostors, b->count, b->state.people, refresh_rate(d, b));
     for (int i = 0; i < b->count; i++)
         cohort_set_excess(b->next, b->impostors[i].face,
@@ -117,13 +119,14 @@ static bool refresh_step(const struct decider *d, struct impostor_model *b, cons
     return true;
 }
 
-static bool refresh_end(const struct decider *d, struct impostor_model *b)
+/* `complete`: all steps were taken; else the gallery was emptied on the way. */
+static bool refresh_end(const struct decider *d, struct impostor_model *b, bool complete)
 {
     double before = b->state.score_threshold;
     bool calibrated = b->state.calibrated;
 
     b->running = false;
-    b->state.calibrated = b->count >= COHORT_MIN / 2;
+    b->state.calibrated = complete && b->state.people > 0 && b->count >= COHORT_MIN / 2;
     if (b->state.calibrated) {
         calibrate_end(&b->next_calibration, b->impostors, b->count, b->state.people, refresh_rate(d, b));
         b->calibration = b->next_calibration;
@@ -143,7 +146,7 @@ bool decider_refresh(struct decider *d, const struct decider_model *m, bool *thr
         return false;
     for (int i = 0; i < SLICE; i++)
         if (!people || !refresh_step(d, b, m, people)) {
-            *threshold_lowered = refresh_end(d, b);
+            *threshold_lowered = refresh_end(d, b, people != NULL);
             return false;
         }
     return true;

@@ -47,6 +47,35 @@ def test_the_figures_of_distinct_people(tmp_path):
     assert json.loads(run(tmp_path, 'eval', folder, '--sizes', '2', '--json', '--min-face=99').stdout)['cached'] == 0
 
 
+def test_wrong_names_and_groups_are_reported(tmp_path):
+    folder = label(tmp_path / 'people', 8, 4)
+    loose = ['--sizes', '4', '--repeats', 2, '--groups', 2, '--threshold=1000']
+    got = json.loads(run(tmp_path, 'eval', folder, *loose, '--json').stdout)['identification']['galleries'][0]
+    assert got['asked'] is None and got['impostors_named'] == 1  # everybody is near enough
+    assert got['wrong_names'] == got['impostors'] and got['names'] == got['impostors'] + got['known']
+    assert abs(got['wrong_share'] - got['wrong_names'] / got['names']) < 1e-4
+    assert sum(g['people'] for g in got['groups']) == 8 and len(got['groups']) == 2
+    for key in 'impostors', 'known', 'names', 'wrong_names':
+        assert sum(g[key] for g in got['groups']) == got[key]
+    text = run(tmp_path, 'eval', folder, *loose).stdout
+    assert 'Groups of alike faces, for 4 people' in text and 'A fixed threshold is in force' in text
+    assert 'KITH_FPIR asks that 1.00 % of the impostors' in run(tmp_path, 'eval', folder, '--sizes', '4').stdout
+
+
+def test_a_part_of_the_people_is_measured(tmp_path):
+    folder = label(tmp_path / 'people', 8, 4)
+    for part in '1/2', '2/2':
+        got = json.loads(run(tmp_path, 'eval', folder, '--sizes', '2', '--part', part, '--enroll', 1, '--json').stdout)
+        assert sum(g['people'] for g in got['identification']['galleries'][0]['groups']) == 4
+
+
+@pytest.mark.parametrize('flag', ['--part=3/2', '--part=1', '--part=1/2x', '--enroll=0', '--groups=101', '--groups=x',
+                                  '--repeats=0', '--sizes=x'])
+def test_eval_refuses_in_one_line(tmp_path, flag):
+    got = run(tmp_path, 'eval', label(tmp_path / 'people', 3, 3), flag, code=2)
+    assert flag in got.stderr and got.stderr.count('\n') == 1
+
+
 def test_another_build_of_a_plugin_ignores_the_cache(tmp_path):
     folder, plugin = label(tmp_path / 'people', 2, 2), tmp_path / 'mine.so'
     shutil.copy(BUILD / 'plugins/example.so', plugin)

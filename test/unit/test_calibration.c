@@ -4,24 +4,10 @@
 #include "core/match/policy.h"
 #include "plugins/recognizer.h"
 #include "test/unit/test.h"
+#include "test/unit/test_random.h"
 
 #include <math.h>
 #include <string.h>
-
-static uint64_t random_state = 88172645463325252u;
-
-static double uniform(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return ((double)(random_state >> 11) + 0.5) * 0x1p-53;
-}
-
-static double normal(void)
-{
-    return sqrt(-2 * log(uniform())) * cos(2 * M_PI * uniform());
-}
 
 /* --- scores --- */
 
@@ -34,7 +20,7 @@ static struct impostor impostor(double mean, double alike)
     struct impostor one = {.best = -INFINITY, .rival = -INFINITY, .alike = alike, .weight = 1};
 
     for (int k = 0; k < PEOPLE; k++) {
-        double score = mean + normal();
+        double score = mean + random_normal();
 
         one.rival = fmax(one.rival, fmin(one.best, score));
         one.best = fmax(one.best, score);
@@ -92,7 +78,7 @@ static void test_each_type_of_faces_keeps_the_rate(void **state)
     for (int i = 0; i < SEEN; i++) { /* a tenth is of a type that scores 1.5 more; neighbours are like it */
         double mean = i % 10 ? 0 : 1.5;
 
-        list[i] = impostor(mean, 1 + 0.7 * mean + 0.1 * normal());
+        list[i] = impostor(mean, 1 + 0.7 * mean + 0.1 * random_normal());
     }
     c = calibrate_list(list, SEEN);
     assert_true(c.slope > 0.8);
@@ -111,7 +97,7 @@ static void test_neighbours_that_say_nothing_change_nothing(void **state)
 
     (void)state;
     for (int i = 0; i < SEEN; i++)
-        list[i] = impostor(0, normal());
+        list[i] = impostor(0, random_normal());
     c = calibrate_list(list, SEEN);
     assert_true(c.slope < 0.06);
     assert_true(fabs(calibration_threshold(&c, 3, 0) - calibration_threshold(&c, NAN, 0)) < 0.25);
@@ -179,10 +165,10 @@ static void look(uint64_t person, float out[DIMENSION])
 
     random_state = (person + 1) * 0x9e3779b97f4a7c15u;
     for (int d = 0; d < DIMENSION; d++)
-        out[d] = (float)(spread * normal() / sqrt(DIMENSION));
+        out[d] = (float)(spread * random_normal() / sqrt(DIMENSION));
     random_state = then;
     for (int d = 0; d < DIMENSION; d++)
-        out[d] += (float)(0.28 * normal() / sqrt(DIMENSION));
+        out[d] += (float)(0.28 * random_normal() / sqrt(DIMENSION));
     out[0] += person >= CONFUSED ? 0.3f : 0;
 }
 
@@ -228,10 +214,9 @@ static double share_named(struct decider *d, int64_t from, int count, bool right
     return (double)named / count;
 }
 
-/* A tenth of the people are of a type that the model confuses. Their rate is bounded, too; and the others are named. */
-static void test_a_confused_type_gets_no_more_wrong_names_and_the_others_keep_theirs(void **state)
+/* Of 100 enrolled people and 900 unknown ones a tenth are of a type that the model confuses. Calibrated. */
+static struct decider *decider_of_two_types(void)
 {
-    enum { TRIES = 3000 };
     struct decider *d = decider_new(&(struct decider_policy){.threshold = -1,
                                                              .rate = RATE,
                                                              .candidates = 5,
@@ -239,9 +224,7 @@ static void test_a_confused_type_gets_no_more_wrong_names_and_the_others_keep_th
                                                              .unknown_people = 5000,
                                                              .memory_max = 64 << 20});
     bool lowered;
-    double plain;
 
-    (void)state;
     enrol(d, 1, 90);
     enrol(d, CONFUSED, 10);
     meet(d, 1000, 810);
@@ -249,12 +232,85 @@ static void test_a_confused_type_gets_no_more_wrong_names_and_the_others_keep_th
     while (decider_refresh(d, &model, &lowered))
         ;
     assert_true(decider_state(d).calibrated);
+    return d;
+}
+
+static void test_a_confused_type_gets_no_more_wrong_names_and_the_others_keep_theirs(void **state)
+{
+    enum { TRIES = 3000 };
+    struct decider *d = decider_of_two_types();
+    double plain;
+
+    (void)state;
     assert_true(share_named(d, CONFUSED + 10000, TRIES, false) <= RATE * 1.5); /* 3 % with one threshold for all */
     plain = share_named(d, 10000, TRIES, false);
     assert_true(plain <= RATE * 1.5 && plain >= RATE / 4);
     assert_true(share_named(d, 1, 90, true) > 0.97);
     assert_true(share_named(d, CONFUSED, 10, true) > 0.6);
     decider_free(d);
+}
+
+static struct face decide(struct decider *d, const float *embedding)
+{
+    struct face f = {.model = model.id, .embedding = embedding, .dimension = DIMENSION, .quality = 1}, *faces = &f;
+    struct arena arena = {0}, *arenas = &arena;
+
+    decider_decide(d, &model, &faces, &arenas, 1);
+    arena_free(&arena);
+    return f;
+}
+
+static void test_a_person_who_was_denied_is_no_rival(void **state)
+{
+    struct decider *d = decider_of_two_types();
+    float e[DIMENSION], twin[DIMENSION];
+    struct face alone, beside, after;
+
+    (void)state;
+    look(1, e);
+    alone = decide(d, e);
+    assert_int_equal(alone.person, 1);
+    look(1, twin);
+    gallery_index_add(
+        decider_index(d), INDEX_TEMPLATES,
+        &(struct template){.id = 90000, .person = 900, .model = model.id, .embedding = twin, .dimension = DIMENSION});
+    beside = decide(d, e);
+    assert_true(beside.decision.score_threshold > alone.decision.score_threshold + 0.1);
+    gallery_index_add(
+        decider_index(d), INDEX_COUNTERS,
+        &(struct template){.id = 1, .person = 900, .model = model.id, .embedding = e, .dimension = DIMENSION});
+    after = decide(d, e);
+    assert_int_equal(after.person, 1);
+    assert_true(fabs(after.decision.score_threshold - alone.decision.score_threshold) < 1e-9);
+    decider_free(d);
+}
+
+/* The last people are deleted while a calibration is under way. */
+static void test_a_gallery_that_is_emptied_meanwhile_is_not_calibrated(void **state)
+{
+    (void)state;
+    for (int slices = 1; slices < 100; slices += 49) {
+        struct decider *d = decider_of_two_types();
+        bool lowered;
+
+        meet(d, 5000, 300);
+        for (int i = 0; i < slices; i++)
+            decider_refresh(d, &model, &lowered);
+        for (int64_t p = 1; p <= 90; p++)
+            gallery_index_remove_person(decider_index(d), p);
+        for (int64_t p = CONFUSED; p < CONFUSED + 10; p++)
+            gallery_index_remove_person(decider_index(d), p);
+        while (decider_refresh(d, &model, &lowered))
+            ;
+        assert_true(decider_state(d).score_threshold < 100); /* a NaN is not */
+        assert_true(share_named(d, 1, 90, false) == 0);
+        enrol(d, 1, 90);
+        while (decider_refresh(d, &model, &lowered))
+            ;
+        assert_true(decider_state(d).calibrated);
+        assert_true(share_named(d, 1, 90, true) > 0.97);
+        decider_free(d);
+    }
 }
 
 int main(void)
@@ -267,6 +323,8 @@ int main(void)
         cmocka_unit_test(test_a_person_who_is_seen_often_counts_as_often),
         cmocka_unit_test(test_a_rival_raises_the_threshold_up_to_a_limit),
         cmocka_unit_test(test_a_confused_type_gets_no_more_wrong_names_and_the_others_keep_theirs),
+        cmocka_unit_test(test_a_person_who_was_denied_is_no_rival),
+        cmocka_unit_test(test_a_gallery_that_is_emptied_meanwhile_is_not_calibrated),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

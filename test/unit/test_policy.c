@@ -4,6 +4,7 @@
 #include "core/match/template_set.h"
 #include "plugins/recognizer.h"
 #include "test/unit/test.h"
+#include "test/unit/test_random.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -14,21 +15,6 @@ enum { DIMENSION = 32, VIEWS = 2 };
 static const struct decider_model model = {
     .id = "made-up", .metric = KITH_METRIC_L2, .dimension = DIMENSION, .threshold = 0.6};
 
-static uint64_t random_state;
-
-static double uniform(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return ((double)(random_state >> 11) + 0.5) * 0x1p-53;
-}
-
-static double normal(void)
-{
-    return sqrt(-2 * log(uniform())) * cos(2 * M_PI * uniform());
-}
-
 /* A random embedding of person n. Two of one person are about 0.4 apart (L2), of two people about 0.9, rarely 0.5. */
 static void look(uint64_t person, float out[DIMENSION])
 {
@@ -36,10 +22,10 @@ static void look(uint64_t person, float out[DIMENSION])
 
     random_state = (person + 1) * 0x9e3779b97f4a7c15u;
     for (int d = 0; d < DIMENSION; d++)
-        out[d] = (float)(0.57 * normal() / sqrt(DIMENSION));
+        out[d] = (float)(0.57 * random_normal() / sqrt(DIMENSION));
     random_state = then;
     for (int d = 0; d < DIMENSION; d++)
-        out[d] += (float)(0.28 * normal() / sqrt(DIMENSION));
+        out[d] += (float)(0.28 * random_normal() / sqrt(DIMENSION));
 }
 
 static struct decider *decider_of(double threshold, double rate, double quality)
@@ -421,6 +407,5 @@ int main(void)
         cmocka_unit_test(test_a_similar_unknown_face_is_assigned_to_the_same_unknown_person),
     };
 
-    random_state = 88172645463325252u;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
