@@ -444,7 +444,9 @@ class Oracle:
         for place in gone:
             del self.templates[place]
         for sets in (self.denied, self.off):
-            for people in sets.values():
-                people.discard(person)
+            for place, people in sets.items():
+                if person in people:
+                    people.discard(person)
+                    self.redo(lambda _, of, place=place: of == place)
         self.counters = {k: c for k, c in self.counters.items() if k[1] != person}
         self.redo(lambda face, _: not self.machine.get(face) or self.machine[face][0] == person)
