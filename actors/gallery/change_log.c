@@ -29,7 +29,6 @@ static void change_log_end(struct change_log *log, bool ok)
     bool reread = log->state == LOG_REREAD;
 
     log->state = LOG_IDLE;
-    log->complete |= ok;
     log->events->end(log->self, log->reading, ok, log->found);
     if (reread && log->state == LOG_IDLE) /* `end` may have begun it already */
         change_log_begin(log);

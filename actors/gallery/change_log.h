@@ -46,7 +46,6 @@ struct change_log {
     uint64_t reading;    /* number of the current or last reading */
     uint64_t generation; /* pages accepted so far */
     bool found;          /* the current reading has accepted a page */
-    bool complete;       /* a reading has reached the end of the log since the start */
 };
 
 void change_log_register_metrics(void);

@@ -83,8 +83,7 @@ static bool gallery_on_log_page(struct actor *self, const struct store_reply *pa
             gallery_names_remove(names, c->person);
     }
     pass_on_log_page(&g->pass, page);
-    if (g->log.complete) /* counter-examples from before the start were reviewed before it */
-        reviews_add_page(&g->pass.reviews, page, after);
+    reviews_add_page(&g->pass.reviews, page, after); /* at the start too: the process before may have been killed */
     return true;
 }
 

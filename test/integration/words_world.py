@@ -467,8 +467,10 @@ class Oracle:
         for place in gone:
             del self.templates[place]
         for sets in (self.denied, self.off):
-            for people in sets.values():
-                people.discard(person)
+            for place, people in sets.items():
+                if person in people:
+                    people.discard(person)
+                    self.redo(lambda _, of, place=place: of == place)
         self.counters = {k: c for k, c in self.counters.items() if k[1] != person}
         for candidates in self.candidates.values():
             candidates.pop(person, None)

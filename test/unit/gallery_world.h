@@ -260,13 +260,11 @@ __attribute__((unused)) static bool is_passing(void)
     return metric_value("kith_gallery_pass_running") != 0;
 }
 
-static int setup(void **state)
+static void start_gallery(void)
 {
     struct actor_system_options options = {.now_ns = fake_clock_now, .clock_context = &fake};
     struct msg_model *model = (struct msg_model *)msg_new(MSG_MODEL, sizeof *model);
 
-    (void)state;
-    memset(&world, 0, sizeof world);
     memset(&heard, 0, sizeof heard);
     sys = actor_system_new(&options);
     search = offload_new(sys, "search", 1, 1024);
@@ -282,6 +280,13 @@ static int setup(void **state)
     UNTIL(heard.read == 1 && !is_passing());
     memset(&heard, 0, sizeof heard);
     world.log_reads = world.face_reads = 0;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&world, 0, sizeof world);
+    start_gallery();
     return 0;
 }
 

@@ -242,6 +242,16 @@ static void test_reviews_beyond_the_limit_of_the_queue_are_deferred_and_keep_the
             fail_msg("person %d was not reviewed", i);
 }
 
+/* The process before may have been killed between the commit of the counter-example and its review. */
+static void test_counter_examples_from_before_the_start_are_reviewed(void **state)
+{
+    add_change(GALLERY_COUNTER_ADDED, 8, berta);
+    teardown(state);
+    start_gallery();
+    assert_int_equal(world.reviewed_count, 1);
+    assert_int_equal(world.reviewed[0], 8);
+}
+
 static void test_new_unknown_faces_are_assigned_after_a_while_without_reading_the_old_ones(void **state)
 {
     struct msg_count *m = (struct msg_count *)msg_new(MSG_FOUND_UNKNOWN, sizeof *m);
@@ -311,6 +321,7 @@ int main(void)
         TEST(test_an_error_of_the_store_while_faces_are_read_is_retried),
         TEST(test_an_error_of_the_store_while_a_review_reads_is_retried),
         TEST(test_an_error_of_the_store_while_results_are_stored_is_retried),
+        TEST(test_counter_examples_from_before_the_start_are_reviewed),
         TEST(test_reviews_beyond_the_limit_of_the_queue_are_deferred_and_keep_their_order),
         TEST(test_new_unknown_faces_are_assigned_after_a_while_without_reading_the_old_ones),
         TEST(test_every_unknown_face_is_decided_at_the_edges_of_a_page),

@@ -333,27 +333,46 @@ static void test_a_name_is_one_in_all_images_though_a_merge_parked_a_word(void *
     assert_string_equal(image(a)->faces[0].person_name, "Cleo");
 }
 
+/* As the gallery does it: the first face of the image is one of the unknown person. */
+static void assign_to_unknown(int64_t id, int64_t unknown_person)
+{
+    struct store_resolve *m = STORE_MESSAGE(STORE_RESOLVE, store_resolve);
+    struct resolved *list = arena_alloc(&m->m.arena, sizeof *list);
+
+    *list = (struct resolved){.face = image(id)->faces[0].id,
+                              .image = id,
+                              .was = PERSON_UNKNOWN,
+                              .person = PERSON_UNKNOWN,
+                              .unknown_person = unknown_person};
+    m->faces = list;
+    m->count = 1;
+    assert_int_equal(ask(m)->status, STORE_OK);
+}
+
+static void test_what_is_no_face_stays_so_when_its_unknown_person_is_ignored(void **state)
+{
+    static const int face[] = {0};
+    int64_t a = new_image("/a", "s", face, 1), who = image(a)->faces[0].id, b = new_image("/b", "t", face, 1);
+    struct store_word *m = STORE_MESSAGE(STORE_IGNORE_UNKNOWN_PERSON, store_word);
+
+    (void)state;
+    assign_to_unknown(a, who);
+    m->face = who;
+    assert_int_equal(ask(m)->changed, 1);
+    assert_int_equal(say(image(b)->faces[0].id, WORD_NOT_A_FACE, 0, false)->status, STORE_OK);
+    assign_to_unknown(b, who);
+    assert_int_equal(image(b)->faces[0].word, WORD_NOT_A_FACE);
+}
+
 static void test_an_ignored_unknown_person_stays_ignored(void **state)
 {
     static const int face[] = {0};
     int64_t a = new_image("/a", "s", face, 1), who = image(a)->faces[0].id, b = new_image("/b", "t", face, 1);
-    struct store_resolve *r;
     struct store_word *m;
 
     (void)state;
     for (int i = 0; i < 2; i++) {
-        struct resolved *list;
-
-        r = STORE_MESSAGE(STORE_RESOLVE, store_resolve);
-        list = arena_alloc(&r->m.arena, sizeof *list);
-        *list = (struct resolved){.face = image(i ? b : a)->faces[0].id,
-                                  .image = i ? b : a,
-                                  .was = PERSON_UNKNOWN,
-                                  .person = PERSON_UNKNOWN,
-                                  .unknown_person = who};
-        r->faces = list;
-        r->count = 1;
-        assert_int_equal(ask(r)->status, STORE_OK);
+        assign_to_unknown(i ? b : a, who);
         assert_int_equal(image(i ? b : a)->faces[0].word, i ? WORD_IGNORED : WORD_NONE);
         m = STORE_MESSAGE(STORE_IGNORE_UNKNOWN_PERSON, store_word);
         m->face = who;
@@ -384,6 +403,7 @@ int main(void)
         TEST(test_a_drawn_face_is_in_every_image_of_the_content),
         TEST(test_a_drawn_face_has_its_embedding_in_an_image_that_comes_later),
         TEST(test_a_name_is_one_in_all_images_though_a_merge_parked_a_word),
+        TEST(test_what_is_no_face_stays_so_when_its_unknown_person_is_ignored),
         TEST(test_an_ignored_unknown_person_stays_ignored),
     };
 

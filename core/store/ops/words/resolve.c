@@ -30,7 +30,7 @@ static int resolve_set_unknown_person(struct op *op, int64_t face, int64_t unkno
         return ignored;
     s = db_query(op->db,
                  "UPDATE faces SET unknown_person = CASE WHEN ? > 0 OR word > 0 THEN -? ELSE ? END, word = CASE "
-                 "WHEN ? > 0 THEN 2 ELSE word END WHERE id = ? AND unknown_person = 0 AND person = -1");
+                 "WHEN ? > 0 AND word = 0 THEN 2 ELSE word END WHERE id = ? AND unknown_person = 0 AND person = -1");
     op->d->bind_int(s, 1, ignored);
     op->d->bind_int(s, 2, unknown_person);
     op->d->bind_int(s, 3, unknown_person);
