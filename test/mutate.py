@@ -104,7 +104,7 @@ def targets(tests):
     needed = set()
     for test in tests:
         if '.py' in test:
-            needed |= {'kith', 'example', 'fault_shim'}
+            needed |= {'kith', 'example', 'fault_shim', 'failing_disk'}
         else:
             needed.add('test_' + test.split('.')[1])
     return sorted(needed)

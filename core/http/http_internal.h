@@ -61,7 +61,7 @@ struct conn {
     struct http_request *requests; /* under way, linked by conn_next */
     uint64_t progress_ms;          /* when it was accepted, or the last request or body ended */
     uint64_t second_ms;            /* the second that `resets` counts in */
-    uint32_t resets;
+    uint32_t resets;               /* cancelled requests, and those without a valid key */
     int fd;
     bool cut, stuck; /* stuck: waits for a write that was never made */
     struct meter meter;
@@ -101,6 +101,7 @@ struct listener {
     int index;
     const struct http_file *files;
     bool loopback, open;
+    bool waits; /* a client does, until the next turn */
     char address[80];
 };
 
@@ -119,6 +120,7 @@ struct http_server {
     uv_prepare_t prepare;
     struct conn *unwrapped; /* linked by meter.next */
     uint32_t paused;        /* connections */
+    uint32_t accepts;       /* in this turn of the loop */
     size_t held;            /* bytes of all connections, see budget.c */
     uint64_t bodies_begun;
     uint32_t live; /* requests with a holder, abandoned ones included */
@@ -142,7 +144,10 @@ bool guard_address_is_limited(const struct conn *conn);
 void guard_write_address(const struct in6_addr *address, char *text, size_t size);
 void guard_cut_because(struct conn *conn, const char *why);
 struct conn *guard_conn_of(struct http_server *server, int fd);
-void guard_accept(struct listener *listener);
+/* A client waits to be accepted: it is now, or in the next turn of the loop. */
+void guard_on_waiting(struct listener *listener);
+/* Before the loop waits for input: accepts those that were left to this turn. */
+void guard_begin_turn(struct http_server *server);
 
 /* meter.c: counts the bytes that a connection reads, and can pause the reading */
 void meter_start(struct http_server *server);

@@ -108,7 +108,7 @@ static void server_write_address(struct listener *listener)
 static void server_on_connection(uv_stream_t *stream, int status)
 {
     if (status == 0)
-        guard_accept((struct listener *)stream);
+        guard_on_waiting((struct listener *)stream);
 }
 
 int http_server_listen(struct http_server *server, const char *address, const char *setting,

@@ -1,6 +1,7 @@
 """The memory that clients can make the server hold: bodies under way, unread answers; and requests of clients that left."""
 import re
 import select
+import signal
 import socket
 
 import pytest
@@ -196,6 +197,37 @@ def test_a_cut_connection_is_not_dispatched(make):
     client.flush()
     assert closed_within(client.socket, 20)
     assert len(kith.get('/v1/people?limit=500').json['people']) <= 12
+
+
+def test_a_connection_of_many_requests_without_a_key_is_cut(make):
+    """Each is answered before its reset arrives, so it is no cancelled request."""
+    kith = make(auth='keys', max_resets=10, access_log='on').start()
+    client = Http2(kith)
+    for _ in range(80):
+        stream = client.connection.get_next_available_stream_id()
+        client.connection.send_headers(stream, client.headers('GET', '/v1/images'), end_stream=True)
+        client.connection.reset_stream(stream, 8)
+    client.flush()
+    assert closed_within(client.socket, 20)
+    until(lambda: 'why="requests without a key"' in kith.log(), 'the reason')
+    assert kith.log().count(' status=401 ') <= 12
+    assert kith.get('/healthz').status == 200
+
+
+def test_clients_that_come_at_once_are_all_accepted(make):
+    """More than are accepted in one turn of the loop."""
+    kith = make().start()
+    host, port = kith.api.rsplit(':', 1)
+    kith.process.send_signal(signal.SIGSTOP)
+    clients = [socket.create_connection((host, int(port)), timeout=20) for _ in range(100)]
+    for client in clients:
+        client.sendall(b'GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n')
+    kith.process.send_signal(signal.SIGCONT)
+    for client in clients:
+        assert client.recv(4096).startswith(b'HTTP/1.1 200')
+    again = socket.create_connection((host, int(port)), timeout=20)
+    again.sendall(b'GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n')
+    assert again.recv(4096).startswith(b'HTTP/1.1 200')
 
 
 def test_an_address_with_many_idle_connections_makes_room_for_another(make):

@@ -224,7 +224,8 @@ SETTING(unknown_body, size, "16KB", 0, 1 << 30,
 SETTING(idle_timeout, duration, "15s", 10, 3600000,
         "time after which a connection without a request is closed; the window over which min_rate is measured")
 SETTING(min_rate, size, "1KB", 1, 1 << 30, "bytes a second, on average, below which an upload or a download is cut off")
-SETTING(max_resets, count, "100", 1, 1000000, "cancelled requests in one second after which a connection is closed")
+SETTING(max_resets, count, "100", 1, 1000000,
+        "cancelled requests, and requests without a valid API key, in one second after which a connection is closed")
 SETTING(request_timeout, duration, "30s", 10, 3600000, "time limit for the answer to a request")
 SETTING(shutdown_grace, duration, "10s", 0, 600000, "time limit for work in flight to finish after SIGTERM")
 SETTING(mailbox_max, count, "65536", 64, 10000000, "messages in the mailbox of one actor; further requests get 503")

@@ -13,11 +13,17 @@
 #include "core/http/guard/tcp_info.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-enum { TICK_MS = 1000, ROOM_MAX = 256 /* connections that are cut and not closed yet */ };
+enum {
+    TICK_MS = 1000,
+    ROOM_MAX = 256,       /* connections that are cut and not closed yet */
+    ACCEPTS_AT_ONCE = 32, /* in one turn of the loop: libuv would accept until no client waits */
+    UNSENT_BYTES = 131072 /* that a write copies to the kernel before the client's window has space for them */
+};
 
 static void guard_close(struct conn *conn)
 {
@@ -122,6 +128,15 @@ static void guard_remember(struct http_server *server, struct conn *conn)
     server->stats.accepted++;
 }
 
+/* While many addresses are connected this costs as much as a search for a connection, else far less. */
+static bool guard_has_peer_with(const struct http_server *server, uint32_t connections_min)
+{
+    for (const struct peer *peer = server->peers; peer; peer = peer->hh.next)
+        if (peer->connections >= connections_min)
+            return true;
+    return false;
+}
+
 /* Of the address with the most connections: the oldest without a request, or whose request has not arrived. */
 static struct conn *guard_find_spare(struct http_server *server, uint32_t connections_min, bool idle)
 {
@@ -142,6 +157,8 @@ static bool guard_make_room(struct http_server *server, const struct peer *newco
     uint32_t least = newcomer->connections * 2, eighth = server->o.max_connections / 8 + 1;
     struct conn *spare;
 
+    if (!guard_has_peer_with(server, least))
+        return false;
     do { /* a measure tells whether a part of a request has arrived */
         spare = guard_find_spare(server, least, true);
         if (spare)
@@ -155,7 +172,7 @@ static bool guard_make_room(struct http_server *server, const struct peer *newco
     return true;
 }
 
-void guard_accept(struct listener *listener)
+static void guard_accept(struct listener *listener)
 {
     struct http_server *server = listener->server;
     struct conn *conn = calloc(1, sizeof *conn);
@@ -176,12 +193,38 @@ void guard_accept(struct listener *listener)
     conn->progress_ms = conn->second_ms = clock_monotonic_ms();
     guard_remember(server, conn);
     uv_tcp_nodelay(&conn->tcp, 1);
+    setsockopt(conn->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &(int){UNSENT_BYTES}, sizeof(int));
     conn->sock = server->ops->accept(server->engine, listener->index, &conn->tcp, guard_on_closed);
     meter_add(conn);
     return;
 refuse:
     server->stats.refused++;
     uv_close((uv_handle_t *)&conn->tcp, guard_on_closed);
+}
+
+/* libuv accepts no other client of the listener before this one was. */
+void guard_on_waiting(struct listener *listener)
+{
+    struct http_server *server = listener->server;
+
+    if (server->accepts == ACCEPTS_AT_ONCE) {
+        listener->waits = true;
+    } else {
+        server->accepts++;
+        guard_accept(listener);
+    }
+}
+
+void guard_begin_turn(struct http_server *server)
+{
+    server->accepts = 0;
+    for (int i = 0; i < server->listener_count; i++) {
+        struct listener *listener = &server->listeners[i];
+
+        if (listener->waits && !uv_is_closing((uv_handle_t *)&listener->tcp))
+            guard_on_waiting(listener);
+        listener->waits = false;
+    }
 }
 
 bool guard_address_is_limited(const struct conn *conn)
@@ -220,6 +263,7 @@ void guard_request_begins(struct conn *conn, struct http_request *request)
 void guard_request_ends(struct http_request *request)
 {
     struct conn *conn = request->conn;
+    const bool without_key = request->status == 401 || request->status == 429; /* answered before a reset arrives */
     uint64_t now_ms = clock_monotonic_ms();
 
     conn->server->stats.requests--;
@@ -234,14 +278,14 @@ void guard_request_ends(struct http_request *request)
     conn->progress_ms = now_ms;
     if (conn->budget.bodies || conn->budget.order)
         budget_update(conn);
-    if (request->answered && !request->streaming)
+    if (request->answered && !request->streaming && !without_key)
         return;
     if (now_ms - conn->second_ms > 1000) {
         conn->second_ms = now_ms;
         conn->resets = 0;
     }
     if (++conn->resets > conn->server->o.max_resets)
-        guard_cut_because(conn, "resets");
+        guard_cut_because(conn, without_key ? "requests without a key" : "resets");
 }
 
 /* When a client resets a TLS connection, libuv rejects the close_notify that libh2o writes. libh2o ignores the error

@@ -52,6 +52,7 @@ static void meter_on_prepare(uv_prepare_t *prepare)
     struct http_server *server = prepare->data;
     struct conn **at = &server->unwrapped;
 
+    guard_begin_turn(server);
     while (*at) {
         struct conn *conn = *at;
 
