@@ -85,6 +85,7 @@ static int worker_main_open_plugin(struct child *c, const char *file, const stru
         return reply_refused(c, "this recogniser needs the network; KITH_PLUGIN_ALLOW_NET=on allows it");
     if (!(c->instance = c->plugin->open(settings, reason, sizeof reason)))
         return reply_refused(c, reason[0] ? reason : "the recogniser cannot start and gave no reason");
+    decode_prepare();
     if (c->config.sandbox && sandbox_close(c->config.network, &error) < 0)
         return reply_refused(c, error.text);
     return reply_hello(c);
