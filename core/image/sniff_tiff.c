@@ -203,11 +203,11 @@ void sniff_try_preview(const uint8_t *data, size_t len, uint64_t at, uint64_t si
 {
     struct image_header jpeg = {.type = IMAGE_JPEG, .orientation = 1};
 
-    if (at >= len || size < 4)
+    if (at >= len)
         return;
     if (size > len - at)
         size = len - at;
-    if (memcmp(data + at, "\xff\xd8\xff", 3) != 0)
+    if (size < 4 || memcmp(data + at, "\xff\xd8\xff", 3) != 0)
         return;
     sniff_jpeg(data + at, size < PREVIEW_HEAD ? (size_t)size : PREVIEW_HEAD, &jpeg);
     if (jpeg.lossless || (uint64_t)jpeg.width * jpeg.height <= (uint64_t)h->width * h->height)

@@ -290,6 +290,11 @@ static void test_a_raw_file_gives_its_preview(void **state)
     expect_and_free(file_raw(1, false), IMAGE_RAW, "rgbw");
     expect_and_free(file_raw(6, false), IMAGE_RAW, "brwg");
     expect_refused(&f, "the raw file has no preview");
+    for (size_t cut = 0; cut < 200; cut++) { /* reads nothing beyond the end */
+        struct pixels none;
+
+        assert_true(decode_file(&f, cut, &none, NULL) < 0);
+    }
     file_put(&raf, "FUJIFILMCCD-RAW ", 16);
     raf.len = 84;
     file_put(&raf, "\0\0\0\x60", 4);

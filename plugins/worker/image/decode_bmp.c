@@ -97,6 +97,16 @@ static void bmp_draw_indexed(const struct bmp *b, const uint8_t *row, uint32_t w
     }
 }
 
+/* 24 and 32 bits without masks, the usual kinds: blue, green, red. */
+static void bmp_draw_plain(const struct bmp *b, const uint8_t *row, uint32_t width, uint8_t *to)
+{
+    for (uint32_t x = 0; x < width; x++, row += b->bits / 8, to += 3) {
+        to[0] = row[2];
+        to[1] = row[1];
+        to[2] = row[0];
+    }
+}
+
 static void bmp_draw_masked(const struct bmp *b, const uint8_t *row, uint32_t width, uint8_t *to)
 {
     const uint32_t bytes = b->bits / 8;
@@ -123,6 +133,8 @@ static uint32_t bmp_draw(struct bmp *b, const struct pixels *out)
 
         if (b->bits <= 8)
             bmp_draw_indexed(b, from, out->width, to);
+        else if (b->bits >= 24 && b->compression == NOT_COMPRESSED)
+            bmp_draw_plain(b, from, out->width, to);
         else
             bmp_draw_masked(b, from, out->width, to);
     }
