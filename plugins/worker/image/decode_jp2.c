@@ -161,10 +161,10 @@ static bool jp2_has_samples(const opj_image_t *image)
     return true;
 }
 
-/* The codestream ends with the marker EOC. */
+/* The codestream ends with the marker EOC, which no coded data contains. */
 static bool jp2_is_cut(const uint8_t *data, size_t len)
 {
-    return !memmem(data + (len > 256 ? len - 256 : 0), len > 256 ? 256 : len, "\xff\xd9", 2);
+    return !memmem(data, len, "\xff\xd9", 2);
 }
 
 static int jp2_decode(opj_codec_t *codec, opj_stream_t *stream, opj_image_t **image, uint32_t wanted_side,
@@ -179,10 +179,7 @@ static int jp2_decode(opj_codec_t *codec, opj_stream_t *stream, opj_image_t **im
         return result;
     if (!opj_set_decoded_resolution_factor(codec, jp2_choose_halvings(codec, longer, wanted_side)) ||
         !opj_decode(codec, stream, *image) || !jp2_has_samples(*image))
-        return error_set(error, -EINVAL,
-                         out->partial ? "the JPEG 2000 is cut short before its first tile: %s"
-                                      : "damaged JPEG 2000: %s",
-                         reason[0] ? reason : "it cannot be decoded");
+        return error_set(error, -EINVAL, "damaged JPEG 2000: %s", reason[0] ? reason : "it cannot be decoded");
     if ((result = jp2_check(*image, out, error)) < 0) /* a palette makes other components */
         return result;
     if (!pixels_allocate(out, (*image)->comps[0].w, (*image)->comps[0].h, PIXELS_MISSING, error))
@@ -191,20 +188,23 @@ static int jp2_decode(opj_codec_t *codec, opj_stream_t *stream, opj_image_t **im
     return 0;
 }
 
+/* A file that is cut short is refused: OpenJPEG 2.5.0 leaves its memory when it decodes the tiles that are there. */
 int decode_jp2(const uint8_t *data, size_t len, uint32_t wanted_side, struct pixels *out, struct error *error)
 {
     struct jp2_source source = {.data = data, .len = len};
-    opj_codec_t *codec = opj_create_decompress(data[0] == 0xff ? OPJ_CODEC_J2K : OPJ_CODEC_JP2);
-    opj_stream_t *stream = jp2_open(&source);
+    opj_codec_t *codec;
+    opj_stream_t *stream;
     opj_image_t *image = NULL;
     opj_dparameters_t parameters;
     char reason[REASON_ROOM] = "";
     int result = -EINVAL;
 
+    if (jp2_is_cut(data, len))
+        return error_set(error, -EINVAL, "the JPEG 2000 is cut short");
+    codec = opj_create_decompress(data[0] == 0xff ? OPJ_CODEC_J2K : OPJ_CODEC_JP2);
+    stream = jp2_open(&source);
     opj_set_default_decoder_parameters(&parameters);
-    out->partial = jp2_is_cut(data, len);
-    if (codec && stream && opj_set_error_handler(codec, jp2_on_error, reason) &&
-        opj_setup_decoder(codec, &parameters) && (!out->partial || opj_decoder_set_strict_mode(codec, OPJ_FALSE)))
+    if (codec && stream && opj_set_error_handler(codec, jp2_on_error, reason) && opj_setup_decoder(codec, &parameters))
         result = jp2_decode(codec, stream, &image, wanted_side, out, reason, error);
     else
         error_set(error, -EINVAL, "no memory for the JPEG 2000 decoder");
