@@ -106,58 +106,39 @@ static void tiff_take_subs(const struct tiff_file *t, const struct tiff_entry *e
         d->subs[d->sub_count++] = tiff_number(t, e->values + i * (uint64_t)size, size);
 }
 
+/* The tags of one number, and where it goes. */
+static const struct {
+    uint64_t tag;
+    size_t member;
+} numbers[] = {
+    {TAG_WIDTH, offsetof(struct tiff_directory, width)},
+    {TAG_HEIGHT, offsetof(struct tiff_directory, height)},
+    {TAG_BITS, offsetof(struct tiff_directory, bits)},
+    {TAG_COMPRESSION, offsetof(struct tiff_directory, compression)},
+    {TAG_PHOTOMETRIC, offsetof(struct tiff_directory, photometric)},
+    {TAG_ORIENTATION, offsetof(struct tiff_directory, orientation)},
+    {TAG_STRIP_OFFSETS, offsetof(struct tiff_directory, strip_at)},
+    {TAG_STRIP_BYTES, offsetof(struct tiff_directory, strip_bytes)},
+    {TAG_TILE_WIDTH, offsetof(struct tiff_directory, tile_width)},
+    {TAG_TILE_HEIGHT, offsetof(struct tiff_directory, tile_height)},
+    {TAG_JPEG_OFFSET, offsetof(struct tiff_directory, jpeg_at)},
+    {TAG_JPEG_BYTES, offsetof(struct tiff_directory, jpeg_bytes)},
+};
+
 static void tiff_take_entry(const struct tiff_file *t, const struct tiff_entry *e, struct tiff_directory *d)
 {
-    switch (e->tag) {
-    case TAG_WIDTH:
-        d->width = e->first;
-        break;
-    case TAG_HEIGHT:
-        d->height = e->first;
-        break;
-    case TAG_BITS:
-        d->bits = e->first;
-        break;
-    case TAG_COMPRESSION:
-        d->compression = e->first;
-        break;
-    case TAG_PHOTOMETRIC:
-        d->photometric = e->first;
-        break;
-    case TAG_ORIENTATION:
-        d->orientation = e->first;
-        break;
-    case TAG_STRIP_OFFSETS:
-        d->strip_at = e->first;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        if (e->tag == numbers[i].tag)
+            memcpy((char *)d + numbers[i].member, &e->first, sizeof e->first);
+    if (e->tag == TAG_STRIP_OFFSETS) {
         d->strips = e->count;
-        break;
-    case TAG_STRIP_BYTES:
-        d->strip_bytes = e->first;
-        break;
-    case TAG_TILE_WIDTH:
-        d->tile_width = e->first;
-        break;
-    case TAG_TILE_HEIGHT:
-        d->tile_height = e->first;
-        break;
-    case TAG_JPEG_OFFSET:
-        d->jpeg_at = e->first;
-        break;
-    case TAG_JPEG_BYTES:
-        d->jpeg_bytes = e->first;
-        break;
-    case TAG_JPG_FROM_RAW:
+    } else if (e->tag == TAG_JPG_FROM_RAW) {
         d->raw_at = e->at;
         d->raw_bytes = e->count;
-        break;
-    case TAG_SUB_DIRECTORIES:
+    } else if (e->tag == TAG_SUB_DIRECTORIES) {
         tiff_take_subs(t, e, d);
-        break;
-    case TAG_DNG_VERSION:
+    } else if (e->tag == TAG_DNG_VERSION) {
         d->dng = true;
-        break;
-    default:
-        break;
     }
 }
 

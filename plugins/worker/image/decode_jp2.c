@@ -2,6 +2,7 @@
 #include "plugins/worker/image/decode.h"
 
 #include <errno.h>
+#include <math.h>
 #include <openjpeg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,7 +100,7 @@ static int jp2_sample(const opj_image_comp_t *c, const opj_image_comp_t *first, 
 
 static uint8_t jp2_clamp(double v)
 {
-    return v < 0 ? 0 : v > 255 ? 255 : (uint8_t)(v + 0.5);
+    return v < 0 ? 0 : v > 255 ? 255 : (uint8_t)lround(v);
 }
 
 /* ITU-R BT.601, as in JFIF. */
