@@ -99,6 +99,25 @@ def test_a_jpeg_of_108_megapixels_is_decoded_smaller(kith):
         assert box['x'] + box['width'] > 6000
 
 
+def test_faces_of_a_jpeg_that_is_decoded_smaller_are_where_they_were_drawn(make):
+    """Three stripes of 200 pixels; the picture has more than twice KITH_MAX_PIXELS."""
+    kith = make(max_pixels=100000).start()
+    stripes = Image.new('RGB', (600, 400), (250, 30, 30))
+    stripes.paste((30, 250, 30), (200, 0, 400, 400))
+    stripes.paste((30, 30, 250), (400, 0, 600, 400))
+    stripes.save(kith.images / 'stripes.jpg', quality=90)
+    number, = kith.submit('stripes.jpg')
+    assert kith.finished(number)['faces'][0]['box']['width'] == 600
+    drawn = kith.post(f'/v1/images/{number}/faces', {'box': {'x': 240, 'y': 120, 'width': 120, 'height': 120}})
+    assert drawn.status == 201, drawn
+    crop = until(lambda: kith.get(f'/v1/images/{number}/faces/1/crop'), 'the crop')
+    picture = Image.open(io.BytesIO(crop.body)).convert('RGB')
+    assert picture.size == (90, 90), 'a box of 120 with a margin of 30, at half its size'
+    for x in (5, 45, 84):
+        red, green, blue = picture.getpixel((x, 45))
+        assert green > 150 > red and green > blue, (x, red, green, blue)
+
+
 def boxes(kind, *parts):
     body = b''.join(parts)
     return struct.pack('>I', len(body) + 8) + kind + body
