@@ -334,10 +334,37 @@ static void test_a_cr3_gives_its_preview(void **state)
     file_free(&f);
 }
 
+/* A TIFF whose directory stands before its strips, of eight rows each; libtiff writes it behind them. */
+static struct file tiff_with_its_directory_first(void)
+{
+    enum { STRIPS = HEIGHT / 8, STRIP_BYTES = WIDTH * 8 * 3, TAGS = 9, ARRAYS = 8 + 2 + TAGS * 12 + 4 };
+    const uint32_t tags[TAGS][4] = {{256, 4, 1, WIDTH}, {257, 4, 1, HEIGHT}, {258, 3, 1, 8},
+                                    {259, 3, 1, 1},     {262, 3, 1, 2},      {273, 4, STRIPS, ARRAYS},
+                                    {277, 3, 1, 3},     {278, 3, 1, 8},      {279, 4, STRIPS, ARRAYS + STRIPS * 4}};
+    struct file f = file_new();
+    struct pixels p = quarters();
+
+    file_put(&f, "II*\0\x08\0\0\0\x09\0", 10);
+    for (int i = 0; i < TAGS; i++) {
+        file_number(&f, tags[i][0], 2);
+        file_number(&f, tags[i][1], 2);
+        file_number(&f, tags[i][2], 4);
+        file_number(&f, tags[i][3], 4);
+    }
+    file_number(&f, 0, 4);
+    for (uint32_t i = 0; i < STRIPS; i++)
+        file_number(&f, ARRAYS + STRIPS * 8 + i * STRIP_BYTES, 4);
+    for (uint32_t i = 0; i < STRIPS; i++)
+        file_number(&f, STRIP_BYTES, 4);
+    file_put(&f, p.rgb, WIDTH * HEIGHT * 3);
+    pixels_free(&p);
+    return f;
+}
+
 /* Pictures that are cut after three quarters of their bytes; their upper half is there. */
 static void test_what_is_cut_short_is_decoded_as_far_as_it_goes(void **state)
 {
-    struct file files[] = {file_gif(false, false), file_bmp(24, true)};
+    struct file files[] = {file_gif(false, false), file_bmp(24, true), tiff_with_its_directory_first()};
 
     (void)state;
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
