@@ -8,8 +8,8 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "core/base/must.h"
+#include "core/image/formats.h"
 #include "core/image/photo_name.h"
-#include "core/image/sniff.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -92,7 +92,7 @@ static void enroll_send_photo(struct enrolment *e, const char *path, const char 
         buf_printf(&url, "/v1/people/%lld/photos?name=", (long long)id);
         client_escape(e->client, photo, &url);
         buf_add(&url, "", 1);
-        type = sniff_content_type(sniff((const uint8_t *)data, len).type);
+        type = image_format(sniff((const uint8_t *)data, len).type)->content_type;
         status = client_call(e->client, "POST", url.data, type ? type : "application/octet-stream", data, len, &json);
         if (status == 201)
             printf("%s: enrolled as %s\n", path, person);

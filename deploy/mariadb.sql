@@ -127,6 +127,7 @@ CREATE INDEX IF NOT EXISTS audit_who ON audit(who, id);
 CREATE INDEX IF NOT EXISTS audit_action ON audit(action, id);
 ALTER TABLE images ADD COLUMN  IF NOT EXISTS retryable INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE images ADD COLUMN  IF NOT EXISTS retry_pause BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE images ADD COLUMN  IF NOT EXISTS partial INTEGER NOT NULL DEFAULT 0;
 UPDATE images SET verdict = 3 WHERE status = 2 AND verdict = 0 AND reason = 'no face found';
 UPDATE images SET retryable = 1 WHERE status = 2 AND verdict = 0 AND COALESCE(reason, '') NOT LIKE 'poison%';
 ALTER TABLE images ADD COLUMN  IF NOT EXISTS state INTEGER AS (CASE WHEN status = 0 AND verdict = 2 THEN 1 WHEN status = 2 AND verdict = 3 THEN 1 WHEN status = 2 AND retryable = 1 THEN 4 ELSE status END) STORED;

@@ -15,6 +15,7 @@ build=(build-essential cmake ninja-build pkg-config ccache libuv1-dev libh2o-dev
     libnats-dev libprotobuf-c-dev protobuf-c-compiler libgrpc++-dev libprotobuf-dev protobuf-compiler
     protobuf-compiler-grpc libdlib-dev libdnnl-dev
     libopenblas-dev liblapack-dev libopencv-contrib-dev opencv-data libturbojpeg0-dev libjpeg-dev libpng-dev libwebp-dev
+    libtiff-dev libgif-dev libopenjp2-7-dev libheif-dev
     uthash-dev libjansson-dev libutf8proc-dev libcurl4-openssl-dev libseccomp-dev libssl-dev zlib1g-dev curl ca-certificates file
     python3 python3-pip)
 test=(libcmocka-dev libnghttp2-dev clang clang-format clang-tidy libclang-rt-dev qemu-user libsimde-dev python3-pytest python3-h2 python3-pil python3-yaml python3-grpcio

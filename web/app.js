@@ -4,6 +4,7 @@
 const PAGE = 50;
 const VERDICTS = ['unknown', 'no_face']; // filters that are no status
 const PERSON_OF = {unknown: 'unknown', no_face: 'no face'}; // what stands for a person
+const PARTIAL = 'the file is cut short: what is there was looked at';
 let isAdmin = false;
 const rows = document.getElementById('rows');
 const filter = document.getElementById('filter');
@@ -34,7 +35,7 @@ function pictureCell(image) {
   if (image.status === 'failed' && image.faces.length === 0) return cell;
   const link = document.createElement('a');
   const picture = document.createElement('img');
-  link.href = `v1/images/${image.id}/photo`;
+  link.href = `v1/images/${image.id}/photo?width=2048`; // as JPEG: browsers show few other formats
   picture.alt = '';
   picture.loading = 'lazy';
   // The face with the best match: faces are too small in a thumbnail of the whole photo.
@@ -87,7 +88,7 @@ function rowOf(image) {
   if (image.person) row.append(personCell(image));
   else row.append(text('td', PERSON_OF[image.verdict] || '', image.verdict || ''));
   row.append(text('td', best ? best.similarity.toFixed(2) : '', 'number'));
-  row.append(statusCell(image), text('td', image.reason || '', 'reason'));
+  row.append(statusCell(image), text('td', image.partial ? PARTIAL : image.reason || '', 'reason'));
   return row;
 }
 

@@ -154,6 +154,8 @@ void json_image(struct buf *out, const struct image *image, bool explain)
     buf_json(out, processed ? NULL : image->reason);
     if (status == IMAGE_FAILED)
         buf_printf(out, ",\"retryable\":%s", image->cure == CURE_RETRY ? "true" : "false");
+    if (processed && image->partial)
+        buf_str(out, ",\"partial\":true");
     buf_printf(out, ",\"attempts\":%lld,\"person\":", (long long)image->attempt);
     json_named(out, image->person, image->person_name);
     buf_str(out, ",\"faces\":");

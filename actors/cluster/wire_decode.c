@@ -120,6 +120,7 @@ static struct worker_event *wire_read_found(const Kith__V1__Found *from)
     e->hello.threshold = from->threshold;
     e->done.width = from->width;
     e->done.height = from->height;
+    e->done.partial = from->partial != 0;
     e->done.cpu_us = from->cpu_us;
     e->done.face_count = (uint32_t)from->n_faces;
     snprintf(e->done.sha256, sizeof e->done.sha256, "%s", from->sha256);

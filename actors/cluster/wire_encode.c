@@ -90,6 +90,7 @@ static Kith__V1__Found *wire_write_found(struct arena *a, const struct worker_ev
     to->threshold = e->hello.threshold;
     to->width = e->done.width;
     to->height = e->done.height;
+    to->partial = e->done.partial != 0;
     to->cpu_us = e->done.cpu_us;
     to->sha256 = wire_text(e->done.sha256);
     to->picture = (ProtobufCBinaryData){.data = e->picture, .len = e->picture_len};

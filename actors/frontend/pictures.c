@@ -17,7 +17,7 @@
 #include "actors/frontend/pictures_internal.h"
 #include "core/base/disk.h"
 #include "core/base/must.h"
-#include "core/image/sniff.h"
+#include "core/image/formats.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -187,12 +187,13 @@ static void pictures_on_read(struct actor *self, const struct picture_read *m)
         pictures_refuse(v->call->request, &m->error);
         pictures_free_view(v);
     } else if (m->original) {
-        const char *type = sniff_content_type(sniff(m->data, m->len).type);
+        const char *type = image_format(sniff(m->data, m->len).type)->content_type;
 
         if (type) {
             pictures_send(v, type, m->data, m->len);
         } else { /* without a type, a browser would guess one */
-            http_problem(v->call->request, 415, "bad-image", "The file is not a JPEG, PNG or WebP image.");
+            http_problem(v->call->request, 415, "bad-image", "The file is not an image that kith knows: %s.",
+                         image_formats_text());
             pictures_free_view(v);
         }
     } else if (m->error.code) {

@@ -41,7 +41,8 @@ static void identify_on_matched(struct actor *self, void *context, int status, c
         http_problem(call->request, 503, "busy", "The gallery is %s.", actor_status_name(status));
     } else {
         metric_add(&identified, 1);
-        buf_printf(&out, "{\"width\":%u,\"height\":%u,\"faces\":", m->event->done.width, m->event->done.height);
+        buf_printf(&out, "{\"width\":%u,\"height\":%u,%s\"faces\":", m->event->done.width, m->event->done.height,
+                   m->event->done.partial ? "\"partial\":true," : "");
         identify_write_faces(&out, config, m, call->op == EXPLAINED);
         buf_printf(&out, ",\"threshold\":");
         buf_number(&out, m->threshold, 4);

@@ -18,7 +18,7 @@
 #include "core/base/metrics.h"
 #include "core/base/must.h"
 #include "core/base/text.h"
-#include "core/image/sniff.h"
+#include "core/image/formats.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -338,7 +338,7 @@ static void receiver_on_bytes(struct actor *self, struct http_request *request)
     }
     header = sniff((const uint8_t *)body, len);
     if (header.type == IMAGE_UNKNOWN || header.width == 0) {
-        http_problem(request, 415, "bad-image", "The body is not a JPEG, PNG or WebP image.");
+        http_problem(request, 415, "bad-image", "The body is not an image that kith knows: %s.", image_formats_text());
         return;
     }
     if (len > config->max_image) {

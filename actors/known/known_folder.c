@@ -2,6 +2,7 @@
 
 #include "core/base/must.h"
 #include "core/base/text.h"
+#include "core/image/formats.h"
 #include "core/image/photo_name.h"
 
 #include <dirent.h>
@@ -39,20 +40,6 @@ static char *known_folder_copy(const char *text)
 }
 
 /* --- what is a photo --- */
-
-/* Also formats that kith may not decode: such a photo is refused with the reason, and not left out in silence. */
-static bool known_folder_is_photo(const char *name)
-{
-    static const char *const endings[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".avif",
-                                          ".tif", ".tiff", ".gif", ".bmp",  ".jp2", ".jxl",  ".dng",  ".cr2",  ".cr3",
-                                          ".nef", ".arw",  ".orf", ".raf",  ".rw2", ".hif",  ".pjpg", ".pjpeg"};
-    const char *dot = strrchr(name, '.');
-
-    for (size_t i = 0; dot && i < sizeof endings / sizeof endings[0]; i++)
-        if (strcasecmp(dot, endings[i]) == 0)
-            return true;
-    return false;
-}
 
 static bool known_folder_is_hidden(const char *name)
 {
@@ -195,7 +182,7 @@ static void known_folder_visit(struct known_folder_scan *scan, const struct know
     }
     if (S_ISDIR(st.st_mode)) {
         known_folder_enter(scan, level, path, name, &st, linked);
-    } else if (!S_ISREG(st.st_mode) || !known_folder_is_photo(name)) {
+    } else if (!S_ISREG(st.st_mode) || !image_has_ending(name)) {
         scan->other++;
     } else {
         f = known_folder_add_photo(scan, level, path, name, &st);
@@ -245,7 +232,7 @@ static void known_folder_walk(struct known_folder_scan *scan, const struct known
             scan->other++;
         else if (text_is_utf8(entry->d_name))
             known_folder_visit(scan, level, path, entry->d_name);
-        else if (known_folder_is_photo(entry->d_name) || entry->d_type == DT_DIR)
+        else if (image_has_ending(entry->d_name) || entry->d_type == DT_DIR)
             known_folder_skip_bad_name(scan, path);
         else
             scan->other++;

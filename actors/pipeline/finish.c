@@ -70,7 +70,9 @@ struct store_finish *finish_of_recognized(const struct processor_config *config,
 
     switch (r->outcome) {
     case RECOGNIZED_OK:
-        return finish_new(config, job, OUTCOME_FACES, NULL, r->sha256);
+        m = finish_new(config, job, OUTCOME_FACES, NULL, r->sha256);
+        m->partial = r->event->done.partial;
+        return m;
     case RECOGNIZED_BAD_IMAGE:
         m = finish_new(config, job, OUTCOME_FAILED, r->reason, r->sha256);
         m->gone = strcmp(r->reason, PATH_NO_SUCH_FILE) == 0; /* as text: it may come from another node */
@@ -112,6 +114,7 @@ struct store_finish *finish_of_matched(const struct processor_config *config, co
 
     m->faces = arena_alloc(&m->m.arena, (size_t)matched->face_count * sizeof *m->faces + 1);
     m->face_count = matched->face_count;
+    m->partial = matched->event->done.partial;
     for (int i = 0; i < m->face_count; i++)
         finish_copy_face(&m->m.arena, &m->faces[i], &matched->faces[i]);
     return m;

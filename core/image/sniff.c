@@ -1,60 +1,9 @@
-#include "core/image/sniff.h"
+#include "core/image/sniff_internal.h"
 
 #include <string.h>
 
-static uint32_t sniff_big16(const uint8_t *p)
-{
-    return (uint32_t)(p[0] << 8 | p[1]);
-}
-
-static uint32_t sniff_big32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static uint32_t sniff_little24(const uint8_t *p)
-{
-    return (uint32_t)(p[0] | p[1] << 8 | p[2] << 16);
-}
-
-static uint32_t sniff_little32(const uint8_t *p)
-{
-    return sniff_little24(p) | (uint32_t)p[3] << 24;
-}
-
-static uint32_t sniff_tiff16(const uint8_t *p, int big)
-{
-    return big ? sniff_big16(p) : (uint32_t)(p[0] | p[1] << 8);
-}
-
-/* TIFF 6.0: byte order, 42, offset of the first directory; there, entries of 12 bytes. 0x0112 is Orientation. */
-int exif_orientation(const uint8_t *tiff, size_t len)
-{
-    enum { ENTRY = 12, ORIENTATION = 0x0112, SHORT = 3 };
-    int big;
-    uint32_t at, count;
-
-    if (len < 8 || (memcmp(tiff, "II*\0", 4) != 0 && memcmp(tiff, "MM\0*", 4) != 0))
-        return 1;
-    big = tiff[0] == 'M';
-    at = big ? sniff_big32(tiff + 4) : sniff_little32(tiff + 4);
-    if (at > len - 2)
-        return 1;
-    count = sniff_tiff16(tiff + at, big);
-    at += 2;
-    for (uint32_t i = 0; i < count && at + ENTRY <= len; i++, at += ENTRY) {
-        uint32_t value;
-
-        if (sniff_tiff16(tiff + at, big) != ORIENTATION || sniff_tiff16(tiff + at + 2, big) != SHORT)
-            continue;
-        value = sniff_tiff16(tiff + at + 8, big);
-        return value >= 1 && value <= 8 ? (int)value : 1;
-    }
-    return 1;
-}
-
 /* Markers up to the start of the scan: SOF0..15 (but DHT, JPG, DAC) hold the size, APP1 may hold EXIF. */
-static void sniff_jpeg(const uint8_t *data, size_t len, struct image_header *h)
+void sniff_jpeg(const uint8_t *data, size_t len, struct image_header *h)
 {
     size_t at = 2;
 
@@ -75,6 +24,7 @@ static void sniff_jpeg(const uint8_t *data, size_t len, struct image_header *h)
             !h->width) {
             h->height = sniff_big16(data + at + 5);
             h->width = sniff_big16(data + at + 7);
+            h->lossless = (marker & 3) == 3;
         } else if (marker == 0xe1 && segment >= 8 && memcmp(data + at + 4, "Exif\0\0", 6) == 0) {
             h->orientation = exif_orientation(data + at + 10, segment - 8);
         }
@@ -90,6 +40,7 @@ static void sniff_png(const uint8_t *data, size_t len, struct image_header *h)
         return;
     h->width = sniff_big32(data + 16);
     h->height = sniff_big32(data + 20);
+    h->deep = data[24] == 16;
     while (at + 12 <= len) {
         uint32_t size = sniff_big32(data + at);
 
@@ -132,26 +83,49 @@ static void sniff_webp(const uint8_t *data, size_t len, struct image_header *h)
     }
 }
 
-struct image_header sniff(const uint8_t *data, size_t len)
+/* Sets the type of formats that begin with a fixed text. */
+static enum image_type sniff_type(const uint8_t *data, size_t len)
 {
-    struct image_header h = {.orientation = 1};
-
-    if (len >= 4 && data[0] == 0xff && data[1] == 0xd8 && data[2] == 0xff) {
-        h.type = IMAGE_JPEG;
-        sniff_jpeg(data, len, &h);
-    } else if (len >= 8 && memcmp(data, "\x89PNG\r\n\x1a\n", 8) == 0) {
-        h.type = IMAGE_PNG;
-        sniff_png(data, len, &h);
-    } else if (len >= 16 && memcmp(data, "RIFF", 4) == 0 && memcmp(data + 8, "WEBP", 4) == 0) {
-        h.type = IMAGE_WEBP;
-        sniff_webp(data, len, &h);
-    }
-    return h;
+    if (len >= 4 && data[0] == 0xff && data[1] == 0xd8 && data[2] == 0xff)
+        return IMAGE_JPEG;
+    if (len >= 8 && memcmp(data, "\x89PNG\r\n\x1a\n", 8) == 0)
+        return IMAGE_PNG;
+    if (len >= 16 && memcmp(data, "RIFF", 4) == 0 && memcmp(data + 8, "WEBP", 4) == 0)
+        return IMAGE_WEBP;
+    if (len >= 6 && (memcmp(data, "GIF87a", 6) == 0 || memcmp(data, "GIF89a", 6) == 0))
+        return IMAGE_GIF;
+    if (sniff_is_tiff(data, len))
+        return IMAGE_TIFF;
+    if (sniff_is_raf(data, len))
+        return IMAGE_RAW;
+    if (sniff_is_jp2(data, len))
+        return IMAGE_JP2;
+    return sniff_is_bmp(data, len) ? IMAGE_BMP : sniff_heif_type(data, len);
 }
 
-const char *sniff_content_type(enum image_type type)
+struct image_header sniff(const uint8_t *data, size_t len)
 {
-    static const char *const types[] = {NULL, "image/jpeg", "image/png", "image/webp"};
+    struct image_header h = {.type = sniff_type(data, len), .orientation = 1};
 
-    return types[type];
+    if (h.type == IMAGE_JPEG)
+        sniff_jpeg(data, len, &h);
+    else if (h.type == IMAGE_PNG)
+        sniff_png(data, len, &h);
+    else if (h.type == IMAGE_WEBP)
+        sniff_webp(data, len, &h);
+    else if (h.type == IMAGE_GIF)
+        sniff_gif(data, len, &h);
+    else if (h.type == IMAGE_BMP)
+        sniff_bmp(data, len, &h);
+    else if (h.type == IMAGE_TIFF)
+        sniff_tiff(data, len, &h);
+    else if (h.type == IMAGE_JP2)
+        sniff_jp2(data, len, &h);
+    else if (h.type == IMAGE_HEIC || h.type == IMAGE_AVIF)
+        sniff_heif(data, len, &h);
+    else if (h.type == IMAGE_RAW && sniff_is_raf(data, len))
+        sniff_raf(data, len, &h);
+    else if (h.type == IMAGE_RAW)
+        sniff_cr3(data, len, &h);
+    return h;
 }

@@ -57,6 +57,7 @@ struct store_finish {
     int face_count;
     const char *reason, *sha256;
     bool crashed, gone;
+    bool partial; /* FACES: the file is cut short */
     int64_t delay_ms, max_tries, max_crashes;
 };
 

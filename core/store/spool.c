@@ -1,7 +1,7 @@
 #include "core/store/spool.h"
 
 #include "core/base/disk.h"
-#include "core/image/sniff.h"
+#include "core/image/formats.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -111,7 +111,6 @@ static int spool_make_folder(struct spool *spool, const char *folder, unsigned n
 
 static int spool_store(struct spool_job *job)
 {
-    static const char *const endings[] = {"bin", "jpg", "png", "webp"};
     struct spool *spool = (struct spool *)(uintptr_t)job->spool; /* only its atomic members change */
     char folder[PATH_MAX / 2 + 8];
     unsigned number = 0;
@@ -121,7 +120,8 @@ static int spool_store(struct spool_job *job)
     sha256_hex(job->data, job->len, job->sha256);
     sscanf(job->sha256, "%2x", &number);
     snprintf(folder, sizeof folder, "%s/%.2s", spool->folder, job->sha256);
-    snprintf(job->path, sizeof job->path, "%s/%s.%s", folder, job->sha256, endings[sniff(job->data, job->len).type]);
+    snprintf(job->path, sizeof job->path, "%s/%s.%s", folder, job->sha256,
+             image_format(sniff(job->data, job->len).type)->ending);
     /* The file exists: a new time protects it from the collection of orphans; it was synced before its rename. */
     exists = utimensat(AT_FDCWD, job->path, NULL, 0) == 0;
     if (!exists && disk_is_low(spool->folder, spool->disk_reserve, job->len))

@@ -233,12 +233,12 @@ void op_bind_counts(const struct db_driver *d, struct db_statement *s, const str
 
 #define IMAGE_COLUMNS                                                                                                  \
     "i.id, i.path, i.person, i.status, i.verdict, i.reason, i.sha256, i.attempt, i.tries, i.crashes, i.created_at, "   \
-    "i.finished_at, i.spooled, p.name, i.trace, i.retryable"
-enum { IMAGE_COLUMN_COUNT = 16 };
+    "i.finished_at, i.spooled, p.name, i.trace, i.retryable, i.partial"
+enum { IMAGE_COLUMN_COUNT = 17 };
 /* The same without the person's name: a locking SELECT must not lock rows of person. */
 #define IMAGE_OWN_COLUMNS                                                                                              \
     "i.id, i.path, i.person, i.status, i.verdict, i.reason, i.sha256, i.attempt, i.tries, i.crashes, i.created_at, "   \
-    "i.finished_at, i.spooled, NULL, i.trace, i.retryable"
+    "i.finished_at, i.spooled, NULL, i.trace, i.retryable, i.partial"
 #define FACE_COLUMNS                                                                                                   \
     "f.id, f.image_id, f.x, f.y, f.width, f.height, f.landmarks, f.quality, f.model, f.embedding, f.person, "          \
     "f.distance, f.similarity, f.candidates, p.name, f.unknown_person, f.decision, f.template_id, f.word, f.place, "   \

@@ -147,7 +147,7 @@ static void receive_check_answer(struct worker *w, const struct packet_done *don
 {
     const struct worker_event *e = w->event;
 
-    if ((uint64_t)done->width * done->height > w->options.max_pixels)
+    if ((uint64_t)done->width * done->height > w->options.max_pixels * SHRUNK_PIXELS)
         receive_note_fault(w, "the worker reported a picture of more pixels than KITH_MAX_PIXELS");
     if (e->picture_len && (e->picture_len < 2 || memcmp(e->picture, "\xff\xd8", 2) != 0))
         receive_note_fault(w, "the worker sent a picture that is not a JPEG");
@@ -168,6 +168,7 @@ static void receive_clean_done(struct packet_done *done)
     for (int i = 0; i < KITH_STAGES; i++)
         done->stage_ms[i] = receive_clamp_ms(done->stage_ms[i]);
     done->decode_ms = receive_clamp_ms(done->decode_ms);
+    done->partial = done->partial != 0;
     if (done->cpu_us > CPU_US_MAX)
         done->cpu_us = CPU_US_MAX;
 }

@@ -108,8 +108,12 @@ struct packet_done {
     uint32_t status, face_count, width, height;
     uint64_t cpu_us, rss_bytes;
     float decode_ms, stage_ms[KITH_STAGES]; /* durations; 0: unknown */
+    uint32_t partial;                       /* 1: the file is cut short; the picture was looked at as far as it goes */
     char sha256[SHA256_HEX_BYTES];
     char reason[REASON_BYTES];
 };
+
+/* A JPEG of up to this many times KITH_MAX_PIXELS is decoded at a smaller scale. */
+enum { SHRUNK_PIXELS = 4 };
 
 #endif

@@ -79,16 +79,25 @@ static struct image_limits image_make_limits(const struct child *c)
     return (struct image_limits){.max_pixels = c->config.max_pixels, .max_scans = c->config.max_scans};
 }
 
+/* The part of the request, whose numbers are pixels of the full picture. */
+static void image_cut_part(const struct pixels *pixels, const struct packet_job *r, uint32_t side, struct pixels *part)
+{
+    const double scale = pixels->scale;
+
+    pixels_part(pixels, (int64_t)(r->x * scale), (int64_t)(r->y * scale), (int64_t)(r->width * scale),
+                (int64_t)(r->height * scale), side, part);
+}
+
 /* Replaces the picture by the part that shall be recognised. */
 static void image_take_part(const struct child *c, struct child_job *job, struct pixels *pixels)
 {
     const struct packet_job *r = job->request;
     struct pixels part;
 
-    pixels_part(pixels, (int64_t)r->x, (int64_t)r->y, (int64_t)r->width, (int64_t)r->height, c->plugin->wanted_side,
-                &part);
-    job->left = r->x > 0 ? floor(fmin(r->x, pixels->width - 1.0)) : 0;
-    job->top = r->y > 0 ? floor(fmin(r->y, pixels->height - 1.0)) : 0;
+    image_cut_part(pixels, r, c->plugin->wanted_side, &part);
+    job->left = r->x > 0 ? floor(fmin(r->x * pixels->scale, pixels->width - 1.0)) / pixels->scale : 0;
+    job->top = r->y > 0 ? floor(fmin(r->y * pixels->scale, pixels->height - 1.0)) / pixels->scale : 0;
+    part.scale *= pixels->scale;
     part.picture_width = pixels->picture_width;
     part.picture_height = pixels->picture_height;
     pixels_free(pixels);
@@ -110,6 +119,7 @@ static bool image_decode(const struct child *c, struct child_job *job, struct pi
     job->done.decode_ms = (float)(image_now_ms() - begin_ms);
     job->done.width = pixels->picture_width;
     job->done.height = pixels->picture_height;
+    job->done.partial = pixels->partial;
     if (part_only)
         image_take_part(c, job, pixels);
     image->rgb = pixels->rgb;
@@ -170,7 +180,7 @@ static void image_make_picture(const struct child *c, struct child_job *job)
     job->done.width = whole.picture_width;
     job->done.height = whole.picture_height;
     if (part_only)
-        pixels_part(&whole, (int64_t)r->x, (int64_t)r->y, (int64_t)r->width, (int64_t)r->height, r->side, &part);
+        image_cut_part(&whole, r, r->side, &part);
     else
         part = whole;
     jpeg = pixels_jpeg(&part, JPEG_QUALITY, &len);

@@ -85,6 +85,7 @@ static int worker_main_open_plugin(struct child *c, const char *file, const stru
         return reply_refused(c, "this recogniser needs the network; KITH_PLUGIN_ALLOW_NET=on allows it");
     if (!(c->instance = c->plugin->open(settings, reason, sizeof reason)))
         return reply_refused(c, reason[0] ? reason : "the recogniser cannot start and gave no reason");
+    decode_prepare();
     if (c->config.sandbox && sandbox_close(c->config.network, &error) < 0)
         return reply_refused(c, error.text);
     return reply_hello(c);
@@ -119,11 +120,12 @@ static uint64_t worker_main_resident_bytes(const struct child *c)
     return resident * STATM_PAGE_BYTES;
 }
 
-static uint64_t worker_main_cpu_us(void)
+/* Of a process also that of threads, such as libde265's; of a thread of the parent only its own. */
+static uint64_t worker_main_cpu_us(const struct child *c)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    clock_gettime(c->config.sandbox ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_THREAD_CPUTIME_ID, &t);
     return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
@@ -134,7 +136,7 @@ static int worker_main_run_job(struct child *c, ssize_t n, int fd)
     struct child_job job = {.request = (const void *)(head + 1),
                             .path = c->in + sizeof *head + sizeof *job.request,
                             .serial = head->serial};
-    uint64_t begin_us = worker_main_cpu_us();
+    uint64_t begin_us = worker_main_cpu_us(c);
 
     if (n <= (ssize_t)(sizeof *head + sizeof *job.request))
         return 1;
@@ -142,7 +144,7 @@ static int worker_main_run_job(struct child *c, ssize_t n, int fd)
         sandbox_allow_cpu(c->config.cpu_s);
     job_run(c, &job, fd);
     free(job.bytes);
-    job.done.cpu_us = worker_main_cpu_us() - begin_us;
+    job.done.cpu_us = worker_main_cpu_us(c) - begin_us;
     job.done.rss_bytes = worker_main_resident_bytes(c);
     return reply_packet(c, PACKET_DONE, job.serial, &job.done, sizeof job.done, NULL, 0) < 0;
 }

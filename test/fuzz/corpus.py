@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Seeds of the fuzz targets, all synthetic: test/fuzz/corpus.py FOLDER."""
+"""Seeds of the fuzz targets, all synthetic: test/fuzz/corpus.py FOLDER MADE, where MADE has the files of
+make_pictures."""
 import io
 import json
 import pathlib
@@ -53,6 +54,8 @@ def decode():
 
 def sniff():
     yield from pictures().items()
+    for file in sorted(pathlib.Path(sys.argv[2]).iterdir()):
+        yield file.name, file.read_bytes()
     yield 'tiff', b'II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0'
     for name in (b'hannibal_1.jpg', b'hannibal 2.jpg', b'a.b.png', b'_.jpg', b'1.jpg'):
         yield name.decode(), name
@@ -141,7 +144,7 @@ def worker():
         return packet(7, head + struct.pack(f'<{2 * landmarks + dimension}f', *range(2 * landmarks + dimension)) + name)
 
     def done(status, faces, hash=b'a' * 64):
-        head = struct.pack(f'<IIIIQQ{1 + stages}f', status, faces, 64, 64, 10, 4096, *([0.5] * (1 + stages)))
+        head = struct.pack(f'<IIIIQQ{1 + stages}fI', status, faces, 64, 64, 10, 4096, *([0.5] * (1 + stages)), 1)
         body = head + hash + b'\0' + b'no face'.ljust(384, b'\0')
         return packet(9, body + b'\0' * (-len(body) % 8))
 
@@ -258,11 +261,23 @@ def model():
     yield 'offsets out of all range', of(2, 2, 1, 1, 1e30)
 
 
+def made(folder, *endings):
+    """What make_pictures wrote, as seeds of fuzz_decode.c."""
+    def seeds():
+        for file in sorted(folder.iterdir()):
+            if file.suffix in endings:
+                for choice in (0, 5):
+                    yield f'{choice}-{file.name}', bytes([choice]) + file.read_bytes()
+    return seeds
+
+
 def main():
-    folder = pathlib.Path(sys.argv[1])
+    folder, files = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     targets = {'decode': decode, 'sniff': sniff, 'text': text, 'wire': wire, 'envelope': envelope, 'worker': worker,
                'settings': settings, 'path': path, 'api_keys': api_keys, 'http': http, 'json': json_bodies,
-               'model': model}
+               'model': model, 'gif': made(files, '.gif'), 'bmp': made(files, '.bmp'),
+               'tiff': made(files, '.tif', '.tiff'), 'jp2': made(files, '.jp2', '.j2k'),
+               'heif': made(files, '.heic', '.avif'), 'raw': made(files, '.dng')}
     for name, seeds in targets.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
         for seed, data in seeds():

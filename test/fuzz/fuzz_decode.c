@@ -1,4 +1,5 @@
 /* Decoders: any bytes are decoded, or refused with a text, at every scale. The first byte selects scale and part. */
+#include "plugins/shared/protocol.h"
 #include "plugins/worker/image/decode.h"
 #include "test/fuzz/fuzz.h"
 
@@ -38,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     fuzz_require(checked == 0 && p.rgb && p.width && p.height && p.scale > 0);
-    fuzz_require((uint64_t)p.picture_width * p.picture_height <= MAX_PIXELS);
+    fuzz_require((uint64_t)p.picture_width * p.picture_height <= MAX_PIXELS * SHRUNK_PIXELS);
     fuzz_require(!side || (p.width <= side && p.height <= side));
     fuzz_part(&p, choice);
     pixels_free(&p);

@@ -116,6 +116,23 @@ def check_openapi(tree):
         tree.problem(where, f'the component {name} is ' + ('missing' if name in named else 'not used'))
 
 
+def check_formats(tree):
+    """The table of picture formats is the list in README and the API's description."""
+    rows = re.findall(r'\[IMAGE_\w+\] = \{"([^"]+)", "([^"]+)"', tree.text('core/image/formats.c'))
+    texts = {file: re.sub(r'\s+', ' ', tree.text(file)) for file in ('README.md', 'proto/openapi.yaml')}
+    raw = re.search(r'#define RAW_FORMATS "([^"]+)"', tree.text('core/image/formats.c'))
+    if not rows or not raw:
+        tree.problem('core/image/formats.c', 'has no table of formats')
+        return
+    for file, text in texts.items():
+        for name in [name for name, _ in rows] + [raw.group(1)]:
+            if name not in text:
+                tree.problem(file, f'does not list the format {name}')
+    for name, kind in rows:
+        if f'{kind}: {{}}' not in texts['proto/openapi.yaml']:
+            tree.problem('proto/openapi.yaml', f'does not list the content type {kind} of {name}')
+
+
 def check_alerts(tree):
     alerts = set(re.findall(r'alert: (\w+)', tree.text('deploy/monitoring/alerts.yaml')))
     tested = set(re.findall(r'alertname: (\w+)', tree.text('deploy/monitoring/alerts_test.yaml')))
@@ -215,6 +232,7 @@ def check(tree):
     check_metrics(tree)
     check_routes(tree)
     check_openapi(tree)
+    check_formats(tree)
     check_alerts(tree)
     check_paths(tree)
     check_commands(tree)

@@ -27,7 +27,7 @@ LIBRARIES = {
     r'h2o': ['core/http/engine/'],
     r'nats': ['core/bus/'],
     r'sqlite3|mysql|mariadb': ['core/store/db/', 'core/store/'],
-    r'turbojpeg|png|webp': ['plugins/worker/image/', 'test/unit/test_decode.c'],
+    r'turbojpeg|png|webp|tiff|gif_lib|openjpeg|libheif': ['plugins/worker/image/', 'test/unit/test_decode.c', 'test/unit/pictures/'],
     r'dlib|opencv2': ['plugins/dlib/', 'plugins/lbph/', 'test/unit/test_frontal.cpp', 'test/unit/test_align.cpp'],
     r'seccomp': ['plugins/worker/sandbox', 'test/unit/test_sandbox.c'],
     r'utf8proc': ['core/base/name/'],

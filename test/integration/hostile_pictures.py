@@ -41,7 +41,7 @@ def refused(jpeg):
         ('large PNG', png(50000, 50000, zeros(1000)), ['50000×50000', 'KITH_MAX_PIXELS']),
         ('deep PNG', png(6000, 6000, zeros(1000), depth=16, colour=6), ['16-bit samples', 'KITH_MAX_PIXELS']),
         ('animated WebP', b'RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\x02\0\0\0\xff\0\0\xff\0\0' + bytes(8), ['animated']),
-        ('GIF', b'GIF89a\xff\xff\xff\xff\x80\0\0' + bytes(100), ['not an image kith knows']),
+        ('GIF', b'GIF89a\xff\xff\xff\xff\x80\0\0' + bytes(100), ['65535×65535', 'KITH_MAX_PIXELS']),
     ]
 
 

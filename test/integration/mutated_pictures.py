@@ -1,11 +1,14 @@
-"""Pictures with mistakes: seeded mutations of the sample photos as JPEG, PNG and WebP. The same number gives the same
-picture."""
+"""Pictures with mistakes: seeded mutations of the sample photos as JPEG, PNG, WebP, GIF, BMP, TIFF, JPEG 2000, and
+drawn ones as HEIC and AVIF. The same number gives the same picture."""
 import io
+import pathlib
 import random
 import struct
+import subprocess
+import tempfile
 import zlib
 
-from harness import ROOT
+from harness import BUILD, ROOT
 
 SIDE = 160
 SPECIAL = (0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff)
@@ -44,8 +47,18 @@ def seeds():
                   encoded(photo.convert('L'), 'JPEG'), encoded(photo.convert('CMYK'), 'JPEG'),
                   encoded(photo, 'PNG'), encoded(photo.convert('P'), 'PNG'), encoded(clear, 'PNG'),
                   encoded(photo.convert('L'), 'PNG'), encoded(photo, 'WEBP', method=0),
-                  encoded(photo, 'WEBP', lossless=True, method=0), encoded(clear, 'WEBP', exif=exif, method=0)]
-    return found
+                  encoded(photo, 'WEBP', lossless=True, method=0), encoded(clear, 'WEBP', exif=exif, method=0),
+                  encoded(photo, 'GIF'), encoded(photo, 'BMP'), encoded(photo.convert('P'), 'BMP'),
+                  encoded(photo, 'TIFF', compression='tiff_lzw'), encoded(clear, 'TIFF', compression='tiff_adobe_deflate'),
+                  encoded(photo.convert('CMYK'), 'TIFF', compression='jpeg'), encoded(photo, 'JPEG2000')]
+    return found + made()
+
+
+def made():
+    """Formats that Pillow does not write."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([BUILD / 'make_pictures', folder], check=True)
+        return [file.read_bytes() for file in sorted(pathlib.Path(folder).iterdir())]
 
 
 def flip(dice, data):

@@ -59,7 +59,7 @@ def test_files_that_are_not_images_fail_with_a_reason(kith):
     cases = {
         'empty.jpg': (b'', 'empty'),
         'text.jpg': (b'this is not a picture', 'not an image'),
-        'cut.png': (good[:len(good) - 30], 'cut short'),
+        'cut.png': (good[:45], 'cut short'),
         'huge.png': (png_header(50000, 50000), 'KITH_MAX_PIXELS'),
         'zero.png': (png_header(0, 0), 'damaged'),
     }

@@ -220,7 +220,7 @@ def test_every_file_is_listed_with_its_reason_and_none_is_left_out_in_silence(fo
     for name in ('1.jfif', '2.jpe', '3.JPG'):
         folder.put(f'Ann/{name}', face(int(name[0])))
     for name in ('a.heic', 'b.avif', 'c.tiff', 'd.gif'):
-        folder.put(f'Ann/{name}', b'GIF89a' + name.encode())
+        folder.put(f'Ann/{name}', b'no picture: ' + name.encode())
     folder.put('Ann/none.png', png(255, 255, 255))
     for name in ('.hidden.png', 'Thumbs.db', '.DS_Store', '@eaDir/1.png'):
         folder.put(f'Ann/{name}', face(7))

@@ -1,5 +1,5 @@
 /* Headers and decoders: synthetic images in all orientations, truncated files, contradictory headers. */
-#include "plugins/worker/image/decode.h"
+#include "test/unit/pictures/quarters.h"
 #include "test/unit/test.h"
 
 #include <stdlib.h>
@@ -8,41 +8,10 @@
 #include <png.h>
 #include <webp/encode.h>
 
-enum { WIDTH = 96, HEIGHT = 64, MAX_PIXELS = 50000000, MAX_SCANS = 32 };
+enum { MAX_PIXELS = 50000000, MAX_SCANS = 32 };
 
 static const struct image_limits limits = {.max_pixels = MAX_PIXELS, .max_scans = MAX_SCANS};
 static const struct image_limits tight = {.max_pixels = 4 * WIDTH * HEIGHT, .max_scans = MAX_SCANS};
-
-/* An image of four quarters: red, green / blue, white. */
-static struct pixels quarters(void)
-{
-    static const uint8_t colours[4][3] = {{220, 20, 20}, {20, 200, 20}, {20, 20, 220}, {240, 240, 240}};
-    struct pixels p = {.width = WIDTH, .height = HEIGHT, .rgb = malloc(WIDTH * HEIGHT * 3)};
-
-    for (int y = 0; y < HEIGHT; y++)
-        for (int x = 0; x < WIDTH; x++)
-            memcpy(p.rgb + (y * WIDTH + x) * 3, colours[(y >= HEIGHT / 2) * 2 + (x >= WIDTH / 2)], 3);
-    return p;
-}
-
-static char colour_at(const struct pixels *p, double x, double y)
-{
-    const uint8_t *c = p->rgb + ((size_t)(y * p->height) * p->width + (size_t)(x * p->width)) * 3;
-
-    if (c[0] > 150 && c[1] > 150 && c[2] > 150)
-        return 'w';
-    return c[0] > 150 ? 'r' : c[1] > 150 ? 'g' : c[2] > 150 ? 'b' : '?';
-}
-
-/* The four quarters in reading order. */
-static void read_quarters(const struct pixels *p, char out[5])
-{
-    out[0] = colour_at(p, 0.25, 0.25);
-    out[1] = colour_at(p, 0.75, 0.25);
-    out[2] = colour_at(p, 0.25, 0.75);
-    out[3] = colour_at(p, 0.75, 0.75);
-    out[4] = 0;
-}
 
 static uint8_t *jpeg(size_t *len)
 {
@@ -209,8 +178,88 @@ static void test_what_is_no_image_is_refused_in_words(void **state)
     expect_refused((const uint8_t *)"just some text, called .jpg", 27, "not an image");
     expect_refused(huge, sizeof huge, "50000×50000");
     expect_refused(huge, sizeof huge, "KITH_MAX_PIXELS");
-    expect_refused(data, len - 20, "cut short");
     expect_refused(data, 20, "damaged or cut short");
+    free(data);
+}
+
+/* The first part of a file of `len` bytes; its upper quarters must be there. */
+static void expect_part(const uint8_t *data, size_t len, const char *words)
+{
+    struct error error = {0};
+    struct pixels p;
+    uint8_t *part = malloc(len * 5 / 8);
+
+    memcpy(part, data, len * 5 / 8);
+    if (decode(part, len * 5 / 8, &limits, 0, 1, &p, &error) < 0)
+        fail_msg("%s", error.text);
+    assert_true(p.partial);
+    assert_int_equal(p.picture_height, HEIGHT);
+    assert_int_equal(colour_at(&p, 0.25, 0.1), 'r');
+    assert_int_equal(colour_at(&p, 0.75, 0.1), 'g');
+    assert_int_equal(colour_at(&p, 0.75, 0.99), 'm');
+    pixels_free(&p);
+    free(part);
+    if (words)
+        expect_refused(data, 64, words);
+}
+
+/* Noise does not shrink, so that the rows of the picture are spread over the file. */
+static struct pixels noisy_quarters(void)
+{
+    struct pixels p = quarters();
+    uint32_t seed = 1;
+
+    for (size_t i = 0; i < WIDTH * HEIGHT * 3; i++) {
+        seed = seed * 1664525 + 1013904223;
+        p.rgb[i] = (uint8_t)(p.rgb[i] ^ (seed >> 24 & 15));
+    }
+    return p;
+}
+
+static void test_what_is_cut_short_is_decoded_as_far_as_it_goes(void **state)
+{
+    struct pixels from = noisy_quarters(), p;
+    png_image image = {.version = PNG_IMAGE_VERSION, .width = WIDTH, .height = HEIGHT, .format = PNG_FORMAT_RGB};
+    png_alloc_size_t png_len = 100000;
+    uint8_t *png = malloc(png_len), *webp;
+    size_t len, webp_len = WebPEncodeRGB(from.rgb, WIDTH, HEIGHT, WIDTH * 3, 95, &webp);
+    uint8_t *data = pixels_jpeg(&from, 95, &len);
+
+    (void)state;
+    assert_true(png_image_write_to_memory(&image, png, &png_len, 0, from.rgb, 0, NULL));
+    expect_part(data, len, NULL);
+    expect_part(png, png_len, "cut short");
+    expect_part(webp, webp_len, NULL);
+    assert_int_equal(decode(data, len, &limits, 0, 1, &p, NULL), 0);
+    assert_false(p.partial);
+    pixels_free(&p);
+    WebPFree(webp);
+    free(png);
+    free(data);
+    pixels_free(&from);
+}
+
+static void test_a_jpeg_of_more_pixels_than_the_limit_is_decoded_smaller(void **state)
+{
+    const struct image_limits third = {.max_pixels = WIDTH * HEIGHT / 3, .max_scans = 32};
+    const struct image_limits fifth = {.max_pixels = WIDTH * HEIGHT / 5, .max_scans = 32};
+    struct error error = {0};
+    struct pixels p;
+    size_t len;
+    uint8_t *data = jpeg(&len);
+    char seen[5];
+
+    (void)state;
+    assert_int_equal(decode(data, len, &third, 0, 1, &p, &error), 0);
+    assert_int_equal(p.width, WIDTH / 2);
+    assert_int_equal(p.picture_width, WIDTH);
+    assert_true(p.scale > 0.499 && p.scale < 0.501);
+    read_quarters(&p, seen);
+    assert_string_equal(seen, "rgbw");
+    pixels_free(&p);
+    assert_true(decode(data, len, &fifth, 0, 1, &p, &error) < 0);
+    assert_string_equal(error.text,
+                        "the picture has 96×64 pixels; the limit is 4912 for a JPEG of one scan (KITH_MAX_PIXELS)");
     free(data);
 }
 
@@ -336,24 +385,26 @@ static void test_texts_of_a_png_do_not_reach_its_decoder(void **state)
                                       "\0\0\0\0IDATcrc!"
                                       "\0\0\1\0IENDcut";
     uint8_t out[sizeof png];
+    bool cut;
 
     (void)state;
-    assert_int_equal(limits_strip_png(png, sizeof png, out), sizeof expected);
+    assert_int_equal(limits_strip_png(png, sizeof png, out, &cut), sizeof expected);
+    assert_true(cut);
     assert_memory_equal(out, expected, sizeof expected);
 }
 
 static void test_pixels_that_cost_more_count_more(void **state)
 {
-    const struct image_header header = {.type = IMAGE_PNG, .width = 1000, .height = 600};
+    struct image_header header = {.type = IMAGE_PNG, .width = 1000, .height = 600};
     const struct image_limits million = {.max_pixels = 1000000};
-    uint8_t png[33] = {[24] = 8};
+    uint8_t png[33] = {0};
     struct error error;
 
     (void)state;
     assert_int_equal(limits_check(png, sizeof png, &header, &million, &error), 0);
     png[28] = 1;
     assert_int_equal(limits_check(png, sizeof png, &header, &million, &error), 0);
-    png[24] = 16;
+    header.deep = 1;
     assert_true(limits_check(png, sizeof png, &header, &million, &error) < 0);
     assert_string_equal(error.text,
                         "the picture has 1000×600 pixels of 16-bit samples of 33 bytes, which count as 1800000; the "
@@ -434,6 +485,8 @@ int main(void)
         cmocka_unit_test(test_png_with_transparency_lies_on_white),
         cmocka_unit_test(test_webp_is_decoded),
         cmocka_unit_test(test_what_is_no_image_is_refused_in_words),
+        cmocka_unit_test(test_what_is_cut_short_is_decoded_as_far_as_it_goes),
+        cmocka_unit_test(test_a_jpeg_of_more_pixels_than_the_limit_is_decoded_smaller),
         cmocka_unit_test(test_a_header_that_lies_about_the_size_is_refused),
         cmocka_unit_test(test_mutations_never_crash),
         cmocka_unit_test(test_a_part_is_clipped_to_the_picture),

@@ -1,6 +1,23 @@
 /* What clients are shown of an image: each way through its states, the lists, and the counts. */
 #include "test/unit/states_world.h"
 
+static void expect_partial(int64_t id, bool partial)
+{
+    assert_int_equal(image(id)->partial, partial);
+}
+
+/* Its file is cut short. */
+static void finish_partial(int64_t id, int64_t attempt)
+{
+    struct store_finish *m = STORE_MESSAGE(STORE_FINISH, store_finish);
+
+    m->id = id;
+    m->attempt = attempt;
+    m->outcome = OUTCOME_FACES;
+    m->partial = true;
+    ask(m);
+}
+
 /* The image is in the lists of its shown status and verdict, and in no other. */
 static void expect_shown(int64_t id, int status, int verdict, bool retryable)
 {
@@ -49,7 +66,16 @@ static void test_each_outcome_is_shown_as_what_it_is(void **state)
     claim(1);
     finish_as(id, ++attempt, OUTCOME_FACES, 5); /* none */
     expect_shown(id, IMAGE_PROCESSED, VERDICT_NO_FACE, false);
+    expect_partial(id, false);
     retry_one(id);
+    claim(1);
+    finish_partial(id, ++attempt);
+    expect_shown(id, IMAGE_PROCESSED, VERDICT_NO_FACE, false);
+    expect_partial(id, true);
+    retry_one(id);
+    claim(1);
+    finish_as(id, ++attempt, OUTCOME_RELEASE, 5);
+    expect_partial(id, true); /* until it is looked at again */
     claim(1);
     finish_with_face(id, ++attempt, PERSON_UNKNOWN, 0);
     expect_shown(id, IMAGE_PROCESSED, VERDICT_UNKNOWN, false);

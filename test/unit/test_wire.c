@@ -43,6 +43,7 @@ static struct worker_event *an_event(int faces)
     e->hello.threshold = 0.5;
     e->done.width = 640;
     e->done.height = 480;
+    e->done.partial = 1;
     strcpy(e->done.sha256, "abc");
     e->faces = arena_alloc(&e->arena, (size_t)faces * sizeof *e->faces + 1);
     e->face_count = faces;
@@ -100,6 +101,7 @@ static void test_what_was_found(void **state)
     assert_int_equal(back->outcome, RECOGNIZED_OK);
     assert_int_equal(back->event->face_count, 3);
     assert_int_equal(back->event->done.width, 640);
+    assert_int_equal(back->event->done.partial, 1);
     assert_string_equal(back->event->hello.model, "colours");
     assert_int_equal(back->event->faces[2].dimension, 4);
     assert_int_equal(back->event->faces[2].flaw, FLAW_POSE);

@@ -331,7 +331,7 @@ static void fake_spoil_dimension(void) /* the bytes are the same: one landmark m
 
 static void fake_spoil_pixels(void)
 {
-    fake.done.width = 101;
+    fake.done.width = 401;
 }
 
 static void test_a_bad_number_fails_the_answer_with_a_reason(void **state)

@@ -136,9 +136,10 @@ SETTING(candidates, count, "5", 1, 50, "candidates stored for each face")
 SETTING(max_faces, count, "64", 1, 200, "faces taken from one image, the largest first")
 SETTING(min_face, size, "40", 16, 10000, "smallest face that is detected, in pixels of the image")
 SETTING(max_pixels, size, "50000000", 1, 1000000000,
-        "pixels of an image; a larger image is refused before it is decoded. Those of 16-bit samples count three "
-        "times, those of a WebP or an interlaced PNG one and a half times. A byte of a lossy WebP counts as five "
-        "pixels, one of a JPEG of several scans as three, and its pixels as a sixteenth for each scan")
+        "pixels of an image; a larger image is refused before it is decoded. A JPEG of one scan may have four times "
+        "as many and is decoded smaller. Those of 16-bit samples count three times, those of a WebP or an interlaced "
+        "PNG one and a half times. A byte of a lossy WebP counts as five pixels, one of a JPEG of several scans as "
+        "three, and its pixels as a sixteenth for each scan; half of the pixels of all tiles and planes count")
 SETTING(max_scans, count, "32", 1, 500,
         "scans of a progressive JPEG; one with more is refused before it is decoded, because each scan costs CPU time")
 SETTING(max_image, size, "64MB", 1, 1 << 30, "bytes of an image file; a larger file is refused")

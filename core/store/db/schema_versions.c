@@ -167,6 +167,7 @@ static const char *const version_4[] = {
  * retryable, and one more run tells whether that is so.
  *
  *   images.retryable    enum image_cure of a failed image: 1 when another try may succeed
+ *   images.partial      1: its file was cut short when it was looked at
  *   images.retry_pause  ms after the failure in which no retry of a batch takes the image; 0 before the first one
  *   images.state        the status that clients are shown; 4 when it failed and is retryable
  *
@@ -271,6 +272,7 @@ static const char *const version_5[] = {
     "CREATE INDEX IF NOT EXISTS audit_action ON audit(action, id)",
     "ALTER TABLE images ADD COLUMN {| IF NOT EXISTS} retryable INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE images ADD COLUMN {| IF NOT EXISTS} retry_pause BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE images ADD COLUMN {| IF NOT EXISTS} partial INTEGER NOT NULL DEFAULT 0",
     "UPDATE images SET verdict = 3 WHERE status = 2 AND verdict = 0 AND reason = 'no face found'",
     "UPDATE images SET retryable = 1 WHERE status = 2 AND verdict = 0 AND COALESCE(reason, '') NOT LIKE 'poison%'",
     "ALTER TABLE images ADD COLUMN {| IF NOT EXISTS} state INTEGER AS (CASE WHEN status = 0 AND verdict = 2 THEN 1 "

@@ -25,6 +25,7 @@ void op_image_row(struct op *op, struct db_statement *s, struct image *image)
     image->person_name = op_text(op, s, 13);
     image->trace = op_text(op, s, 14);
     image->cure = (int)d->column_int(s, 15);
+    image->partial = d->column_int(s, 16) != 0;
 }
 
 int op_image_rows(struct op *op, struct db_statement *s, struct image *rows, int max)

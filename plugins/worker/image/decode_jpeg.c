@@ -38,6 +38,12 @@ static void jpeg_convert_cmyk(uint8_t *data, size_t pixels)
     }
 }
 
+static int jpeg_fail(tjhandle handle, const uint8_t *data, size_t len, struct error *error)
+{
+    return error_set(error, -EINVAL, limits_is_cut_jpeg(data, len) ? "the JPEG is cut short: %s" : "damaged JPEG: %s",
+                     tjGetErrorStr2(handle));
+}
+
 static int jpeg_decompress(tjhandle handle, const uint8_t *data, size_t len, uint32_t wanted_side, struct pixels *out,
                            struct error *error)
 {
@@ -45,7 +51,7 @@ static int jpeg_decompress(tjhandle handle, const uint8_t *data, size_t len, uin
     bool cmyk;
 
     if (tjDecompressHeader3(handle, data, (unsigned long)len, &width, &height, &subsampling, &colours) < 0)
-        return error_set(error, -EINVAL, "damaged JPEG: %s", tjGetErrorStr2(handle));
+        return jpeg_fail(handle, data, len, error);
     if ((uint32_t)width != out->picture_width || (uint32_t)height != out->picture_height)
         return error_set(error, -EINVAL, "the JPEG's header contradicts itself");
     jpeg_choose_size(width, height, wanted_side, &w, &h);
@@ -55,13 +61,10 @@ static int jpeg_decompress(tjhandle handle, const uint8_t *data, size_t len, uin
         return error_set(error, -EINVAL, "no memory for a picture of %d×%d", w, h);
     if (tjDecompress2(handle, data, (unsigned long)len, out->rgb, w, 0, h, cmyk ? TJPF_CMYK : TJPF_RGB,
                       TJFLAG_LIMITSCANS) < 0) {
-        const char *words = tjGetErrorStr2(handle);
-
-        if (strstr(words, "Premature end"))
-            return error_set(error, -EINVAL, "the JPEG is cut short");
-        /* After a warning the picture is complete. */
+        /* After a warning the picture is complete, but for the end of a file that is cut short. */
         if (tjGetErrorCode(handle) != TJERR_WARNING)
-            return error_set(error, -EINVAL, "damaged JPEG: %s", words);
+            return jpeg_fail(handle, data, len, error);
+        out->partial = limits_is_cut_jpeg(data, len);
     }
     if (cmyk)
         jpeg_convert_cmyk(out->rgb, (size_t)w * (size_t)h);

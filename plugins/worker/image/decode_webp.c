@@ -1,46 +1,56 @@
-/* WebP with libwebp, composed on white. */
+/* WebP with libwebp, composed on white. The incremental decoder gives the rows of a file that is cut short. */
 #include "plugins/worker/image/decode.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <webp/decode.h>
 
-static void webp_compose_on_white(const uint8_t *rgba, uint8_t *rgb, size_t pixels)
+/* RIFF: the length of the file behind the first eight bytes. */
+static bool webp_is_cut(const uint8_t *data, size_t len)
 {
-    for (size_t i = 0; i < pixels; i++) {
-        unsigned a = rgba[i * 4 + 3];
+    enum { RIFF_HEAD = 8 };
+    const uint32_t says =
+        (uint32_t)data[4] | (uint32_t)data[5] << 8 | (uint32_t)data[6] << 16 | (uint32_t)data[7] << 24;
 
-        for (int c = 0; c < 3; c++)
-            rgb[i * 3 + (size_t)c] = (uint8_t)((rgba[i * 4 + (size_t)c] * a + 255 * (255 - a)) / 255);
-    }
+    return says > len - RIFF_HEAD;
+}
+
+/* Decodes to `to`, of rows of `stride` bytes. */
+static int webp_decompress(const uint8_t *data, size_t len, bool alpha, uint8_t *to, int stride, struct pixels *out,
+                           struct error *error)
+{
+    WebPIDecoder *decoder = WebPINewRGB(alpha ? MODE_RGBA : MODE_RGB, to, (size_t)stride * out->height, stride);
+    VP8StatusCode status;
+
+    if (!decoder)
+        return error_set(error, -EINVAL, "no memory for the WebP decoder");
+    status = WebPIUpdate(decoder, data, len);
+    WebPIDelete(decoder);
+    if (status == VP8_STATUS_OK)
+        return 0;
+    out->partial = status == VP8_STATUS_SUSPENDED && webp_is_cut(data, len);
+    return out->partial ? 0 : error_set(error, -EINVAL, "damaged WebP");
 }
 
 int decode_webp(const uint8_t *data, size_t len, struct pixels *out, struct error *error)
 {
     WebPBitstreamFeatures features;
+    struct pixels clear = {0};
     size_t pixels;
-    uint8_t *target;
-    int stride, ok;
+    int result;
 
     if (WebPGetFeatures(data, len, &features) != VP8_STATUS_OK || features.has_animation)
         return error_set(error, -EINVAL, "damaged WebP");
-    out->width = (uint32_t)features.width;
-    out->height = (uint32_t)features.height;
+    if (!pixels_allocate(out, (uint32_t)features.width, (uint32_t)features.height, PIXELS_MISSING, error))
+        return -EINVAL;
+    if (!features.has_alpha)
+        return webp_decompress(data, len, false, out->rgb, features.width * 3, out, error);
     pixels = (size_t)out->width * out->height;
-    stride = features.width * (features.has_alpha ? 4 : 3);
-    out->rgb = malloc(pixels * 3);
-    target = features.has_alpha ? malloc(pixels * 4) : out->rgb;
-    if (!out->rgb || !target) {
-        if (target != out->rgb)
-            free(target);
+    if (!(clear.rgb = calloc(pixels, 4)))
         return error_set(error, -EINVAL, "no memory for a picture of %u×%u", out->width, out->height);
-    }
-    ok = features.has_alpha ? WebPDecodeRGBAInto(data, len, target, pixels * 4, stride) != NULL
-                            : WebPDecodeRGBInto(data, len, target, pixels * 3, stride) != NULL;
-    if (features.has_alpha) {
-        if (ok)
-            webp_compose_on_white(target, out->rgb, pixels);
-        free(target);
-    }
-    return ok ? 0 : error_set(error, -EINVAL, "damaged WebP or one cut short");
+    result = webp_decompress(data, len, true, clear.rgb, features.width * 4, out, error);
+    if (result == 0)
+        pixels_compose_on_white(clear.rgb, out->rgb, pixels);
+    pixels_free(&clear);
+    return result;
 }

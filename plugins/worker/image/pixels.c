@@ -3,8 +3,31 @@
 
 #include "core/base/must.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+bool pixels_allocate(struct pixels *p, uint32_t width, uint32_t height, uint8_t fill, struct error *error)
+{
+    const size_t bytes = (size_t)width * height * 3;
+
+    p->rgb = malloc(bytes);
+    if (!p->rgb) {
+        error_set(error, -EINVAL, "no memory for a picture of %u×%u", width, height);
+        return false;
+    }
+    memset(p->rgb, fill, bytes);
+    p->width = width;
+    p->height = height;
+    return true;
+}
+
+void pixels_compose_on_white(const uint8_t *rgba, uint8_t *rgb, size_t pixels)
+{
+    for (size_t i = 0; i < pixels; i++)
+        for (size_t c = 0; c < 3; c++)
+            rgb[i * 3 + c] = pixels_on_white(rgba[i * 4 + c], rgba[i * 4 + 3]);
+}
 
 /* Offset of pixel (x, y) of the upright picture in the stored one of w × h. EXIF 2.3, tag 0x0112. */
 static size_t pixels_source_offset(int orientation, uint32_t x, uint32_t y, uint32_t w, uint32_t h)

@@ -12,6 +12,7 @@ struct ending {
     int64_t person, run_after, finished_at;
     int64_t tries_returned, crashes; /* tries_returned: 1 when this run does not count as a try */
     const char *reason;
+    bool partial;
 };
 
 static struct ending finish_judge_faces(const struct op *op, const struct face *faces, int count)
@@ -43,7 +44,8 @@ static struct ending finish_compute(const struct op *op, const struct store_fini
         e = (struct ending){.person = before->person,
                             .verdict = before->verdict,
                             .run_after = op->now_ms + m->delay_ms,
-                            .tries_returned = 1};
+                            .tries_returned = 1,
+                            .partial = before->partial};
         break;
     case OUTCOME_RETRY:
         e.crashes = m->crashed;
@@ -51,6 +53,7 @@ static struct ending finish_compute(const struct op *op, const struct store_fini
             e.reason = "poison";
         } else if (before->tries < m->max_tries) {
             e.status = IMAGE_PENDING;
+            e.partial = before->partial;
             e.run_after = op->now_ms + m->delay_ms;
             e.finished_at = 0;
         } else {
@@ -59,6 +62,7 @@ static struct ending finish_compute(const struct op *op, const struct store_fini
         break;
     case OUTCOME_FACES:
         e = finish_judge_faces(op, run->faces, run->face_count);
+        e.partial = m->partial;
         break;
     }
     return e;
@@ -70,7 +74,8 @@ static int finish_write(struct op *op, const struct image *before, const struct 
         op->db,
         "UPDATE images SET status = ?, verdict = ?, person = ?, run_after = ?, finished_at = ?, tries = tries - "
         "?, crashes = crashes + ?, reason = ?, sha256 = COALESCE(?, sha256), lease_owner = NULL, retryable = ?, "
-        "retry_pause = CASE WHEN ? THEN retry_pause ELSE 0 END WHERE id = ? AND status = 3 AND attempt = ?");
+        "retry_pause = CASE WHEN ? THEN retry_pause ELSE 0 END, partial = ? WHERE id = ? AND status = 3 AND attempt = "
+        "?");
     bool pause_stays = e->cure || (e->status == IMAGE_PENDING && e->verdict == VERDICT_NONE);
     int result;
 
@@ -85,8 +90,9 @@ static int finish_write(struct op *op, const struct image *before, const struct 
     db_bind_text(op->db, s, 9, sha256);
     op->d->bind_int(s, 10, e->cure);
     op->d->bind_int(s, 11, pause_stays);
-    op->d->bind_int(s, 12, before->id);
-    op->d->bind_int(s, 13, before->attempt);
+    op->d->bind_int(s, 12, e->partial);
+    op->d->bind_int(s, 13, before->id);
+    op->d->bind_int(s, 14, before->attempt);
     if ((result = db_finish(op->db, s)) < 0)
         return result;
     op->reply->changed = op->d->changes(op->db);
@@ -121,6 +127,7 @@ static void finish_apply(struct image *image, const struct ending *e)
     image->status = e->status;
     image->verdict = e->verdict;
     image->cure = e->cure;
+    image->partial = e->partial;
     image->person = e->person;
     image->reason = e->reason;
     image->finished_ms = e->finished_at;
