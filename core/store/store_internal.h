@@ -87,8 +87,13 @@ void op_image_row(struct op *op, struct db_statement *s, struct image *image);
 int op_image_rows(struct op *op, struct db_statement *s, struct image *rows, int max);
 int op_load_image(struct op *op, int64_t id, struct image *image); /* 1 found, 0 not, negative */
 int op_load_faces(struct op *op, struct image *image);
-/* Reads the row of FACE_COLUMNS. The people of its candidates are those of today. 0 or negative. */
-int op_face_row(struct op *op, struct db_statement *s, struct face *face);
+/* The same for a page of images. */
+int op_load_faces_of(struct op *op, struct image *images, int count);
+/* Reads the row of FACE_COLUMNS. The candidates have no names yet: op_name_candidates(). */
+void op_face_row(struct op *op, struct db_statement *s, struct face *face);
+/* Makes the candidates, and the person whom a counter-example refuted, the people that they are now: reads names,
+ * follows merges, leaves out who was deleted. Of two candidates who are the same person now, the first one stays. */
+int op_name_candidates(struct op *op, struct image *images, int count);
 /* again.c: has the galleries decide faces again; counts them in `deciding` of the reply. */
 int op_decide_again(struct op *op, enum again_kind kind, int64_t subject);
 /* Deletes a template of the person. The galleries decide the faces again that have their name through it, and names
@@ -176,7 +181,7 @@ int op_judge_image(struct op *op, int64_t image);
 int op_doubt_image(struct op *op, int64_t image);
 /* The image waits again, or is deleted: it is not for review. */
 int op_doubt_forget(struct op *op, int64_t image);
-/* rows.c: candidates as they were stored, without names: into the arena. */
+/* face_rows.c: candidates as they were stored, without names: into the arena. */
 int op_read_candidates(struct op *op, const char *text, struct candidate **list);
 /* A run that ends with these faces. */
 struct finished_run {

@@ -81,6 +81,7 @@ def measure(figure, kith, total, database, requests):
              ('of a person with a tenth of all', '&person=1', 50),
              ('of that person, in the middle', f'&person=1&after={middle}', 50),
              ('of a person', '&person=78', 5), ('unknown', f'&verdict=unknown&after={middle}', 50),
+             ('processed', f'&status=processed&after={middle}', 50),
              ('for review', '&review=1', 50), ('for review, in the middle', f'&review=1&after={middle}', 50),
              ('for review, of a person', '&review=1&person=1', 50),
              ('for review, of a person with none', '&review=1&person=78', 0),

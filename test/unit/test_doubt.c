@@ -3,7 +3,10 @@
 #include "test/unit/test.h"
 
 enum { ANN = 1, BO = 2, CY = 3 };
-static const struct doubt_limits limits = {.similarity = 0.6, .margin = 0.1, .quality = 0.3};
+#define LIMITS                                                                                                         \
+    {                                                                                                                  \
+        .similarity = 0.6, .margin = 0.1, .quality = 0.3                                                               \
+    }
 
 struct doubt_case {
     const char *name;
@@ -36,31 +39,31 @@ static struct face face_of_case(const struct doubt_case *c)
 static void test_each_reason_holds_within_its_limit_only(void **state)
 {
     static const struct doubt_case cases[] = {
-        {.name = "sure", .similarity = 0.9, .limits = limits},
-        {.name = "at the limit of similarity", .similarity = 0.6, .limits = limits},
-        {.name = "below it", .similarity = 0.5999, .limits = limits, .doubt = DOUBT_NEAR_THRESHOLD},
-        {.name = "at the threshold", .similarity = 0.5, .limits = limits, .doubt = DOUBT_NEAR_THRESHOLD},
+        {.name = "sure", .similarity = 0.9, .limits = LIMITS},
+        {.name = "at the limit of similarity", .similarity = 0.6, .limits = LIMITS},
+        {.name = "below it", .similarity = 0.5999, .limits = LIMITS, .doubt = DOUBT_NEAR_THRESHOLD},
+        {.name = "at the threshold", .similarity = 0.5, .limits = LIMITS, .doubt = DOUBT_NEAR_THRESHOLD},
         {.name = "near, switched off", .similarity = 0.5, .limits = {.margin = 0.1, .quality = 0.3}},
         {.name = "the person alone is no second one",
          .similarity = 0.9,
          .candidates = {{.person = ANN, .similarity = 0.9}},
-         .limits = limits},
+         .limits = LIMITS},
         {.name = "a second person",
          .similarity = 0.9,
          .candidates = {{.person = ANN, .similarity = 0.9}, {.person = BO, .similarity = 0.81}},
-         .limits = limits,
+         .limits = LIMITS,
          .doubt = DOUBT_SMALL_MARGIN,
          .rival = BO},
         {.name = "a second person, behind the limit",
          .similarity = 0.9,
          .candidates = {{.person = ANN, .similarity = 0.9}, {.person = BO, .similarity = 0.79}},
-         .limits = limits},
+         .limits = LIMITS},
         {.name = "the third is a rival, the first of them counts",
          .similarity = 0.9,
          .candidates = {{.person = ANN, .similarity = 0.9},
                         {.person = CY, .similarity = 0.89},
                         {BO, .similarity = 0.89}},
-         .limits = limits,
+         .limits = LIMITS,
          .doubt = DOUBT_SMALL_MARGIN,
          .rival = CY},
         {.name = "a person who does not pass the threshold is no rival",
@@ -77,15 +80,15 @@ static void test_each_reason_holds_within_its_limit_only(void **state)
          .similarity = 0.9,
          .candidates = {{.person = ANN, .similarity = 0.9}, {.person = BO, .similarity = 0.95}},
          .limits = {.similarity = 0.6, .quality = 0.3}},
-        {.name = "low quality", .similarity = 0.9, .quality = 0.29, .limits = limits, .doubt = DOUBT_LOW_QUALITY},
-        {.name = "quality at the limit", .similarity = 0.9, .quality = 0.31, .limits = limits},
+        {.name = "low quality", .similarity = 0.9, .quality = 0.29, .limits = LIMITS, .doubt = DOUBT_LOW_QUALITY},
+        {.name = "quality at the limit", .similarity = 0.9, .quality = 0.31, .limits = LIMITS},
         {.name = "low quality, switched off", .similarity = 0.9, .quality = 0.01, .limits = {.similarity = 0.6}},
-        {.name = "without a box there is no quality", .similarity = 0.9, .quality = -1, .limits = limits},
+        {.name = "without a box there is no quality", .similarity = 0.9, .quality = -1, .limits = LIMITS},
         {.name = "all three",
          .similarity = 0.55,
          .quality = 0.1,
          .candidates = {{.person = ANN, .similarity = 0.55}, {.person = BO, .similarity = 0.54}},
-         .limits = limits,
+         .limits = LIMITS,
          .doubt = DOUBT_ALL,
          .rival = BO},
         {.name = "no name",
@@ -93,13 +96,13 @@ static void test_each_reason_holds_within_its_limit_only(void **state)
          .quality = 0.1,
          .person = PERSON_UNKNOWN,
          .candidates = {{.person = ANN, .similarity = 0.55}, {.person = BO, .similarity = 0.54}},
-         .limits = limits},
+         .limits = LIMITS},
         {.name = "named by hand",
          .similarity = 0.55,
          .quality = 0.1,
          .word = WORD_NAMED,
          .candidates = {{.person = ANN, .similarity = 0.55}, {.person = BO, .similarity = 0.54}},
-         .limits = limits},
+         .limits = LIMITS},
     };
 
     (void)state;

@@ -38,9 +38,11 @@ int op_load_face(struct op *op, int64_t id, struct face *face)
 
     op->d->bind_int(s, 1, id);
     result = db_step(op->db, s);
-    if (result == DB_ROW && op_face_row(op, s, face) < 0)
-        result = DB_ERROR;
+    if (result == DB_ROW)
+        op_face_row(op, s, face);
     op->d->reset(s);
+    if (result == DB_ROW && op_name_candidates(op, &(struct image){.faces = face, .face_count = 1}, 1) < 0)
+        return DB_ERROR;
     return result;
 }
 
