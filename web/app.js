@@ -64,11 +64,18 @@ function statusCell(image) {
   return cell;
 }
 
+// An upload is called as its client called it.
+function nameCell(image) {
+  const cell = text('td', image.filename || image.path, 'path');
+  if (image.filename) cell.title = image.path;
+  return cell;
+}
+
 function rowOf(image) {
   const row = document.createElement('tr');
   const best = bestFace(image);
   row.dataset.id = image.id;
-  row.append(text('td', image.id, 'number'), pictureCell(image), text('td', image.path, 'path'));
+  row.append(text('td', image.id, 'number'), pictureCell(image), nameCell(image));
   if (image.person) row.append(text('td', image.person.name, 'known'));
   else row.append(text('td', PERSON_OF[image.verdict] || '', image.verdict || ''));
   row.append(text('td', best ? best.similarity.toFixed(2) : '', 'number'));

@@ -132,6 +132,10 @@ void json_image(struct buf *out, const struct image *image, bool explain)
 
     buf_printf(out, "{\"id\":%lld,\"path\":", (long long)image->id);
     buf_json(out, image->path);
+    if (image->filename) {
+        buf_str(out, ",\"filename\":");
+        buf_json(out, image->filename);
+    }
     buf_printf(out, ",\"status\":\"%s\",\"verdict\":", image_status_name(status));
     buf_json(out, processed ? image_verdict_name(image->verdict) : NULL);
     buf_str(out, ",\"reason\":");

@@ -14,6 +14,7 @@
 #include "actors/api/problem.h"
 #include "actors/api/request.h"
 #include "actors/intake/original.h"
+#include "actors/intake/upload_name.h"
 #include "core/base/log/log.h"
 #include "core/base/metrics.h"
 #include "core/base/must.h"
@@ -46,8 +47,13 @@ static void receiver_write_json(struct buf *out, const struct store_reply *r)
     for (int i = 0; i < r->image_count; i++) {
         buf_printf(out, "%s{\"id\":%lld,\"path\":", i ? "," : "", (long long)r->images[i].id);
         buf_json(out, r->images[i].path);
-        buf_printf(out, ",\"status\":\"%s\"%s}", image_status_name(image_shown_status(&r->images[i])),
+        buf_printf(out, ",\"status\":\"%s\"%s", image_status_name(image_shown_status(&r->images[i])),
                    r->images[i].existing ? ",\"existing\":true" : "");
+        if (r->images[i].filename) {
+            buf_str(out, ",\"filename\":");
+            buf_json(out, r->images[i].filename);
+        }
+        buf_str(out, "}");
     }
     buf_str(out, "]}");
 }
@@ -296,9 +302,14 @@ static void receiver_on_resolved(struct actor *self, struct path_job *job)
 static void receiver_on_paths(struct actor *self, struct http_request *request, int op, bool lines)
 {
     const struct receiver_config *config = actor_config(self);
-    struct path_job *job =
-        path_job_new(MSG_RECEIVER_RESOLVED, config->roots, config->max_path, call_new(self, request, op));
+    char name[HTTP_QUERY_MAX];
+    struct path_job *job;
 
+    if (op == OP_SUBMIT && http_request_query(request, "filename", name, sizeof name)) {
+        http_problem(request, 400, "wrong-value", "“filename” is of uploaded bytes; a path has its own name.");
+        return;
+    }
+    job = path_job_new(MSG_RECEIVER_RESOLVED, config->roots, config->max_path, call_new(self, request, op));
     job->each = op == OP_IMAGE_POST;
     if (lines)
         receiver_read_lines(job, config->max_paths);
@@ -327,6 +338,7 @@ static void receiver_on_bytes(struct actor *self, struct http_request *request)
     size_t len;
     const char *body = http_request_body(request, &len);
     struct image_header header;
+    char name[UPLOAD_NAME_BYTES];
 
     if (!body || len == 0) {
         http_problem(request, 400, "no-body", "The request has no body.");
@@ -347,12 +359,16 @@ static void receiver_on_bytes(struct actor *self, struct http_request *request)
                      config->max_image);
         return;
     }
+    if (!upload_name_take(request, name))
+        return;
     up = calloc(1, sizeof *up);
     if (!up || !(up->bytes = malloc(len)))
         out_of_memory();
     memcpy(up->bytes, body, len);
     up->call = call_new(self, request, OP_SUBMIT);
     up->submit = STORE_MESSAGE(STORE_SUBMIT, store_submit);
+    if (name[0])
+        up->submit->filename = arena_text(&up->submit->m.arena, name);
     if (!receiver_take_key(request, up->submit)) {
         receiver_free_upload(up);
         return;

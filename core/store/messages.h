@@ -111,6 +111,7 @@ struct store_submit {
     int count;
     bool spooled;
     const char *sha256;          /* of a spooled one */
+    const char *filename;        /* of a spooled one, as the client gave it; at most FILENAME_BYTES; or NULL */
     const char *idempotency_key; /* or NULL */
     const char *request_hash;    /* of the whole request, with a key */
     const char *trace;           /* W3C trace context, or NULL */

@@ -41,6 +41,7 @@ struct image {
     int64_t created_ms, finished_ms; /* wall clock; 0: not yet */
     int cure;                        /* enum image_cure of a failed one */
     bool spooled;                    /* its file is in the spool and is deleted with it */
+    const char *filename;            /* that the client gave with the bytes, or NULL */
     bool existing;                   /* in the reply of a submission: the row existed */
     bool again; /* in the reply of a submission: it had failed for a missing file, and waits again */
     struct face *faces;

@@ -7,7 +7,7 @@
 #include "core/store/store.h"
 
 /* The largest texts that the columns hold, in bytes. */
-enum { MODEL_BYTES = 191, PHOTO_NAME_BYTES = 255, TRACE_BYTES = 64, IDEMPOTENCY_KEY_BYTES = 256 };
+enum { MODEL_BYTES = 191, PHOTO_NAME_BYTES = 255, FILENAME_BYTES = 255, TRACE_BYTES = 64, IDEMPOTENCY_KEY_BYTES = 256 };
 /* run_after of an image with unknown faces only, whose status is IMAGE_PENDING: it is never due, no claim takes it. */
 #define RUN_NEVER INT64_MAX
 /* Values of the column images.state besides those of enum image_status; IMAGE_FAILED: another try would fail as well.
@@ -23,6 +23,7 @@ struct op {
     int64_t now_ms;
     struct image_counts counts; /* what this operation adds */
     int64_t rows_waiting, queue_limit;
+    const char *spool; /* folder of the spool, absolute; NULL: none */
     bool once_a_picture;
     bool made_events;
     bool erased;          /* after the commit the log of an embedded database is emptied */
@@ -38,6 +39,12 @@ void op_text_key(const char *text, uint8_t key[static PATH_KEY_BYTES]);
 #define WHERE_PATH "{path|path_key} = ?"
 void op_bind_path(struct op *op, struct db_statement *s, int at, const char *path,
                   const uint8_t key[static PATH_KEY_BYTES]);
+
+/* paths.c: the form of a path in the database. A file of the spool has a path relative to the data folder, which may be
+ * moved or restored elsewhere. Borrows `path`, or returns a text in the arena. */
+const char *op_stored_path(struct op *op, const char *path);
+/* The absolute path of a column with a stored one, in the arena; NULL for null. */
+const char *op_path(struct op *op, struct db_statement *s, int at);
 
 /* Returns 0 or a negative db_result, and fills in the reply. */
 typedef int (*op_fn)(struct op *op, const struct msg *m);
@@ -184,11 +191,11 @@ void op_bind_counts(const struct db_driver *d, struct db_statement *s, const str
 
 #define IMAGE_COLUMNS                                                                                                  \
     "i.id, i.path, i.person, i.status, i.verdict, i.reason, i.sha256, i.attempt, i.tries, i.crashes, i.created_at, "   \
-    "i.finished_at, i.spooled, p.name, i.trace, i.retryable"
+    "i.finished_at, i.spooled, p.name, i.trace, i.retryable, i.filename"
 /* The same without the person's name: a locking SELECT must not lock rows of person. */
 #define IMAGE_OWN_COLUMNS                                                                                              \
     "i.id, i.path, i.person, i.status, i.verdict, i.reason, i.sha256, i.attempt, i.tries, i.crashes, i.created_at, "   \
-    "i.finished_at, i.spooled, NULL, i.trace, i.retryable"
+    "i.finished_at, i.spooled, NULL, i.trace, i.retryable, i.filename"
 #define FACE_COLUMNS                                                                                                   \
     "f.id, f.image_id, f.x, f.y, f.width, f.height, f.landmarks, f.quality, f.model, f.embedding, f.person, "          \
     "f.distance, f.similarity, f.candidates, p.name, f.unknown_person, f.decision, f.template_id, f.word, f.place, "   \

@@ -20,6 +20,7 @@
 static int64_t recount_ms;          /* as the next one */
 static int64_t database_timeout_ms; /* of the store that open_store opens; 0: the default */
 static int64_t queue_limit = 1000;  /* as the one before */
+static const char *spool_folder;    /* as the one before */
 static struct actor_system *sys;
 static struct store *store;
 static char folder[64];
@@ -113,6 +114,7 @@ static void open_store(void)
                                .database = database(),
                                .password = "kith",
                                .node = "test",
+                               .spool = spool_folder,
                                .timeout_ms = database_timeout_ms,
                                .recount_ms = recount_ms,
                                .queue_limit = queue_limit};

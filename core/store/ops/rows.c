@@ -10,7 +10,7 @@ void op_image_row(struct op *op, struct db_statement *s, struct image *image)
     const struct db_driver *d = op->d;
 
     image->id = d->column_int(s, 0);
-    image->path = op_text(op, s, 1);
+    image->path = op_path(op, s, 1);
     image->person = d->column_int(s, 2);
     image->status = (int)d->column_int(s, 3);
     image->verdict = (int)d->column_int(s, 4);
@@ -25,6 +25,7 @@ void op_image_row(struct op *op, struct db_statement *s, struct image *image)
     image->person_name = op_text(op, s, 13);
     image->trace = op_text(op, s, 14);
     image->cure = (int)d->column_int(s, 15);
+    image->filename = op_text(op, s, 16);
 }
 
 int op_image_rows(struct op *op, struct db_statement *s, struct image *rows, int max)

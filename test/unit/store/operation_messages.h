@@ -22,6 +22,21 @@ static void *make_submit_again(void) /* its file was missing */
     return submission("/gone");
 }
 
+static void *make_upload(const char *filename)
+{
+    struct store_submit *m = submission("/spool/ab/abc.jpg");
+
+    m->spooled = true;
+    m->sha256 = "abc";
+    m->filename = filename;
+    return m;
+}
+
+static void *make_upload_name(void) /* the bytes came without one before */
+{
+    return make_upload("photo.jpg");
+}
+
 static void *make_claim(void)
 {
     struct store_claim *m = STORE_MESSAGE(STORE_CLAIM, store_claim);
@@ -411,7 +426,7 @@ static void *make_look_again(enum look_again_action action)
 
     m->action = action;
     m->filter.verdict = -1;
-    m->max = 10;
+    m->max = 100;
     return m;
 }
 

@@ -97,6 +97,7 @@ static const struct {
 } operations[] = {
     {"submit", make_submit, false},
     {"submit again", make_submit_again, false},
+    {"submit the name of an upload", make_upload_name, false},
     {"renew", make_renew, false},
     {"finish", make_finish, false},
     {"claim", make_claim, false},
@@ -261,6 +262,7 @@ static void fill_records(void)
     running = submit("/running");
     claim(10);
     submit("/waiting");
+    assert_int_equal(ask(make_upload(NULL))->status, STORE_OK);
 }
 
 #endif

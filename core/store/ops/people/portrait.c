@@ -35,7 +35,7 @@ static void portrait_read(struct op *op, struct db_statement *s, int kind)
 {
     struct image *image = arena_alloc(op->arena, sizeof *image);
 
-    *image = (struct image){.path = op_text(op, s, 0), .sha256 = op_text(op, s, 1), .id = op->d->column_int(s, 2)};
+    *image = (struct image){.path = op_path(op, s, 0), .sha256 = op_text(op, s, 1), .id = op->d->column_int(s, 2)};
     if (kind == PORTRAIT_FACE) {
         image->faces = arena_alloc(op->arena, sizeof *image->faces);
         image->face_count = 1;
