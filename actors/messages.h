@@ -60,6 +60,7 @@ enum actor_message {
     MSG_GALLERY_JOB,
     MSG_RECEIVER_SPOOLED,
     MSG_RECEIVER_RESOLVED,
+    MSG_RECEIVER_LOOKED,
     MSG_IDENTIFY_RESOLVED,
     MSG_PEOPLE_RESOLVED,
     MSG_ENROLLER_SPOOLED,
@@ -131,7 +132,8 @@ struct msg_recognized {
     struct msg head;
     int outcome;
     char reason[REASON_BYTES];
-    char sha256[SHA256_HEX_BYTES];    /* "" when it was not read */
+    char sha256[SHA256_HEX_BYTES]; /* "" when it was not read */
+    struct file_stamp file;        /* of the file `path`, before it was read; not known when bytes came, or no file */
     const struct worker_event *event; /* OK: the faces or the picture; referenced */
 };
 

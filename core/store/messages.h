@@ -60,6 +60,7 @@ enum store_message {
     STORE_RESOLVE_LABELS, /* store_text, the label after which to go on; the reply's text is the next one, none at the
                              end */
     STORE_REGISTER_NODE,  /* store_node: writes its row; the reply lists all nodes */
+    STORE_POSTED_AGAIN,
     STORE_FIRST_READ,
     /* reads */
     STORE_IMAGE = STORE_FIRST_READ,
@@ -117,6 +118,17 @@ struct store_submit {
     const char *trace;           /* W3C trace context, or NULL */
 };
 
+/* POSTED_AGAIN: these paths were posted while they had rows. An image whose file is another one than was looked at
+ * waits again; one in processing is compared at the end of its run. Those that wait again are in the reply's images. */
+struct store_posted {
+    struct store_message_head m;
+    const struct posted_file {
+        int64_t id;             /* of the image */
+        struct file_stamp file; /* known */
+    } * files;
+    int count;
+};
+
 struct store_claim {
     struct store_message_head m;
     int max;
@@ -148,6 +160,7 @@ struct store_finish {
     struct face *faces;
     int face_count;
     const char *reason, *sha256;
+    struct file_stamp file; /* of the file of this run, before its bytes were read */
     bool crashed, gone;
     int64_t delay_ms, max_tries, max_crashes;
 };

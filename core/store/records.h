@@ -2,6 +2,7 @@
 #ifndef KITH_CORE_STORE_RECORDS_H
 #define KITH_CORE_STORE_RECORDS_H
 
+#include "core/base/path.h"
 #include "core/match/face.h"
 
 #include <stdbool.h>
@@ -42,14 +43,19 @@ struct image {
     int cure;                        /* enum image_cure of a failed one */
     bool spooled;                    /* its file is in the spool and is deleted with it */
     const char *filename;            /* that the client gave with the bytes, or NULL */
-    bool existing;                   /* in the reply of a submission: the row existed */
-    bool again; /* in the reply of a submission: it had failed for a missing file, and waits again */
+    struct file_stamp file;          /* of the file that was looked at */
+    struct file_stamp posted; /* of its file when its path was posted during the run; not known: it was not posted */
+    bool existing;            /* in the reply of a submission: the row existed */
+    bool again;               /* in a reply: its file has come or changed, and it waits again */
     struct face *faces;
     int face_count;
 };
 
 /* Pending: it waits; processed: a verdict was reached; failed: it could not be looked at. */
 int image_shown_status(const struct image *image);
+/* Whether a file with the stamp `now` at the path of a finished image is another one than was looked at. Where the
+ * stamp of that one is not known, a file that was written after the image was finished is another one. */
+bool image_file_differs(const struct image *image, struct file_stamp now);
 
 struct person {
     int64_t id;

@@ -189,13 +189,14 @@ bool op_counts_are_zero(const struct image_counts *c);
 /* Binds the parameters 1 to 6: pending, processed, failed, processing, unknown and no_face of status_counts. */
 void op_bind_counts(const struct db_driver *d, struct db_statement *s, const struct image_counts *c);
 
+#define IMAGE_FILE_COLUMNS "i.file_size, i.file_mtime_ns, i.posted_size, i.posted_mtime_ns, i.filename"
 #define IMAGE_COLUMNS                                                                                                  \
     "i.id, i.path, i.person, i.status, i.verdict, i.reason, i.sha256, i.attempt, i.tries, i.crashes, i.created_at, "   \
-    "i.finished_at, i.spooled, p.name, i.trace, i.retryable, i.filename"
+    "i.finished_at, i.spooled, p.name, i.trace, i.retryable, " IMAGE_FILE_COLUMNS
 /* The same without the person's name: a locking SELECT must not lock rows of person. */
 #define IMAGE_OWN_COLUMNS                                                                                              \
     "i.id, i.path, i.person, i.status, i.verdict, i.reason, i.sha256, i.attempt, i.tries, i.crashes, i.created_at, "   \
-    "i.finished_at, i.spooled, NULL, i.trace, i.retryable, i.filename"
+    "i.finished_at, i.spooled, NULL, i.trace, i.retryable, " IMAGE_FILE_COLUMNS
 #define FACE_COLUMNS                                                                                                   \
     "f.id, f.image_id, f.x, f.y, f.width, f.height, f.landmarks, f.quality, f.model, f.embedding, f.person, "          \
     "f.distance, f.similarity, f.candidates, p.name, f.unknown_person, f.decision, f.template_id, f.word, f.place, "   \
@@ -262,6 +263,7 @@ int op_keys(struct op *op, const struct msg *m);
 int op_cluster(struct op *op, const struct msg *m);
 int op_resolve_labels(struct op *op, const struct msg *m);
 int op_register_node(struct op *op, const struct msg *m);
+int op_posted_again(struct op *op, const struct msg *m);
 /* Deletes the rows of nodes that have not written them for a day. */
 int op_forget_nodes(struct op *op);
 int op_photo_person(struct op *op, const struct msg *m);

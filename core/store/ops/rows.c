@@ -25,7 +25,9 @@ void op_image_row(struct op *op, struct db_statement *s, struct image *image)
     image->person_name = op_text(op, s, 13);
     image->trace = op_text(op, s, 14);
     image->cure = (int)d->column_int(s, 15);
-    image->filename = op_text(op, s, 16);
+    image->file = (struct file_stamp){d->column_int(s, 16), d->column_int(s, 17)};
+    image->posted = (struct file_stamp){d->column_int(s, 18), d->column_int(s, 19)};
+    image->filename = op_text(op, s, 20);
 }
 
 int op_image_rows(struct op *op, struct db_statement *s, struct image *rows, int max)

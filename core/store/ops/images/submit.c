@@ -1,5 +1,6 @@
 /* Submissions: all that wait are one INSERT of many rows; a path that exists keeps its row. An image that failed
- * because its file was missing waits again: the file may have come. */
+ * because its file was missing waits again: the file may have come. Whether the file of another one has changed is
+ * found out behind this (posted.c): no disk is read here. */
 #include "core/store/store_internal.h"
 
 #include "core/base/must.h"
@@ -31,7 +32,8 @@ struct entry { /* one path of one submission */
 static int submit_find_path(struct op *op, const char *path, const uint8_t *key, struct image *image)
 {
     struct db_statement *s =
-        db_query(op->db, "SELECT id, status, verdict, retryable, spooled, filename FROM images WHERE " WHERE_PATH);
+        db_query(op->db, "SELECT id, status, verdict, retryable, spooled, finished_at, file_size, file_mtime_ns, "
+                         "filename FROM images WHERE " WHERE_PATH);
     int result;
 
     op_bind_path(op, s, 1, path, key);
@@ -42,7 +44,9 @@ static int submit_find_path(struct op *op, const char *path, const uint8_t *key,
         image->verdict = (int)op->d->column_int(s, 2);
         image->cure = (int)op->d->column_int(s, 3);
         image->spooled = op->d->column_int(s, 4) != 0;
-        image->filename = op_text(op, s, 5);
+        image->finished_ms = op->d->column_int(s, 5);
+        image->file = (struct file_stamp){op->d->column_int(s, 6), op->d->column_int(s, 7)};
+        image->filename = op_text(op, s, 8);
         image->existing = true;
     }
     op->d->reset(s);
