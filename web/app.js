@@ -32,6 +32,7 @@ function bestFace(image) {
 function pictureCell(image) {
   const cell = text('td', '', 'image');
   if (image.status === 'failed' && image.faces.length === 0) return cell;
+  if (image.gone || image.changed) return cell; // the server does not show another content
   const link = document.createElement('a');
   const picture = document.createElement('img');
   link.href = `v1/images/${image.id}/photo`;
@@ -64,10 +65,12 @@ function statusCell(image) {
   return cell;
 }
 
-// An upload is called as its client called it.
+// An upload is called as its client called it. A file that is not the one that was looked at any more is marked.
 function nameCell(image) {
   const cell = text('td', image.filename || image.path, 'path');
   if (image.filename) cell.title = image.path;
+  const mark = image.gone ? 'file gone' : image.changed ? 'file changed since' : '';
+  if (mark) cell.append(' ', text('span', mark, 'mark'));
   return cell;
 }
 

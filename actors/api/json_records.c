@@ -136,6 +136,8 @@ void json_image(struct buf *out, const struct image *image, bool explain)
         buf_str(out, ",\"filename\":");
         buf_json(out, image->filename);
     }
+    if (image->file_mark)
+        buf_str(out, image->file_mark == FILE_GONE ? ",\"gone\":true" : ",\"changed\":true");
     buf_printf(out, ",\"status\":\"%s\",\"verdict\":", image_status_name(status));
     buf_json(out, processed ? image_verdict_name(image->verdict) : NULL);
     buf_str(out, ",\"reason\":");

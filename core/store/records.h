@@ -31,6 +31,9 @@ struct image_counts {
     int64_t by_status[IMAGE_STATUSES], unknown, no_face;
 };
 
+/* What has become of the file of an image since it was looked at. Not stored: actors/frontend/file_marks.c. */
+enum file_mark { FILE_UNMARKED, FILE_CHANGED, FILE_GONE };
+
 struct image {
     int64_t id, person;
     const char *path, *person_name, *reason, *sha256;
@@ -47,6 +50,7 @@ struct image {
     struct file_stamp posted; /* of its file when its path was posted during the run; not known: it was not posted */
     bool existing;            /* in the reply of a submission: the row existed */
     bool again;               /* in a reply: its file has come or changed, and it waits again */
+    enum file_mark file_mark; /* for an answer */
     struct face *faces;
     int face_count;
 };

@@ -36,6 +36,8 @@ def test_a_changed_file_is_looked_at_again_by_another_node(world):
     until(lambda: name_of(front, number) == 'Red', 'the first content')
     assert 'again' not in receiver.post('/v1/images', {'path': str(latest)}).json['images'][0]
     replace(latest, *BLUE)
+    assert front.image(number)['changed'] is True
+    assert front.get(f'/v1/images/{number}/photo').status == 409
     assert receiver.post('/v1/images', {'path': str(latest)}).json['images'][0]['again'] is True
     until(lambda: name_of(front, number) == 'Blue', 'the second content')
     assert front.get(f'/v1/images/{number}/photo').body == latest.read_bytes()

@@ -76,9 +76,12 @@ def test_a_file_that_was_only_touched_keeps_its_words_and_ids(people):
     face = people.finished(number)['faces'][0]['id']
     assert people.post(f'/v1/faces/{face}/person', {'name': 'Green'}).status == 200
     os.utime(latest, ns=(10**18, 10**18))
+    assert people.image(number)['changed'] is True
+    assert people.get(f'/v1/images/{number}/photo').status == 200, 'the content is the same'
     assert post(people, latest)['again'] is True
     until(lambda: people.image(number)['attempts'] == 2 and name_of(people, number) == 'Green', 'the same name')
     assert people.image(number)['faces'][0]['id'] == face
+    assert 'changed' not in people.image(number)
 
 
 def test_a_failed_image_is_looked_at_again_when_its_file_changes(people):
@@ -147,3 +150,65 @@ def test_the_role_submit_suffices(make):
     replace(latest, *BLUE, width=65)
     assert submit()['again'] is True
     until(lambda: image()['finished_at'] and image()['attempts'] == 2, 'the second content')
+
+
+# --- pictures follow the content ---
+
+def test_pictures_are_shown_of_the_content_that_was_looked_at_only(people):
+    latest = people.picture('latest.png', *RED)
+    number, = people.submit(latest)
+    people.finished(number)
+    pictures = [f'/v1/images/{number}/{what}' for what in ('photo', 'photo?width=32', 'faces/0/crop')]
+    etags = {}
+    for picture in pictures:
+        shown = people.get(picture)
+        assert shown.status == 200, shown
+        etags[picture] = shown.headers['etag']
+        assert people.get(picture, if_none_match=etags[picture]).status == 304
+    replace(latest, *BLUE)
+    for picture in pictures:
+        for headers in ({}, {'if_none_match': etags[picture]}):
+            refused = people.get(picture, **headers)
+            assert refused.status == 409 and refused.json['type'].endswith('changed'), refused
+    post(people, latest)
+    until(lambda: name_of(people, number) == 'Blue', 'the second content')
+    for picture in pictures:
+        shown = people.get(picture, if_none_match=etags[picture])
+        assert shown.status == 200 and shown.headers['etag'] != etags[picture], shown
+    latest.unlink()
+    for picture in pictures:
+        refused = people.get(picture)
+        assert refused.status == 404 and refused.json['type'].endswith('gone'), refused
+
+
+def test_a_file_of_the_same_size_and_another_time_is_told_by_its_bytes(people):
+    latest = people.picture('latest.png', *RED)
+    number, = people.submit(latest)
+    people.finished(number)
+    content = latest.read_bytes()
+    latest.write_bytes(content)  # a new time
+    os.utime(latest, ns=(10**18, 10**18))
+    for picture in ('photo', 'faces/0/crop'):
+        assert people.get(f'/v1/images/{number}/{picture}').status == 200
+    latest.write_bytes(content[:-1] + b'x')
+    os.utime(latest, ns=(10**18, 10**18))
+    for picture in ('photo', 'faces/0/crop'):
+        assert people.get(f'/v1/images/{number}/{picture}').status == 409
+
+
+def test_records_and_lists_are_marked(people):
+    paths = [people.picture(f'{n}.png', *RED) for n in ('same', 'changed', 'gone')]
+    numbers = people.submit(*paths)
+    for number in numbers:
+        people.finished(number)
+    replace(paths[1], *BLUE, width=65)
+    paths[2].unlink()
+
+    def marks(image):
+        return image.get('changed'), image.get('gone')
+    expected = [(None, None), (True, None), (None, True)]
+    listed = {i['id']: i for i in people.get('/v1/images').json['images']}
+    assert [marks(listed[n]) for n in numbers] == expected
+    assert [marks(people.image(n)) for n in numbers] == expected
+    post(people, paths[1])
+    until(lambda: marks(people.image(numbers[1])) == (None, None), 'the mark to go with another look')
