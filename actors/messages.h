@@ -55,12 +55,14 @@ enum actor_message {
     MSG_KEYS_FILE_READ = 0x2100,
     MSG_EVENTS_STREAM_READY,
     MSG_EVENTS_STREAM_GONE,
+    MSG_FRONTEND_LOOKED,
     MSG_PICTURES_READ,
     MSG_PICTURES_WRITTEN,
     MSG_GALLERY_JOB,
     MSG_GALLERY_ADDED, /* only referenced by jobs */
     MSG_RECEIVER_SPOOLED,
     MSG_RECEIVER_RESOLVED,
+    MSG_RECEIVER_LOOKED,
     MSG_IDENTIFY_RESOLVED,
     MSG_PEOPLE_RESOLVED,
     MSG_ENROLLER_SPOOLED,
@@ -132,7 +134,8 @@ struct msg_recognized {
     struct msg head;
     int outcome;
     char reason[REASON_BYTES];
-    char sha256[SHA256_HEX_BYTES];    /* "" when it was not read */
+    char sha256[SHA256_HEX_BYTES]; /* "" when it was not read */
+    struct file_stamp file;        /* of the file `path`, before it was read; not known when bytes came, or no file */
     const struct worker_event *event; /* OK: the faces or the picture; referenced */
 };
 

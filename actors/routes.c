@@ -9,7 +9,7 @@
 const struct http_route routes[] = {
     {"POST", "/image/post", "receiver", OP_IMAGE_POST, ACCESS_SUBMIT, NULL},
     {"POST", "/images/post", "receiver", OP_IMAGE_POST, ACCESS_SUBMIT, NULL},
-    {"POST", "/v1/images", "receiver", OP_SUBMIT, ACCESS_SUBMIT, ""},
+    {"POST", "/v1/images", "receiver", OP_SUBMIT, ACCESS_SUBMIT, "filename"},
     {"POST", "/v1/identify", "identify", OP_IDENTIFY, ACCESS_SUBMIT, "explain"},
     {"GET", "/v1/images", "frontend", OP_IMAGES, ACCESS_READ,
      "status verdict retryable review person after limit explain"},

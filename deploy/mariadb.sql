@@ -139,6 +139,13 @@ ALTER TABLE status_counts ADD COLUMN  IF NOT EXISTS review BIGINT NOT NULL DEFAU
 UPDATE status_counts SET no_face = (SELECT COUNT(*) FROM images WHERE verdict = 3 AND path_key IS NOT NULL) WHERE id = 0;
 CREATE TABLE IF NOT EXISTS operations(id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, state INTEGER NOT NULL, verdict INTEGER NOT NULL, person_id BIGINT NOT NULL, not_model VARCHAR(191), from_ms BIGINT NOT NULL, to_ms BIGINT NOT NULL, total BIGINT NOT NULL, done BIGINT NOT NULL DEFAULT 0, after_image BIGINT NOT NULL DEFAULT 0, last_image BIGINT NOT NULL, run_after BIGINT NOT NULL DEFAULT 0, created_at BIGINT NOT NULL, finished_at BIGINT NOT NULL DEFAULT 0)  ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE INDEX IF NOT EXISTS operations_state ON operations(state, id);
+ALTER TABLE images ADD COLUMN  IF NOT EXISTS file_size BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE images ADD COLUMN  IF NOT EXISTS file_mtime_ns BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE images ADD COLUMN  IF NOT EXISTS posted_size BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE images ADD COLUMN  IF NOT EXISTS posted_mtime_ns BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE images ADD COLUMN  IF NOT EXISTS filename VARCHAR(255);
+UPDATE IGNORE images SET path = CONCAT('spool/', LEFT(sha256, 2), '/', SUBSTR(path, INSTR(path, sha256))), path_key = UNHEX(LEFT(SHA2(path, 256), 32)) WHERE spooled = 1 AND path LIKE '/%' AND INSTR(path, sha256) > 0;
+UPDATE person_images SET path = CONCAT('spool/', LEFT(sha256, 2), '/', SUBSTR(path, INSTR(path, sha256))) WHERE spooled = 1 AND path LIKE '/%' AND INSTR(path, sha256) > 0;
 INSERT INTO words(kind, sha256, image_id, face_id, person_id, x, y, width, height, said_at, enrols) SELECT 1, i.sha256, f.image_id, f.id, f.person, f.x, f.y, f.width, f.height, i.finished_at, 0 FROM faces f JOIN images i ON i.id = f.image_id WHERE f.word = 1 AND NOT EXISTS(SELECT 1 FROM words w WHERE w.face_id = f.id AND w.kind = 1);
 INSERT INTO words(kind, sha256, image_id, face_id, person_id, x, y, width, height, said_at) SELECT 4, i.sha256, f.image_id, f.id, t.person_id, f.x, f.y, f.width, f.height, i.finished_at FROM templates t JOIN faces f ON f.id = -t.photo_id JOIN images i ON i.id = f.image_id WHERE t.counter = 1 AND t.word_id = 0 AND NOT EXISTS(SELECT 1 FROM words w WHERE w.face_id = f.id AND w.kind = 4 AND w.person_id = t.person_id);
 UPDATE templates SET word_id = COALESCE((SELECT MIN(w.id) FROM words w WHERE w.face_id = -templates.photo_id AND w.kind = 4 AND w.person_id = templates.person_id), 0) WHERE counter = 1 AND photo_id < 0 AND word_id = 0;

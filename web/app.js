@@ -33,6 +33,7 @@ function bestFace(image) {
 function pictureCell(image) {
   const cell = text('td', '', 'image');
   if (image.status === 'failed' && image.faces.length === 0) return cell;
+  if (image.gone || image.changed) return cell; // the server does not show another content
   const link = document.createElement('a');
   const picture = document.createElement('img');
   link.href = `v1/images/${image.id}/photo?width=2048`; // as JPEG: browsers show few other formats
@@ -80,11 +81,20 @@ function personCell(image) {
   return cell;
 }
 
+// An upload is called as its client called it. A file that is not the one that was looked at any more is marked.
+function nameCell(image) {
+  const cell = text('td', image.filename || image.path, 'path');
+  if (image.filename) cell.title = image.path;
+  const mark = image.gone ? 'file gone' : image.changed ? 'file changed since' : '';
+  if (mark) cell.append(' ', text('span', mark, 'mark'));
+  return cell;
+}
+
 function rowOf(image) {
   const row = document.createElement('tr');
   const best = bestFace(image);
   row.dataset.id = image.id;
-  row.append(text('td', image.id, 'number'), pictureCell(image), text('td', image.path, 'path'));
+  row.append(text('td', image.id, 'number'), pictureCell(image), nameCell(image));
   if (image.person) row.append(personCell(image));
   else row.append(text('td', PERSON_OF[image.verdict] || '', image.verdict || ''));
   row.append(text('td', best ? best.similarity.toFixed(2) : '', 'number'));

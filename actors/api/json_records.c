@@ -147,6 +147,12 @@ void json_image(struct buf *out, const struct image *image, bool explain)
 
     buf_printf(out, "{\"id\":%lld,\"path\":", (long long)image->id);
     buf_json(out, image->path);
+    if (image->filename) {
+        buf_str(out, ",\"filename\":");
+        buf_json(out, image->filename);
+    }
+    if (image->file_mark)
+        buf_str(out, image->file_mark == FILE_GONE ? ",\"gone\":true" : ",\"changed\":true");
     buf_printf(out, ",\"status\":\"%s\",\"verdict\":", image_status_name(status));
     buf_json(out, processed ? image_verdict_name(image->verdict) : NULL);
     json_review(out, image_doubt(image));

@@ -167,6 +167,8 @@ static struct msg *wire_read_recognized(const void *body, size_t len)
     if (from && from->outcome <= RECOGNIZED_STOPPING) {
         m = msg_recognized_new((int)from->outcome, from->reason);
         snprintf(m->sha256, sizeof m->sha256, "%s", from->sha256);
+        if (from->file_size >= 0)
+            m->file = (struct file_stamp){from->file_size, from->file_mtime_ns};
         m->event = wire_read_found(from->found);
         if (m->outcome == RECOGNIZED_OK && !m->event) {
             msg_unref(&m->head);

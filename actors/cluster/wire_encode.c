@@ -127,6 +127,8 @@ static void wire_write_recognized(struct buf *body, const struct msg_recognized 
     to.outcome = (uint32_t)m->outcome;
     to.reason = wire_text(m->reason);
     to.sha256 = wire_text(m->sha256);
+    to.file_size = m->file.size;
+    to.file_mtime_ns = m->file.mtime_ns;
     to.found = m->event ? wire_write_found(a, m->event, m->event->faces, m->event->face_count, false) : NULL;
     wire_pack(body, &to.base);
 }

@@ -1,4 +1,4 @@
-/* Lists images, shows one image, and serves openapi.yaml. */
+/* Lists images, shows one image, and serves openapi.yaml. Images whose files have gone or changed are marked. */
 #include "actors/frontend/frontend.h"
 
 #include "actors/api/json_records.h"
@@ -6,6 +6,7 @@
 #include "actors/api/page.h"
 #include "actors/api/problem.h"
 #include "actors/api/request.h"
+#include "actors/frontend/file_marks.h"
 #include "core/actor/system.h"
 
 #include <stdlib.h>
@@ -15,23 +16,48 @@ enum { EXPLAINED = 1 }; /* in call->op: the answer holds the reasons of each dec
 
 /* --- images --- */
 
-static void frontend_on_images(struct actor *self, void *context, int status, const struct msg *reply)
+static void frontend_write_list(struct buf *out, const struct file_marks *m, bool explain)
 {
-    const struct store_reply *r = (const struct store_reply *)reply;
-    struct call *call = context;
+    buf_str(out, "{\"images\":[");
+    for (int i = 0; i < m->count; i++) {
+        buf_str(out, i ? ",\n" : "");
+        json_image(out, &m->images[i], explain);
+    }
+    json_next(out, m->from->next);
+}
+
+static void frontend_on_looked(const struct file_marks *m)
+{
     struct buf out = {0};
 
-    (void)self;
-    if (!reply_failed(call->request, status, reply)) {
-        buf_str(&out, "{\"images\":[");
-        for (int i = 0; i < r->image_count; i++) {
-            buf_str(&out, i ? ",\n" : "");
-            json_image(&out, &r->images[i], call->op == EXPLAINED);
-        }
-        json_next(&out, r->next);
-        reply_json(call->request, 200, &out);
-    }
-    call_free(call);
+    if (m->list)
+        frontend_write_list(&out, m, m->call->op == EXPLAINED);
+    else
+        json_image(&out, &m->images[0], m->call->op == EXPLAINED);
+    reply_json(m->call->request, 200, &out);
+}
+
+/* Answers when the files of the images were looked at. Takes `call`. */
+static void frontend_look(struct actor *self, struct call *call, const struct store_reply *r, bool list)
+{
+    const struct frontend_config *config = actor_config(self);
+    struct file_marks *m = file_marks_new(config->roots, r, call);
+    struct http_request *request = http_request_ref(call->request);
+
+    m->list = list;
+    if (offload_run(config->files, actor_find(actor_system_of(self), actor_name(self)), &m->head, file_marks_work) < 0)
+        http_problem(request, 503, "busy", "Too many files are being read or written.");
+    http_request_unref(request);
+}
+
+static void frontend_on_images(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    struct call *call = context;
+
+    if (reply_failed(call->request, status, reply))
+        call_free(call);
+    else
+        frontend_look(self, call, (const struct store_reply *)reply, true);
 }
 
 static bool frontend_query_status(struct http_request *request, struct store_list *m)
@@ -115,14 +141,11 @@ static void frontend_list_images(struct actor *self, struct http_request *reques
 static void frontend_on_image(struct actor *self, void *context, int status, const struct msg *reply)
 {
     struct call *call = context;
-    struct buf out = {0};
 
-    (void)self;
-    if (!reply_failed(call->request, status, reply)) {
-        json_image(&out, &((const struct store_reply *)reply)->images[0], call->op == EXPLAINED);
-        reply_json(call->request, 200, &out);
-    }
-    call_free(call);
+    if (reply_failed(call->request, status, reply))
+        call_free(call);
+    else
+        frontend_look(self, call, (const struct store_reply *)reply, false);
 }
 
 static void frontend_get_image(struct actor *self, struct http_request *request)
@@ -158,8 +181,13 @@ static void frontend_fail_actor(struct actor *self, struct http_request *request
 static void frontend_receive(struct actor *self, const struct msg *m)
 {
     const struct frontend_config *config = actor_config(self);
-    struct http_request *request = ((const struct msg_http *)m)->request;
+    struct http_request *request;
 
+    if (m->type == MSG_FRONTEND_LOOKED) {
+        frontend_on_looked((const struct file_marks *)m);
+        return;
+    }
+    request = ((const struct msg_http *)m)->request;
     switch (http_request_route(request)->op) {
     case OP_IMAGES:
         frontend_list_images(self, request);
@@ -178,6 +206,6 @@ static void frontend_receive(struct actor *self, const struct msg *m)
     }
 }
 
-static const uint32_t frontend_accepts[] = {MSG_HTTP, 0};
+static const uint32_t frontend_accepts[] = {MSG_HTTP, MSG_FRONTEND_LOOKED, 0};
 
 const struct actor_ops frontend_actor = {.name = "frontend", .accepts = frontend_accepts, .receive = frontend_receive};

@@ -1,5 +1,8 @@
 /* Photos, thumbnails and face crops over HTTP.
  *
+ * A file thread checks first that the image's file has the content that was looked at (409 when it has another one),
+ * so that a face is not cut out of another picture.
+ *
  *   /photo            the file itself, read on a file thread
  *   /photo?width=96   a small JPEG ─┐ in the cache ─────▶ read on a file thread
  *   /faces/0/crop     one face     ─┤
@@ -50,11 +53,11 @@ static void pictures_read(struct actor *self, struct picture_view *v)
     struct picture_read *m;
 
     if (cancel_is_set(http_request_cancel(v->call->request)) ||
-        (v->original && !http_answer_fits(v->call->request, PHOTO_ROOM))) {
+        (!v->side && !http_answer_fits(v->call->request, PHOTO_ROOM))) {
         pictures_free_view(v);
         return;
     }
-    m = picture_read_new(config, v, v->original);
+    m = picture_read_new(config, v);
     p->reading++;
     if (offload_run(config->files, actor_find(actor_system_of(self), actor_name(self)), &m->head, picture_read_work) <
         0) {
@@ -76,7 +79,7 @@ static void pictures_read_waiting(struct actor *self)
     }
 }
 
-static void pictures_start_read(struct actor *self, struct picture_view *v, bool original)
+static void pictures_start_read(struct actor *self, struct picture_view *v)
 {
     struct pictures *p = actor_state(self);
 
@@ -85,7 +88,6 @@ static void pictures_start_read(struct actor *self, struct picture_view *v, bool
         pictures_free_view(v);
         return;
     }
-    v->original = original;
     DL_APPEND(p->waiting, v);
     p->waiting_count++;
     pictures_read_waiting(self);
@@ -95,6 +97,13 @@ static void pictures_send(struct picture_view *v, const char *type, const void *
 {
     http_add_header(v->call->request, "cache-control", "private, no-cache"); /* a deleted picture is not shown again */
     http_reply(v->call->request, 200, type, data, len);
+    pictures_free_view(v);
+}
+
+static void pictures_refuse_changed(struct picture_view *v)
+{
+    http_problem(v->call->request, 409, "changed",
+                 "The file has changed since it was looked at; submit its path again to look at it again.");
     pictures_free_view(v);
 }
 
@@ -146,6 +155,10 @@ static void pictures_on_made(struct actor *self, void *context, int status, cons
         pictures_free_view(v);
         return;
     }
+    if (v->sha256[0] && strcmp(v->sha256, r->event->done.sha256) != 0) { /* it was written after the check */
+        pictures_refuse_changed(v);
+        return;
+    }
     if (v->cache) {
         pictures_cache(self, v->call->id, v->cache, r->event);
         v->cache = NULL;
@@ -168,12 +181,31 @@ static void pictures_make(struct actor *self, struct picture_view *v)
 }
 
 /* The original file of an image cannot be read. */
-static void pictures_refuse(struct http_request *request, const struct error *error)
+static void pictures_refuse(struct picture_view *v, const struct error *error)
 {
+    struct http_request *request = v->call->request;
+
     if (disk_fault_of(error->code) != DISK_FAULT_FILE)
         http_problem(request, 503, "unreadable", "%s", error->text);
+    else if (error->code == -ENOENT)
+        http_problem(request, 404, "gone", "%s", error->text);
     else
-        http_problem(request, error->code == -ENOENT ? 404 : 422, "bad-image", "%s", error->text);
+        http_problem(request, 422, "bad-image", "%s", error->text);
+    pictures_free_view(v);
+}
+
+static void pictures_send_original(struct picture_view *v, const struct picture_read *m)
+{
+    const char *type = image_format(sniff(m->data, m->len).type)->content_type;
+
+    if (type) {
+        pictures_send(v, type, m->data, m->len);
+        return;
+    }
+    /* without a type, a browser would guess one */
+    http_problem(v->call->request, 415, "bad-image", "The file is not an image that kith knows: %s.",
+                 image_formats_text());
+    pictures_free_view(v);
 }
 
 static void pictures_on_read(struct actor *self, const struct picture_read *m)
@@ -183,24 +215,22 @@ static void pictures_on_read(struct actor *self, const struct picture_read *m)
 
     if (p->reading > 0) /* a read that was begun before a restart is not counted */
         p->reading--;
-    if (m->original && m->error.code) {
-        pictures_refuse(v->call->request, &m->error);
-        pictures_free_view(v);
-    } else if (m->original) {
-        const char *type = image_format(sniff(m->data, m->len).type)->content_type;
-
-        if (type) {
-            pictures_send(v, type, m->data, m->len);
-        } else { /* without a type, a browser would guess one */
-            http_problem(v->call->request, 415, "bad-image", "The file is not an image that kith knows: %s.",
-                         image_formats_text());
-            pictures_free_view(v);
-        }
-    } else if (m->error.code) {
-        pictures_make(self, v);
-    } else {
-        pictures_send(v, "image/jpeg", m->data, m->len);
+    if (m->error.code) {
+        pictures_refuse(v, &m->error);
+        return;
     }
+    if (m->changed) {
+        pictures_refuse_changed(v);
+        return;
+    }
+    if (v->etag[0] && http_not_modified(v->call->request, v->etag))
+        pictures_free_view(v);
+    else if (!v->side)
+        pictures_send_original(v, m);
+    else if (m->data)
+        pictures_send(v, "image/jpeg", m->data, m->len);
+    else
+        pictures_make(self, v);
 }
 
 /* A crop is the box and a margin of a quarter of its width. */
@@ -239,7 +269,7 @@ static void pictures_name_cache(const struct pictures_config *config, struct pic
 {
     char path[PATH_MAX];
 
-    if (!sha256 || strlen(sha256) != SHA256_HEX_BYTES - 1)
+    if (strlen(sha256) != SHA256_HEX_BYTES - 1)
         return;
     snprintf(path, sizeof path, "%s/%.2s/%s-%u-%.0f-%.0f-%.0f-%.0f.jpg", config->thumbs, sha256, sha256, v->side, v->x,
              v->y, v->width, v->height);
@@ -250,28 +280,25 @@ static void pictures_on_image(struct actor *self, void *context, int status, con
 {
     const struct pictures_config *config = actor_config(self);
     const struct store_reply *r = (const struct store_reply *)reply;
+    const struct image *image = r->images; /* there is one unless the ask failed */
     struct picture_view *v = context;
-    char etag[SHA256_HEX_BYTES + 48];
 
-    if (reply_failed(v->call->request, status, reply) ||
-        (v->call->op != OP_PHOTO && !pictures_choose_face(v, &r->images[0]))) {
+    if (reply_failed(v->call->request, status, reply) || (v->call->op != OP_PHOTO && !pictures_choose_face(v, image))) {
         pictures_free_view(v);
         return;
     }
-    v->path = strdup(r->images[0].path);
-    if (v->side)
-        pictures_name_cache(config, v, r->images[0].sha256);
-    if (r->images[0].sha256) {
-        snprintf(etag, sizeof etag, "\"%s-%u-%.0f-%.0f-%.0f\"", r->images[0].sha256, v->side, v->x, v->y, v->width);
-        if (http_not_modified(v->call->request, etag)) {
-            pictures_free_view(v);
-            return;
-        }
+    v->path = strdup(image->path);
+    v->spooled = image->spooled;
+    v->file = image->file;
+    if (image->sha256) {
+        snprintf(v->sha256, sizeof v->sha256, "%s", image->sha256);
+        snprintf(v->etag, sizeof v->etag, "\"%s-%u-%.0f-%.0f-%.0f-%.0f\"", v->sha256, v->side, v->x, v->y, v->width,
+                 v->height);
+        v->has_it = http_etag_matches(v->call->request, v->etag);
     }
-    if (v->side && !v->cache)
-        pictures_make(self, v);
-    else
-        pictures_start_read(self, v, !v->side);
+    if (v->side)
+        pictures_name_cache(config, v, v->sha256);
+    pictures_start_read(self, v);
 }
 
 static void pictures_on_http(struct actor *self, struct http_request *request)

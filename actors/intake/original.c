@@ -22,7 +22,8 @@ static void original_write_image(struct buf *out, const struct image *image)
     original_write_path(out, image->path);
     buf_str(out, "' already exists; moving on to next...\nimage ");
     original_write_path(out, image->path);
-    buf_printf(out, " already exists with id: %lld\n", (long long)image->id);
+    buf_printf(out, " already exists with id: %lld\n%s", (long long)image->id,
+               image->again ? "image sent to queue\n" : "");
 }
 
 static void original_write_refused(struct buf *out, const struct path_job_entry *path)
@@ -34,13 +35,13 @@ static void original_write_refused(struct buf *out, const struct path_job_entry 
     buf_str(out, "; moving on to next...\n");
 }
 
-void original_write_lines(struct buf *out, const struct path_job *job, const struct store_reply *r)
+void original_write_lines(struct buf *out, const struct path_job *job, const struct image *images, int count)
 {
     int next = 0;
 
     for (int i = 0; i < job->count; i++)
         if (job->paths[i].refused)
             original_write_refused(out, &job->paths[i]);
-        else if (next < r->image_count)
-            original_write_image(out, &r->images[next++]);
+        else if (next < count)
+            original_write_image(out, &images[next++]);
 }

@@ -7,8 +7,8 @@
 /* The answer to an empty list of paths. */
 #define ORIGINAL_NO_PATHS "got paths: {Paths:[]}\n"
 
-/* Writes the lines of each path of the job: those that it refused, and those of the reply, whose images are the others
- * in their order. */
-void original_write_lines(struct buf *out, const struct path_job *job, const struct store_reply *r);
+/* Writes the lines of each path of the job: those that it refused, and those of the images, which are the others in
+ * their order. */
+void original_write_lines(struct buf *out, const struct path_job *job, const struct image *images, int count);
 
 #endif

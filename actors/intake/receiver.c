@@ -1,7 +1,9 @@
 /* Accepts images over HTTP: checks the request, asks the store, and answers after the commit.
  *
  *   paths ─▶ path_job (relative paths: file thread) ─▶ STORE_SUBMIT ─▶ 2xx, and a nudge to the processor
- *   bytes ─▶ spooled by a file thread, synced ──────────┘
+ *   bytes ─▶ spooled by a file thread, synced ──────────┘      │            ▲
+ *                               a path that was there already: ▼            │
+ *                        posted_job (file thread) ── changed ─▶ STORE_POSTED_AGAIN
  *
  * A request is accepted whole or refused whole. The refusal names the first path that is wrong. Only the original
  * interface goes on with the next path (actors/intake/original.c).
@@ -14,6 +16,9 @@
 #include "actors/api/problem.h"
 #include "actors/api/request.h"
 #include "actors/intake/original.h"
+#include "actors/intake/path_body.h"
+#include "actors/intake/posted_job.h"
+#include "actors/intake/upload_name.h"
 #include "core/base/log/log.h"
 #include "core/base/metrics.h"
 #include "core/base/must.h"
@@ -24,7 +29,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum { KEY_BYTES = 256 };
 
@@ -40,20 +44,25 @@ static struct metric repeated = {.name = "kith_images_duplicate_total",
 
 /* --- answering --- */
 
-static void receiver_write_json(struct buf *out, const struct store_reply *r)
+static void receiver_write_json(struct buf *out, const struct image *images, int count)
 {
     buf_str(out, "{\"images\":[");
-    for (int i = 0; i < r->image_count; i++) {
-        buf_printf(out, "%s{\"id\":%lld,\"path\":", i ? "," : "", (long long)r->images[i].id);
-        buf_json(out, r->images[i].path);
-        buf_printf(out, ",\"status\":\"%s\"%s}", image_status_name(image_shown_status(&r->images[i])),
-                   r->images[i].existing ? ",\"existing\":true" : "");
+    for (int i = 0; i < count; i++) {
+        buf_printf(out, "%s{\"id\":%lld,\"path\":", i ? "," : "", (long long)images[i].id);
+        buf_json(out, images[i].path);
+        buf_printf(out, ",\"status\":\"%s\"%s%s", image_status_name(image_shown_status(&images[i])),
+                   images[i].existing ? ",\"existing\":true" : "", images[i].again ? ",\"again\":true" : "");
+        if (images[i].filename) {
+            buf_str(out, ",\"filename\":");
+            buf_json(out, images[i].filename);
+        }
+        buf_str(out, "}");
     }
     buf_str(out, "]}");
 }
 
 /* Counts and logs the images of a reply, and announces those that wait now. */
-static void receiver_announce(struct actor *self, const struct call *call, const struct store_reply *r)
+static void receiver_announce(struct actor *self, const struct http_request *request, const struct store_reply *r)
 {
     const struct receiver_config *config = actor_config(self);
     int fresh = 0, again = 0;
@@ -68,7 +77,7 @@ static void receiver_announce(struct actor *self, const struct call *call, const
                   : image->existing ? "already submitted"
                                     : "accepted",
                   LOG_INT("image", image->id), LOG_STR("path", image->path),
-                  LOG_STR("request", http_request_id(call->request)));
+                  LOG_STR("request", http_request_id(request)));
     }
     metric_add(&accepted, fresh);
     metric_add(&repeated, r->image_count - fresh);
@@ -76,136 +85,91 @@ static void receiver_announce(struct actor *self, const struct call *call, const
         msg_tell_waiting(self, config->waiting, r->images, r->image_count);
 }
 
-static void receiver_on_submitted(struct actor *self, void *context, int status, const struct msg *reply)
+static void receiver_answer(const struct posted_job *job)
 {
-    const struct store_reply *r = (const struct store_reply *)reply;
-    struct call *call = context;
+    struct http_request *request = posted_job_request(job);
     struct buf out = {0};
 
-    if (!reply_failed(call->request, status, reply)) {
-        receiver_announce(self, call, r);
-        receiver_write_json(&out, r);
-        reply_json(call->request, 202, &out);
+    if (job->paths) {
+        original_write_lines(&out, job->paths, job->images, job->count);
+        http_reply_buf(request, 200, "text/plain; charset=utf-8", &out);
+    } else {
+        receiver_write_json(&out, job->images, job->count);
+        reply_json(request, 202, &out);
     }
-    call_free(call);
+}
+
+static void receiver_on_posted(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct receiver_config *config = actor_config(self);
+    const struct store_reply *r = (const struct store_reply *)reply;
+    struct posted_job *job = context;
+
+    if (!reply_failed(posted_job_request(job), status, reply)) {
+        for (int i = 0; i < r->image_count; i++)
+            log_event(LOG_INFO, "file changed", LOG_INT("image", r->images[i].id), LOG_STR("path", r->images[i].path),
+                      LOG_STR("request", http_request_id(posted_job_request(job))));
+        if (r->image_count)
+            msg_tell_waiting(self, config->waiting, r->images, r->image_count);
+        posted_job_apply(job, r);
+        receiver_answer(job);
+    }
+    msg_unref(&job->head);
+}
+
+static void receiver_on_looked(struct actor *self, struct posted_job *job)
+{
+    const struct receiver_config *config = actor_config(self);
+    struct store_posted *m = posted_job_message(job);
+
+    if (!m) {
+        receiver_answer(job);
+        return;
+    }
+    msg_ref(&job->head);
+    actor_ask(self, "store", &m->m.head, config->store_ms, receiver_on_posted, job);
+}
+
+/* The images are stored. Those whose paths were there already may have other files now. Takes `job`. */
+static void receiver_look(struct actor *self, struct posted_job *job)
+{
+    const struct receiver_config *config = actor_config(self);
+    struct http_request *request = http_request_ref(posted_job_request(job));
+
+    receiver_announce(self, request, job->from);
+    if (!posted_job_is_needed(job)) {
+        receiver_answer(job);
+        msg_unref(&job->head);
+    } else if (offload_run(config->files, actor_find(actor_system_of(self), actor_name(self)), &job->head,
+                           posted_job_work) < 0) {
+        http_problem(request, 503, "busy", "Too many files are being read or written.");
+    }
+    http_request_unref(request);
+}
+
+static void receiver_on_submitted(struct actor *self, void *context, int status, const struct msg *reply)
+{
+    const struct receiver_config *config = actor_config(self);
+    struct call *call = context;
+
+    if (reply_failed(call->request, status, reply))
+        call_free(call);
+    else
+        receiver_look(
+            self, posted_job_new(MSG_RECEIVER_LOOKED, config->roots, (const struct store_reply *)reply, call, NULL));
 }
 
 /* Of the original interface: the job has the paths that were refused. */
 static void receiver_on_original_submitted(struct actor *self, void *context, int status, const struct msg *reply)
 {
+    const struct receiver_config *config = actor_config(self);
     struct path_job *job = context;
-    struct buf out = {0};
 
-    if (!reply_failed(job->call->request, status, reply)) {
-        receiver_announce(self, job->call, (const struct store_reply *)reply);
-        original_write_lines(&out, job, (const struct store_reply *)reply);
-        http_reply_buf(job->call->request, 200, "text/plain; charset=utf-8", &out);
-    }
-    msg_unref(&job->head);
-}
-
-/* --- paths --- */
-
-/* A refusal counts only when the paths before it are good: it is kept until they are checked. */
-static void receiver_refuse(struct path_job *job, int status, const char *slug, const char *detail)
-{
-    char *text = job->refusal_text;
-
-    if (job->each)
-        path_job_add_refused(job, detail);
-    if (job->refusal_status)
-        return;
-    job->refusal_status = status;
-    job->refusal_slug = slug;
-    if (job->count > job->each)
-        snprintf(text, sizeof job->refusal_text, "Path number %d: %s", job->count + !job->each, detail);
+    if (reply_failed(job->call->request, status, reply))
+        msg_unref(&job->head);
     else
-        snprintf(text, sizeof job->refusal_text, "%s", detail);
-}
-
-/* The original matches names of members without their case, as Go does, when no member has the very name. */
-static json_t *receiver_member(const struct path_job *job, json_t *object, const char *name)
-{
-    json_t *found = json_object_get(object, name), *value;
-    const char *key;
-
-    if (found || !job->each)
-        return found;
-    json_object_foreach(object, key, value) if (!found && strcasecmp(key, name) == 0) found = value;
-    return found;
-}
-
-static void receiver_add_value(struct path_job *job, json_t *value, size_t max_paths)
-{
-    if (job->refusal_status && (!job->each || job->refusal_status == 413))
-        return;
-    if (json_is_object(value))
-        value = receiver_member(job, value, "path");
-    if (!value) {
-        receiver_refuse(job, 400, "missing", "“path” is missing.");
-    } else if (!json_is_string(value)) {
-        receiver_refuse(job, 400, "wrong-type", "A path must be a string.");
-    } else if ((size_t)job->count == max_paths) {
-        job->refusal_status = 413;
-        job->refusal_slug = "too-many-paths";
-        snprintf(job->refusal_text, sizeof job->refusal_text, "More than %zu paths in one request (KITH_MAX_PATHS).",
-                 max_paths);
-    } else {
-        path_job_add(job, json_string_value(value), json_string_length(value));
-    }
-}
-
-/* {"path": …} or {"paths": […]}. False: the body is no object, and that is answered. */
-static bool receiver_read_object(struct path_job *job, size_t max_paths)
-{
-    json_t *object = body_object(job->call->request), *paths, *value;
-    size_t i;
-
-    if (!object)
-        return false;
-    paths = receiver_member(job, object, "paths");
-    if (paths && !json_is_array(paths) && !(job->each && json_is_null(paths)))
-        receiver_refuse(job, 400, "wrong-type", "“paths” must be an array.");
-    else if (!job->each && paths && json_array_size(paths) == 0)
-        receiver_refuse(job, 400, "missing", "“paths” is empty.");
-    else if (!paths)
-        receiver_add_value(job, object, max_paths);
-    json_array_foreach(paths, i, value) receiver_add_value(job, value, max_paths);
-    json_decref(object);
-    return true;
-}
-
-/* The body has no NUL at its end: only the bytes of the line may be read. */
-static bool receiver_is_blank(const char *line, size_t len)
-{
-    while (len && (line[len - 1] == ' ' || line[len - 1] == '\t' || line[len - 1] == '\r'))
-        len--;
-    return len == 0;
-}
-
-/* One JSON value a line: a path, or an object with one. */
-static void receiver_read_lines(struct path_job *job, size_t max_paths)
-{
-    size_t len, n;
-    const char *at = http_request_body(job->call->request, &len), *end = at ? at + len : NULL;
-    json_error_t error;
-
-    for (; at && at < end && !job->refusal_status; at += n + 1) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        json_t *value;
-
-        n = newline ? (size_t)(newline - at) : (size_t)(end - at);
-        if (receiver_is_blank(at, n))
-            continue;
-        value = json_loadb(at, n, JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
-        if (value)
-            receiver_add_value(job, value, max_paths);
-        else
-            receiver_refuse(job, 400, "not-json", "A line is not JSON.");
-        json_decref(value);
-    }
-    if (job->count == 0)
-        receiver_refuse(job, 400, "no-body", "The request holds no path.");
+        receiver_look(self,
+                      posted_job_new(MSG_RECEIVER_LOOKED, config->roots, (const struct store_reply *)reply, NULL, job));
 }
 
 /* --- submitting --- */
@@ -295,13 +259,18 @@ static void receiver_on_resolved(struct actor *self, struct path_job *job)
 static void receiver_on_paths(struct actor *self, struct http_request *request, int op, bool lines)
 {
     const struct receiver_config *config = actor_config(self);
-    struct path_job *job =
-        path_job_new(MSG_RECEIVER_RESOLVED, config->roots, config->max_path, call_new(self, request, op));
+    char name[HTTP_QUERY_MAX];
+    struct path_job *job;
 
+    if (op == OP_SUBMIT && http_request_query(request, "filename", name, sizeof name)) {
+        http_problem(request, 400, "wrong-value", "“filename” is of uploaded bytes; a path has its own name.");
+        return;
+    }
+    job = path_job_new(MSG_RECEIVER_RESOLVED, config->roots, config->max_path, call_new(self, request, op));
     job->each = op == OP_IMAGE_POST;
     if (lines)
-        receiver_read_lines(job, config->max_paths);
-    if (lines || receiver_read_object(job, config->max_paths))
+        path_body_read_lines(job, config->max_paths);
+    if (lines || path_body_read_object(job, config->max_paths))
         path_job_start(self, config->files, job, receiver_on_resolved);
     else
         msg_unref(&job->head);
@@ -326,6 +295,7 @@ static void receiver_on_bytes(struct actor *self, struct http_request *request)
     size_t len;
     const char *body = http_request_body(request, &len);
     struct image_header header;
+    char name[UPLOAD_NAME_BYTES];
 
     if (!body || len == 0) {
         http_problem(request, 400, "no-body", "The request has no body.");
@@ -346,12 +316,16 @@ static void receiver_on_bytes(struct actor *self, struct http_request *request)
                      config->max_image);
         return;
     }
+    if (!upload_name_take(request, name))
+        return;
     up = calloc(1, sizeof *up);
     if (!up || !(up->bytes = malloc(len)))
         out_of_memory();
     memcpy(up->bytes, body, len);
     up->call = call_new(self, request, OP_SUBMIT);
     up->submit = STORE_MESSAGE(STORE_SUBMIT, store_submit);
+    if (name[0])
+        up->submit->filename = arena_text(&up->submit->m.arena, name);
     if (!receiver_take_key(request, up->submit)) {
         receiver_free_upload(up);
         return;
@@ -420,9 +394,12 @@ static void receiver_receive(struct actor *self, const struct msg *m)
         receiver_on_spooled(self, (const struct spool_job *)m);
     else if (m->type == MSG_RECEIVER_RESOLVED)
         receiver_on_resolved(self, (struct path_job *)m);
+    else if (m->type == MSG_RECEIVER_LOOKED)
+        receiver_on_looked(self, (struct posted_job *)m);
 }
 
-static const uint32_t receiver_accepts[] = {MSG_HTTP, MSG_RECEIVER_SPOOLED, MSG_RECEIVER_RESOLVED, 0};
+static const uint32_t receiver_accepts[] = {MSG_HTTP, MSG_RECEIVER_SPOOLED, MSG_RECEIVER_RESOLVED, MSG_RECEIVER_LOOKED,
+                                            0};
 
 const struct actor_ops receiver_actor = {
     .name = "receiver",

@@ -17,6 +17,7 @@ static struct store_finish *finish_new(const struct processor_config *config, co
     m->attempt = job->attempt;
     m->outcome = outcome;
     m->reason = arena_text(&m->m.arena, reason);
+    m->file = job->file;
     m->sha256 = sha256 && sha256[0] ? arena_text(&m->m.arena, sha256) : NULL;
     m->max_tries = config->tries;
     m->max_crashes = config->crashes;

@@ -121,6 +121,10 @@ static void job_on_written(struct actor *self, const struct job *job, const stru
         job_on_processed(self, job, image);
     else
         job_on_requeued(self, job);
+    if (image->again) {
+        log_event(LOG_INFO, "posted again meanwhile", LOG_INT("image", job->id));
+        actor_after(self, 1, TIMER_DUE);
+    }
 }
 
 /* --- finishing --- */
@@ -226,6 +230,8 @@ static void job_on_recognized(struct actor *self, void *context, int status, con
     const struct msg_recognized *r = (const struct msg_recognized *)reply;
     struct job *job = context;
 
+    if (status == ACTOR_OK)
+        job->file = r->file;
     if (status != ACTOR_OK) {
         job_finish(self, job, finish_without_recognizer(config, job, status));
     } else if (r->outcome != RECOGNIZED_OK || r->event->face_count == 0) {

@@ -28,6 +28,7 @@ struct job {
     int64_t attempt; /* the fencing token: of an older attempt the store writes nothing */
     int64_t tries;
     uint64_t begun_ms;
+    struct file_stamp file;            /* that the recogniser has read */
     uint64_t gallery_generation;       /* that was matched against */
     const struct store_finish *finish; /* FINISHING, BACKING_OFF: referenced */
     uint32_t finish_failures;          /* in a row that were not for good */

@@ -66,6 +66,8 @@ static void request_tell_breaker(struct actor *self, const struct request *reque
 static void request_answer(struct actor *self, const struct request *request, struct msg_recognized *m)
 {
     request_tell_breaker(self, request, m);
+    if (request->state != REQUEST_EXPIRED) /* else a thread may write it */
+        m->file = request->file;
     actor_answer(self, request->token, &m->head);
 }
 
@@ -117,6 +119,8 @@ static void requests_open_file(struct msg *m)
 
     if (!ask->bytes) {
         *fd = path_open(opened->config->roots, ask->path, &opened->error);
+        if (*fd >= 0)
+            opened->request->file = path_stamp(*fd);
         return;
     }
     *fd = worker_memory(ask->bytes, ask->len);

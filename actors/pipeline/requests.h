@@ -26,8 +26,9 @@ struct request {
     uint32_t generation;             /* of the breaker's state that let it through */
     const struct msg_recognize *ask; /* referenced */
     actor_token token;
-    int fd;             /* owned; -1: the file cannot be opened on this machine */
-    struct error error; /* why it cannot */
+    int fd;                 /* owned; -1: the file cannot be opened on this machine */
+    struct file_stamp file; /* of the open file */
+    struct error error;     /* why it cannot be opened */
 };
 
 struct requests {

@@ -1,4 +1,5 @@
 #include "cli/records/forget_targets.h"
+#include "core/base/hash.h"
 #include "core/base/must.h"
 
 #include <stdio.h>
@@ -32,6 +33,16 @@ static void targets_add_text(struct targets *t, const char *text)
             return;
     t->texts = targets_grow(t->texts, t->text_count, sizeof *t->texts);
     t->texts[t->text_count++] = strdup(text);
+}
+
+/* The database has the path of an upload relative to the data folder: its name alone, a hash, is in both. */
+static void targets_add_path(struct targets *t, const char *path)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+
+    targets_add_text(t, path);
+    if (slash && strlen(slash + 1) >= SHA256_HEX_BYTES - 1)
+        targets_add_text(t, slash + 1);
 }
 
 static void targets_add_embedding(struct targets *t, const float *embedding, int dimension)
@@ -74,7 +85,7 @@ static int targets_add_image(struct targets *t, struct records *r, int64_t id)
     if (reply->status == STORE_NOT_FOUND)
         return 0;
     /* the path of an upload holds its hash; one by reference is the user's own file and may be posted again */
-    targets_add_text(t, reply->images->path);
+    targets_add_path(t, reply->images->path);
     targets_add_text(t, reply->images->sha256);
     for (int i = 0; i < reply->images->face_count; i++)
         targets_add_embedding(t, reply->images->faces[i].embedding, reply->images->faces[i].dimension);
@@ -99,7 +110,7 @@ static int targets_add_person(struct targets *t, struct records *r, int64_t id)
     if (!(reply = records_ask(r, &m->m.head)))
         return -1;
     for (int i = 0; i < reply->photo_count; i++)
-        targets_add_text(t, reply->photos[i].path);
+        targets_add_path(t, reply->photos[i].path);
     return 1;
 }
 

@@ -2,6 +2,7 @@
 
 #include "core/actor/driver_uv.h"
 #include "core/base/must.h"
+#include "core/store/spool.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@ struct records {
     uv_loop_t loop;
     struct driver_uv *driver;
     struct store *store;
+    struct spool spool; /* only its name is used */
     const struct msg *answer;
     uint64_t timeout_ms;
     int status;
@@ -46,6 +48,7 @@ static const struct actor_ops records_actor = {.name = "asker", .accepts = recor
 
 struct records *records_open(const struct settings *settings)
 {
+    struct records *r = calloc(1, sizeof *r);
     struct store_options options = {.folder = settings->data,
                                     .database = settings->database,
                                     .password = settings->database_password,
@@ -56,13 +59,15 @@ struct records *records_open(const struct settings *settings)
                                     .relaxed = strcmp(settings->durability, "relaxed") == 0,
                                     .without_lock = true};
     struct actor_system_options nothing = {0};
-    struct records *r = calloc(1, sizeof *r);
     struct error error;
 
     if (!r)
         out_of_memory();
     r->timeout_ms = (uint64_t)settings->database_timeout + 5000;
-    if (!(r->store = store_open(&options, &error))) {
+    options.spool = r->spool.folder;
+    if (!(r->store = store_open(&options, &error)) ||
+        spool_find_folder(&r->spool, settings->spool, settings->data, &error) < 0) {
+        store_close(r->store);
         cli_refuse("%s", error.text);
         free(r);
         return NULL;

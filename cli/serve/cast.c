@@ -157,8 +157,11 @@ static void cast_configure_edge(struct service *v)
                                        .merge_undo_ms = s->merge_undo,
                                        .store_ms = request_ms,
                                        .call_ms = request_ms};
-    v->frontend =
-        (struct frontend_config){.openapi = &openapi_file, .page_limit = s->page_limit, .store_ms = request_ms};
+    v->frontend = (struct frontend_config){.openapi = &openapi_file,
+                                           .roots = v->roots,
+                                           .files = v->files,
+                                           .page_limit = s->page_limit,
+                                           .store_ms = request_ms};
     v->health = (struct health_config){.server = v->server,
                                        .files = v->files,
                                        .folder = s->data,

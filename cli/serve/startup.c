@@ -52,6 +52,7 @@ static int startup_open_folders(struct service *v)
                                     .password = v->s->database_password,
                                     .password_file = settings_secret_file(v->in->book, v->s->database_password),
                                     .node = v->node,
+                                    .spool = v->spool.folder,
                                     .ca = v->s->database_ca,
                                     .timeout_ms = v->s->database_timeout,
                                     .queue_limit = v->s->queue_limit,

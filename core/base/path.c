@@ -282,25 +282,26 @@ int path_normalize(const struct path_roots *roots, const char *path, size_t len,
     return status < 0 ? status : path_find_root(roots, relative, name, name_size, error);
 }
 
-static int path_open_below(int root_fd, const char *rest)
+static int path_open_below(int root_fd, const char *rest, uint64_t flags)
 {
-    struct open_how how = {.flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+    struct open_how how = {.flags = flags | O_CLOEXEC,
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV};
     long fd = syscall(SYS_openat2, root_fd, rest, &how, sizeof how);
 
     return fd < 0 ? -errno : (int)fd;
 }
 
-int path_open(const struct path_roots *roots, const char *name, struct error *error)
+/* A descriptor of the regular file `name`, whose status is then in `st`. */
+static int path_open_file(const struct path_roots *roots, const char *name, uint64_t flags, struct stat *st,
+                          struct error *error)
 {
-    struct stat st;
     int fd = -EACCES;
 
     for (int i = 0; i < roots->count && fd == -EACCES; i++) {
         const char *rest = path_below_root(&roots->at[i], name);
 
         if (rest)
-            fd = path_open_below(roots->at[i].fd, rest);
+            fd = path_open_below(roots->at[i].fd, rest, flags);
     }
     if (fd == -ENOENT || fd == -ENOTDIR)
         return error_set(error, -ENOENT, PATH_NO_SUCH_FILE);
@@ -310,15 +311,49 @@ int path_open(const struct path_roots *roots, const char *name, struct error *er
         return error_set(error, fd, "the path leads out of its image root or onto another file system");
     if (fd < 0)
         return error_set(error, fd, "cannot open: %s", strerror(-fd));
-    if (fstat(fd, &st) < 0) {
+    if (fstat(fd, st) < 0) {
         const int code = -errno;
 
         close(fd);
         return error_set(error, code, "cannot open: %s", strerror(-code));
     }
-    if (!S_ISREG(st.st_mode)) {
+    if (!S_ISREG(st->st_mode)) {
         close(fd);
         return error_set(error, -EINVAL, "not a regular file");
     }
     return fd;
+}
+
+int path_open(const struct path_roots *roots, const char *name, struct error *error)
+{
+    struct stat st;
+
+    return path_open_file(roots, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, &st, error);
+}
+
+/* A time of exactly 0 is stored as 1 ns: 0 stands for a stamp that is not known. */
+static struct file_stamp path_stamp_of(const struct stat *st)
+{
+    int64_t ns = st->st_mtim.tv_sec * 1000000000LL + st->st_mtim.tv_nsec;
+
+    return (struct file_stamp){.size = st->st_size, .mtime_ns = ns ? ns : 1};
+}
+
+struct file_stamp path_stamp(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) < 0 ? (struct file_stamp){0} : path_stamp_of(&st);
+}
+
+int path_look(const struct path_roots *roots, const char *name, struct file_stamp *stamp, struct error *error)
+{
+    struct stat st = {0};
+    int fd = path_open_file(roots, name, O_PATH, &st, error);
+
+    if (fd < 0)
+        return fd;
+    close(fd);
+    *stamp = path_stamp_of(&st);
+    return 0;
 }

@@ -15,11 +15,29 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The text of the error of path_open when the file does not exist. */
 #define PATH_NO_SUCH_FILE "no such file"
 
 struct path_roots;
+
+/* Tells one content of a file from another without reading it. A file that is written twice within the resolution of
+ * its file system's clock may keep its stamp. */
+struct file_stamp {
+    int64_t size;     /* bytes */
+    int64_t mtime_ns; /* of the last modification, since the epoch; 0: the stamp is not known */
+};
+
+static inline bool file_stamp_is_known(struct file_stamp s)
+{
+    return s.mtime_ns != 0;
+}
+
+static inline bool file_stamp_equal(struct file_stamp a, struct file_stamp b)
+{
+    return a.size == b.size && a.mtime_ns == b.mtime_ns;
+}
 
 enum { PATH_ROOTS_MAX = 16 };
 
@@ -56,5 +74,11 @@ int path_normalize(const struct path_roots *roots, const char *path, size_t len,
  * `error`: -ENOENT, -ELOOP (a symbolic link), -EXDEV (another file system, or outside), -EINVAL (not a regular file),
  * -EACCES, … May block. */
 int path_open(const struct path_roots *roots, const char *name, struct error *error);
+
+/* The stamp of an open file; not known when it cannot be read. May block. */
+struct file_stamp path_stamp(int fd);
+
+/* Reads the stamp of a file without opening its data. 0, or negative errno with `error`, as path_open. May block. */
+int path_look(const struct path_roots *roots, const char *name, struct file_stamp *stamp, struct error *error);
 
 #endif

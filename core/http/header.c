@@ -24,6 +24,7 @@ static const struct header_limit {
 } header_limits[] = {
     {"access-control-request-method", 31, HEADER_SINGLE},
     {"authorization", 7 + 256, HEADER_SINGLE}, /* “Bearer ” and a key */
+    {"content-disposition", 1024, HEADER_SINGLE},
     {"content-encoding", 63, HEADER_SINGLE},
     {"content-type", 255, HEADER_SINGLE},
     {"cookie", HEADER_COOKIE_MAX, HEADER_COOKIE},

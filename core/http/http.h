@@ -155,6 +155,8 @@ void http_problem_with(struct http_request *request, int status, const char *slu
 /* Whether an answer of `len` bytes would be sent now; if not, a 503 is: clients do not read what they asked for. For
  * answers that are expensive to make. */
 bool http_answer_fits(struct http_request *request, size_t len);
+/* Whether If-None-Match has `etag` (with its quotes). */
+bool http_etag_matches(const struct http_request *request, const char *etag);
 /* Compares If-None-Match with `etag` (with its quotes), adds the ETag header and answers 304 when it matches. */
 bool http_not_modified(struct http_request *request, const char *etag);
 

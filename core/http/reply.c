@@ -165,12 +165,17 @@ void http_problem_with(struct http_request *request, int status, const char *slu
     va_end(args);
 }
 
-bool http_not_modified(struct http_request *request, const char *etag)
+bool http_etag_matches(const struct http_request *request, const char *etag)
 {
     char given[512];
 
+    return http_request_header(request, "if-none-match", given, sizeof given) && strstr(given, etag);
+}
+
+bool http_not_modified(struct http_request *request, const char *etag)
+{
     http_add_header(request, "etag", etag);
-    if (!http_request_header(request, "if-none-match", given, sizeof given) || !strstr(given, etag))
+    if (!http_etag_matches(request, etag))
         return false;
     http_reply(request, 304, NULL, NULL, 0);
     return true;

@@ -58,6 +58,7 @@ enum store_message {
     STORE_RESOLVE_LABELS, /* store_text: continues behind this label; texts[0]: the next one, none at the end */
     STORE_REGISTER_NODE,  /* store_node: writes its row; the reply lists all nodes */
     STORE_CONTINUE,
+    STORE_POSTED_AGAIN,
     STORE_FIRST_READ,
     /* reads */
     STORE_IMAGE = STORE_FIRST_READ,

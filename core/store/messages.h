@@ -20,9 +20,21 @@ struct store_submit {
     int count;
     bool spooled;
     const char *sha256;          /* of a spooled one */
+    const char *filename;        /* of a spooled one, as the client gave it; at most FILENAME_BYTES; or NULL */
     const char *idempotency_key; /* or NULL */
     const char *request_hash;    /* of the whole request, with a key */
     const char *trace;           /* W3C trace context, or NULL */
+};
+
+/* POSTED_AGAIN: these paths were posted while they had rows. An image whose file is another one than was looked at
+ * waits again; one in processing is compared at the end of its run. Those that wait again are in the reply's images. */
+struct store_posted {
+    struct store_message_head m;
+    const struct posted_file {
+        int64_t id;             /* of the image */
+        struct file_stamp file; /* known */
+    } * files;
+    int count;
 };
 
 struct store_claim {
@@ -56,6 +68,7 @@ struct store_finish {
     struct face *faces;
     int face_count;
     const char *reason, *sha256;
+    struct file_stamp file; /* of the file of this run, before its bytes were read */
     bool crashed, gone;
     bool partial; /* FACES: the file is cut short */
     int64_t delay_ms, max_tries, max_crashes;

@@ -2,6 +2,7 @@
 #ifndef KITH_CORE_STORE_RECORDS_H
 #define KITH_CORE_STORE_RECORDS_H
 
+#include "core/base/path.h"
 #include "core/match/face.h"
 
 #include <stdbool.h>
@@ -31,6 +32,9 @@ struct image_counts {
     int64_t by_status[IMAGE_STATUSES], unknown, no_face, review;
 };
 
+/* What has become of the file of an image since it was looked at. Not stored: actors/frontend/file_marks.c. */
+enum file_mark { FILE_UNMARKED, FILE_CHANGED, FILE_GONE };
+
 struct image {
     int64_t id, person;
     const char *path, *person_name, *reason, *sha256;
@@ -43,8 +47,12 @@ struct image {
     int cure;                        /* enum image_cure of a failed one */
     bool partial;                    /* its file was cut short when it was looked at */
     bool spooled;                    /* its file is in the spool and is deleted with it */
-    bool existing;                   /* in the reply of a submission: the row existed */
-    bool again; /* in the reply of a submission: it had failed for a missing file, and waits again */
+    const char *filename;            /* that the client gave with the bytes, or NULL */
+    struct file_stamp file;          /* of the file that was looked at */
+    struct file_stamp posted; /* of its file when its path was posted during the run; not known: it was not posted */
+    bool existing;            /* in the reply of a submission: the row existed */
+    bool again;               /* in a reply: its file has come or changed, and it waits again */
+    enum file_mark file_mark; /* for an answer */
     struct face *faces;
     int face_count;
 };
@@ -54,6 +62,9 @@ int image_doubt(const struct image *image);
 
 /* Pending: it waits; processed: a verdict was reached; failed: it could not be looked at. */
 int image_shown_status(const struct image *image);
+/* Whether a file with the stamp `now` at the path of a finished image is another one than was looked at. Where the
+ * stamp of that one is not known, a file that was written after the image was finished is another one. */
+bool image_file_differs(const struct image *image, struct file_stamp now);
 
 struct person {
     int64_t id;

@@ -13,18 +13,30 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int spool_open(struct spool *spool, const char *shared, const char *data, struct error *error)
+int spool_find_folder(struct spool *spool, const char *shared, const char *data, struct error *error)
 {
     const char *setting = shared[0] ? "KITH_SPOOL" : "KITH_DATA", *base = shared[0] ? shared : data;
-    char real[PATH_MAX], path[PATH_MAX + 16];
-    int result;
+    char real[PATH_MAX];
 
-    if ((shared[0] && mkdir(shared, 0750) < 0 && errno != EEXIST) || !realpath(base, real))
+    if (!realpath(base, real))
         return error_set(error, -errno, "%s: %s: %s", setting, base, strerror(errno));
     if (strlen(real) + 8 > sizeof spool->folder)
         return error_set(error, -ENAMETOOLONG, "%s: %s is too long a name", setting, real);
     snprintf(spool->folder, sizeof spool->folder, "%.*s%s", (int)sizeof spool->folder - 8, real,
              shared[0] ? "" : "/spool");
+    return 0;
+}
+
+int spool_open(struct spool *spool, const char *shared, const char *data, struct error *error)
+{
+    const char *setting = shared[0] ? "KITH_SPOOL" : "KITH_DATA";
+    char path[PATH_MAX + 16];
+    int result;
+
+    if (shared[0] && mkdir(shared, 0750) < 0 && errno != EEXIST)
+        return error_set(error, -errno, "%s: %s: %s", setting, shared, strerror(errno));
+    if ((result = spool_find_folder(spool, shared, data, error)) < 0)
+        return result;
     snprintf(path, sizeof path, "%s/tmp", spool->folder);
     if ((mkdir(spool->folder, 0750) < 0 && errno != EEXIST) || (mkdir(path, 0750) < 0 && errno != EEXIST))
         return error_set(error, -errno, "%s: %s: %s", setting, path, strerror(errno));

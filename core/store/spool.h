@@ -20,6 +20,10 @@ struct spool {
     atomic_bool synced[256];   /* subfolders that this process has synced in `folder` */
 };
 
+/* Writes the name of the folder: `shared` when it is given, else one below `data`, which exists. 0 or negative errno
+ * with `error`. */
+int spool_find_folder(struct spool *spool, const char *shared, const char *data, struct error *error);
+
 /* Makes the folder: `shared` when it is given (several nodes may use it), else one below `data`. 0 or negative errno
  * with `error`. */
 int spool_open(struct spool *spool, const char *shared, const char *data, struct error *error);

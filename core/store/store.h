@@ -30,6 +30,7 @@ struct store_options {         /* borrowed for the store's life */
     const char *password;      /* of a server; NULL: none */
     const char *password_file; /* read again for each connection; NULL: always `password` */
     const char *node;          /* this node's name among those that share a server */
+    const char *spool;         /* folder of uploaded files, absolute; may be filled in until store_attach; NULL: none */
     int64_t timeout_ms;        /* of a server's answers; 0: 5 s */
     int64_t queue_limit;
     uint64_t disk_reserve;     /* bytes of the embedded database's disk below which nothing new is accepted; 0: off */

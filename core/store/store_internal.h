@@ -7,7 +7,7 @@
 #include "core/store/store.h"
 
 /* The largest texts that the columns hold, in bytes. */
-enum { MODEL_BYTES = 191, PHOTO_NAME_BYTES = 255, TRACE_BYTES = 64, IDEMPOTENCY_KEY_BYTES = 256 };
+enum { MODEL_BYTES = 191, PHOTO_NAME_BYTES = 255, FILENAME_BYTES = 255, TRACE_BYTES = 64, IDEMPOTENCY_KEY_BYTES = 256 };
 /* run_after of an image with unknown faces only, whose status is IMAGE_PENDING: it is never due, no claim takes it. */
 #define RUN_NEVER INT64_MAX
 /* Values of the column images.state besides those of enum image_status; IMAGE_FAILED: another try would fail as well.
@@ -23,6 +23,7 @@ struct op {
     int64_t now_ms;
     struct image_counts counts; /* what this operation adds */
     int64_t rows_waiting, queue_limit;
+    const char *spool; /* folder of the spool, absolute; NULL: none */
     bool once_a_picture;
     bool all_keyed; /* no image was without a key when the transaction began */
     struct doubt_limits doubt;
@@ -40,6 +41,12 @@ void op_text_key(const char *text, uint8_t key[static PATH_KEY_BYTES]);
 #define WHERE_PATH "{path|path_key} = ?"
 void op_bind_path(struct op *op, struct db_statement *s, int at, const char *path,
                   const uint8_t key[static PATH_KEY_BYTES]);
+
+/* paths.c: the form of a path in the database. A file of the spool has a path relative to the data folder, which may be
+ * moved or restored elsewhere. Borrows `path`, or returns a text in the arena. */
+const char *op_stored_path(struct op *op, const char *path);
+/* The absolute path of a column with a stored one, in the arena; NULL for null. */
+const char *op_path(struct op *op, struct db_statement *s, int at);
 
 /* Returns 0 or a negative db_result, and fills in the reply. */
 typedef int (*op_fn)(struct op *op, const struct msg *m);
@@ -236,14 +243,15 @@ bool op_counts_are_zero(const struct image_counts *c);
 /* Binds the parameters 1 to 7: pending, processed, failed, processing, unknown, no_face and review of status_counts. */
 void op_bind_counts(const struct db_driver *d, struct db_statement *s, const struct image_counts *c);
 
+#define IMAGE_FILE_COLUMNS "i.file_size, i.file_mtime_ns, i.posted_size, i.posted_mtime_ns, i.filename"
 #define IMAGE_COLUMNS                                                                                                  \
     "i.id, i.path, i.person, i.status, i.verdict, i.reason, i.sha256, i.attempt, i.tries, i.crashes, i.created_at, "   \
-    "i.finished_at, i.spooled, p.name, i.trace, i.retryable, i.partial"
-enum { IMAGE_COLUMN_COUNT = 17 };
+    "i.finished_at, i.spooled, p.name, i.trace, i.retryable, i.partial, " IMAGE_FILE_COLUMNS
+enum { IMAGE_COLUMN_COUNT = 22 };
 /* The same without the person's name: a locking SELECT must not lock rows of person. */
 #define IMAGE_OWN_COLUMNS                                                                                              \
     "i.id, i.path, i.person, i.status, i.verdict, i.reason, i.sha256, i.attempt, i.tries, i.crashes, i.created_at, "   \
-    "i.finished_at, i.spooled, NULL, i.trace, i.retryable, i.partial"
+    "i.finished_at, i.spooled, NULL, i.trace, i.retryable, i.partial, " IMAGE_FILE_COLUMNS
 #define FACE_COLUMNS                                                                                                   \
     "f.id, f.image_id, f.x, f.y, f.width, f.height, f.landmarks, f.quality, f.model, f.embedding, f.person, "          \
     "f.distance, f.similarity, f.candidates, p.name, f.unknown_person, f.decision, f.template_id, f.word, f.place, "   \
@@ -316,6 +324,7 @@ int op_cluster(struct op *op, const struct msg *m);
 int op_resolve_labels(struct op *op, const struct msg *m);
 int op_register_node(struct op *op, const struct msg *m);
 int op_continue(struct op *op, const struct msg *m);
+int op_posted_again(struct op *op, const struct msg *m);
 /* Deletes the rows of nodes that have not written them for a day. */
 int op_forget_nodes(struct op *op);
 int op_photo_person(struct op *op, const struct msg *m);

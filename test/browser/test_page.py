@@ -30,6 +30,21 @@ def test_a_posted_image_appears_and_gets_its_name_without_a_reload(kith, page):
     assert float(row['similarity']) > 0.9
 
 
+def test_uploads_have_their_names_and_other_files_are_marked(kith, page):
+    upload = kith.post('/v1/images?filename=%C3%9Cber%20uns.png', png(9, 9, 9), content_type='image/png').json['images'][0]
+    changed, gone = kith.picture('changed.png', 1, 1, 1), kith.picture('gone.png', 2, 2, 2)
+    numbers = kith.submit(changed, gone)
+    for number in [upload['id'], *numbers]:
+        page.until_row(number, lambda r: r['person'] == 'unknown')
+    changed.write_bytes(png(1, 1, 1, width=65))
+    gone.unlink()
+    page.ask('reload')
+    assert page.until_row(upload['id'], bool)['path'] == 'Über uns.png'
+    assert page.until_row(numbers[0], bool)['path'] == f'{changed} file changed since'
+    assert page.until_row(numbers[1], bool)['path'] == f'{gone} file gone'
+    until(lambda: page.ask('pictures') == 1, 'the thumbnail of the upload, and no other')
+
+
 def test_failures_show_their_reason_and_can_be_retried(kith, page):
     number, = kith.submit('later.png')
     assert page.until_row(number, lambda r: r['status'] == 'failed')['reason'] == 'no such file'

@@ -68,6 +68,13 @@ def text():
     yield 'broken', b'\x40\x09' + b'a\xc3\xe2\x82\xf0\x9f\x98\xed\xa0\x80\xff'
 
 
+def upload_name():
+    for number, header in enumerate((
+            'attachment', 'attachment; filename=a.jpg', 'form-data; name="f"; filename="a \\"b\\" \\\\c.jpg"',
+            "inline; filename*=UTF-8''%e2%82%ac.jpg; filename=x", "a; filename*=UTF-8''%", 'a; filename="')):
+        yield str(number), header.encode()
+
+
 # --- messages of nodes: every field of every message of kith.proto, set once ---
 
 def varint(value):

@@ -23,6 +23,7 @@ PARAMETERS = {
     ('GET', '/v1/images', 'after'): NUMBER,
     ('GET', '/v1/images', 'limit'): NUMBER,
     ('GET', '/v1/images', 'explain'): BOOL,
+    ('POST', '/v1/images', 'filename'): TEXT,
     ('GET', '/v1/images/{id}', 'explain'): BOOL,
     ('GET', '/v1/images/{id}/photo', 'width'): NUMBER,
     ('GET', '/v1/images/{id}/faces/{n}/crop', 'width'): NUMBER,
@@ -134,7 +135,8 @@ def test_a_dry_run_of_0_is_none(kith):
 
 # Each header with its limit in bytes.
 LIMITS = {'origin': 511, 'cookie': 8191, 'authorization': 263, 'x-api-key': 256, 'idempotency-key': 255,
-          'content-type': 255, 'content-encoding': 63, 'last-event-id': 31, 'if-none-match': 511, 'sec-fetch-site': 31}
+          'content-type': 255, 'content-encoding': 63, 'content-disposition': 1024, 'last-event-id': 31,
+          'if-none-match': 511, 'sec-fetch-site': 31}
 
 
 @pytest.mark.parametrize('name', LIMITS)

@@ -211,7 +211,7 @@ def test_a_path_posted_again_when_its_file_has_come_is_looked_at(kith, path):
     assert answer.status in (200, 202) and kith.image(number)['attempts'] <= 2
     if path == '/v1/images':
         assert answer.json['images'] == [{'id': number, 'path': str(kith.images / 'late.png'), 'status': 'pending',
-                                          'existing': True}]
+                                          'existing': True, 'again': True}]
     until(lambda: kith.image(number)['verdict'] == 'unknown', 'another look')
     assert kith.image(number)['attempts'] == 2
     assert kith.post('/v1/images', {'path': 'late.png'}).json['images'][0]['status'] == 'processed'

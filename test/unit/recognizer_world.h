@@ -130,6 +130,12 @@ int path_open(const struct path_roots *roots, const char *name, struct error *er
     return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+struct file_stamp path_stamp(int fd)
+{
+    (void)fd;
+    return (struct file_stamp){1, 2};
+}
+
 /* --- the neighbours --- */
 
 static struct {

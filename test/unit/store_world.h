@@ -21,6 +21,7 @@ static int64_t recount_ms;          /* as the next one */
 static int64_t database_timeout_ms; /* of the store that open_store opens; 0: the default */
 static int64_t queue_limit = 1000;  /* as the one before */
 static const struct doubt_limits doubt_limits = {.similarity = 0.6, .margin = 0.1, .quality = 0.3};
+static const char *spool_folder;    /* as the one before */
 static struct actor_system *sys;
 static struct store *store;
 static char folder[64];
@@ -114,6 +115,7 @@ static void open_store(void)
                                .database = database(),
                                .password = "kith",
                                .node = "test",
+                               .spool = spool_folder,
                                .timeout_ms = database_timeout_ms,
                                .recount_ms = recount_ms,
                                .doubt = doubt_limits,

@@ -81,6 +81,44 @@ static void test_a_name_that_is_swapped_never_opens_a_file_outside(void **state)
     path_roots_free(roots);
 }
 
+/* --- stamps --- */
+
+static void test_a_stamp_tells_files_apart(void **state)
+{
+    char base[] = "/tmp/kith-files-XXXXXX", name[64], link[64];
+    const struct timespec epoch[2] = {{0}};
+    struct file_stamp seen, now;
+    struct path_roots *roots;
+    struct error error = {0};
+    int fd;
+
+    (void)state;
+    assert_non_null(mkdtemp(base));
+    snprintf(name, sizeof name, "%s/photo", base);
+    snprintf(link, sizeof link, "%s/link", base);
+    roots = path_roots_open(base, 0, NULL);
+    assert_int_equal(path_look(roots, name, &seen, &error), -ENOENT);
+    write_byte(base, "photo", 'a');
+    assert_int_equal(symlink("photo", link), 0);
+    assert_int_equal(path_look(roots, link, &seen, &error), -ELOOP);
+    assert_int_equal(path_look(roots, base, &seen, &error), -EACCES);
+    assert_int_equal(path_look(roots, name, &seen, &error), 0);
+    assert_true(seen.size == 1 && file_stamp_is_known(seen));
+    fd = path_open(roots, name, &error);
+    assert_true(file_stamp_equal(path_stamp(fd), seen));
+    assert_int_equal(truncate(name, 2), 0);
+    assert_false(file_stamp_equal(path_stamp(fd), seen));
+    assert_int_equal(utimensat(AT_FDCWD, name, epoch, 0), 0); /* as archives without times unpack files */
+    assert_int_equal(path_look(roots, name, &now, &error), 0);
+    assert_true(file_stamp_is_known(now) && now.size == 2);
+    close(fd);
+    assert_false(file_stamp_is_known(path_stamp(fd)));
+    path_roots_free(roots);
+    unlink(link);
+    unlink(name);
+    rmdir(base);
+}
+
 /* --- the reserve of the disk --- */
 
 static void test_the_reserve_is_at_most_a_sixteenth_of_the_disk(void **state)
@@ -144,6 +182,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_name_that_is_swapped_never_opens_a_file_outside),
+        cmocka_unit_test(test_a_stamp_tells_files_apart),
         cmocka_unit_test(test_the_reserve_is_at_most_a_sixteenth_of_the_disk),
         cmocka_unit_test(test_a_disk_is_low_when_a_file_would_not_leave_the_reserve),
         cmocka_unit_test(test_the_parent_of_a_path_is_synced),

@@ -10,8 +10,9 @@ static const struct {
     int columns;
 } tables[] = {
     {"SELECT id, status, verdict, person, attempt, tries, crashes, cycle, finished_at, run_after, retryable, "
-     "retry_pause, state FROM images ORDER BY id",
-     13},
+     "retry_pause, state, file_size, file_mtime_ns, posted_size, posted_mtime_ns, LENGTH(filename) FROM images ORDER "
+     "BY id",
+     18},
     {"SELECT id, image_id, person, unknown_person, word, place, template_id, LENGTH(label) FROM faces ORDER BY id", 8},
     {"SELECT id, kind, image_id, face_id, person_id, enrols, embed_claims, embed_until FROM words ORDER BY id", 8},
     {"SELECT id, kind, subject, n FROM decide_again ORDER BY id", 4},

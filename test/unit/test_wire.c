@@ -97,8 +97,10 @@ static void test_what_was_found(void **state)
 
     (void)state;
     m->event = an_event(3);
+    m->file = (struct file_stamp){5000000000, 1795880000123456789};
     back = (struct msg_recognized *)through(&m->head);
     assert_int_equal(back->outcome, RECOGNIZED_OK);
+    assert_true(file_stamp_equal(back->file, m->file));
     assert_int_equal(back->event->face_count, 3);
     assert_int_equal(back->event->done.width, 640);
     assert_int_equal(back->event->done.partial, 1);
@@ -120,6 +122,7 @@ static void test_why_nothing_was_found(void **state)
     back = (struct msg_recognized *)through(&m->head);
     assert_int_equal(back->outcome, RECOGNIZED_BAD_IMAGE);
     assert_string_equal(back->reason, "not an image");
+    assert_false(file_stamp_is_known(back->file));
     assert_null(back->event);
     msg_unref(&m->head);
     msg_unref(&back->head);

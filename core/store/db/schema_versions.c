@@ -171,9 +171,20 @@ static const char *const version_4[] = {
  *   images.retry_pause  ms after the failure in which no retry of a batch takes the image; 0 before the first one
  *   images.state        the status that clients are shown; 4 when it failed and is retryable
  *
+ *   images.file_size, file_mtime_ns  the stamp of the file that was looked at; file_mtime_ns 0: not known
+ *   images.posted_size, posted_mtime_ns  of a path that was posted during the run (ops/images/posted.c)
+ *   images.filename     that a client gave with uploaded bytes
+ *
+ * Paths of the spool are relative to the data folder (ops/paths.c); those of the versions before are made so. In SQLite
+ * the key of a path is not read.
+ *
  * operations has a row for each time that images are looked at again (ops/images/look_again.c).
  *
  * images_state lists as images_status did, which nodes of the version before can do without. */
+#define SPOOL_PATH                                                                                                     \
+    "{PRINTF('spool/%s/%s', SUBSTR(sha256, 1, 2), SUBSTR(path, INSTR(path, sha256)))|CONCAT('spool/', LEFT(sha256, "   \
+    "2), '/', SUBSTR(path, INSTR(path, sha256)))}"
+
 static const char *const version_5[] = {
     "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} word INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE faces ADD COLUMN {| IF NOT EXISTS} template_id BIGINT NOT NULL DEFAULT 0",
@@ -292,6 +303,14 @@ static const char *const version_5[] = {
     "NOT NULL DEFAULT 0, last_image BIGINT NOT NULL, run_after BIGINT NOT NULL DEFAULT 0, created_at BIGINT NOT NULL, "
     "finished_at BIGINT NOT NULL DEFAULT 0) " END,
     "CREATE INDEX IF NOT EXISTS operations_state ON operations(state, id)",
+    "ALTER TABLE images ADD COLUMN {| IF NOT EXISTS} file_size BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE images ADD COLUMN {| IF NOT EXISTS} file_mtime_ns BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE images ADD COLUMN {| IF NOT EXISTS} posted_size BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE images ADD COLUMN {| IF NOT EXISTS} posted_mtime_ns BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE images ADD COLUMN {| IF NOT EXISTS} filename VARCHAR(255)",
+    "UPDATE {OR IGNORE|IGNORE} images SET path = " SPOOL_PATH "{|, path_key = UNHEX(LEFT(SHA2(path, 256), 32))} WHERE "
+    "spooled = 1 AND path LIKE '/%' AND INSTR(path, sha256) > 0",
+    "UPDATE person_images SET path = " SPOOL_PATH " WHERE spooled = 1 AND path LIKE '/%' AND INSTR(path, sha256) > 0",
     /* names by hand and counter-examples of version 4; the templates of those names are photos */
     "INSERT INTO words(kind, sha256, image_id, face_id, person_id, x, y, width, height, said_at, enrols) SELECT 1, "
     "i.sha256, f.image_id, f.id, f.person, f.x, f.y, f.width, f.height, i.finished_at, 0 FROM faces f JOIN images i ON "

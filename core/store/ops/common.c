@@ -68,6 +68,13 @@ int image_doubt(const struct image *image)
     return doubt;
 }
 
+bool image_file_differs(const struct image *image, struct file_stamp now)
+{
+    if (file_stamp_is_known(image->file))
+        return !file_stamp_equal(image->file, now);
+    return now.mtime_ns / 1000000 > image->finished_ms;
+}
+
 int op_refuse(struct op *op, int status, const char *text, ...)
 {
     va_list args;

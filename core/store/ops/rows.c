@@ -6,7 +6,7 @@ void op_image_row(struct op *op, struct db_statement *s, struct image *image)
     const struct db_driver *d = op->d;
 
     image->id = d->column_int(s, 0);
-    image->path = op_text(op, s, 1);
+    image->path = op_path(op, s, 1);
     image->person = d->column_int(s, 2);
     image->status = (int)d->column_int(s, 3);
     image->verdict = (int)d->column_int(s, 4);
@@ -22,6 +22,9 @@ void op_image_row(struct op *op, struct db_statement *s, struct image *image)
     image->trace = op_text(op, s, 14);
     image->cure = (int)d->column_int(s, 15);
     image->partial = d->column_int(s, 16) != 0;
+    image->file = (struct file_stamp){d->column_int(s, 17), d->column_int(s, 18)};
+    image->posted = (struct file_stamp){d->column_int(s, 19), d->column_int(s, 20)};
+    image->filename = op_text(op, s, 21);
 }
 
 int op_image_rows(struct op *op, struct db_statement *s, struct image *rows, int max)

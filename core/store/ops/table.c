@@ -44,6 +44,7 @@ const op_fn store_ops[] = {
     [STORE_RESOLVE_LABELS - STORE_SUBMIT] = op_resolve_labels,
     [STORE_REGISTER_NODE - STORE_SUBMIT] = op_register_node,
     [STORE_CONTINUE - STORE_SUBMIT] = op_continue,
+    [STORE_POSTED_AGAIN - STORE_SUBMIT] = op_posted_again,
     [STORE_IMAGE - STORE_SUBMIT] = op_image,
     [STORE_IMAGES - STORE_SUBMIT] = op_images,
     [STORE_EVENTS - STORE_SUBMIT] = op_read_events,

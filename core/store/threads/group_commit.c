@@ -25,6 +25,7 @@ struct op operation_for(struct group *g, struct store_reply *reply)
                        .now_ms = g->now_ms,
                        .rows_waiting = g->w->pending,
                        .queue_limit = g->w->of->o.queue_limit,
+                       .spool = g->w->of->o.spool,
                        .once_a_picture = g->w->of->o.once_a_picture,
                        .all_keyed = !g->unkeyed_images,
                        .doubt = g->w->of->o.doubt,

@@ -10,7 +10,7 @@ static void *make_look_again(enum look_again_action action)
 
     m->action = action;
     m->filter.verdict = -1;
-    m->max = 10;
+    m->max = 100;
     return m;
 }
 

@@ -5,7 +5,8 @@
 
 #include "test/unit/store_world.h"
 
-static int64_t ann, face_of_ann, unknown_face, unknown_image, running, failed, photo, key, twin, newest_merge;
+static int64_t ann, face_of_ann, unknown_face, unknown_image, running, failed, processed, photo, key, twin,
+    newest_merge;
 
 static void *make_submit(void)
 {
@@ -20,6 +21,21 @@ static void *make_submit(void)
 static void *make_submit_again(void) /* its file was missing */
 {
     return submission("/gone");
+}
+
+static void *make_upload(const char *filename)
+{
+    struct store_submit *m = submission("/spool/ab/abc.jpg");
+
+    m->spooled = true;
+    m->sha256 = "abc";
+    m->filename = filename;
+    return m;
+}
+
+static void *make_upload_name(void) /* the bytes came without one before */
+{
+    return make_upload("photo.jpg");
 }
 
 static void *make_claim(void)
@@ -54,6 +70,27 @@ static void *make_renew(void)
     m->count = 1;
     m->lease_ms = 3600000;
     return m;
+}
+
+static void *make_posted(int64_t image)
+{
+    struct store_posted *m = STORE_MESSAGE(STORE_POSTED_AGAIN, store_posted);
+    struct posted_file *files = arena_alloc(&m->m.arena, sizeof *files);
+
+    *files = (struct posted_file){.id = image, .file = {1, INT64_MAX}};
+    m->files = files;
+    m->count = 1;
+    return m;
+}
+
+static void *make_posted_running(void)
+{
+    return make_posted(running);
+}
+
+static void *make_posted_processed(void)
+{
+    return make_posted(processed);
 }
 
 static void *make_reap(void)

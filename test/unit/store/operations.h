@@ -97,8 +97,11 @@ static const struct {
 } operations[] = {
     {"submit", make_submit, false},
     {"submit again", make_submit_again, false},
+    {"submit the name of an upload", make_upload_name, false},
     {"renew", make_renew, false},
+    {"posted again, during its run", make_posted_running, false},
     {"finish", make_finish, false},
+    {"posted again", make_posted_processed, false},
     {"claim", make_claim, false},
     {"reap", make_reap, false},
     {"retry", make_retry, false},
@@ -240,11 +243,13 @@ static void fill_records(void)
     ann = person("Ann");
     failed = submit("/failed");
     gone = submit("/gone");
+    processed = submit("/processed");
     claim(10);
     finish_gone(gone, 1);
     finish_with_face(known, 1, ann, 0.3);
     face_of_ann = image(known)->faces[0].id;
     finish(failed, 1, OUTCOME_FAILED, false);
+    finish(processed, 1, OUTCOME_FACES, false);
     p->person_name = NULL;
     p->person = ann;
     p->sha256 = "abc";
@@ -274,6 +279,7 @@ static void fill_records(void)
     running = submit("/running");
     claim(10);
     submit("/waiting");
+    assert_int_equal(ask(make_upload(NULL))->status, STORE_OK);
 }
 
 #endif

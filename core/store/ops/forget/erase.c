@@ -19,11 +19,12 @@ int op_erase(struct op *op, const char *sha256, const char *path)
         op->db, "INSERT INTO erasures(node, made_at, sha256, path) SELECT node, ?, ?, ? FROM erasers ORDER BY node");
 
     db_bind_text(op->db, s, 2, sha256);
-    db_bind_text(op->db, s, 3, path);
+    db_bind_text(op->db, s, 3, op_stored_path(op, path));
     return erase_insert(op, s);
 }
 
-/* A photo of the known-people folder has a path outside of the spool, which the nodes leave alone. */
+/* A photo of the known-people folder has a path outside of the spool, which the nodes leave alone. The paths are copied
+ * in their stored form. */
 int op_erase_photos(struct op *op, int64_t person, int64_t last)
 {
     struct db_statement *s = db_query(
@@ -86,7 +87,7 @@ int op_erasures(struct op *op, const struct msg *msg)
     op->d->bind_int(s, 2, m->count);
     while (r->erasure_count < m->count && (result = db_step(op->db, s)) == DB_ROW)
         r->erasures[r->erasure_count++] =
-            (struct erasure){.id = op->d->column_int(s, 0), .sha256 = op_text(op, s, 1), .path = op_text(op, s, 2)};
+            (struct erasure){.id = op->d->column_int(s, 0), .sha256 = op_text(op, s, 1), .path = op_path(op, s, 2)};
     op->d->reset(s);
     for (int i = 0; i < r->erasure_count && result >= 0; i++)
         if (r->erasures[i].path && (result = op_path_used(op, r->erasures[i].path)) == DB_ROW)

@@ -55,7 +55,7 @@ static bool traces_bind(struct op *op, const struct store_traces *m, enum trace_
         op->d->bind_int(s, 1, m->person);
         return m->person > 0;
     case TRACE_TEXT:
-        db_bind_text(op->db, s, 1, m->text);
+        db_bind_text(op->db, s, 1, op_stored_path(op, m->text));
         return m->text != NULL;
     case TRACE_EMBEDDING:
         op->d->bind_blob(s, 1, m->embedding, m->embedding_bytes, 0);
@@ -71,7 +71,7 @@ static int traces_find_images(struct op *op, const char *text)
                                               "i.person WHERE i.path = ? OR i.sha256 = ? ORDER BY i.id LIMIT 1000");
 
     op->reply->images = arena_alloc(op->arena, FOUND_MAX * sizeof(struct image));
-    db_bind_text(op->db, s, 1, text);
+    db_bind_text(op->db, s, 1, op_stored_path(op, text));
     db_bind_text(op->db, s, 2, text);
     op->reply->image_count = op_image_rows(op, s, op->reply->images, FOUND_MAX);
     return op->reply->image_count;

@@ -8,7 +8,7 @@
 #define ID64 ID8 ", " ID8 ", " ID8 ", " ID8 ", " ID8 ", " ID8 ", " ID8 ", " ID8
 #define TAKE(ids)                                                                                                      \
     "UPDATE images SET status = 3, attempt = attempt + 1, tries = tries + 1, lease_owner = ?, run_after = ?, "         \
-    "reason = NULL, verdict = 0 WHERE status = 0 AND id IN (" ids ")"
+    "reason = NULL, verdict = 0, posted_mtime_ns = 0 WHERE status = 0 AND id IN (" ids ")"
 
 /* The rows are locked by the SELECT before, or this is the only writer. */
 static int claim_take(struct op *op, const struct store_claim *m, struct image *due, int count)

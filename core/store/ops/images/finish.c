@@ -68,14 +68,15 @@ static struct ending finish_compute(const struct op *op, const struct store_fini
     return e;
 }
 
-static int finish_write(struct op *op, const struct image *before, const struct ending *e, const char *sha256)
+static int finish_write(struct op *op, const struct image *before, const struct ending *e, const char *sha256,
+                        struct file_stamp file)
 {
     struct db_statement *s = db_query(
         op->db,
         "UPDATE images SET status = ?, verdict = ?, person = ?, run_after = ?, finished_at = ?, tries = tries - "
         "?, crashes = crashes + ?, reason = ?, sha256 = COALESCE(?, sha256), lease_owner = NULL, retryable = ?, "
-        "retry_pause = CASE WHEN ? THEN retry_pause ELSE 0 END, partial = ? WHERE id = ? AND status = 3 AND attempt = "
-        "?");
+        "retry_pause = CASE WHEN ? THEN retry_pause ELSE 0 END, partial = ?, file_size = ?, file_mtime_ns = ? WHERE id "
+        "= ? AND status = 3 AND attempt = ?");
     bool pause_stays = e->cure || (e->status == IMAGE_PENDING && e->verdict == VERDICT_NONE);
     int result;
 
@@ -91,8 +92,10 @@ static int finish_write(struct op *op, const struct image *before, const struct 
     op->d->bind_int(s, 10, e->cure);
     op->d->bind_int(s, 11, pause_stays);
     op->d->bind_int(s, 12, e->partial);
-    op->d->bind_int(s, 13, before->id);
-    op->d->bind_int(s, 14, before->attempt);
+    op->d->bind_int(s, 13, file.size);
+    op->d->bind_int(s, 14, file.mtime_ns);
+    op->d->bind_int(s, 15, before->id);
+    op->d->bind_int(s, 16, before->attempt);
     if ((result = db_finish(op->db, s)) < 0)
         return result;
     op->reply->changed = op->d->changes(op->db);
@@ -174,6 +177,19 @@ static int finish_judge_stored(struct op *op, const struct store_finish *m, cons
     return result < 0 ? result : finish_read_run(op, m->id, m->sha256, image, &words);
 }
 
+/* The path was posted during the run, with another file than the run has read: the image waits for the next run. Its
+ * result is stored all the same, so that a file that changes all the time does not keep the image from ever having one.
+ */
+static int finish_look_again(struct op *op, const struct store_finish *m, struct image *image)
+{
+    bool waits = image->status == IMAGE_PENDING && image->verdict == VERDICT_NONE;
+
+    if (waits || !file_stamp_is_known(image->posted) || file_stamp_equal(image->posted, m->file))
+        return 0;
+    image->again = true;
+    return op_requeue(op, image->id, image->status, image->verdict, 0);
+}
+
 int op_finish(struct op *op, const struct msg *msg)
 {
     const struct store_finish *m = (const struct store_finish *)msg;
@@ -182,6 +198,7 @@ int op_finish(struct op *op, const struct msg *msg)
     struct ending ending;
     struct replaced replaced = {.said = false};
     int result = finish_read_run(op, m->id, m->sha256, before, &run.words);
+    bool looked_at;
 
     if (result < 0)
         return result;
@@ -196,19 +213,22 @@ int op_finish(struct op *op, const struct msg *msg)
         return DB_ERROR;
     run.same_bytes = !m->sha256 || !before->sha256 || strcmp(m->sha256, before->sha256) == 0;
     ending = finish_compute(op, m, &run, before);
-    if ((result = finish_write(op, before, &ending, m->sha256)) < 0 || op->reply->changed == 0)
+    looked_at = m->outcome == OUTCOME_FACES || m->outcome == OUTCOME_FAILED;
+    result = finish_write(op, before, &ending, m->sha256, looked_at ? m->file : before->file);
+    if (result < 0 || op->reply->changed == 0)
         return result;
     if (!run.same_bytes && (result = op_erase(op, before->sha256, NULL)) < 0) /* thumbnails of the former content */
         return result;
-    if (m->outcome == OUTCOME_FACES || m->outcome == OUTCOME_FAILED)
+    if (looked_at)
         if ((result = finish_replace_faces(op, m, before, &run, &replaced)) < 0)
             return result;
-    op->reply->changed = 1;                               /* the image: words have counted faces */
     ending.reason = arena_text(op->arena, ending.reason); /* the message may be freed before the reply */
     finish_apply(before, &ending);
     if ((result = finish_judge_stored(op, m, &replaced, before)) < 0)
         return result;
-    op->reply->image_count = 1;
+    if (finish_look_again(op, m, before) < 0)
+        return DB_ERROR;
+    op->reply->changed = op->reply->image_count = 1; /* the image: words and the requeue have counted, too */
     return 0;
 }
 

@@ -1,5 +1,6 @@
 /* Submissions: all that wait are one INSERT of many rows; a path that exists keeps its row. An image that failed
- * because its file was missing waits again: the file may have come. */
+ * because its file was missing waits again: the file may have come. Whether the file of another one has changed is
+ * found out behind this (posted.c): no disk is read here. */
 #include "core/store/store_internal.h"
 
 #include "core/base/must.h"
@@ -11,46 +12,74 @@
 /* Rows of one statement. Few sizes, so that each statement is prepared once. */
 enum { MANY = 256, SOME = 16, KEY = PATH_KEY_BYTES };
 
-#define ROW    "(?, ?, -1, 0, ?, ?, ?, ?)"
+#define ROW    "(?, ?, -1, 0, ?, ?, ?, ?, ?)"
 #define ROW4   ROW ", " ROW ", " ROW ", " ROW
 #define ROW16  ROW4 ", " ROW4 ", " ROW4 ", " ROW4
 #define ROW64  ROW16 ", " ROW16 ", " ROW16 ", " ROW16
 #define ROW256 ROW64 ", " ROW64 ", " ROW64 ", " ROW64
 #define INSERT_ROWS(rows)                                                                                              \
-    "{INSERT OR IGNORE|INSERT IGNORE} INTO images(path, path_key, person, status, sha256, spooled, run_after, "        \
-    "created_at) VALUES" rows " RETURNING id, path_key"
+    "{INSERT OR IGNORE|INSERT IGNORE} INTO images(path, path_key, person, status, sha256, spooled, filename, "         \
+    "run_after, created_at) VALUES" rows " RETURNING id, path_key"
 
 struct entry { /* one path of one submission */
     const struct store_submit *from;
     struct image *image;
+    struct arena *arena; /* of the reply that has the image */
+    const char *path;    /* as it is stored */
     uint8_t key[KEY];
 };
 
-static int submit_find_path(struct op *op, const uint8_t *key, struct image *image)
+static int submit_find_path(struct op *op, const char *path, const uint8_t *key, struct image *image)
 {
-    struct db_statement *s = db_query(op->db, "SELECT id, status, verdict, retryable FROM images WHERE " WHERE_PATH);
+    struct db_statement *s =
+        db_query(op->db, "SELECT id, status, verdict, retryable, spooled, finished_at, file_size, file_mtime_ns, "
+                         "filename FROM images WHERE " WHERE_PATH);
     int result;
 
-    op_bind_path(op, s, 1, image->path, key);
+    op_bind_path(op, s, 1, path, key);
     result = db_step(op->db, s);
     if (result == DB_ROW) {
         image->id = op->d->column_int(s, 0);
         image->status = (int)op->d->column_int(s, 1);
         image->verdict = (int)op->d->column_int(s, 2);
         image->cure = (int)op->d->column_int(s, 3);
+        image->spooled = op->d->column_int(s, 4) != 0;
+        image->finished_ms = op->d->column_int(s, 5);
+        image->file = (struct file_stamp){op->d->column_int(s, 6), op->d->column_int(s, 7)};
+        image->filename = op_text(op, s, 8);
         image->existing = true;
     }
     op->d->reset(s);
     return result;
 }
 
-/* The row of a path that exists already. 0, or negative. */
-static int submit_existing(struct op *op, const uint8_t *key, struct image *image)
+/* Bytes that came without a name, or by path, get the name of this upload. */
+static int submit_name(struct op *op, const struct entry *e)
 {
-    int result = submit_find_path(op, key, image);
+    struct db_statement *s;
 
+    if (!e->from->filename || e->image->filename || !e->image->spooled)
+        return 0;
+    s = db_query(op->db, "UPDATE images SET filename = ? WHERE id = ?");
+    db_bind_text(op->db, s, 1, e->from->filename);
+    op->d->bind_int(s, 2, e->image->id);
+    e->image->filename = arena_text(op->arena, e->from->filename);
+    return db_finish(op->db, s);
+}
+
+/* The row of a path that exists already. 0, or negative. */
+static int submit_existing(struct op *op, const struct entry *e)
+{
+    struct image *image = e->image;
+    int result;
+
+    op->arena = e->arena;
+    image->filename = NULL;
+    result = submit_find_path(op, e->path, e->key, image);
     if (result != DB_ROW)
         return result < 0 ? result : DB_ERROR;
+    if ((result = submit_name(op, e)) < 0)
+        return result;
     if (image->status != IMAGE_FAILED || image->cure != CURE_FILE)
         return 0;
     if (op_requeue(op, image->id, image->status, image->verdict, 0) < 0)
@@ -99,10 +128,11 @@ static int submit_insert_rows(struct op *op, struct entry *e, int count)
     int at = 0, n = 0, result;
 
     for (int i = 0; i < count; i++) {
-        db_bind_text(op->db, s, ++at, e[i].image->path);
+        db_bind_text(op->db, s, ++at, e[i].path);
         op->d->bind_blob(s, ++at, e[i].key, KEY, 0);
         db_bind_text(op->db, s, ++at, e[i].from->sha256);
         op->d->bind_int(s, ++at, e[i].from->spooled);
+        db_bind_text(op->db, s, ++at, e[i].from->filename);
         op->d->bind_int(s, ++at, op->now_ms);
         op->d->bind_int(s, ++at, op->now_ms);
     }
@@ -114,7 +144,7 @@ static int submit_insert_rows(struct op *op, struct entry *e, int count)
             if (e[i].from->trace && submit_write_trace(op, &e[i]) < 0)
                 return DB_ERROR;
             op_moved(op, -1, 0, IMAGE_PENDING, VERDICT_NONE);
-        } else if ((result = submit_existing(op, e[i].key, e[i].image)) < 0) {
+        } else if ((result = submit_existing(op, &e[i])) < 0) {
             return result;
         }
     }
@@ -143,14 +173,16 @@ static int submit_replay(struct op *op, const struct store_submit *m, struct sto
     for (int i = 0; i < m->count && *at; i++) {
         char *end;
         struct image *image = &r->images[r->image_count++];
+        const char *path;
         uint8_t key[KEY];
 
         image->id = strtoll(at, &end, 10);
         at = end + 1;
         image->path = arena_text(op->arena, m->paths[i]);
         image->existing = true;
-        op_text_key(m->paths[i], key);
-        submit_find_path(op, key, image);
+        path = op_stored_path(op, image->path);
+        op_text_key(path, key);
+        submit_find_path(op, path, key, image);
     }
     return 1;
 }
@@ -192,6 +224,7 @@ static int submit_admit(struct op *op, const struct store_submit *m, struct stor
     }
     for (int i = 0; i < m->count; i++) {
         r->images[i].path = arena_text(op->arena, m->paths[i]);
+        r->images[i].filename = arena_text(op->arena, m->filename);
         r->image_count++;
     }
     return 1;
@@ -225,8 +258,12 @@ int op_submit_many(struct op *op, const struct store_submit *const *m, struct st
         result = submit_admit(op, m[i], replies[i], n);
         admitted[i] = result == 1;
         for (int k = 0; admitted[i] && k < m[i]->count; k++) {
-            entries[n] = (struct entry){.from = m[i], .image = &replies[i]->images[k]};
-            op_text_key(m[i]->paths[k], entries[n++].key);
+            entries[n] = (struct entry){.from = m[i],
+                                        .image = &replies[i]->images[k],
+                                        .arena = op->arena,
+                                        .path = op_stored_path(op, m[i]->paths[k])};
+            op_text_key(entries[n].path, entries[n].key);
+            n++;
         }
     }
     /* SQLite has an index of the paths themselves: rows of other programs are found without a key. */

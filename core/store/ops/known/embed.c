@@ -50,7 +50,7 @@ int op_claim_photo(struct op *op, const struct msg *msg)
         r->photos[r->photo_count++] = (struct photo){.id = op->d->column_int(s, 0),
                                                      .person = op->d->column_int(s, 1),
                                                      .name = op_text(op, s, 2),
-                                                     .path = op_text(op, s, 3),
+                                                     .path = op_path(op, s, 3),
                                                      .sha256 = op_text(op, s, 4),
                                                      .face_box = op_text(op, s, 5),
                                                      .claim = op->d->column_int(s, 6)};

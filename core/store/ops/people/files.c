@@ -1,7 +1,7 @@
 /* Files: those of the spool, and quarantined bytes. */
 #include "core/store/store_internal.h"
 
-int op_path_used(struct op *op, const char *path)
+static int files_find_path(struct op *op, const char *path)
 {
     struct db_statement *s = db_query(op->db, "SELECT 1 FROM images WHERE " WHERE_PATH);
     uint8_t key[PATH_KEY_BYTES];
@@ -18,6 +18,15 @@ int op_path_used(struct op *op, const char *path)
         op->d->reset(s);
     }
     return result;
+}
+
+/* A row that another program wrote may name the file with its folder: its file must stay, too. */
+int op_path_used(struct op *op, const char *path)
+{
+    const char *stored = op_stored_path(op, path);
+    int result = files_find_path(op, stored);
+
+    return result == DB_DONE && stored != path ? files_find_path(op, path) : result;
 }
 
 /* Whether a spooled file belongs to an image or a photo. */

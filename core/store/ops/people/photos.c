@@ -10,7 +10,7 @@ static int photo_adopt_row(struct op *op, const struct store_photo *m)
         db_query(op->db, "UPDATE person_images SET path = ?, sha256 = ?, created_at = ?, face_box = ? WHERE id = ? "
                          "AND path IS NULL");
 
-    db_bind_text(op->db, s, 1, m->path);
+    db_bind_text(op->db, s, 1, op_stored_path(op, m->path));
     db_bind_text(op->db, s, 2, m->sha256);
     op->d->bind_int(s, 3, op->now_ms);
     db_bind_text(op->db, s, 4, m->face_box);
@@ -25,7 +25,7 @@ static int photo_insert_row(struct op *op, const struct store_photo *m, int64_t 
 
     op_bind_text(op, s, 1, m->photo_name, PHOTO_NAME_BYTES);
     op->d->bind_int(s, 2, person);
-    db_bind_text(op->db, s, 3, m->path);
+    db_bind_text(op->db, s, 3, op_stored_path(op, m->path));
     db_bind_text(op->db, s, 4, m->sha256);
     op->d->bind_int(s, 5, m->spooled);
     op->d->bind_int(s, 6, op->now_ms);
@@ -305,7 +305,7 @@ int op_photo_delete(struct op *op, const struct msg *msg)
     if (result == DB_ROW) {
         op->reply->id = op->d->column_int(s, 0);
         photo_reply(op, m->id, 0);
-        path = op_text(op, s, 1);
+        path = op_path(op, s, 1);
         sha256 = op_text(op, s, 3);
         op->reply->photos->path = op->d->column_int(s, 2) ? path : NULL; /* NULL: not a spooled file, it stays */
     }

@@ -5,13 +5,14 @@
 enum { PORTRAIT_FACE, PORTRAIT_PHOTO };
 
 /* Of the newest faces only: a person may have a million. */
-#define PORTRAIT_FACE_COLUMNS "i.path, i.sha256, i.id, f.x, f.y, f.width, f.height"
+#define PORTRAIT_FACE_COLUMNS                                                                                          \
+    "i.path, i.sha256, i.id, f.x, f.y, f.width, f.height, i.spooled, i.file_size, i.file_mtime_ns"
 #define PORTRAIT_BEST(word)                                                                                            \
     "SELECT " PORTRAIT_FACE_COLUMNS " FROM (SELECT id FROM faces WHERE person = ? AND " word                           \
     " ORDER BY id DESC LIMIT 100) n JOIN faces f ON f.id = n.id JOIN images i ON i.id = f.image_id ORDER BY "          \
     "f.quality "                                                                                                       \
     "DESC, f.id LIMIT 1"
-#define PORTRAIT_PHOTO_COLUMNS "path, sha256, 0, 0, 0, 0, 0"
+#define PORTRAIT_PHOTO_COLUMNS "path, sha256, 0, 0, 0, 0, 0, spooled, 0, 0"
 
 /* In the order of preference; each has the person as its only parameter. */
 static const struct {
@@ -21,7 +22,8 @@ static const struct {
     {"SELECT " PORTRAIT_FACE_COLUMNS " FROM person p JOIN faces f ON f.id = p.portrait_face AND f.person = p.id JOIN "
      "images i ON i.id = f.image_id WHERE p.id = ?",
      PORTRAIT_FACE},
-    {"SELECT pi.path, pi.sha256, 0, 0, 0, 0, 0 FROM person p JOIN person_images pi ON pi.id = p.portrait_photo AND "
+    {"SELECT pi.path, pi.sha256, 0, 0, 0, 0, 0, pi.spooled, 0, 0 FROM person p JOIN person_images pi ON pi.id = "
+     "p.portrait_photo AND "
      "pi.person_id = p.id WHERE p.id = ? AND pi.path IS NOT NULL",
      PORTRAIT_PHOTO},
     {PORTRAIT_BEST("word = 1"), PORTRAIT_FACE},
@@ -35,7 +37,11 @@ static void portrait_read(struct op *op, struct db_statement *s, int kind)
 {
     struct image *image = arena_alloc(op->arena, sizeof *image);
 
-    *image = (struct image){.path = op_text(op, s, 0), .sha256 = op_text(op, s, 1), .id = op->d->column_int(s, 2)};
+    *image = (struct image){.path = op_path(op, s, 0),
+                            .sha256 = op_text(op, s, 1),
+                            .id = op->d->column_int(s, 2),
+                            .spooled = op->d->column_int(s, 7) != 0,
+                            .file = {op->d->column_int(s, 8), op->d->column_int(s, 9)}};
     if (kind == PORTRAIT_FACE) {
         image->faces = arena_alloc(op->arena, sizeof *image->faces);
         image->face_count = 1;

@@ -115,7 +115,7 @@ int op_photos(struct op *op, const struct msg *msg)
         r->photos[r->photo_count++] = (struct photo){.id = op->d->column_int(s, 0),
                                                      .person = person,
                                                      .name = op_text(op, s, 1),
-                                                     .path = op_text(op, s, 2),
+                                                     .path = op_path(op, s, 2),
                                                      .created_ms = op->d->column_int(s, 3)};
     op->d->reset(s);
     r->people->photos = r->photo_count;
@@ -171,7 +171,7 @@ int op_known_photo(struct op *op, const struct msg *msg)
 
     (void)msg;
     if (result == DB_ROW) {
-        texts[0] = op_text(op, s, 0);
+        texts[0] = op_path(op, s, 0);
         op->reply->texts = texts;
         op->reply->text_count = 1;
     }
