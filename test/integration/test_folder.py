@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 from folder_walk import Walk, face
-from harness import BUILD, until
+from harness import BUILD, png, until
 
 BANDS = BUILD / 'test/plugins/bands.so'
 STEPS = int(os.environ.get('KITH_FOLDER_STEPS', '60'))

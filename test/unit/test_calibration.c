@@ -235,6 +235,8 @@ static struct decider *decider_of_two_types(void)
     return d;
 }
 
+/* A type that is confused moderately. Of one whose people differ hardly more than the photos of one person, the rate is
+ * lowered, but exceeds the asked one. */
 static void test_a_confused_type_gets_no_more_wrong_names_and_the_others_keep_theirs(void **state)
 {
     enum { TRIES = 3000 };
