@@ -496,6 +496,5 @@ int main(void)
         cmocka_unit_test(test_an_address_of_other_nodes_is_refused),
         cmocka_unit_test(test_a_result_with_one_wrong_value_is_refused),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

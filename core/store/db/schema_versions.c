@@ -172,13 +172,13 @@ static const char *const version_4[] = {
  *   images.state        the status that clients are shown; 4 when it failed and is retryable
  *
  *   images.file_size, file_mtime_ns  the stamp of the file that was looked at; file_mtime_ns 0: not known
- *   images.posted_size, posted_mtime_ns  of a path that was posted during the run (ops/images/posted.c)
+ *   images.posted_size, posted_mtime_ns  of a path that was posted during the run (ops/requeue/posted.c)
  *   images.filename     that a client gave with uploaded bytes
  *
  * Paths of the spool are relative to the data folder (ops/paths.c); those of the versions before are made so. In SQLite
  * the key of a path is not read.
  *
- * operations has a row for each time that images are looked at again (ops/images/look_again.c).
+ * operations has a row for each time that images are looked at again (ops/requeue/look_again.c).
  *
  * images_state lists as images_status did, which nodes of the version before can do without. */
 #define SPOOL_PATH                                                                                                     \
