@@ -237,8 +237,9 @@ static void on_done(struct actor *self, struct hand *h, const struct worker_even
  * build of it may find other faces. */
 static void fingerprint_of(const struct look *l, char hex[SHA256_HEX_BYTES])
 {
-    static const char *const names[] = {"network",    "mirror",    "detector",  "min_face",   "cascade",     "jitters",
-                                        "max_pixels", "max_image", "max_faces", "recognizer", "grpc_address"};
+    static const char *const names[] = {"inference",  "flip_augment", "detector",       "min_face",
+                                        "detect_cpu", "lbph_cascade", "enroll_jitters", "max_pixels",
+                                        "max_image",  "max_faces",    "recognizer",     "grpc_address"};
     struct buf text = {0};
     struct stat file = {0};
 
