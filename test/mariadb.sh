@@ -5,6 +5,7 @@
 #                                  KITH_TEST_SQL a command that reads SQL as the server's root
 set -euo pipefail
 folder=$(mktemp -d /tmp/kith-mariadb-XXXXXX)
+mkdir "$folder/tmp" # of its own: a server that starts deletes temporary tables of others in a shared folder
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 pid=
 finish() {
@@ -14,9 +15,9 @@ finish() {
     rm -rf "$folder"
 }
 trap finish EXIT
-mariadb-install-db --no-defaults --datadir="$folder/data" --auth-root-authentication-method=normal --skip-test-db \
+mariadb-install-db --no-defaults --datadir="$folder/data" --tmpdir="$folder/tmp" --auth-root-authentication-method=normal --skip-test-db \
     --user="$(id -un)" >"$folder/install.log" 2>&1 || { tail "$folder/install.log" >&2; exit 1; }
-mariadbd --no-defaults --user="$(id -un)" --datadir="$folder/data" --socket="$folder/socket" --port="$port" \
+mariadbd --no-defaults --user="$(id -un)" --datadir="$folder/data" --tmpdir="$folder/tmp" --socket="$folder/socket" --port="$port" \
     --bind-address=127.0.0.1 --innodb-buffer-pool-size=64M >"$folder/log" 2>&1 &
 pid=$!
 export KITH_TEST_SQL="mariadb --no-defaults -uroot -S $folder/socket"

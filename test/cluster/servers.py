@@ -55,15 +55,19 @@ class MariaDB(Server):
         self.options = []
         # not in the folder of the test, because the path of a socket has a limit
         self.socket = f'/tmp/kith-{os.getpid()}-{self.port}.sock'
+        # of its own, because a server that starts deletes temporary tables of others in a shared folder
+        self.temporary = self.folder / 'tmp'
+        self.temporary.mkdir(exist_ok=True)
         if template:
             shutil.copytree(template, self.folder / 'data')
             return
-        subprocess.run(['mariadb-install-db', '--no-defaults', f'--datadir={self.folder}/data', '--skip-test-db',
+        subprocess.run(['mariadb-install-db', '--no-defaults', f'--datadir={self.folder}/data',
+                        f'--tmpdir={self.temporary}', '--skip-test-db',
                         '--auth-root-authentication-method=normal', f'--user={USER}'], check=True, capture_output=True)
 
     def start(self):
         self.launch('mariadbd', '--no-defaults', f'--user={USER}', f'--datadir={self.folder}/data',
-                    f'--socket={self.socket}', f'--port={self.port}', '--bind-address=127.0.0.1',
+                    f'--tmpdir={self.temporary}', f'--socket={self.socket}', f'--port={self.port}', '--bind-address=127.0.0.1',
                     '--innodb-buffer-pool-size=128M', '--max-connections=200', *self.options)
         until(lambda: self.try_sql('SELECT 1') is not None, 'the MariaDB to start')
         return self
