@@ -15,6 +15,7 @@ TABLE = documents.TABLE
 # one more than may be
 TAKES = ''.join(f'static void take{n}(void)\n{{\n}}\n' for n in range(names.UNNAMED + 1))
 ROW = 'SETTING(lease, duration, "30s", 10, 86400000,\n        "time of a claim")\n'
+FORMATS, PNG = 'core/image/formats.c', '#define RAW_FORMATS "RAF"\n    [IMAGE_PNG] = {"PNG", "image/png"},\n'
 
 
 def guide(row):
@@ -85,6 +86,10 @@ RULES = [
     (documents.check_openapi, {'proto/openapi.yaml': "a: {$ref: '#/components/schemas/Face'}"}, 'schemas/Face is missing',
      {'proto/openapi.yaml': "a: {$ref: '#/components/schemas/Face'}\ncomponents: {schemas: {Face: {}}}"}),
     (documents.check_openapi, {'proto/openapi.yaml': 'components: {schemas: {Face: {}}}'}, 'schemas/Face is not used', {}),
+    (documents.check_formats, {FORMATS: PNG}, 'README.md: does not list the format PNG',
+     {FORMATS: PNG, 'README.md': 'PNG, RAF', 'proto/openapi.yaml': 'PNG, RAF image/png: {}'}),
+    (documents.check_formats, {FORMATS: PNG, 'README.md': 'PNG, RAF', 'proto/openapi.yaml': 'PNG, RAF'}, 'content type image/png',
+     {FORMATS: PNG, 'README.md': 'PNG, RAF', 'proto/openapi.yaml': 'PNG, RAF image/png: {}'}),
     (documents.check_alerts, {'deploy/monitoring/alerts.yaml': '- alert: KithDown'}, 'does not test KithDown',
      {'deploy/monitoring/alerts.yaml': '- alert: KithDown', 'deploy/monitoring/alerts_test.yaml': 'alertname: KithDown'}),
     (documents.check_alerts, {'README.md': 'the alert KithGone'}, 'no alert KithGone', {}),
