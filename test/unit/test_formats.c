@@ -194,6 +194,17 @@ static void test_many_tiles_of_a_jpeg_2000_are_refused(void **state)
     file_free(&f);
 }
 
+static void test_a_jpeg_2000_counts_four_times(void **state)
+{
+    struct file f = file_jp2(OPJ_CODEC_J2K, 8);
+
+    (void)state;
+    memcpy(f.data + 8, "\0\0\x0f\0\0\0\x0f\0", 8);  /* 3840 × 3840 */
+    memcpy(f.data + 24, "\0\0\x0f\0\0\0\x0f\0", 8); /* in one tile */
+    expect_refused(&f, "in a JPEG 2000");
+    file_free(&f);
+}
+
 static void test_heic_and_avif(void **state)
 {
     (void)state;
@@ -453,6 +464,7 @@ int main(void)
         cmocka_unit_test(test_an_orientation_of_type_long_counts),
         cmocka_unit_test(test_jpeg_2000_with_and_without_boxes),
         cmocka_unit_test(test_many_tiles_of_a_jpeg_2000_are_refused),
+        cmocka_unit_test(test_a_jpeg_2000_counts_four_times),
         cmocka_unit_test(test_heic_and_avif),
         cmocka_unit_test(test_the_rotation_of_a_heic_is_applied_once),
         cmocka_unit_test(test_tiles_of_a_heic_count),

@@ -94,9 +94,8 @@ static bool limits_is_lossless_webp(const uint8_t *data, size_t len)
  * than half a second. Measured with libjpeg-turbo 2.1 and libwebp 1.2 on pictures of noise: a byte of a WebP needs 48
  * ns and a pixel 4 ns; of a JPEG in several scans a byte needs 30 ns and a pixel 0.6 ns a scan. Tiles and planes may
  * take twice the pixels of the picture, as a grid that does not end with the picture does; what they take beyond that
- * counts. A pixel of HEIC (32 ns, libde265 1.0) and of JPEG 2000 (72 ns, OpenJPEG 2.5) counts once although it takes
- * more time: cameras write pictures of 48 megapixels, and KITH_RECOGNIZE_TIMEOUT ends what takes too long. `kind` gets
- * the reason. */
+ * counts. A pixel of JPEG 2000 needs 72 ns (OpenJPEG 2.5). One of HEIC needs 32 ns (libde265 1.0) and
+ * counts once all the same, because cameras write such pictures of 48 megapixels. `kind` gets the reason. */
 static uint64_t limits_count_pixels(const uint8_t *data, size_t len, const struct image_header *header, uint32_t scans,
                                     const char **kind)
 {
@@ -110,6 +109,9 @@ static uint64_t limits_count_pixels(const uint8_t *data, size_t len, const struc
     } else if (header->type == IMAGE_PNG && data[PNG_INTERLACE_AT]) {
         *kind = " in an interlaced PNG";
         counted = pixels / 2 * 3;
+    } else if (header->type == IMAGE_JP2) {
+        counted = pixels * 4;
+        *kind = more > counted ? *kind : " in a JPEG 2000";
     } else if (header->type == IMAGE_WEBP) {
         *kind = " in a WebP";
         counted = pixels / 2 * 3;
