@@ -18,13 +18,13 @@ struct calibration {
     double average;   /* the score that an impostor needs on average, rivals included */
 };
 
-/* Calibrates for `people` enrolled people and a false positive identification rate (ISO/IEC 19795-1) of `rate`, in 0 to
+/* Calibrates for a false positive identification rate (ISO/IEC 19795-1) of `rate`, in 0 to
  * 1: that share of the impostors shall exceed the score threshold, within each type of faces. It takes two steps.
  *
  * The first drops impostors that may show an enrolled person, one that was missed: their best score stands out from
  * their second best one. The gaps of impostors are about exponential (order statistics), so few are above 4 times their
  * mean, which is the median / ln 2. Returns how many are left, in front of `list`. */
-int calibrate_begin(struct calibration *c, struct impostor *list, int count, double people, double rate);
+int calibrate_begin(struct calibration *c, struct impostor *list, int count, double rate);
 
 /* The best score, less a share of the second best: a face that is near to several people is hardly one of them. */
 double calibration_excess(const struct calibration *c, double best, double rival);
@@ -35,18 +35,13 @@ double calibration_excess(const struct calibration *c, double best, double rival
  * "A Galtonian Perspective on Shrinkage Estimators", Statistical Science 5, 1990). What the regression leaves is taken
  * to be distributed equally for all types.
  *
- * It is a maximum of `people` scores. If scores were normal it would have the distribution function Phi((s - mean) /
- * deviation)^n; for an exponential tail it is Gumbel's, exp(-exp(-(s - mode) / scale)) (order statistics, extreme value
- * theory). Tails of real scores lie between the two. Both are fitted to the quartiles, and the threshold is the mean of
- * their (1 - rate) quantiles. The observed tail is not used: it is contaminated by missed people, and cut off where
- * faces got a name. */
-void calibrate_end(struct calibration *c, const struct impostor *list, int count, double people, double rate);
+ * It is a maximum of many scores, whose distribution tends to Gumbel's, exp(-exp(-(s - mode) / scale)), for tails that
+ * fall as fast as exponential or normal ones do (extreme value theory; E. J. Gumbel, "Statistics of Extremes", 1958).
+ * It is fitted to the quartiles. Of a finite number of normal scores the tail is lighter, so the rate is met from
+ * below. The observed tail is not used: it is contaminated by missed people, and cut off where faces got a name. */
+void calibrate_end(struct calibration *c, const struct impostor *list, int count, double rate);
 
 /* Returns the score that a face with this `alike` and this second best score needs; NAN: not known. */
 double calibration_threshold(const struct calibration *c, double alike, double rival);
-
-/* The inverse of the normal distribution function, for 0 < p < 1. P. J. Acklam's rational approximation ("An algorithm
- * for computing the inverse normal cumulative distribution function", 2003), relative error below 1.2e-9. */
-double normal_quantile(double p);
 
 #endif

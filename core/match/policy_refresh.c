@@ -91,7 +91,7 @@ static void refresh_begin_calibration(const struct decider *d, struct impostor_m
 {
     if (b->count < COHORT_MIN / 2) /* refresh_end() sees that there are too few */
         return;
-    b->count = calibrate_begin(&b->next_calibration, b->impostors, b->count, b->state.people, refresh_rate(d, b));
+    b->count = calibrate_begin(&b->next_calibration, b->impostors, b->count, refresh_rate(d, b));
     for (int i = 0; i < b->count; i++)
         cohort_set_excess(b->next, b->impostors[i].face,
                           calibration_excess(&b->next_calibration, b->impostors[i].best, b->impostors[i].rival));
@@ -128,7 +128,7 @@ static bool refresh_end(const struct decider *d, struct impostor_model *b, bool 
     b->running = false;
     b->state.calibrated = complete && b->state.people > 0 && b->count >= COHORT_MIN / 2;
     if (b->state.calibrated) {
-        calibrate_end(&b->next_calibration, b->impostors, b->count, b->state.people, refresh_rate(d, b));
+        calibrate_end(&b->next_calibration, b->impostors, b->count, refresh_rate(d, b));
         b->calibration = b->next_calibration;
         b->state.score_threshold = b->calibration.average;
     }

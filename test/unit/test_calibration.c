@@ -35,8 +35,8 @@ static struct calibration calibrate_list(const struct impostor *impostors, int c
     int left;
 
     memcpy(list, impostors, (size_t)count * sizeof *list);
-    left = calibrate_begin(&c, list, count, PEOPLE, RATE);
-    calibrate_end(&c, list, left, PEOPLE, RATE);
+    left = calibrate_begin(&c, list, count, RATE);
+    calibrate_end(&c, list, left, RATE);
     return c;
 }
 
@@ -66,7 +66,6 @@ static void test_the_asked_share_of_impostors_exceeds_the_threshold(void **state
     c = calibrate_list(list, SEEN);
     share = share_above(&c, 0, NAN);
     assert_true(share > RATE / 2 && share < RATE * 1.5);
-    assert_true(fabs(normal_quantile(0.975) - 1.959964) < 1e-5);
 }
 
 static void test_each_type_of_faces_keeps_the_rate(void **state)
