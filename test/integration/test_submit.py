@@ -304,9 +304,10 @@ def test_json_of_a_list_follows_the_contract(kith):
     assert set(page) == {'images', 'next'}
     image, = page['images']
     assert set(image) == {'id', 'path', 'status', 'verdict', 'reason', 'attempts', 'person', 'faces', 'created_at',
-                          'finished_at'}
+                          'finished_at', 'review', 'review_reasons'}
     face, = image['faces']
-    assert set(face) == {'id', 'box', 'landmarks', 'quality', 'person', 'distance', 'similarity', 'candidates'}
+    assert set(face) == {'id', 'box', 'landmarks', 'quality', 'person', 'distance', 'similarity', 'candidates', 'review',
+                         'review_reasons'}
     assert face['box'] == {'x': 0, 'y': 0, 'width': 64, 'height': 64}
 
 

@@ -174,7 +174,11 @@ class Oracle:
         self.templates = {}  # place → (person, colour)
         self.counters = {}  # (place, person) → colour
         self.machine = {}  # (image, tile) → (person, place of the template) or None
-        self.candidates = {}  # (image, tile) → person → similarity, of all who passed the threshold at the decision
+        self.made, self.serial = {}, 0  # place → number of its template
+        # (image, tile) → person → similarity, place and number of the template, of all who passed the threshold then
+        self.candidates = {}
+        self.similarity = {}  # (image, tile) → of the name that the machine gave
+        self.now = {}  # a person who is no more → whom a merge made of the person, or None
         self.again, self.all_unknown = set(), False  # what is to be decided when the change is complete
 
     # --- decisions ---
@@ -196,16 +200,22 @@ class Oracle:
 
     def passing(self, place):
         colour = self.colour(place)
-        return {person: similarity(far) for person, (far, _) in self.nearest(colour).items()
+        return {person: (similarity(far), via, self.made[via]) for person, (far, via) in self.nearest(colour).items()
                 if far <= THRESHOLD and not self.refuted(colour, person, far)}
 
     def doubts(self, face, place):
         """Why the name that the machine gave is for review, as the words and the people are now."""
-        person, candidates = self.machine[face][0], self.candidates[face]
-        blocked = self.denied.get(place, set()) | self.off.get(place, set()) | {person}
-        rivals = [p for p, s in candidates.items() if p not in blocked and candidates[person] - s < REVIEW_MARGIN]
-        return ((('near_threshold',) if candidates[person] < REVIEW_SIMILARITY else ()) +
+        blocked = self.denied.get(place, set()) | self.off.get(place, set()) | {self.machine[face][0], None}
+        rivals = [p for p, (s, via, made) in self.candidates[face].items()
+                  if self.similarity[face] - s < REVIEW_MARGIN and self.person_now(p) not in blocked
+                  and self.made.get(via) == made and self.templates.get(via, (None,))[0] == self.person_now(p)]
+        return ((('near_threshold',) if self.similarity[face] < REVIEW_SIMILARITY else ()) +
                 (('small_margin',) if rivals else ()))
+
+    def person_now(self, person):
+        while person in self.now:
+            person = self.now[person]
+        return person
 
     def decide(self, place):
         blocked = self.denied.get(place, set()) | self.off.get(place, set())
@@ -233,6 +243,8 @@ class Oracle:
             if place not in self.words and (face in self.again or self.all_unknown and not self.machine.get(face)):
                 self.machine[face] = self.decide(place)
                 self.candidates[face] = self.passing(place)
+                if self.machine[face]:
+                    self.similarity[face] = self.candidates[face][self.machine[face][0]][0]
         self.again, self.all_unknown = set(), False
 
     def drop_template(self, place):
@@ -287,6 +299,8 @@ class Oracle:
         gone = self.counters.pop((place, person), None)
         if word[2] and place not in self.templates:
             self.templates[place] = person, self.colour(place)
+            self.serial += 1
+            self.made[place] = self.serial
             gone = True
         if gone:
             self.compare_unknown()
@@ -436,6 +450,7 @@ class Oracle:
                 if not parked:
                     people.add(into)
                     self.deny_place(place, into)
+        self.now[person] = into
         self.compare_unknown()
         self.review(into)
         return person, into, before, moved, denied
@@ -443,6 +458,7 @@ class Oracle:
     def undo_merge(self, merge):
         """Nothing else has happened since."""
         person, into, before, moved, denied = merge
+        del self.now[person]
         self.words, self.denied, self.off, self.templates, self.counters = before
         for face, place in self.faces():
             machine = self.machine.get(face) if place not in self.words else None
@@ -472,6 +488,5 @@ class Oracle:
                     people.discard(person)
                     self.redo(lambda _, of, place=place: of == place)
         self.counters = {k: c for k, c in self.counters.items() if k[1] != person}
-        for candidates in self.candidates.values():
-            candidates.pop(person, None)
+        self.now[person] = None
         self.redo(lambda face, _: not self.machine.get(face) or self.machine[face][0] == person)

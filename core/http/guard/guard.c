@@ -260,10 +260,17 @@ void guard_request_begins(struct conn *conn, struct http_request *request)
 }
 
 /* The engine has disposed of the request: the reply was sent, the client reset the stream, or the connection closes. */
+/* A request of HTTP/2 that is answered before its reset arrives. A proxy's connection carries requests of others. */
+static bool guard_is_without_key(const struct http_request *request)
+{
+    return (request->status == 401 || request->status == 429) && request->head.version == 2 &&
+           guard_address_is_limited(request->conn);
+}
+
 void guard_request_ends(struct http_request *request)
 {
     struct conn *conn = request->conn;
-    const bool without_key = request->status == 401 || request->status == 429; /* answered before a reset arrives */
+    const bool without_key = guard_is_without_key(request);
     uint64_t now_ms = clock_monotonic_ms();
 
     conn->server->stats.requests--;
