@@ -94,11 +94,15 @@ static void cluster_tell_copies(struct actor *self)
     presence_tell_capacity(self);
 }
 
-static bool cluster_has_row(const struct store_reply *r, const struct peer_node *p)
+/* A copy of the database has the rows of the time when it was made: the row must be written again and again. */
+static bool cluster_has_row(struct actor *self, const struct store_reply *r, const struct peer_node *p)
 {
+    const struct cluster_config *config = actor_config(self);
+    const int64_t age_max_ms = (int64_t)(2 * MISSING_MAX * REGISTER_BEATS * config->beat_ms);
+
     for (int i = 0; i < r->node_count; i++)
         if (r->nodes[i].boot == (int64_t)p->boot && strcmp(r->nodes[i].node, p->name) == 0)
-            return true;
+            return r->nodes[i].age_ms <= age_max_ms;
     return false;
 }
 
@@ -129,7 +133,7 @@ static void cluster_on_registered(struct actor *self, void *context, int status,
     c->registered = status == ACTOR_OK && r->status == STORE_OK;
     for (struct peer_node *p = c->peers.first; c->registered && p; p = p->hh.next)
         if (p->presence && p->registered_ms && p->registered_ms <= c->register_ms)
-            cluster_check_row(p, cluster_has_row(r, p));
+            cluster_check_row(p, cluster_has_row(self, r, p));
     cluster_tell_copies(self);
 }
 

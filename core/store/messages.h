@@ -305,7 +305,7 @@ struct store_node { /* REGISTER_NODE */
 
 struct node_row {
     const char *node;
-    int64_t boot;
+    int64_t boot, age_ms; /* since the node has written it */
 };
 
 struct store_prune {

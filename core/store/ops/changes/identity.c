@@ -46,9 +46,10 @@ int op_register_node(struct op *op, const struct msg *msg)
     op->d->bind_int(s, 3, op->now_ms);
     if (db_finish(op->db, s) < 0)
         return DB_ERROR;
-    s = db_query(op->db, "SELECT node, boot FROM nodes ORDER BY seen_at DESC, node LIMIT 1024");
+    s = db_query(op->db, "SELECT node, boot, seen_at FROM nodes ORDER BY seen_at DESC, node LIMIT 1024");
     while ((result = db_step(op->db, s)) == DB_ROW && op->reply->node_count < NODES_MAX)
-        rows[op->reply->node_count++] = (struct node_row){op_text(op, s, 0), op->d->column_int(s, 1)};
+        rows[op->reply->node_count++] =
+            (struct node_row){op_text(op, s, 0), op->d->column_int(s, 1), op->now_ms - op->d->column_int(s, 2)};
     op->d->reset(s);
     op->reply->nodes = rows;
     return result < 0 ? result : 0;
