@@ -133,7 +133,7 @@ def test_pages_and_filters(kith, page):
     page.ask('click', '#newest')
     until(lambda: (page.rows() or [{}])[0].get('id') == '121', 'the first page')
     page.ask('select', '#filter', 'failed')
-    until(lambda: [r['path'].rsplit('/')[-1] for r in page.rows()] == ['gone.jpg'], 'the failed one')
+    until(lambda: [r['path'].rsplit('/')[-1] for r in page.rows()] == ['gone.jpg file gone'], 'the failed one')
     page.ask('shot', 'page.png')
 
 
