@@ -21,7 +21,7 @@ static int64_t recount_ms;          /* as the next one */
 static int64_t database_timeout_ms; /* of the store that open_store opens; 0: the default */
 static int64_t queue_limit = 1000;  /* as the one before */
 static const struct doubt_limits doubt_limits = {.similarity = 0.6, .margin = 0.1, .quality = 0.3};
-static const char *spool_folder;    /* as the one before */
+static const char *spool_folder; /* as the one before */
 static struct actor_system *sys;
 static struct store *store;
 static char folder[64];
