@@ -49,7 +49,7 @@ def referred(kith):
     db = sqlite3.connect(f'file:{kith.folder}/data/kith.db?mode=ro', uri=True)
     rows = db.execute('SELECT path FROM images UNION SELECT path FROM person_images').fetchall()
     db.close()
-    return {path for path, in rows if path and '/data/spool/' in path}
+    return {str(pathlib.Path(kith.folder, 'data', path)) for path, in rows if path and path.startswith('spool/')}
 
 
 def check_spool(kith):

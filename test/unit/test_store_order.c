@@ -212,7 +212,7 @@ static void test_a_face_whose_person_is_being_deleted_gets_no_name(void **state)
 /* The other way round: the deletion comes while the run's end is not committed. */
 static void test_a_deletion_finds_the_face_of_a_run_that_ends_meanwhile(void **state)
 {
-    struct store_id *m = STORE_MESSAGE(STORE_PERSON_DELETE, store_id);
+    struct store_id *m;
     int before;
 
     (void)state;
@@ -225,6 +225,7 @@ static void test_a_deletion_finds_the_face_of_a_run_that_ends_meanwhile(void **s
     observer_run("SELECT id FROM person WHERE id = 1 LOCK IN SHARE MODE");
     observer_run("INSERT INTO faces(image_id, x, y, width, height, quality, model, person) VALUES(1, 0, 0, 1, 1, 1, "
                  "'m', 1)");
+    m = STORE_MESSAGE(STORE_PERSON_DELETE, store_id);
     m->id = ann;
     to_ask = &m->m.head;
     actor_system_tell(sys, "events", msg_new(1, sizeof(struct msg)));
