@@ -280,8 +280,8 @@ def made(folder, *endings):
 
 def main():
     folder, files = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-    targets = {'decode': decode, 'sniff': sniff, 'text': text, 'wire': wire, 'envelope': envelope, 'worker': worker,
-               'settings': settings, 'path': path, 'api_keys': api_keys, 'http': http, 'json': json_bodies,
+    targets = {'decode': decode, 'sniff': sniff, 'text': text, 'upload_name': upload_name, 'wire': wire,
+               'envelope': envelope, 'worker': worker, 'settings': settings, 'path': path, 'api_keys': api_keys, 'http': http, 'json': json_bodies,
                'model': model, 'gif': made(files, '.gif'), 'bmp': made(files, '.bmp'),
                'tiff': made(files, '.tif', '.tiff'), 'jp2': made(files, '.jp2', '.j2k'),
                'heif': made(files, '.heic', '.avif'), 'raw': made(files, '.dng')}
