@@ -439,6 +439,23 @@ static void test_a_merge_of_both_ends_the_doubt_and_undoing_brings_it_back(void 
     assert_int_equal(number("SELECT COUNT(*) FROM merge_rows", 0, 0), 0);
 }
 
+static void test_the_second_person_may_be_merged_twice(void **state)
+{
+    int64_t dee = person("Dee"), id = image_like(ann, between(bo)), first, second;
+
+    (void)state;
+    first = merge(bo, cy)->merges[0].id;
+    assert_int_equal(image(id)->faces[0].rival, cy);
+    second = merge(cy, dee)->merges[0].id;
+    expect_doubt(id, DOUBT_SMALL_MARGIN);
+    assert_int_equal(image(id)->faces[0].rival, dee);
+    assert_int_equal(undo(second)->status, STORE_OK);
+    expect_doubt(id, DOUBT_SMALL_MARGIN);
+    assert_int_equal(image(id)->faces[0].rival, cy);
+    assert_int_equal(undo(first)->status, STORE_OK);
+    assert_int_equal(image(id)->faces[0].rival, bo);
+}
+
 static void test_the_candidates_of_a_run_may_have_been_merged_since(void **state)
 {
     int64_t id = submit("/late"), merged;
@@ -472,6 +489,7 @@ int main(void)
         DOUBT_TEST(test_a_person_who_is_deleted_is_no_second_person),
         DOUBT_TEST(test_a_photo_that_is_deleted_makes_nobody_the_second_person),
         DOUBT_TEST(test_a_merge_of_both_ends_the_doubt_and_undoing_brings_it_back),
+        DOUBT_TEST(test_the_second_person_may_be_merged_twice),
         DOUBT_TEST(test_the_candidates_of_a_run_may_have_been_merged_since),
     };
 

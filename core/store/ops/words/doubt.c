@@ -14,9 +14,10 @@ static_assert(IMAGE_PROCESSED == 1 && VERDICT_KNOWN == 1, "numbers in the statem
 /* The person of a candidate as of now; 0: there is none any more. */
 static int doubt_person_now(struct op *op, const struct doubt_change *change, int64_t *person)
 {
-    if (*person != change->person)
-        return op_person_now(op, person);
-    *person = change->now;
+    if (*person != change->person && op_person_now(op, person) < 0)
+        return DB_ERROR;
+    if (*person == change->person) /* also one who was merged into that person before */
+        *person = change->now;
     return 0;
 }
 
