@@ -16,7 +16,7 @@ struct member {
 
 struct cohort {
     uint32_t metric;
-    int dimension, max, count, unknown_people;
+    int dimension, max, count;
     float *faces;
     struct member *members; /* of `faces` */
     double *distances;      /* scratch of cohort_measure(): `max` distances */
@@ -52,11 +52,6 @@ void cohort_free(struct cohort *c)
 int cohort_count(const struct cohort *c)
 {
     return c->count;
-}
-
-int cohort_unknown_people(const struct cohort *c)
-{
-    return c->unknown_people;
 }
 
 const float *cohort_face(const struct cohort *c, int i)
@@ -109,7 +104,6 @@ void cohort_fill(struct cohort *c, struct template_set *unknown_people, struct t
 {
     c->count = 0;
     cohort_add_people(c, unknown_people, false);
-    c->unknown_people = c->count;
     cohort_add_people(c, people, true);
 }
 

@@ -35,7 +35,6 @@ struct normal { /* distances to the nearest faces of the cohort */
 struct cohort *cohort_new(uint32_t metric, int dimension, int max);
 void cohort_free(struct cohort *c);                      /* NULL is fine */
 int cohort_count(const struct cohort *c);                /* faces */
-int cohort_unknown_people(const struct cohort *c);       /* the first so many faces show unknown people */
 const float *cohort_face(const struct cohort *c, int i); /* `dimension` floats, valid until the next cohort_fill() */
 
 int64_t cohort_person(const struct cohort *c, int i); /* the enrolled person it shows, or 0 */
