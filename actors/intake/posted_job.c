@@ -13,32 +13,6 @@ static void posted_job_destroy(struct msg *m)
     arena_free(&job->arena);
 }
 
-struct posted_job *posted_job_new(uint32_t type, const struct path_roots *roots, const struct store_reply *reply,
-                                  struct call *call, struct path_job *paths)
-{
-    struct posted_job *job = (struct posted_job *)msg_new(type, sizeof *job);
-    size_t count = (size_t)reply->image_count;
-
-    job->head.destroy = posted_job_destroy;
-    job->roots = roots;
-    msg_ref(&reply->m.head);
-    job->from = reply;
-    job->call = call;
-    job->paths = paths;
-    job->count = reply->image_count;
-    job->images = arena_alloc(&job->arena, count * sizeof *job->images + 1);
-    memcpy(job->images, reply->images, count * sizeof *job->images);
-    job->files = arena_alloc(&job->arena, count * sizeof *job->files + 1);
-    memset(job->files, 0, count * sizeof *job->files);
-    job->head.size_bytes += job->arena.total;
-    return job;
-}
-
-struct http_request *posted_job_request(const struct posted_job *job)
-{
-    return job->paths ? job->paths->call->request : job->call->request;
-}
-
 /* The name of an uploaded file is the hash of its bytes. A file that waits is read later anyway. */
 static bool posted_job_matters(const struct image *image)
 {
@@ -52,6 +26,34 @@ bool posted_job_is_needed(const struct posted_job *job)
     while (i < job->count && !posted_job_matters(&job->images[i]))
         i++;
     return i < job->count;
+}
+
+struct posted_job *posted_job_new(uint32_t type, const struct path_roots *roots, const struct store_reply *reply,
+                                  struct call *call, struct path_job *paths)
+{
+    struct posted_job *job = (struct posted_job *)msg_new(type, sizeof *job);
+    size_t count = (size_t)reply->image_count;
+
+    job->head.destroy = posted_job_destroy;
+    job->roots = roots;
+    msg_ref(&reply->m.head);
+    job->from = reply;
+    job->call = call;
+    job->paths = paths;
+    job->count = reply->image_count;
+    job->images = reply->images;
+    if (!posted_job_is_needed(job)) /* nearly always: nothing is copied */
+        return job;
+    job->images = arena_alloc(&job->arena, count * sizeof *job->images);
+    memcpy(job->images, reply->images, count * sizeof *job->images);
+    job->files = arena_alloc(&job->arena, count * sizeof *job->files);
+    job->head.size_bytes += job->arena.total;
+    return job;
+}
+
+struct http_request *posted_job_request(const struct posted_job *job)
+{
+    return job->paths ? job->paths->call->request : job->call->request;
 }
 
 void posted_job_work(struct msg *m)

@@ -13,12 +13,11 @@ struct posted_job {
     struct arena arena;
     const struct path_roots *roots; /* borrowed */
     const struct store_reply *from; /* of the submission; referenced */
-    struct image *images;           /* those of the reply, which the actor may change; texts are the reply's */
+    struct image *images;           /* the reply's; a copy, which the actor may change, when the job is needed */
     int count;
-    struct file_stamp
-        *files;             /* the result: of each image's file; not known when there is none, or it does not matter */
-    struct call *call;      /* owned, or NULL */
-    struct path_job *paths; /* referenced, or NULL: of the original interface, with the request */
+    struct file_stamp *files; /* the result, of each image's file: not known when there is none or it does not matter */
+    struct call *call;        /* owned, or NULL */
+    struct path_job *paths;   /* referenced, or NULL: of the original interface, with the request */
 };
 
 /* `type`: of the message that comes back. Refers to `reply`. Takes `call` and a reference to `paths`, one of which is
